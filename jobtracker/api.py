@@ -1,0 +1,205 @@
+"""ApiService: what every endpoint is made with. All that JobTracker knows of Cornice is here.
+
+::
+
+    jobs = ApiService("jobs", "/jobs", context=JobCollection)
+
+    @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JobOut())
+    def create_job(request):
+        new = request.context.create(**request.validated)
+        return created(request, new).job
+
+The URL's path is the traversal path, so the view finds its resource as ``request.context``. A
+context of another class is 404, whatever way the path led to it.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+import colander
+import orjson
+from cornice.service import Service
+from pyramid.events import NewRequest
+from pyramid.renderers import JSON
+from pyramid.request import Request
+from pyramid.response import Response
+
+from jobtracker.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
+from jobtracker.fields import Nested, Schema, TextList, Type, errors_of
+from jobtracker.security import Permission
+from jobtracker.tree import Resource
+
+R = TypeVar("R", bound=Resource)
+
+# An id in a path. What is longer than a bigint is told from it by the tree.
+ID = "[1-9][0-9]{0,18}"
+
+JSON_TYPES = frozenset({"application/json"})
+MERGE_PATCH_TYPES = frozenset({"application/json", "application/merge-patch+json"})  # RFC 7396
+
+# The largest note has 10,000 characters: 120,000 bytes when each is written as \uXXXX\uXXXX.
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class Operation(NamedTuple):
+    """What one method of a service takes and gives."""
+
+    body: Schema | None
+    query: Schema | None
+    returns: Type | None
+
+
+class ApiService(Service):
+    """One URL: its context class, and for each method permission, schemas and view.
+
+    :param path: the URL's path, ids as ``{job_id}``
+    :param context: the class of the resource that the path leads to
+    :param traverse: the path to that resource where it is not the whole URL's
+    """
+
+    renderer = "json"
+
+    def __init__(
+        self, name: str, path: str, *, context: type[Resource], traverse: str | None = None
+    ) -> None:
+        self.operations: dict[str, Operation] = {}
+        super().__init__(
+            name,
+            re.sub(r"{(\w+)}", rf"{{\1:{ID}}}", path),
+            depth=2,  # venusian is to find the module that called us
+            context=context,
+            traverse=traverse or path,
+        )
+
+    def add_view(
+        self,
+        method: str,
+        view: Callable[[Request], Any],
+        *,
+        permission: Permission,
+        body: Schema | None = None,
+        query: Schema | None = None,
+        returns: Type | Schema | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """One method of the URL.
+
+        :param permission: what the context's ACL must allow
+        :param body: the request's JSON, which the view finds in ``request.validated``
+        :param query: the request's query, likewise
+        :param returns: what the view's value goes out as
+        """
+        output = Nested(returns) if isinstance(returns, Schema) else returns
+        self.operations[method.upper()] = Operation(body, query, output)
+        validators = []
+        if query is not None:
+            validators.append(functools.partial(validate_query, query))
+        if body is not None:
+            types = MERGE_PATCH_TYPES if method.upper() == "PATCH" else JSON_TYPES
+            validators.append(functools.partial(validate_body, body, types))
+        super().add_view(
+            method,
+            view if output is None else _dumping(view, output),
+            permission=permission,
+            validators=validators,
+            **kwargs,
+        )
+
+
+def _dumping(view: Callable[[Request], Any], output: Type) -> Callable[[Request], Any]:
+    @functools.wraps(view)
+    def dumping(request: Request) -> Any:
+        result = view(request)
+        return result if isinstance(result, Response) else output.dump(result)
+
+    return dumping
+
+
+def created(request: Request, resource: R) -> R:
+    """Answer 201, with the path of what was made."""
+    request.response.status = 201
+    request.response.headers["Location"] = request.resource_path(resource).rstrip("/")
+    return resource
+
+
+def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kwargs: Any) -> None:
+    """Put the checked JSON body into ``request.validated``.
+
+    :raises UnsupportedMediaType: for another type than JSON
+    :raises PayloadTooLarge: beyond :data:`MAX_BODY_BYTES`
+    :raises BadRequest: for what is not a JSON object
+    :raises Invalid: for wrong and unknown fields
+    """
+    if request.content_type not in types:
+        raise UnsupportedMediaType
+    request.validated = _deserialized(schema, json_object(request), "body")
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    The standard library's parser, not orjson: it lets lone surrogates through to the fields, where
+    they are told by name.
+
+    :raises PayloadTooLarge:
+    :raises BadRequest:
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise PayloadTooLarge
+    try:
+        value = json.loads(request.body.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are no JSON (RFC 8259, section 6)
+
+
+def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
+    """Put the checked query into ``request.validated``. Blank and unknown parameters are ignored.
+
+    :raises BadRequest: for what is not UTF-8
+    :raises Invalid: for wrong values
+    """
+    parameters: dict[str, Any] = {}
+    for node in schema.children:
+        values = [value for value in request.GET.getall(node.name) if value.strip()]
+        if values:
+            parameters[node.name] = values if isinstance(node.typ, TextList) else values[-1]
+    request.validated = _deserialized(schema, parameters, "query")
+
+
+def _deserialized(schema: Schema, value: Mapping[str, Any], where: str) -> Any:
+    try:
+        return schema.deserialize(value)
+    except colander.Invalid as invalid:
+        raise Invalid(errors_of(invalid, where)) from None
+
+
+def json_dumps(value: Any, default: Callable[[Any], Any] | None = None, **_kwargs: Any) -> bytes:
+    """JSON as it goes out: UTF-8, times in UTC with ``Z``."""
+    return orjson.dumps(value, default=default, option=orjson.OPT_UTC_Z)
+
+
+def one_path_with_or_without_slash(event: NewRequest) -> None:
+    """``/jobs/`` is ``/jobs``: the same resource, answered directly, never a redirect."""
+    environ = event.request.environ
+    path = environ["PATH_INFO"]
+    if len(path) > 1 and path.endswith("/"):
+        environ["PATH_INFO"] = path[:-1]
+
+
+def includeme(config: Any) -> None:
+    config.registry["json_dumps"] = json_dumps
+    # Off, or Cornice's own views for 404 and 403 would win over ours, and answer text/plain.
+    config.add_settings(handle_exceptions=False)
+    config.include("cornice")
+    config.add_renderer("json", JSON(serializer=json_dumps))
+    config.add_subscriber(one_path_with_or_without_slash, NewRequest)

@@ -1,0 +1,348 @@
+"""The user pool: what JobTracker asks of AWS Cognito, and what Cognito's errors mean.
+
+Source of calls and errors:
+https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jobtracker.aws import make_client
+from jobtracker.errors import (
+    ApiError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+# Seconds after which somebody whom Cognito throttles may try again.
+THROTTLED_FOR = 30
+
+# One text for a wrong password, an unknown address and a session that is over: none of them tells
+# whether there is an account.
+WRONG_CREDENTIALS = "These credentials are not valid, or no longer so. Please sign in again."
+
+NEXT_STEPS = ("MFA_SETUP", "SOFTWARE_TOKEN_MFA", "NEW_PASSWORD_REQUIRED", "CUSTOM_CHALLENGE")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a sign-in is worth. ``expires_in`` counts seconds."""
+
+    access_token: str
+    id_token: str
+    refresh_token: str
+    expires_in: int
+    token_type: str = "Bearer"  # noqa: S105 (RFC 6750's name)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """How far a sign-in has come: to tokens, or to Cognito's next challenge."""
+
+    tokens: Tokens | None = None
+    challenge_name: str | None = None
+    session: str | None = None
+
+    @property
+    def status(self) -> str:
+        return "OK" if self.tokens else "CHALLENGE"
+
+    @property
+    def next_step(self) -> str | None:
+        if self.tokens:
+            return None
+        return self.challenge_name if self.challenge_name in NEXT_STEPS else "UNKNOWN"
+
+    @property
+    def message(self) -> str:
+        return "Signed in" if self.tokens else "One more step is needed to sign in"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Who an account is, by Cognito's attributes."""
+
+    sub: str
+    email: str
+    name: str | None
+
+
+def profile_of(tokens: Tokens) -> Profile:
+    """Who signed in.
+
+    The ID token came straight from Cognito over TLS, so its signature need not be checked: OpenID
+    Connect Core 1.0, section 3.1.3.7, point 6.
+    """
+    return _profile(jwt.decode(tokens.id_token, options={"verify_signature": False}))
+
+
+def _profile(attributes: dict[str, str]) -> Profile:
+    return Profile(
+        sub=attributes["sub"],
+        email=attributes.get("email", "").lower(),
+        name=attributes.get("name") or None,
+    )
+
+
+def _throttled(_text: str) -> ApiError:
+    return RateLimited(retry_after=THROTTLED_FOR)
+
+
+def _wrong_code(_text: str) -> ApiError:
+    return BadRequest("This code is not correct.", details={"code": "CODE_MISMATCH"})
+
+
+def _expired_code(_text: str) -> ApiError:
+    return BadRequest("This code is no longer valid.", details={"code": "EXPIRED_CODE"})
+
+
+def _weak_password(text: str) -> ApiError:
+    # "Password did not conform with policy: Password not long enough": the only one of Cognito's
+    # texts that goes out, since it speaks of the password that was just typed and of nothing else.
+    violations = [part.strip() for part in text.partition(":")[2].split(";") if part.strip()]
+    return BadRequest(
+        "This password is too weak.",
+        details={"code": "WEAK_PASSWORD", "violations": violations or ["Choose another password"]},
+    )
+
+
+def _wrong_credentials(_text: str) -> ApiError:
+    return Unauthorized(WRONG_CREDENTIALS)
+
+
+def _not_accepted(_text: str) -> ApiError:
+    return BadRequest("The sign-in service does not accept this.")
+
+
+def _unavailable(_text: str) -> ApiError:
+    return Unavailable()
+
+
+#: What Cognito's errors mean to our client. Those that are not here are a 503.
+REFUSALS: dict[str, Callable[[str], ApiError]] = {
+    "NotAuthorizedException": _wrong_credentials,
+    "UserNotFoundException": _wrong_credentials,
+    "UsernameExistsException": lambda _: Conflict("There is an account with this address already."),
+    "CodeMismatchException": _wrong_code,
+    "EnableSoftwareTokenMFAException": _wrong_code,  # VerifySoftwareToken's name for it
+    "ExpiredCodeException": _expired_code,
+    "InvalidPasswordException": _weak_password,
+    "PasswordHistoryPolicyViolationException": _weak_password,
+    "InvalidParameterException": _not_accepted,
+    "TooManyRequestsException": _throttled,
+    "LimitExceededException": _throttled,
+    "TooManyFailedAttemptsException": _throttled,
+}
+
+# A session that Cognito cannot read, or does not remember, is one that is over.
+OF_A_SESSION = {
+    "ParamValidationError": _wrong_credentials,
+    "ResourceNotFoundException": _wrong_credentials,
+}
+
+# Nothing in a password sign-in or a refresh can be malformed: it is the app client that lacks the
+# flow.
+OF_THE_APP_CLIENT = {"InvalidParameterException": _unavailable}
+
+# What ResendConfirmationCode says of one account: nobody there, confirmed already, mail bounced,
+# asked too often. To tell any of it would tell whether there is an account.
+ABOUT_THE_ACCOUNT = {
+    "UserNotFoundException",
+    "NotAuthorizedException",
+    "InvalidParameterException",
+    "CodeDeliveryFailureException",
+    "LimitExceededException",
+}
+
+
+class UserPool:
+    """A Cognito user pool, as its app client. No AWS credentials are needed for these calls.
+
+    All methods raise :class:`~jobtracker.errors.ApiError`: a 4xx for what Cognito refuses, 503 for
+    what it cannot do.
+    """
+
+    def __init__(self, *, region: str, client_id: str, endpoint_url: str | None = None) -> None:
+        self.client_id = client_id
+        # No retries of botocore's: most of these calls cannot be made twice, a session is used up
+        # by the first.
+        config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+        self.client = make_client(
+            "cognito-idp", region=region, endpoint_url=endpoint_url, config=config
+        )
+
+    def sign_up(self, email: str, password: str, name: str) -> bool:
+        """Make an account. True when it can be used at once, without a confirmation."""
+        answer = self._call(
+            "sign_up",
+            ClientId=self.client_id,
+            Username=email,
+            Password=password,
+            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "name", "Value": name}],
+        )
+        return bool(answer["UserConfirmed"])
+
+    def confirm_sign_up(self, email: str, code: str) -> None:
+        """Show that the address is theirs, with the code that was sent to it."""
+        self._call(
+            "confirm_sign_up", ClientId=self.client_id, Username=email, ConfirmationCode=code
+        )
+
+    def send_code(self, email: str) -> None:
+        """Send the confirmation code again, if there is somebody who waits for one.
+
+        Whether there is such an account, and whether it is confirmed already, shows in nothing.
+        """
+        try:
+            self._call("resend_confirmation_code", ClientId=self.client_id, Username=email)
+        except ApiError as refusal:
+            name = _cognito_name(refusal.__cause__)
+            if name not in ABOUT_THE_ACCOUNT:
+                raise
+            log.info("No confirmation code was sent: %s", name)
+
+    def sign_in(self, email: str, password: str) -> SignIn:
+        """Sign in with a password.
+
+        :raises Forbidden: EMAIL_NOT_VERIFIED, when the account waits for its confirmation
+        """
+        not_verified = Forbidden(
+            "Please confirm your e-mail address first.",
+            code="EMAIL_NOT_VERIFIED",
+            details={"code": "EMAIL_NOT_VERIFIED", "email": email},
+        )
+        answer = self._call(
+            "initiate_auth",
+            {**OF_THE_APP_CLIENT, "UserNotConfirmedException": lambda _: not_verified},
+            ClientId=self.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": email, "PASSWORD": password},
+        )
+        return _sign_in(answer)
+
+    def answer_challenge(
+        self, email: str, challenge_name: str, session: str, responses: dict[str, str]
+    ) -> SignIn:
+        """Go on with a sign-in. The session is that of the last answer."""
+        answer = self._call(
+            "respond_to_auth_challenge",
+            OF_A_SESSION,
+            ClientId=self.client_id,
+            ChallengeName=challenge_name,
+            Session=session,
+            ChallengeResponses={"USERNAME": email, **responses},
+        )
+        return _sign_in(answer)
+
+    def new_totp_secret(self, session: str) -> tuple[str, str]:
+        """Begin to set up TOTP: the secret for the authenticator app, and the next session."""
+        answer = self._call("associate_software_token", OF_A_SESSION, Session=session)
+        return answer["SecretCode"], answer["Session"]
+
+    def verify_totp(self, email: str, session: str, code: str, device_name: str | None) -> SignIn:
+        """End to set up TOTP, with a code of the app, and sign in by it."""
+        device = {"FriendlyDeviceName": device_name} if device_name else {}
+        answer = self._call(
+            "verify_software_token", OF_A_SESSION, Session=session, UserCode=code, **device
+        )
+        return self.answer_challenge(
+            email, "MFA_SETUP", answer["Session"], {"ANSWER": answer["Status"]}
+        )
+
+    def refresh(self, refresh_token: str) -> SignIn:
+        """New tokens. Cognito sends no new refresh token; the one that came in goes on."""
+        answer = self._call(
+            "initiate_auth",
+            OF_THE_APP_CLIENT,
+            ClientId=self.client_id,
+            AuthFlow="REFRESH_TOKEN_AUTH",
+            AuthParameters={"REFRESH_TOKEN": refresh_token},
+        )
+        return _sign_in(answer, refresh_token)
+
+    def revoke(self, refresh_token: str) -> None:
+        """End the sign-in of a refresh token."""
+        self._call("revoke_token", ClientId=self.client_id, Token=refresh_token)
+
+    def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
+        """Change the password, and revoke all refresh tokens.
+
+        :raises BadRequest: when the current password is wrong, or the new one too weak
+        :raises Unauthorized: when Cognito no longer takes the access token
+        """
+        self._call(
+            "change_password",
+            {"NotAuthorizedException": _wrong_current_password},
+            AccessToken=access_token,
+            PreviousPassword=current_password,
+            ProposedPassword=new_password,
+        )
+        try:
+            self._call("global_sign_out", AccessToken=access_token)
+        except Unavailable:
+            log.exception("The password was changed, but its refresh tokens are not revoked")
+            raise Unavailable(
+                "Your password was changed, but your other devices may still be signed in."
+            ) from None
+
+    def profile(self, access_token: str) -> Profile:
+        """Who the account of an access token is."""
+        answer = self._call("get_user", AccessToken=access_token)
+        return _profile({item["Name"]: item["Value"] for item in answer["UserAttributes"]})
+
+    def _call(
+        self,
+        operation: str,
+        refusals: Mapping[str, Callable[[str], ApiError]] | None = None,
+        /,
+        **parameters: Any,
+    ) -> dict[str, Any]:
+        try:
+            return getattr(self.client, operation)(**parameters)
+        except (ClientError, BotoCoreError) as error:
+            name = _cognito_name(error)
+            meaning = {**REFUSALS, **(refusals or {})}.get(name, _unavailable)
+            text = error.response["Error"]["Message"] if isinstance(error, ClientError) else ""
+            api_error = meaning(text)
+            if isinstance(api_error, Unavailable):
+                log.error("Cognito %s: %s", operation, name)
+            raise api_error from error
+
+
+def _wrong_current_password(text: str) -> ApiError:
+    # The one name stands for two faults; Cognito's text tells them apart.
+    if "access token" in text.lower():
+        return Unauthorized(WRONG_CREDENTIALS)
+    return BadRequest("The current password is not correct.", details={"code": "WRONG_PASSWORD"})
+
+
+def _cognito_name(error: BaseException | None) -> str:
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"]
+    return type(error).__name__
+
+
+def _sign_in(answer: dict[str, Any], refresh_token: str = "") -> SignIn:
+    if result := answer.get("AuthenticationResult"):
+        return SignIn(
+            tokens=Tokens(
+                access_token=result["AccessToken"],
+                id_token=result["IdToken"],
+                refresh_token=result.get("RefreshToken", refresh_token),
+                expires_in=result["ExpiresIn"],
+            )
+        )
+    return SignIn(challenge_name=answer.get("ChallengeName"), session=answer.get("Session"))

@@ -1,0 +1,93 @@
+"""Sign-up and sign-in on the wire."""
+
+from colander import SchemaNode
+
+from jobtracker.fields import Email, Integer, Nested, Schema, Secret, Text, TextMap
+from jobtracker.users.schemas import MAX_PASSWORD
+
+# Characters, by Cognito's API reference; of tokens it states no bound, theirs have about 2,000.
+MAX_CODE = 2048
+MAX_SESSION = 2048
+MAX_TOKEN = 8192
+
+NO_BLANKS = r"\S+"
+
+
+def _code() -> SchemaNode:
+    return SchemaNode(Text(max=MAX_CODE, pattern=NO_BLANKS, hint="Must not contain blanks."))
+
+
+def _session() -> SchemaNode:
+    return SchemaNode(Secret(max=MAX_SESSION))
+
+
+class SignUpIn(Schema):
+    email = SchemaNode(Email())
+    password = SchemaNode(Secret(max=MAX_PASSWORD))
+    name = SchemaNode(Text(max=100))
+    turnstile_token = SchemaNode(Text(max=2048))  # Cloudflare's bound
+
+
+class StatusOut(Schema):
+    status = SchemaNode(Text())
+    message = SchemaNode(Text())
+
+
+class ConfirmIn(Schema):
+    email = SchemaNode(Email())
+    code = _code()
+
+
+class EmailIn(Schema):
+    email = SchemaNode(Email())
+
+
+class LoginIn(Schema):
+    email = SchemaNode(Email())
+    password = SchemaNode(Secret(max=MAX_PASSWORD))
+
+
+class ChallengeIn(Schema):
+    email = SchemaNode(Email())
+    challenge_name = SchemaNode(Text(max=64, pattern="[A-Z_]+", hint="Must be Cognito's name."))
+    session = _session()
+    responses = SchemaNode(TextMap(max_entries=20, max_text=MAX_TOKEN))
+
+
+class MfaSetupIn(Schema):
+    session = _session()
+    label = SchemaNode(Text(max=255), missing=None)
+
+
+class MfaSetupOut(Schema):
+    secret_code = SchemaNode(Text())
+    otpauth_uri = SchemaNode(Text())
+    session = SchemaNode(Text())
+
+
+class MfaVerifyIn(Schema):
+    email = SchemaNode(Email())
+    session = _session()
+    code = SchemaNode(Text(pattern="[0-9]{6}", hint="Must be six digits."))
+    friendly_name = SchemaNode(Text(max=255), missing=None)
+
+
+class RefreshIn(Schema):
+    refresh_token = SchemaNode(Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token."))
+
+
+class TokensOut(Schema):
+    access_token = SchemaNode(Text())
+    id_token = SchemaNode(Text())
+    refresh_token = SchemaNode(Text())
+    expires_in = SchemaNode(Integer())
+    token_type = SchemaNode(Text())
+
+
+class SignInOut(Schema):
+    status = SchemaNode(Text())
+    message = SchemaNode(Text())
+    next_step = SchemaNode(Text(), nullable=True)
+    challenge_name = SchemaNode(Text(), nullable=True)
+    session = SchemaNode(Text(), nullable=True)
+    tokens = SchemaNode(Nested(TokensOut()), nullable=True)

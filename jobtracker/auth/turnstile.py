@@ -1,0 +1,59 @@
+"""Cloudflare Turnstile: whether a person fills in the form.
+
+https://developers.cloudflare.com/turnstile/get-started/server-side-validation/
+"""
+
+import json
+import logging
+
+import urllib3
+
+from jobtracker.aws import CONNECT_TIMEOUT, READ_TIMEOUT
+from jobtracker.errors import BadRequest, Unavailable
+
+log = logging.getLogger(__name__)
+
+# Error codes that speak of the visitor's token. All others are faults of ours or of Cloudflare's.
+OF_THE_TOKEN = {"missing-input-response", "invalid-input-response", "timeout-or-duplicate"}
+
+
+class Turnstile:
+    """Asks Cloudflare. Without a secret nobody can be let in: it fails closed."""
+
+    def __init__(self, url: str, secret: str | None) -> None:
+        self.url = url
+        self.secret = secret
+        self.http = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT), retries=False
+        )
+
+    def check(self, token: str) -> None:
+        """Return when the token is a person's.
+
+        :raises BadRequest: CAPTCHA_FAILED, when it is not
+        :raises Unavailable: when that cannot be found out
+        """
+        if not self.secret:
+            log.error("turnstile.secret is not set: nobody can sign up")
+            raise Unavailable
+        try:
+            response = self.http.request(
+                "POST",
+                self.url,
+                fields={"secret": self.secret, "response": token},
+                encode_multipart=False,
+            )
+            verdict = json.loads(response.data)
+            passed, codes = verdict["success"], set(verdict.get("error-codes", ()))
+        except (urllib3.exceptions.HTTPError, ValueError, TypeError, KeyError) as error:
+            log.error("Turnstile cannot be asked: %s", type(error).__name__)
+            raise Unavailable from None
+        if passed is True:
+            return
+        if not codes <= OF_THE_TOKEN:
+            log.error("Turnstile does not judge: %s", sorted(codes))
+            raise Unavailable
+        raise BadRequest(
+            "We could not tell that you are a person. Please try again.",
+            details={"code": "CAPTCHA_FAILED"},
+        )

@@ -1,0 +1,147 @@
+"""``/auth/cognito/*``: open to everybody."""
+
+import logging
+from urllib.parse import quote, urlencode
+
+import colander
+from pyramid.request import Request
+
+from jobtracker.api import ApiService, json_object
+from jobtracker.auth.cognito import SignIn, profile_of
+from jobtracker.auth.schemas import (
+    ChallengeIn,
+    ConfirmIn,
+    EmailIn,
+    LoginIn,
+    MfaSetupIn,
+    MfaSetupOut,
+    MfaVerifyIn,
+    RefreshIn,
+    SignInOut,
+    SignUpIn,
+    StatusOut,
+)
+from jobtracker.errors import ApiError
+from jobtracker.security import Permission
+from jobtracker.tree import Root
+from jobtracker.users.models import User
+
+log = logging.getLogger(__name__)
+
+# What an authenticator app shows beside the code.
+ISSUER = "JobTracker"
+
+
+def _service(name: str) -> ApiService:
+    return ApiService(name, f"/auth/cognito/{name}", context=Root, traverse="/")
+
+
+sign_up = _service("signup")
+confirm = _service("confirm")
+verification_send = _service("verification/send")
+verification_confirm = _service("verification/confirm")
+login = _service("login")
+challenge = _service("challenge")
+mfa_setup = _service("mfa/setup")
+mfa_verify = _service("mfa/verify")
+refresh = _service("refresh")
+logout = _service("logout")
+
+
+@sign_up.post(permission=Permission.PUBLIC, body=SignUpIn(), returns=StatusOut())
+def post_sign_up(request: Request) -> dict[str, str]:
+    """Make an account. A code for ``confirm`` comes by e-mail."""
+    form = request.validated
+    request.turnstile.check(form["turnstile_token"])
+    if request.cognito.sign_up(form["email"], form["password"], form["name"]):
+        return {"status": "OK", "message": "Your account is ready."}
+    return {"status": "CONFIRMATION_REQUIRED", "message": "We have sent you a code by e-mail."}
+
+
+@confirm.post(permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut())
+def post_confirm(request: Request) -> dict[str, str]:
+    """Show with the code that the address is yours."""
+    request.cognito.confirm_sign_up(**request.validated)
+    return {"status": "OK", "message": "Your e-mail address is confirmed."}
+
+
+@verification_confirm.post(permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut())
+def post_verification_confirm(request: Request) -> dict[str, str]:
+    """The same as ``confirm``, by the name that the SPA's code page knows."""
+    return post_confirm(request)
+
+
+@verification_send.post(permission=Permission.PUBLIC, body=EmailIn(), returns=StatusOut())
+def post_verification_send(request: Request) -> dict[str, str]:
+    """Send the code again. The answer is the same whether or not there is such an account."""
+    request.cognito.send_code(**request.validated)
+    return {
+        "status": "OK",
+        "message": "If an account waits for its confirmation, we have sent it a new code.",
+    }
+
+
+@login.post(permission=Permission.PUBLIC, body=LoginIn(), returns=SignInOut())
+def post_login(request: Request) -> SignIn:
+    """Sign in: to tokens, or to a challenge that must be answered first."""
+    return _known(request, request.cognito.sign_in(**request.validated))
+
+
+@challenge.post(permission=Permission.PUBLIC, body=ChallengeIn(), returns=SignInOut())
+def post_challenge(request: Request) -> SignIn:
+    """Answer a challenge."""
+    return _known(request, request.cognito.answer_challenge(**request.validated))
+
+
+@mfa_setup.post(permission=Permission.PUBLIC, body=MfaSetupIn(), returns=MfaSetupOut())
+def post_mfa_setup(request: Request) -> dict[str, str]:
+    """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
+    secret, session = request.cognito.new_totp_secret(request.validated["session"])
+    uri = otpauth_uri(secret, request.validated["label"])
+    return {"secret_code": secret, "otpauth_uri": uri, "session": session}
+
+
+@mfa_verify.post(permission=Permission.PUBLIC, body=MfaVerifyIn(), returns=SignInOut())
+def post_mfa_verify(request: Request) -> SignIn:
+    """End to set up TOTP with a first code, and sign in by it."""
+    form = request.validated
+    done = request.cognito.verify_totp(
+        form["email"], form["session"], form["code"], form["friendly_name"]
+    )
+    return _known(request, done)
+
+
+@refresh.post(permission=Permission.PUBLIC, body=RefreshIn(), returns=SignInOut())
+def post_refresh(request: Request) -> SignIn:
+    """New access and ID tokens for a refresh token."""
+    return request.cognito.refresh(**request.validated)
+
+
+@logout.post(permission=Permission.PUBLIC, returns=StatusOut())
+def post_logout(request: Request) -> dict[str, str]:
+    """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
+    if request.content_length:
+        try:
+            token = RefreshIn().deserialize(json_object(request))["refresh_token"]
+            request.cognito.revoke(token)
+        except (ApiError, colander.Invalid) as refusal:
+            log.info("Signed out without a revocation: %s", type(refusal).__name__)
+    return {"status": "OK", "message": "Logged out"}
+
+
+def _known(request: Request, sign_in: SignIn) -> SignIn:
+    """Keep our copy of who signed in."""
+    if sign_in.tokens:
+        profile = profile_of(sign_in.tokens)
+        User.sign_in(request.db, profile.sub, email=profile.email, name=profile.name)
+    return sign_in
+
+
+def otpauth_uri(secret: str, label: str | None) -> str:
+    """What an authenticator app reads as a QR code.
+
+    https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+    """
+    account = f"{ISSUER}:{label}" if label else ISSUER
+    query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)
+    return f"otpauth://totp/{quote(account, safe=':')}?{query}"

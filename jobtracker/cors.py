@@ -1,0 +1,50 @@
+"""CORS for the origins of the setting ``cors.origins``, the same for every answer.
+
+A tween, outside of all else, so that errors, unknown paths and refusals have the headers too:
+without them a browser hides the answer from the SPA. https://fetch.spec.whatwg.org/#http-cors-protocol
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pyramid.registry import Registry
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.tweens import INGRESS
+
+ALLOW_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+ALLOW_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
+)
+EXPOSE_HEADERS = "ETag, Link, Location, Retry-After, X-Request-ID"
+# Seconds for which a browser may remember a preflight; Chromium caps at this value.
+MAX_AGE = "7200"
+
+
+def cors_tween_factory(
+    handler: Callable[[Request], Response], registry: Registry
+) -> Callable[[Request], Response]:
+    origins = frozenset(registry.settings["cors.origins"])
+
+    def cors_tween(request: Request) -> Response:
+        origin = request.headers.get("Origin", "")
+        preflight = request.method == "OPTIONS" and (
+            "Access-Control-Request-Method" in request.headers
+        )
+        response = Response(status=204) if origin and preflight else handler(request)
+        vary = response.vary or ()
+        response.vary = (*vary, "Origin")
+        if origin.lower() in origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = EXPOSE_HEADERS
+            if preflight:
+                response.headers["Access-Control-Allow-Methods"] = ALLOW_METHODS
+                response.headers["Access-Control-Allow-Headers"] = ALLOW_HEADERS
+                response.headers["Access-Control-Max-Age"] = MAX_AGE
+        return response
+
+    return cors_tween
+
+
+def includeme(config: Any) -> None:
+    config.add_tween("jobtracker.cors.cors_tween_factory", under=INGRESS)

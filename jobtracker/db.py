@@ -1,0 +1,119 @@
+"""PostgreSQL: the engine, ``request.db``, and what all tables have in common."""
+
+import datetime
+from enum import StrEnum
+from typing import Any
+
+import zope.sqlalchemy
+from pyramid.request import Request
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Engine,
+    Identity,
+    MetaData,
+    Text,
+    create_engine,
+    func,
+)
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+
+# Seconds until an attempt to connect is given up.
+CONNECT_TIMEOUT = 3
+
+
+class Base(DeclarativeBase):
+    """The base of all tables. Constraints have names, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {int: BigInteger, str: Text, datetime.datetime: DateTime(timezone=True)}
+    __mapper_args__ = {
+        # What the database fills in comes back with the statement itself (RETURNING).
+        "eager_defaults": True,
+        # Deleted by somebody else in the meantime is deleted.
+        "confirm_deleted_rows": False,
+    }
+
+
+# The clock of the database, which all processes share. It stands still within a statement, and
+# unlike now() not within a transaction.
+NOW = func.statement_timestamp()
+
+
+def identity() -> Any:
+    """A primary key's ``id``: given by the database, and by nobody else."""
+    return mapped_column(Identity(always=True), primary_key=True)
+
+
+def timestamp() -> Any:
+    """A moment that is set when the row is made."""
+    return mapped_column(server_default=NOW)
+
+
+def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    """The column holds one of the words: a vocabulary can grow without a new type."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def make_engine(settings: dict[str, Any]) -> Engine:
+    """The connection pool, which connects when first asked."""
+    return create_engine(
+        settings["sqlalchemy.url"],
+        pool_size=settings["sqlalchemy.pool_size"],
+        max_overflow=settings["sqlalchemy.max_overflow"],
+        pool_timeout=settings["sqlalchemy.pool_timeout"],
+        connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": "-c TimeZone=UTC"},
+        # Notes, addresses and names have no business in a log or a traceback.
+        hide_parameters=True,
+    )
+
+
+def session_for(request: Request) -> Session:
+    """``request.db``: of the request's transaction; without one, each statement is its own.
+
+    Reads need no transaction: one round trip for a query instead of three. Tests hand in a session
+    as ``environ["jobtracker.db"]``, which stays theirs.
+    """
+    if handed_in := request.environ.get("jobtracker.db"):
+        return handed_in
+    if request.environ.get("tm.active"):
+        session = request.registry["db_sessions"]()
+        # "changed" from the start: zope.sqlalchemy would not see what is not written by the ORM.
+        zope.sqlalchemy.register(session, "changed", transaction_manager=request.tm)
+    else:
+        session = request.registry["db_reading_sessions"]()
+    request.add_finished_callback(lambda _request: session.close())
+    return session
+
+
+def may_write(request: Request) -> bool:
+    """Whether the request is given a transaction: not by a safe method (RFC 9110, 9.2.1)."""
+    return request.method not in ("GET", "HEAD", "OPTIONS")
+
+
+def includeme(config: Any) -> None:
+    engine = make_engine(config.registry.settings)
+    reading = engine.execution_options(isolation_level="AUTOCOMMIT")  # on the same pool
+    config.registry["db_engine"] = engine
+    config.registry["db_sessions"] = sessionmaker(engine, expire_on_commit=False)
+    config.registry["db_reading_sessions"] = sessionmaker(reading, expire_on_commit=False)
+    config.add_request_method(session_for, "db", reify=True)
+    config.add_settings(
+        {
+            "tm.manager_hook": "pyramid_tm.explicit_manager",
+            "tm.activate_hook": may_write,
+            "tm.annotate_user": False,  # it would look up a user where nobody asks for one
+            # A 4xx that is returned, not raised, rolls back as well.
+            "tm.commit_veto": "pyramid_tm.default_commit_veto",
+        }
+    )

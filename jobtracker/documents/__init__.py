@@ -1,0 +1,21 @@
+"""Documents of a job: resume, cover letter. The browser uploads them straight to S3."""
+
+from typing import Any
+
+from jobtracker.documents.storage import Bucket
+
+
+def includeme(config: Any) -> None:
+    settings = config.registry.settings
+    bucket = Bucket(
+        settings["s3.bucket"],
+        region=settings["s3.region"],
+        endpoint_url=settings["s3.endpoint_url"],
+        access_key_id=settings["s3.access_key_id"],
+        secret_access_key=settings["s3.secret_access_key"],
+        upload_seconds=settings["documents.upload_seconds"],
+        download_seconds=settings["documents.download_seconds"],
+    )
+    config.add_request_method(lambda _request: bucket, "bucket", property=True)
+    config.scan("jobtracker.documents.resources")
+    config.scan("jobtracker.documents.views")

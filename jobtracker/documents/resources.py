@@ -1,0 +1,137 @@
+"""``root["jobs"][7]["documents"]``."""
+
+from collections.abc import Sequence
+
+from pyramid.events import subscriber
+
+from jobtracker.db import NOW
+from jobtracker.documents.models import (
+    MAX_PENDING,
+    Document,
+    DocumentStatus,
+    ObjectDeletion,
+)
+from jobtracker.documents.outbox import carry_out_after_commit
+from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
+from jobtracker.jobs.resources import JobResource
+from jobtracker.tree import Collection, Resource, ResourceDeleted
+
+
+class DocumentCollection(Collection, under=JobResource, name="documents"):
+    """``/jobs/7/documents``."""
+
+    __parent__: JobResource
+
+    def find(self, row_id: int) -> "DocumentResource":
+        document = Document.by_id(self.db, self.user.id, self.__parent__.job.id, row_id)
+        if document is None:
+            raise KeyError(row_id)
+        return DocumentResource(self, document)
+
+    def list(self) -> Sequence[Document]:
+        """The documents, newest first."""
+        return Document.of_job(self.db, self.user.id, self.__parent__.job.id)
+
+    def announce(
+        self, *, doc_type: str, filename: str, size_bytes: int, content_type: str | None = None
+    ) -> "DocumentResource":
+        """Say what is about to be uploaded. :meth:`DocumentResource.upload_url` says where to.
+
+        :raises PayloadTooLarge: beyond the setting ``documents.max_bytes``
+        :raises RateLimited: when too many were announced and not confirmed
+        """
+        max_bytes = self.request.registry.settings["documents.max_bytes"]
+        if size_bytes > max_bytes:
+            raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
+        job = self.__parent__.job
+        job.lock(self.db)  # announcements of a job come one after the other, so that none slips by
+        if Document.count_pending(self.db, self.user.id, job.id) >= MAX_PENDING:
+            raise RateLimited(
+                f"{MAX_PENDING} uploads have not been completed. Please complete or delete one.",
+                retry_after=self.request.bucket.upload_seconds,
+            )
+        document = Document.announced(
+            self.user.id,
+            job.id,
+            doc_type=doc_type,
+            filename=filename,
+            content_type=content_type,
+            size_bytes=size_bytes,
+        )
+        self.db.add(document)
+        job.touch()
+        self.db.flush()
+        return DocumentResource(self, document)
+
+
+class DocumentResource(Resource):
+    """``/jobs/7/documents/5``."""
+
+    __parent__: DocumentCollection
+
+    def __init__(self, parent: Resource, document: Document) -> None:
+        super().__init__(parent, str(document.id))
+        self.document = document
+
+    def upload_url(self) -> str:
+        """Where to PUT the file."""
+        return self.request.bucket.upload_url(
+            self.document.upload_key,
+            size_bytes=self.document.size_bytes,
+            content_type=self.document.content_type,
+        )
+
+    def confirm(self) -> Document:
+        """Take over what was uploaded. What S3 says counts, not what the client says.
+
+        The object is copied to a key that no upload URL ever signed, so that a later PUT changes
+        nothing. A single-valued type now replaces the one before.
+
+        :raises Conflict: when it is not there yet, or not what was announced
+        """
+        document = self.document
+        job = self.__parent__.__parent__.job
+        job.lock(self.db)
+        self.db.refresh(document)  # another tab may have confirmed it while we waited
+        if document.status != DocumentStatus.PENDING:
+            return document
+        stored = self.request.bucket.stat(document.upload_key)
+        if stored is None or stored.size_bytes != document.size_bytes:
+            raise Conflict("The file has not arrived yet.")
+        self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
+        document.replace_others(self.db)
+        document.status = DocumentStatus.UPLOADED
+        document.uploaded_at = NOW
+        job.touch()
+        self.db.flush()
+        ObjectDeletion.ask(self.db, document.user_id, document.upload_key)
+        carry_out_after_commit(self.request)
+        return document
+
+    def download_url(self) -> str:
+        """Where to GET the file, under its original name.
+
+        :raises Conflict: until it is uploaded
+        """
+        document = self.document
+        if document.status != DocumentStatus.UPLOADED:
+            raise Conflict("This document is not ready to be downloaded.")
+        return self.request.bucket.download_url(
+            document.object_key,
+            filename=document.original_filename,
+            content_type=document.content_type,
+        )
+
+    def delete(self) -> None:
+        """Forget the document, and have its object deleted."""
+        self.db.delete(self.document)
+        self.__parent__.__parent__.job.touch()
+        self.db.flush()
+        self.deleted()
+
+
+@subscriber(ResourceDeleted)
+def delete_objects(event: ResourceDeleted) -> None:
+    """With a job its documents are gone, and with a document its object is to go."""
+    if isinstance(event.resource, JobResource | DocumentResource):
+        carry_out_after_commit(event.request)

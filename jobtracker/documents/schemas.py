@@ -1,0 +1,58 @@
+"""Documents on the wire. Keys in the bucket are never shown."""
+
+from colander import SchemaNode
+
+from jobtracker.documents.models import (
+    MAX_CONTENT_TYPE,
+    MAX_FILENAME,
+    DocType,
+    DocumentStatus,
+    ScanStatus,
+)
+from jobtracker.fields import Choice, Integer, Nested, Schema, Text, TextMap, Timestamp
+
+# RFC 9110, section 8.3.1, in what a header can carry: type/subtype; parameters.
+_WORD = r"[\w!#$&^.+-]+"
+MEDIA_TYPE = rf"(?a:{_WORD}/{_WORD}( *; *{_WORD}=({_WORD}|\"[ !#-\[\]-~]*\"))*)"
+
+
+class PresignUploadIn(Schema):
+    doc_type = SchemaNode(Choice(DocType))
+    filename = SchemaNode(Text(max=MAX_FILENAME))
+    content_type = SchemaNode(
+        Text(max=MAX_CONTENT_TYPE, pattern=MEDIA_TYPE, hint="Must be like application/pdf."),
+        missing=None,
+    )
+    size_bytes = SchemaNode(Integer(min=1))
+
+
+class ConfirmUploadIn(Schema):
+    document_id = SchemaNode(Integer())
+    size_bytes = SchemaNode(Integer(), missing=None)  # the SPA sends it; nobody believes it
+
+
+class DocumentOut(Schema):
+    id = SchemaNode(Integer())
+    application_id = SchemaNode(Integer())
+    doc_type = SchemaNode(Choice(DocType))
+    original_filename = SchemaNode(Text())
+    content_type = SchemaNode(Text(), nullable=True)
+    size_bytes = SchemaNode(Integer())
+    status = SchemaNode(Choice(DocumentStatus))
+    scan_status = SchemaNode(Choice(ScanStatus))
+    scan_checked_at = SchemaNode(Timestamp(), nullable=True)
+    scan_message = SchemaNode(Text(), nullable=True)
+    uploaded_at = SchemaNode(Timestamp(), nullable=True)
+    created_at = SchemaNode(Timestamp())
+
+
+class UploadOut(Schema):
+    document = SchemaNode(Nested(DocumentOut()))
+    upload_url = SchemaNode(Text())
+    upload_headers = SchemaNode(TextMap(max_entries=1, max_text=MAX_CONTENT_TYPE))
+    expires_in = SchemaNode(Integer())
+
+
+class DownloadOut(Schema):
+    download_url = SchemaNode(Text())
+    expires_in = SchemaNode(Integer())

@@ -1,0 +1,145 @@
+"""The bucket: presigned URLs, and the little that the server itself does with objects."""
+
+import logging
+from collections.abc import Collection
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jobtracker.aws import make_client
+from jobtracker.errors import Conflict, Unavailable
+
+log = logging.getLogger(__name__)
+
+# What DeleteObjects takes at once:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+MAX_DELETIONS = 1000
+
+
+class StoredObject(NamedTuple):
+    """What S3 says of an object."""
+
+    size_bytes: int
+    etag: str
+
+
+class Bucket:
+    """A private bucket of S3.
+
+    All methods that ask S3 raise :class:`~jobtracker.errors.Unavailable` when it does not answer
+    as it should. Times are seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        region: str,
+        upload_seconds: int,
+        download_seconds: int,
+        endpoint_url: str | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+    ) -> None:
+        self.name = name
+        self.upload_seconds = upload_seconds
+        self.download_seconds = download_seconds
+        self.client = make_client(
+            "s3",
+            region=region,
+            endpoint_url=endpoint_url,
+            config=Config(
+                signature_version="s3v4",
+                retries={"total_max_attempts": 2, "mode": "standard"},
+                # Else botocore adds a checksum to what is signed, which a browser does not send.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret_access_key,
+        )
+
+    def upload_url(self, key: str, *, size_bytes: int, content_type: str | None) -> str:
+        """A URL for one PUT of exactly that length, and of that type if one is given."""
+        signed: dict[str, Any] = {"ContentLength": size_bytes}
+        if content_type is not None:
+            signed["ContentType"] = content_type
+        return self._presigned("put_object", key, self.upload_seconds, **signed)
+
+    def download_url(self, key: str, *, filename: str, content_type: str | None) -> str:
+        """A URL for GET, which a browser saves under that name."""
+        return self._presigned(
+            "get_object",
+            key,
+            self.download_seconds,
+            ResponseContentDisposition=attachment(filename),
+            ResponseContentType=content_type or "application/octet-stream",
+        )
+
+    def stat(self, key: str) -> StoredObject | None:
+        """What is stored there, or None."""
+        try:
+            head = self.client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise _unavailable("HeadObject", error) from error
+        except BotoCoreError as error:
+            raise _unavailable("HeadObject", error) from error
+        return StoredObject(head["ContentLength"], head["ETag"])
+
+    def copy(self, source: str, target: str, *, etag: str) -> None:
+        """Copy an object, if it still is the one with that ETag.
+
+        :raises Conflict: when it is another by now
+        """
+        try:
+            self.client.copy_object(
+                Bucket=self.name,
+                Key=target,
+                CopySource={"Bucket": self.name, "Key": source},
+                CopySourceIfMatch=etag,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "412", "NoSuchKey"):
+                raise Conflict("The upload was changed in the meantime.") from error
+            raise _unavailable("CopyObject", error) from error
+        except BotoCoreError as error:
+            raise _unavailable("CopyObject", error) from error
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Delete objects, at most :data:`MAX_DELETIONS`; those that are not there are no error."""
+        try:
+            answer = self.client.delete_objects(
+                Bucket=self.name,
+                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _unavailable("DeleteObjects", error) from error
+        if failed := answer.get("Errors"):
+            log.error("S3 DeleteObjects: %s", failed[0]["Code"])
+            raise Unavailable
+
+    def _presigned(self, operation: str, key: str, seconds: int, **parameters: Any) -> str:
+        try:
+            return self.client.generate_presigned_url(
+                operation, Params={"Bucket": self.name, "Key": key, **parameters}, ExpiresIn=seconds
+            )
+        except BotoCoreError as error:  # no credentials to sign with
+            raise _unavailable("presigned URL", error) from error
+
+
+def attachment(filename: str) -> str:
+    """Content-Disposition for a file of any name: RFC 6266, with the encoding of RFC 8187."""
+    plain = "".join(char if " " <= char <= "~" and char not in '"\\%' else "_" for char in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _unavailable(operation: str, error: Exception) -> Unavailable:
+    code = (
+        error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    )
+    log.error("S3 %s: %s", operation, code)
+    return Unavailable()

@@ -1,0 +1,82 @@
+"""``/jobs/{job_id}/documents``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyramid.httpexceptions import HTTPNoContent
+from pyramid.request import Request
+
+from jobtracker.api import ApiService, created
+from jobtracker.documents.models import Document
+from jobtracker.documents.resources import DocumentCollection, DocumentResource
+from jobtracker.documents.schemas import (
+    ConfirmUploadIn,
+    DocumentOut,
+    DownloadOut,
+    PresignUploadIn,
+    UploadOut,
+)
+from jobtracker.errors import NotFound
+from jobtracker.fields import ListOf
+from jobtracker.security import Permission
+
+DOCUMENT_OUT = DocumentOut()
+DOCUMENTS = "/jobs/{job_id}/documents"
+
+documents = ApiService("documents", DOCUMENTS, context=DocumentCollection)
+presign_upload = ApiService(
+    "presign_upload", f"{DOCUMENTS}/presign-upload", context=DocumentCollection, traverse=DOCUMENTS
+)
+confirm_upload = ApiService(
+    "confirm_upload", f"{DOCUMENTS}/confirm-upload", context=DocumentCollection, traverse=DOCUMENTS
+)
+document = ApiService("document", f"{DOCUMENTS}/{{document_id}}", context=DocumentResource)
+presign_download = ApiService(
+    "presign_download",
+    f"{DOCUMENTS}/{{document_id}}/presign-download",
+    context=DocumentResource,
+    traverse=f"{DOCUMENTS}/{{document_id}}",
+)
+
+
+@documents.get(permission=Permission.READ, returns=ListOf(DOCUMENT_OUT))
+def get_documents(request: Request) -> Sequence[Document]:
+    """The documents of a job, newest first."""
+    return request.context.list()
+
+
+@presign_upload.post(permission=Permission.WRITE, body=PresignUploadIn(), returns=UploadOut())
+def post_presign_upload(request: Request) -> dict[str, Any]:
+    """Announce a document, and get the URL to PUT it to, with exactly these headers."""
+    new = created(request, request.context.announce(**request.validated))
+    content_type = new.document.content_type
+    return {
+        "document": new.document,
+        "upload_url": new.upload_url(),
+        "upload_headers": {"Content-Type": content_type} if content_type else {},
+        "expires_in": request.bucket.upload_seconds,
+    }
+
+
+@confirm_upload.post(permission=Permission.WRITE, body=ConfirmUploadIn(), returns=DOCUMENT_OUT)
+def post_confirm_upload(request: Request) -> Document:
+    """Say that the upload is done. Repeating it is harmless."""
+    try:
+        announced = request.context[request.validated["document_id"]]
+    except KeyError:
+        raise NotFound from None
+    return announced.confirm()
+
+
+@presign_download.get(permission=Permission.READ, returns=DownloadOut())
+def get_presign_download(request: Request) -> dict[str, Any]:
+    """The URL to GET a document from."""
+    url = request.context.download_url()
+    return {"download_url": url, "expires_in": request.bucket.download_seconds}
+
+
+@document.delete(permission=Permission.WRITE)
+def delete_document(request: Request) -> HTTPNoContent:
+    """Forget a document."""
+    request.context.delete()
+    return HTTPNoContent()

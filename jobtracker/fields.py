@@ -1,0 +1,324 @@
+"""What a value on the wire can be: the colander types of all schemas, strict about JSON.
+
+colander's own types convert (``true`` and ``1.9`` are integers to it, 5 is a string) and echo what
+came in. These take the JSON type that they name and nothing else, say what is wrong without the
+input, and tell its kind in ``type``.
+
+Null and blank text mean the same: nothing. A field that needs a value refuses it; one that has a
+default falls back to it; one that is ``nullable`` takes it (in a merge patch: is cleared by it).
+"""
+
+import datetime
+import re
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import colander
+
+# Of a list of errors nobody reads more; a hostile body could have a hundred thousand.
+MAX_ERRORS = 100
+
+
+class Wrong(colander.Invalid):
+    """What is wrong with a value, with the kind of error in ``type``."""
+
+    def __init__(self, node: Any, message: str, kind: str) -> None:
+        super().__init__(node, message)
+        self.type = kind
+
+
+class Type(colander.SchemaType):
+    """The base of the types: what nothing means to a field."""
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        if cstruct is colander.null:
+            return colander.null
+        value = None if cstruct is None else self.parse(node, cstruct)
+        return self.nothing(node) if value is None else value
+
+    def parse(self, node: Any, value: Any) -> Any:
+        """The value of a JSON value, or None where it is blank.
+
+        :raises Wrong:
+        """
+        raise NotImplementedError
+
+    def nothing(self, node: Any) -> Any:
+        """What null or blank text means to the field.
+
+        :raises Wrong: where it means that a value is missing
+        """
+        if getattr(node, "nullable", False):
+            return getattr(node, "when_null", None)
+        if node.missing is colander.required or node.missing is colander.drop:
+            raise Wrong(node, "A value is required.", "missing")
+        return node.missing
+
+    def dump(self, value: Any) -> Any:
+        """The value as it goes out, where the JSON renderer does not know it by itself."""
+        return value
+
+
+def checked_text(node: Any, value: Any) -> str:
+    """Text that PostgreSQL and UTF-8 can hold.
+
+    :raises Wrong: for another type, NUL, or half of a surrogate pair
+    """
+    if not isinstance(value, str):
+        raise Wrong(node, "Must be a string.", "string_type")
+    if "\0" in value:
+        raise Wrong(node, "Must not contain the character NUL.", "string_characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Wrong(node, "Must be valid Unicode.", "string_characters") from None
+    return value
+
+
+class Text(Type):
+    """Text, trimmed. ``max`` counts characters."""
+
+    def __init__(self, max: int | None = None, pattern: str = "", hint: str = "") -> None:
+        self.max = max
+        self.pattern = re.compile(pattern) if pattern else None
+        self.hint = hint
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        return self.bounded(node, checked_text(node, value).strip())
+
+    def bounded(self, node: Any, text: str) -> str | None:
+        if self.max is not None and len(text) > self.max:
+            raise Wrong(node, f"Must be at most {self.max} characters.", "string_too_long")
+        if text and self.pattern and not self.pattern.fullmatch(text):
+            raise Wrong(node, self.hint, "string_pattern")
+        return text or None
+
+
+class Secret(Text):
+    """Text that is taken as it is, blanks at its ends included: a password, an answer."""
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        return self.bounded(node, checked_text(node, value))
+
+
+class Email(Text):
+    """An e-mail address, lowercased. 128 characters is Cognito's bound for a username.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
+    """
+
+    ADDRESS = r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+"  # HTML's, with a dot
+
+    def __init__(self) -> None:
+        super().__init__(max=128, pattern=self.ADDRESS, hint="Must be an e-mail address.")
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        return self.bounded(node, checked_text(node, value).strip().lower())
+
+
+class WebAddress(Text):
+    """An http or https URL: one that is safe to show as a link."""
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        text = super().parse(node, value)
+        if text is not None and not self._is_web(text):
+            raise Wrong(node, "Must be an http or https address.", "url_format")
+        return text
+
+    @staticmethod
+    def _is_web(text: str) -> bool:
+        # urlsplit drops tabs and newlines before it looks, as browsers do: "java\nscript:" is one.
+        if re.search(r"[\x00-\x20\x7f\\]", text):
+            return False
+        try:
+            parts = urlsplit(text)
+            return parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            return False
+
+
+class Choice(Type):
+    """One of some words, in any case; lowercased."""
+
+    def __init__(self, words: type[StrEnum] | Collection[str]) -> None:
+        self.words = tuple(str(word) for word in words)
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        word = checked_text(node, value).strip().lower()
+        if word and word not in self.words:
+            raise Wrong(node, f"Must be one of {', '.join(self.words)}.", "enum")
+        return word or None
+
+
+class Integer(Type):
+    """A whole number; ``true`` and ``1.0`` are none."""
+
+    def __init__(
+        self, min: int | None = None, max: int | None = None, choices: Collection[int] = ()
+    ) -> None:
+        self.min, self.max, self.choices = min, max, tuple(choices)
+
+    def parse(self, node: Any, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Wrong(node, "Must be a whole number.", "int_type")
+        if self.choices and value not in self.choices:
+            raise Wrong(node, f"Must be one of {', '.join(map(str, self.choices))}.", "enum")
+        if self.min is not None and value < self.min:
+            raise Wrong(node, f"Must be at least {self.min}.", "greater_than_equal")
+        if self.max is not None and value > self.max:
+            raise Wrong(node, f"Must be at most {self.max}.", "less_than_equal")
+        return value
+
+
+class Boolean(Type):
+    """true or false."""
+
+    def parse(self, node: Any, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Wrong(node, "Must be true or false.", "bool_type")
+        return value
+
+
+class Date(Type):
+    """A calendar day, YYYY-MM-DD."""
+
+    def parse(self, node: Any, value: Any) -> datetime.date | None:
+        text = checked_text(node, value).strip()
+        if not text:
+            return None
+        try:
+            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+                raise ValueError
+            return datetime.date.fromisoformat(text)
+        except ValueError:
+            raise Wrong(node, "Must be a date like 2026-01-31.", "date_format") from None
+
+
+class Timestamp(Type):
+    """A moment, in UTC (RFC 3339, ``Z``). So far it only goes out."""
+
+
+class TextMap(Type):
+    """An object of texts by name."""
+
+    def __init__(self, max_entries: int, max_text: int) -> None:
+        self.max_entries = max_entries
+        self.text = Secret(max=max_text)
+
+    def parse(self, node: Any, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        if len(value) > self.max_entries:
+            raise Wrong(node, f"Must have at most {self.max_entries} entries.", "too_long")
+        return {
+            self.text.parse(node, key) or "": self.text.parse(node, item) or ""
+            for key, item in value.items()
+        }
+
+
+class TextList(Type):
+    """A list of texts."""
+
+    def __init__(self, item: Type, max_items: int) -> None:
+        self.item, self.max_items = item, max_items
+
+    def parse(self, node: Any, value: Any) -> list[str]:
+        if not isinstance(value, list):
+            raise Wrong(node, "Must be a list.", "list_type")
+        found = self.tidied(
+            text for item in value if (text := self.item.parse(node, item)) is not None
+        )
+        if len(found) > self.max_items:
+            raise Wrong(node, f"Must be at most {self.max_items}.", "too_long")
+        return found
+
+    def tidied(self, texts: Iterable[str]) -> list[str]:
+        return list(texts)
+
+
+class Object(Type):
+    """A JSON object of named fields; a field it does not know is an error of its own."""
+
+    def parse(self, node: Any, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        errors = colander.Invalid(node)
+        parsed = {}
+        for child in node.children:
+            try:
+                field = child.deserialize(value.get(child.name, colander.null))
+            except colander.Invalid as error:
+                errors.add(error)
+            else:
+                if field is not colander.drop:
+                    parsed[child.name] = field
+        known = {child.name for child in node.children}
+        for name in (name for name in value if name not in known):
+            if len(errors.children) >= MAX_ERRORS:
+                break
+            stranger = colander.SchemaNode(Text(), name=name)
+            errors.add(Wrong(stranger, "There is no such field.", "extra_forbidden"))
+        if errors.children:
+            raise errors
+        return parsed
+
+
+class Schema(colander.MappingSchema):
+    """An object on the wire, in or out."""
+
+    schema_type = Object
+
+    def dump(self, source: Any) -> dict[str, Any]:
+        """The fields of the schema, and no others, of a row or a dictionary."""
+        value_of = source.__getitem__ if isinstance(source, Mapping) else partial(getattr, source)
+        return {child.name: child.typ.dump(value_of(child.name)) for child in self.children}
+
+
+class Nested(Type):
+    """An object within an object, or null."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def dump(self, value: Any) -> dict[str, Any] | None:
+        return None if value is None else self.schema.dump(value)
+
+
+class ListOf(Type):
+    """A list of objects."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def dump(self, value: Iterable[Any]) -> list[dict[str, Any]]:
+        return [self.schema.dump(item) for item in value]
+
+
+def merge_patch(schema: Schema) -> Schema:
+    """The same fields for a JSON Merge Patch (RFC 7396): what is left out stays as it is."""
+    patch = schema.clone()
+    for child in patch.children:
+        child.missing = colander.drop
+    return patch
+
+
+def errors_of(invalid: colander.Invalid, where: str) -> list[dict[str, Any]]:
+    """An entry ``{"loc", "msg", "type"}`` for each field at fault."""
+    if invalid.children:
+        return [
+            {
+                "loc": [where, _shown(child.node.name)],
+                "msg": str(child.msg) if isinstance(child, Wrong) else "A value is required.",
+                "type": getattr(child, "type", "missing"),
+            }
+            for child in invalid.children
+        ]
+    return [{"loc": [where], "msg": str(invalid.msg), "type": getattr(invalid, "type", "invalid")}]
+
+
+def _shown(name: str) -> str:
+    """A field's name as it came in, bounded and encodable."""
+    return name[:64].encode(errors="replace").decode()

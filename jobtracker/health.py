@@ -1,0 +1,28 @@
+"""GET /health: the process serves. It touches nothing outside, so it says nothing of others."""
+
+from typing import Any
+
+import colander
+from pyramid.request import Request
+
+from jobtracker.api import ApiService
+from jobtracker.fields import Schema, Text
+from jobtracker.security import Permission
+from jobtracker.tree import Root
+
+
+class HealthOut(Schema):
+    status = colander.SchemaNode(Text())
+
+
+health = ApiService("health", "/health", context=Root, traverse="/")
+
+
+@health.get(permission=Permission.PUBLIC, returns=HealthOut())
+def get_health(request: Request) -> dict[str, str]:
+    """Whether the server answers."""
+    return {"status": "ok"}
+
+
+def includeme(config: Any) -> None:
+    config.scan("jobtracker.health")

@@ -1,0 +1,68 @@
+"""Jobs on the wire."""
+
+from collections.abc import Iterable
+
+from colander import SchemaNode, drop
+
+from jobtracker.fields import (
+    Choice,
+    Date,
+    Integer,
+    ListOf,
+    Schema,
+    Text,
+    TextList,
+    Timestamp,
+    WebAddress,
+    merge_patch,
+)
+from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Status, tidy_tags
+from jobtracker.notes.schemas import NoteOut
+
+
+class Tags(TextList):
+    """Tags: at most 50, counted after repeats are dropped."""
+
+    def __init__(self) -> None:
+        super().__init__(Text(max=MAX_TAG), max_items=MAX_TAGS)
+
+    def tidied(self, texts: Iterable[str]) -> list[str]:
+        return tidy_tags(texts)
+
+
+class JobIn(Schema):
+    company_name = SchemaNode(Text(max=MAX_NAME))
+    job_title = SchemaNode(Text(max=MAX_NAME))
+    location = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
+    status = SchemaNode(Choice(Status), missing=Status.APPLIED)
+    applied_date = SchemaNode(Date(), missing=None, nullable=True)
+    job_url = SchemaNode(WebAddress(max=MAX_URL), missing=None, nullable=True)
+    tags = SchemaNode(Tags(), missing=(), nullable=True, when_null=())
+
+
+JOB_PATCH = merge_patch(JobIn())
+
+
+class JobFilters(Schema):
+    q = SchemaNode(Text(max=MAX_NAME), missing=drop)
+    status = SchemaNode(TextList(Choice(Status), max_items=100), missing=drop)
+    tag = SchemaNode(TextList(Text(max=MAX_TAG), max_items=100), missing=drop)
+    tag_q = SchemaNode(Text(max=MAX_TAG), missing=drop)
+
+
+class JobOut(Schema):
+    id = SchemaNode(Integer())
+    company_name = SchemaNode(Text())
+    job_title = SchemaNode(Text())
+    location = SchemaNode(Text(), nullable=True)
+    status = SchemaNode(Choice(Status))
+    applied_date = SchemaNode(Date(), nullable=True)
+    job_url = SchemaNode(Text(), nullable=True)
+    tags = SchemaNode(Tags())
+    created_at = SchemaNode(Timestamp())
+    updated_at = SchemaNode(Timestamp())
+    last_activity_at = SchemaNode(Timestamp())
+
+
+class JobWithNotesOut(JobOut):
+    notes = SchemaNode(ListOf(NoteOut()))

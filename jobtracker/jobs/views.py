@@ -1,0 +1,51 @@
+"""``/jobs``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyramid.httpexceptions import HTTPNoContent
+from pyramid.request import Request
+
+from jobtracker.api import ApiService, created
+from jobtracker.fields import ListOf
+from jobtracker.jobs.models import Job
+from jobtracker.jobs.resources import JobCollection, JobResource
+from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut, JobWithNotesOut
+from jobtracker.security import Permission
+
+JOB_OUT = JobOut()
+
+jobs = ApiService("jobs", "/jobs", context=JobCollection)
+job = ApiService("job", "/jobs/{job_id}", context=JobResource)
+
+
+@jobs.get(permission=Permission.READ, query=JobFilters(), returns=ListOf(JOB_OUT))
+def get_jobs(request: Request) -> Sequence[Job]:
+    """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored."""
+    return request.context.list(**request.validated)
+
+
+@jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT)
+def post_job(request: Request) -> Job:
+    """Keep track of one more job."""
+    new = request.context.create(**request.validated)
+    return created(request, new).job
+
+
+@job.get(permission=Permission.READ, returns=JobWithNotesOut())
+def get_job(request: Request) -> dict[str, Any]:
+    """One job, with its notes, newest first."""
+    return {**JOB_OUT.dump(request.context.job), "notes": request.context["notes"].list()}
+
+
+@job.patch(permission=Permission.WRITE, body=JOB_PATCH, returns=JOB_OUT)
+def patch_job(request: Request) -> Job:
+    """Change some fields (JSON Merge Patch): null clears, tags replace all tags."""
+    return request.context.update(**request.validated)
+
+
+@job.delete(permission=Permission.WRITE)
+def delete_job(request: Request) -> HTTPNoContent:
+    """Forget a job, with its notes and documents."""
+    request.context.delete()
+    return HTTPNoContent()

@@ -1,0 +1,47 @@
+"""The server of development.ini: waitress, a banner that says what listens where, a clean stop."""
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from waitress import serve_paste
+
+from jobtracker.local import ports
+from jobtracker.local.aws import CONFIRMATION_CODE
+from jobtracker.local.stack import LocalError
+from jobtracker.local.turnstile import DUMMY_TOKEN
+
+
+def server_factory(
+    global_config: dict[str, str], host: str, port: str, **options: str
+) -> Callable[[Any], None]:
+    """A server for PasteDeploy. It looks for its port before anything else is started.
+
+    :raises LocalError: when the port is taken
+    """
+    try:
+        ports.check(host, int(port), "port in [server:main]")
+    except RuntimeError as error:
+        raise LocalError(f"JobTracker does not start: {error}") from None
+
+    def serve(app: Any) -> None:
+        # SIGTERM by itself would end the process without a word to the local stack.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        print(banner(app.registry.settings, f"http://{host}:{port}"), flush=True)
+        serve_paste(app, global_config, host=host, port=port, **options)
+
+    return serve
+
+
+def banner(settings: dict[str, Any], url: str) -> str:
+    rows = [
+        ("JobTracker", url),
+        ("Cognito", f"{settings['cognito.endpoint_url']}  pool {settings['cognito.user_pool_id']}"),
+        ("S3", f"{settings['s3.endpoint_url']}  bucket {settings['s3.bucket']}"),
+        ("PostgreSQL", settings["sqlalchemy.url"].replace("+psycopg", "")),
+        ("Turnstile", f"takes the token {DUMMY_TOKEN}"),
+        ("E-mail", f"is not sent: the code is always {CONFIRMATION_CODE}"),
+        ("Stop", "Ctrl-C. Accounts, rows and files are kept"),
+    ]
+    return "\n".join(["", *(f"  {name:<11} {value}" for name, value in rows), ""])

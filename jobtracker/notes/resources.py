@@ -1,0 +1,48 @@
+"""``root["jobs"][7]["notes"]``."""
+
+from collections.abc import Sequence
+
+from jobtracker.jobs.resources import JobResource
+from jobtracker.notes.models import Note
+from jobtracker.tree import Collection, Resource
+
+
+class NoteCollection(Collection, under=JobResource, name="notes"):
+    """``/jobs/7/notes``."""
+
+    __parent__: JobResource
+
+    def find(self, row_id: int) -> "NoteResource":
+        note = Note.by_id(self.db, self.user.id, self.__parent__.job.id, row_id)
+        if note is None:
+            raise KeyError(row_id)
+        return NoteResource(self, note)
+
+    def list(self) -> Sequence[Note]:
+        """The notes, newest first."""
+        return Note.of_job(self.db, self.user.id, self.__parent__.job.id)
+
+    def add(self, body: str) -> "NoteResource":
+        """Write something down about the job."""
+        note = Note(user_id=self.user.id, application_id=self.__parent__.job.id, body=body)
+        self.db.add(note)
+        self.__parent__.job.touch()
+        self.db.flush()
+        return NoteResource(self, note)
+
+
+class NoteResource(Resource):
+    """``/jobs/7/notes/3``."""
+
+    __parent__: NoteCollection
+
+    def __init__(self, parent: Resource, note: Note) -> None:
+        super().__init__(parent, str(note.id))
+        self.note = note
+
+    def delete(self) -> None:
+        """Forget the note."""
+        self.db.delete(self.note)
+        self.__parent__.__parent__.job.touch()
+        self.db.flush()
+        self.deleted()

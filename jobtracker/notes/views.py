@@ -1,0 +1,38 @@
+"""``/jobs/{job_id}/notes``."""
+
+from collections.abc import Sequence
+
+from pyramid.httpexceptions import HTTPNoContent
+from pyramid.request import Request
+
+from jobtracker.api import ApiService, created
+from jobtracker.fields import ListOf
+from jobtracker.notes.models import Note
+from jobtracker.notes.resources import NoteCollection, NoteResource
+from jobtracker.notes.schemas import NoteIn, NoteOut
+from jobtracker.security import Permission
+
+NOTE_OUT = NoteOut()
+
+notes = ApiService("notes", "/jobs/{job_id}/notes", context=NoteCollection)
+note = ApiService("note", "/jobs/{job_id}/notes/{note_id}", context=NoteResource)
+
+
+@notes.get(permission=Permission.READ, returns=ListOf(NOTE_OUT))
+def get_notes(request: Request) -> Sequence[Note]:
+    """The notes on a job, newest first."""
+    return request.context.list()
+
+
+@notes.post(permission=Permission.WRITE, body=NoteIn(), returns=NOTE_OUT)
+def post_note(request: Request) -> Note:
+    """Write something down about a job."""
+    new = request.context.add(**request.validated)
+    return created(request, new).note
+
+
+@note.delete(permission=Permission.WRITE)
+def delete_note(request: Request) -> HTTPNoContent:
+    """Forget a note."""
+    request.context.delete()
+    return HTTPNoContent()

@@ -1,0 +1,49 @@
+"""What ``pshell development.ini`` (or production.ini) puts at the prompt."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from pyramid.interfaces import ISecurityPolicy
+from sqlalchemy import or_, select
+
+from jobtracker.documents.models import Document, ObjectDeletion
+from jobtracker.jobs.models import Job
+from jobtracker.notes.models import Note
+from jobtracker.users.models import User
+
+MODELS = SimpleNamespace(
+    Document=Document, Job=Job, Note=Note, ObjectDeletion=ObjectDeletion, User=User
+)
+
+
+def setup(env: dict[str, Any]) -> Iterator[None]:
+    """Begin a transaction, which ``commit()`` commits and leaving the prompt rolls back."""
+    request = env["request"]
+
+    def act_as(who: str | int) -> User:
+        """Be a user, by e-mail address, Cognito sub or id: root["jobs"] is then theirs."""
+        matches = User.id == who if isinstance(who, int) else _named(who)
+        user = request.db.scalars(select(User).where(matches)).one()
+        request.registry.getUtility(ISecurityPolicy).act_as(request, user)
+        return user
+
+    def commit() -> None:
+        """Commit what was done, and go on."""
+        request.tm.commit()
+        request.tm.begin()
+
+    def rollback() -> None:
+        """Undo what was done since the last commit, and go on."""
+        request.tm.abort()
+        request.tm.begin()
+
+    request.tm.begin()
+    request.environ["tm.active"] = True
+    env.update(db=request.db, models=MODELS, act_as=act_as, commit=commit, rollback=rollback)
+    yield
+    request.tm.abort()
+
+
+def _named(who: str) -> Any:
+    return or_(User.email == who.strip().lower(), User.cognito_sub == who)

@@ -1,0 +1,78 @@
+"""Who asks, and what they may do.
+
+A request is somebody's when it bears an access token of our user pool. What they may do stands in
+the ACLs of the resource tree; what no ACL allows is denied.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from pyramid.authorization import ACLHelper, Authenticated, Everyone
+from pyramid.request import Request, RequestLocalCache
+
+from jobtracker.users.models import User
+
+
+class Permission(StrEnum):
+    """What an endpoint asks of its context's ACL."""
+
+    PUBLIC = "public"
+    READ = "read"
+    WRITE = "write"
+
+
+class CognitoSecurityPolicy:
+    """Pyramid's security policy: ``request.identity`` is the :class:`User` of the access token.
+
+    The token is verified (RFC 6750, header alone) and the user's row read, once a request, and only
+    when something asks: public endpoints never do.
+    """
+
+    def __init__(self) -> None:
+        self._acl = ACLHelper()
+        self._identities = RequestLocalCache(self._load)
+
+    def identity(self, request: Request) -> User | None:
+        return self._identities.get_or_create(request)
+
+    def authenticated_userid(self, request: Request) -> str | None:
+        user = self.identity(request)
+        return None if user is None else f"user:{user.id}"
+
+    def permits(self, request: Request, context: Any, permission: str) -> Any:
+        allowed = self._acl.permits(context, [Everyone], permission)
+        if not allowed and (userid := self.authenticated_userid(request)) is not None:
+            allowed = self._acl.permits(context, [Everyone, Authenticated, userid], permission)
+        return allowed
+
+    def remember(self, request: Request, userid: str, **kwargs: Any) -> list[tuple[str, str]]:
+        """Nothing: the client keeps its tokens."""
+        return []
+
+    def forget(self, request: Request, **kwargs: Any) -> list[tuple[str, str]]:
+        return []
+
+    def act_as(self, request: Request, user: User) -> None:
+        """Make the request that user's, without a token: for pshell."""
+        self._identities.set(request, user)
+
+    def _load(self, request: Request) -> User | None:
+        token = bearer_token(request)
+        if token is None:
+            return None
+        sub = request.access_tokens.sub_of(token)
+        if sub is None:
+            return None
+        user = User.by_sub(request.db, sub)
+        if user is None:
+            # Signed in elsewhere than here: Cognito knows who it is.
+            profile = request.cognito.profile(token)
+            User.sign_in(request.db, sub, email=profile.email, name=profile.name)
+            user = User.by_sub(request.db, sub)
+        return user
+
+
+def bearer_token(request: Request) -> str | None:
+    """The token of the Authorization header; the scheme is case-insensitive (RFC 9110, 11.1)."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

@@ -1,0 +1,95 @@
+"""The table of users."""
+
+import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, case, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from jobtracker.db import NOW, Base, identity, one_of, timestamp
+
+AUTO_REFRESH_SECONDS = (0, 10, 30, 60)
+MAX_RETENTION_DAYS = 3650
+
+
+class Theme(StrEnum):
+    DARK = "dark"
+    LIGHT = "light"
+    SYSTEM = "system"
+
+
+class JobsSort(StrEnum):
+    UPDATED_DESC = "updated_desc"
+    COMPANY_ASC = "company_asc"
+    STATUS_ASC = "status_asc"
+
+
+class JobsView(StrEnum):
+    ALL = "all"
+    ACTIVE = "active"
+    NEEDS_FOLLOWUP = "needs_followup"
+
+
+class User(Base):
+    """Somebody with an account in the user pool. E-mail and name are copies of Cognito's."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint(
+            f"auto_refresh_seconds IN {AUTO_REFRESH_SECONDS}", name="auto_refresh_seconds"
+        ),
+        one_of("theme", Theme),
+        one_of("default_jobs_sort", JobsSort),
+        one_of("default_jobs_view", JobsView),
+        CheckConstraint(
+            f"data_retention_days BETWEEN 0 AND {MAX_RETENTION_DAYS}", name="data_retention_days"
+        ),
+    )
+
+    id: Mapped[int] = identity()
+    cognito_sub: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str]
+    name: Mapped[str | None]
+    # Cognito lets nobody in whose account is not confirmed: whoever signs in has a verified
+    # address. This is when that was first seen of the present one.
+    email_verified_at: Mapped[datetime.datetime] = timestamp()
+    auto_refresh_seconds: Mapped[int] = mapped_column(server_default="0")
+    theme: Mapped[str] = mapped_column(server_default=Theme.DARK)
+    default_jobs_sort: Mapped[str] = mapped_column(server_default=JobsSort.UPDATED_DESC)
+    default_jobs_view: Mapped[str] = mapped_column(server_default=JobsView.ALL)
+    data_retention_days: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime.datetime] = timestamp()
+
+    @property
+    def is_email_verified(self) -> bool:
+        return self.email_verified_at is not None
+
+    @classmethod
+    def by_sub(cls, db: Session, sub: str) -> "User | None":
+        """The user of that Cognito ``sub``."""
+        return db.scalar(select(cls).where(cls.cognito_sub == sub))
+
+    @classmethod
+    def sign_in(cls, db: Session, sub: str, *, email: str, name: str | None) -> None:
+        """Make the user's row at the first sign-in, and keep its copies true at each other.
+
+        One statement, so that two at once make one row; nothing is written when nothing changed.
+        """
+        new = insert(cls).values(cognito_sub=sub, email=email, name=name)
+        db.execute(
+            new.on_conflict_do_update(
+                index_elements=[cls.cognito_sub],
+                set_={
+                    "email": new.excluded.email,
+                    "name": new.excluded.name,
+                    "email_verified_at": case(
+                        (cls.email == new.excluded.email, cls.email_verified_at), else_=NOW
+                    ),
+                },
+                where=or_(
+                    cls.email != new.excluded.email,
+                    cls.name.is_distinct_from(new.excluded.name),
+                ),
+            )
+        )

@@ -1,0 +1,54 @@
+"""Users on the wire."""
+
+from colander import SchemaNode, drop
+
+from jobtracker.fields import Boolean, Choice, Integer, Schema, Secret, Text, Timestamp
+from jobtracker.users.models import (
+    AUTO_REFRESH_SECONDS,
+    MAX_RETENTION_DAYS,
+    JobsSort,
+    JobsView,
+    Theme,
+)
+
+# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
+MAX_PASSWORD = 256
+
+
+class UserOut(Schema):
+    id = SchemaNode(Integer())
+    email = SchemaNode(Text())
+    name = SchemaNode(Text(), nullable=True)
+    auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS))
+    created_at = SchemaNode(Timestamp())
+    is_email_verified = SchemaNode(Boolean())
+    email_verified_at = SchemaNode(Timestamp())
+
+
+class ChangePasswordIn(Schema):
+    current_password = SchemaNode(Secret(max=MAX_PASSWORD))
+    new_password = SchemaNode(Secret(max=MAX_PASSWORD))
+
+
+class MessageOut(Schema):
+    message = SchemaNode(Text())
+
+
+class SettingsIn(Schema):
+    auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS), missing=drop)
+    theme = SchemaNode(Choice(Theme), missing=drop)
+    default_jobs_sort = SchemaNode(Choice(JobsSort), missing=drop)
+    default_jobs_view = SchemaNode(Choice(JobsView), missing=drop)
+    data_retention_days = SchemaNode(Integer(min=0, max=MAX_RETENTION_DAYS), missing=drop)
+
+
+class SettingsOut(Schema):
+    auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS))
+    theme = SchemaNode(Choice(Theme))
+    default_jobs_sort = SchemaNode(Choice(JobsSort))
+    default_jobs_view = SchemaNode(Choice(JobsView))
+    data_retention_days = SchemaNode(Integer(min=0, max=MAX_RETENTION_DAYS))
+
+
+class UpdatedSettingsOut(SettingsOut):
+    message = SchemaNode(Text())

@@ -1,0 +1,52 @@
+"""``/users/me`` and what is under it."""
+
+from typing import Any
+
+from pyramid.request import Request
+
+from jobtracker.api import ApiService
+from jobtracker.security import Permission, bearer_token
+from jobtracker.users.models import User
+from jobtracker.users.resources import SettingsResource, UserResource
+from jobtracker.users.schemas import (
+    ChangePasswordIn,
+    MessageOut,
+    SettingsIn,
+    SettingsOut,
+    UpdatedSettingsOut,
+    UserOut,
+)
+
+me = ApiService("me", "/users/me", context=UserResource)
+change_password = ApiService(
+    "change_password", "/users/me/change-password", context=UserResource, traverse="/users/me"
+)
+settings = ApiService("settings", "/users/me/settings", context=SettingsResource)
+
+SETTINGS_OUT = SettingsOut()
+
+
+@me.get(permission=Permission.READ, returns=UserOut())
+def get_me(request: Request) -> User:
+    """Whoever is signed in."""
+    return request.context.user
+
+
+@change_password.post(permission=Permission.WRITE, body=ChangePasswordIn(), returns=MessageOut())
+def post_change_password(request: Request) -> dict[str, str]:
+    """Change the password. All refresh tokens are revoked."""
+    request.context.change_password(bearer_token(request), **request.validated)
+    return {"message": "Password changed. Please sign in again on your other devices."}
+
+
+@settings.get(permission=Permission.READ, returns=SETTINGS_OUT)
+def get_settings(request: Request) -> User:
+    """How the SPA shows itself to this user."""
+    return request.context.user
+
+
+@settings.put(permission=Permission.WRITE, body=SettingsIn(), returns=UpdatedSettingsOut())
+def put_settings(request: Request) -> dict[str, Any]:
+    """Set some settings, or all. What is left out stays as it is."""
+    user = request.context.update(**request.validated)
+    return {**SETTINGS_OUT.dump(user), "message": "Settings updated"}

@@ -1,0 +1,61 @@
+"""Alembic's way to the database: that of the ini file it is given.
+
+``alembic -c production.ini upgrade head`` starts the application of the ini, without serving it, so
+there is one place that says where the database is. Who has a connection already hands it in as
+``config.attributes["connection"]``.
+"""
+
+from alembic import context
+from pyramid.paster import bootstrap
+from sqlalchemy import Connection, text
+
+# Importing the models puts their tables into the metadata.
+import jobtracker.documents.models
+import jobtracker.jobs.models
+import jobtracker.notes.models
+import jobtracker.users.models  # noqa: F401
+from jobtracker.db import Base
+
+# Any number, the same for all who migrate: one at a time, the others wait and find the work done.
+LOCK = 0x10B7AC4E
+
+
+def migrate(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+    connection.commit()
+    try:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            compare_server_default=True,
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+        connection.commit()
+
+
+def main() -> None:
+    if context.is_offline_mode():
+        context.configure(
+            dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    connection = context.config.attributes.get("connection")
+    if connection is not None:
+        migrate(connection)
+        return
+    ini = context.config.config_file_name
+    with (
+        bootstrap(ini, options={"__script__": "alembic"}) as env,
+        env["registry"]["db_engine"].connect() as connection,
+    ):
+        migrate(connection)
+
+
+main()
