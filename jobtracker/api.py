@@ -118,6 +118,11 @@ def _dumping(view: Callable[[Request], Any], output: Type) -> Callable[[Request]
     return dumping
 
 
+def gateway(name: str) -> Callable[[Request], Any]:
+    """What a request reaches a gateway by: the registry has one for all requests."""
+    return lambda request: request.registry[name]
+
+
 def created(request: Request, resource: R) -> R:
     """Answer 201, with the path of what was made."""
     request.response.status = 201
@@ -133,7 +138,7 @@ def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kw
     :raises BadRequest: for what is not a JSON object
     :raises Invalid: for wrong and unknown fields
     """
-    if request.content_type not in types:
+    if request.content_type.lower() not in types:
         raise UnsupportedMediaType
     request.validated = _deserialized(schema, json_object(request), "body")
 

@@ -81,11 +81,8 @@ def make_engine(settings: dict[str, Any]) -> Engine:
 def session_for(request: Request) -> Session:
     """``request.db``: of the request's transaction; without one, each statement is its own.
 
-    Reads need no transaction: one round trip for a query instead of three. Tests hand in a session
-    as ``environ["jobtracker.db"]``, which stays theirs.
+    Reads need no transaction: one round trip for a query instead of three.
     """
-    if handed_in := request.environ.get("jobtracker.db"):
-        return handed_in
     if request.environ.get("tm.active"):
         session = request.registry["db_sessions"]()
         # "changed" from the start: zope.sqlalchemy would not see what is not written by the ORM.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jobtracker.api import gateway
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
@@ -9,19 +10,20 @@ from jobtracker.auth.turnstile import Turnstile
 
 def includeme(config: Any) -> None:
     settings = config.registry.settings
-    user_pool = UserPool(
+    config.registry["cognito"] = UserPool(
         region=settings["cognito.region"],
         client_id=settings["cognito.client_id"],
         endpoint_url=settings["cognito.endpoint_url"],
     )
-    access_tokens = AccessTokens(
+    config.registry["access_tokens"] = AccessTokens(
         region=settings["cognito.region"],
         user_pool_id=settings["cognito.user_pool_id"],
         client_id=settings["cognito.client_id"],
         endpoint_url=settings["cognito.endpoint_url"],
     )
-    turnstile = Turnstile(settings["turnstile.url"], settings["turnstile.secret"])
-    config.add_request_method(lambda _request: user_pool, "cognito", property=True)
-    config.add_request_method(lambda _request: access_tokens, "access_tokens", property=True)
-    config.add_request_method(lambda _request: turnstile, "turnstile", property=True)
+    config.registry["turnstile"] = Turnstile(
+        settings["turnstile.url"], settings["turnstile.secret"]
+    )
+    for name in ("cognito", "access_tokens", "turnstile"):
+        config.add_request_method(gateway(name), name, property=True)
     config.scan("jobtracker.auth.views")

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from jobtracker.api import gateway
 from jobtracker.documents.storage import Bucket
 
 
 def includeme(config: Any) -> None:
     settings = config.registry.settings
-    bucket = Bucket(
+    config.registry["bucket"] = Bucket(
         settings["s3.bucket"],
         region=settings["s3.region"],
         endpoint_url=settings["s3.endpoint_url"],
@@ -16,6 +17,6 @@ def includeme(config: Any) -> None:
         upload_seconds=settings["documents.upload_seconds"],
         download_seconds=settings["documents.download_seconds"],
     )
-    config.add_request_method(lambda _request: bucket, "bucket", property=True)
+    config.add_request_method(gateway("bucket"), "bucket", property=True)
     config.scan("jobtracker.documents.resources")
     config.scan("jobtracker.documents.views")

@@ -96,7 +96,7 @@ class Aws:
 
     def deploy(self, origins: Sequence[str]) -> dict[str, str]:
         """Have what the template says, and return the settings that lead there."""
-        client = self._client("cloudformation")
+        client = self.client("cloudformation")
         wanted: dict[str, Any] = {
             "StackName": STACK_NAME,
             "TemplateBody": (CHECKOUT / "deploy" / "aws.yaml").read_text(),
@@ -113,13 +113,20 @@ class Aws:
                     raise
         outputs = {item["OutputKey"]: item["OutputValue"] for item in self._settled(client)}
         return {
-            "cognito.region": self.region,
-            "cognito.endpoint_url": self.url,
+            **self.settings,
             "cognito.user_pool_id": outputs["UserPoolId"],
             "cognito.client_id": outputs["AppClientId"],
+            "s3.bucket": outputs["BucketName"],
+        }
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that lead here, whatever is deployed."""
+        return {
+            "cognito.region": self.region,
+            "cognito.endpoint_url": self.url,
             "s3.region": self.region,
             "s3.endpoint_url": self.url,
-            "s3.bucket": outputs["BucketName"],
             "s3.access_key_id": ACCESS_KEY_ID,
             "s3.secret_access_key": SECRET_ACCESS_KEY,
         }
@@ -133,7 +140,7 @@ class Aws:
 
     def _answers(self) -> bool:
         try:
-            self._client("cloudformation").list_stacks()
+            self.client("cloudformation").list_stacks()
         except Exception:  # whatever is wrong, the question is only whether to ask again
             return False
         return True
@@ -152,7 +159,8 @@ class Aws:
         except ClientError:
             return None  # it does not exist
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
+        """A client of one of its services, with the keys that open it."""
         return make_client(
             service,
             region=self.region,

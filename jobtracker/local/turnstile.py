@@ -40,12 +40,16 @@ class LocalTurnstile:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.url = f"http://{HOST}:{port}/siteverify"
         self.server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}/siteverify"
 
     def start(self) -> None:
         ports.check(HOST, self.port, "local.turnstile_port in [app:main]")
         self.server = ThreadingHTTPServer((HOST, self.port), _Handler)
+        self.port = self.server.server_port  # another one where 0 was asked for
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:

@@ -1,0 +1,146 @@
+"""What the tests run on: a real PostgreSQL whose schema Alembic built, moto for Cognito and S3, the
+local Turnstile, and the whole application, once for the session.
+
+Each test has a connection of its own, in a transaction that is rolled back at its end. The
+application's sessions are bound to it and begin savepoints, so that requests commit and roll back
+as they do in production.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session, sessionmaker
+from webtest import TestApp
+
+import jobtracker
+from jobtracker.local import migrations
+from jobtracker.local.aws import Aws
+from jobtracker.local.postgres import Postgres
+from jobtracker.local.turnstile import LocalTurnstile
+from tests.api import ORIGIN, Api
+from tests.pool import Pool
+
+REGION = "us-east-1"
+
+# Nothing that a crash would leave behind is worth a wait in tests.
+UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this session's."""
+    folder = Path(tempfile.mkdtemp(prefix="jobtracker-tests-"))
+    server = Postgres(folder / "data", folder / "log", UNSAFE_BUT_FAST)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    """A moto server."""
+    os.environ["MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP"] = "true"
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _host, port = server.get_host_and_port()
+    yield Aws(Path(), REGION, port)
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def pool(aws: Aws) -> Pool:
+    """The user pool, from the side of Cognito."""
+    return Pool(aws)
+
+
+@pytest.fixture(scope="session")
+def bucket(aws: Aws) -> str:
+    """A bucket's name."""
+    aws.client("s3").create_bucket(Bucket="documents")
+    return "documents"
+
+
+@pytest.fixture(scope="session")
+def turnstile() -> Iterator[LocalTurnstile]:
+    verifier = LocalTurnstile(port=0)
+    verifier.start()
+    yield verifier
+    verifier.stop()
+
+
+@pytest.fixture(scope="session")
+def settings(
+    postgres: Postgres, aws: Aws, pool: Pool, bucket: str, turnstile: LocalTurnstile
+) -> dict[str, str]:
+    """What an ini file would say."""
+    return {
+        **aws.settings,
+        "cognito.user_pool_id": pool.pool_id,
+        "cognito.client_id": pool.client_id,
+        "s3.bucket": bucket,
+        "sqlalchemy.url": postgres.make_database("tests"),
+        "turnstile.url": turnstile.url,
+        "turnstile.secret": turnstile.SECRET,
+        "cors.origins": ORIGIN,
+    }
+
+
+@pytest.fixture(scope="session")
+def app(settings: dict[str, str]) -> Iterator[Any]:
+    """The application, on a migrated database."""
+    application = jobtracker.main({}, **settings)
+    migrations.upgrade(application.registry["db_engine"])
+    yield application
+    application.registry["db_engine"].dispose()
+
+
+@pytest.fixture
+def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """The connection of this test, to which the application is bound."""
+    with app.registry["db_engine"].connect() as connection, connection.begin() as transaction:
+        writing = sessionmaker(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        )
+        # Not rolled back when closed: outside of tests each of its statements is committed.
+        reading = sessionmaker(
+            connection, expire_on_commit=False, join_transaction_mode="rollback_only"
+        )
+        monkeypatch.setitem(app.registry, "db_sessions", writing)
+        monkeypatch.setitem(app.registry, "db_reading_sessions", reading)
+        yield connection
+        transaction.rollback()
+
+
+@pytest.fixture
+def db(app: Any, connection: Connection) -> Iterator[Session]:
+    """A session of the test's own, on the same data."""
+    with app.registry["db_sessions"]() as session:
+        yield session
+
+
+@pytest.fixture
+def anonymous(app: Any, connection: Connection) -> Api:
+    """A client that is not signed in."""
+    return Api(TestApp(app))
+
+
+@pytest.fixture
+def ada(anonymous: Api, pool: Pool) -> Api:
+    """A client that is signed in as Ada."""
+    return anonymous.signed_in(pool.user("ada@example.com", "Ada").access_token)
+
+
+@pytest.fixture
+def bob(anonymous: Api, pool: Pool) -> Api:
+    """A client that is signed in as Bob."""
+    return anonymous.signed_in(pool.user("bob@example.com", "Bob").access_token)

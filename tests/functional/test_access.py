@@ -1,0 +1,210 @@
+"""Who gets in: every endpoint that Cornice knows of, with every kind of token."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jwt
+import pytest
+from cornice.service import get_services
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from jobtracker.api import ApiService
+from jobtracker.security import Permission
+from tests.api import Api
+from tests.pool import KEY_ID, Pool, public_key, signing_key
+
+# What is open to everybody, named once more: a new endpoint that is not here needs a token.
+PUBLIC = {
+    "/health",
+    "/auth/cognito/signup",
+    "/auth/cognito/confirm",
+    "/auth/cognito/verification/send",
+    "/auth/cognito/verification/confirm",
+    "/auth/cognito/login",
+    "/auth/cognito/challenge",
+    "/auth/cognito/mfa/setup",
+    "/auth/cognito/mfa/verify",
+    "/auth/cognito/refresh",
+    "/auth/cognito/logout",
+}
+
+
+class Endpoint(NamedTuple):
+    method: str
+    path: str
+    permission: Permission
+
+
+def endpoints() -> Iterator[Endpoint]:
+    for service in get_services():
+        for method, _view, arguments in service.definitions:
+            yield Endpoint(method, service.path, arguments["permission"])
+
+
+def filled(path: str, ids: dict[str, int]) -> str:
+    """The path with ids for its placeholders: a new kind of id must be named here."""
+    for name, value in ids.items():
+        path = path.replace(f"{{{name}:[1-9][0-9]{{0,18}}}}", str(value))
+    assert "{" not in path
+    return path
+
+
+NOBODYS = {"job_id": 1_000_001, "note_id": 1_000_002, "document_id": 1_000_003}
+
+
+@pytest.fixture
+def bobs(bob: Api) -> dict[str, int]:
+    """The ids of Bob's things."""
+    job_id = bob.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json["id"]
+    note = bob.post(f"/jobs/{job_id}/notes", {"body": "Bob's secret"}).json
+    upload = bob.post(
+        f"/jobs/{job_id}/documents/presign-upload",
+        {"doc_type": "resume", "filename": "bob.pdf", "size_bytes": 1},
+    ).json
+    return {"job_id": job_id, "note_id": note["id"], "document_id": upload["document"]["id"]}
+
+
+def forgeries(pool: Pool) -> dict[str, str]:
+    """Tokens that look right and are not."""
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    # PyJWT refuses to sign like this, so it is done by hand.
+    hs256 = jwt.api_jws.PyJWS(algorithms=["HS256"])
+    hs256._algorithms["HS256"].prepare_key = lambda key: key
+    payload = jwt.decode(pool.token(), options={"verify_signature": False})
+    return {
+        "blank": "",
+        "garbage": "garbage",
+        "three parts of garbage": "a.b.c",
+        "not ASCII": "\u00fc\u00fc.\u00fc.\u00fc",
+        "long": "x" * 20_000,
+        "alg none": pool.token(algorithm="none"),
+        "HS256 by the public key": hs256.encode(
+            json.dumps(payload).encode(),
+            pem,
+            algorithm="HS256",
+            headers={"kid": KEY_ID},
+        ),
+        "unknown kid": pool.token(key_id="unknown"),
+        "known kid, other key": pool.token(key=stranger),
+        "no kid": jwt.encode(payload, signing_key(), algorithm="RS256"),
+        "RS512": pool.token(algorithm="RS512"),
+        "expired": pool.token(exp=1_700_000_000),
+        "never expires": pool.token(exp=None),
+        "not yet valid": pool.token(nbf=4_000_000_000),
+        "other issuer": pool.token(iss=pool.issuer + "x"),
+        "no issuer": pool.token(iss=None),
+        "other client": pool.token(client_id="other"),
+        "audience instead of client": pool.token(client_id=None, aud=pool.client_id),
+        "ID token": pool.user("ada@example.com", "Ada").id_token,
+        "token_use id": pool.token(token_use="id"),
+        "no token_use": pool.token(token_use=None),
+        "no sub": pool.token(sub=None),
+        "sub is no text": jwt.api_jws.encode(
+            json.dumps({**payload, "sub": 5}).encode(),
+            signing_key(),
+            algorithm="RS256",
+            headers={"kid": KEY_ID},
+        ),
+        "cut": pool.user("ada@example.com", "Ada").access_token[:-20],
+    }
+
+
+def test_every_endpoint_names_its_permission(app: Any):
+    assert len(list(endpoints())) > 20
+    for service in get_services():
+        assert isinstance(service, ApiService)
+        assert service.arguments["context"] is not None
+    for endpoint in endpoints():
+        assert isinstance(endpoint.permission, Permission)
+        assert (endpoint.permission is Permission.PUBLIC) == (endpoint.path in PUBLIC)
+
+
+def test_nobody_gets_in_without_a_token(anonymous: Api, bobs: dict[str, int]):
+    for endpoint in endpoints():
+        for ids in (bobs, NOBODYS):
+            path = filled(endpoint.path, ids)
+            expected = "*" if endpoint.path in PUBLIC else 401
+            answer = anonymous.call(endpoint.method, path, {}, status=expected)
+            if endpoint.path in PUBLIC:
+                assert answer.status_code in (200, 422), endpoint
+
+
+def test_nobody_gets_in_with_a_token_that_is_not_valid(
+    anonymous: Api, pool: Pool, bobs: dict[str, int]
+):
+    answers = set()
+    for forgery, token in forgeries(pool).items():
+        for endpoint in endpoints():
+            if endpoint.permission is not Permission.PUBLIC and endpoint.method != "HEAD":
+                path = filled(endpoint.path, bobs)
+                client = anonymous.signed_in(token)
+                answer = client.call(endpoint.method, path, {}, status="*")
+                assert answer.status_code == 401, (forgery, endpoint)
+                answers.add(answer.body)
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic YTpi", "Bearer", "Bearer  ", "Token {}", "{}", "Bearer{}", "Bearer {} {}"]
+)
+def test_other_schemes_do_not_count(anonymous: Api, pool: Pool, header: str):
+    token = pool.user("ada@example.com", "Ada").access_token
+    headers = {"Authorization": header.format(token, token)}
+    anonymous.refused(401, "GET", "/users/me", headers=headers)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_a_word_in_any_case(anonymous: Api, pool: Pool, scheme: str):
+    token = pool.user("ada@example.com", "Ada").access_token
+    anonymous.get("/users/me", headers={"Authorization": f"{scheme} {token}"})
+
+
+def test_public_endpoints_do_not_mind_a_bad_token(anonymous: Api):
+    anonymous.signed_in("garbage").get("/health")
+
+
+def test_other_peoples_things_answer_as_missing_ones(ada: Api, bob: Api, bobs: dict[str, int]):
+    own_job = ada.post("/jobs", {"company_name": "Own", "job_title": "x"}).json["id"]
+    mixed = {**bobs, "job_id": own_job}
+    tried = 0
+    for endpoint in endpoints():
+        if "{" not in endpoint.path:
+            continue
+        for ids in (bobs, mixed):
+            if "{note_id" not in endpoint.path and "{document_id" not in endpoint.path:
+                ids = bobs
+            theirs = ada.call(endpoint.method, filled(endpoint.path, ids), {}, status=404)
+            missing = ada.call(endpoint.method, filled(endpoint.path, NOBODYS), {}, status=404)
+            assert theirs.body == missing.body
+            assert theirs.headers == missing.headers
+            tried += 1
+    assert tried > 20
+    path = f"/jobs/{bobs['job_id']}"
+    assert [note["body"] for note in bob.get(path).json["notes"]] == ["Bob's secret"]
+    assert len(bob.get(f"{path}/documents").json) == 1
+
+
+def test_a_document_is_not_confirmed_from_another_job(ada: Api, bob: Api, bobs: dict[str, int]):
+    own_job = ada.post("/jobs", {"company_name": "Own", "job_title": "x"}).json["id"]
+    path = f"/jobs/{own_job}/documents/confirm-upload"
+    theirs = ada.call("POST", path, {"document_id": bobs["document_id"]}, status=404)
+    missing = ada.call("POST", path, {"document_id": 1_000_003}, status=404)
+    assert theirs.body == missing.body
+
+
+def test_a_wrong_method_is_405(ada: Api):
+    job_id = ada.post("/jobs", {"company_name": "Own", "job_title": "x"}).json["id"]
+    for path, allowed in {
+        "/health": {"GET", "HEAD"},
+        "/jobs": {"GET", "HEAD", "POST"},
+        f"/jobs/{job_id}": {"GET", "HEAD", "PATCH", "DELETE"},
+        f"/jobs/{job_id}/notes": {"GET", "HEAD", "POST"},
+        "/users/me/settings": {"GET", "HEAD", "PUT"},
+        "/auth/cognito/login": {"POST"},
+    }.items():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - allowed:
+            answer = ada.call(method, path, status=405)
+            assert set(answer.headers["Allow"].split(", ")) == allowed
