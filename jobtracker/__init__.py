@@ -11,19 +11,28 @@ from jobtracker.tree import Root
 __version__ = "0.1.0"
 
 
+# How a request is served, from the outside in. Exceptions become answers outside of the
+# transaction: it is rolled back by then, and pyramid_tm has said whether it is worth another try.
+TWEENS = (
+    "jobtracker.cors.cors_tween_factory",  # headers on every answer, preflights
+    "pyramid.tweens.excview_tween_factory",  # every failure is one JSON shape
+    "pyramid_tm.tm_tween_factory",  # a transaction for each request that may write
+)
+
+
 def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     """The WSGI application, of the settings of an ini file's ``[app:main]``.
 
     :raises jobtracker.settings.InvalidSettings: with one line that names the setting at fault
     """
-    config = Configurator(settings=settings_.read(settings), root_factory=Root)
+    checked = settings_.read(settings)
+    config = Configurator(settings={**checked, "pyramid.tweens": TWEENS}, root_factory=Root)
 
-    # How a request is served, from the outside in.
-    config.include("jobtracker.cors")  # headers on every answer, preflights
-    config.include("pyramid_retry")  # deadlocks and serialization failures: once more
+    # What holds for every request.
     config.include("jobtracker.db")  # request.db, and which requests have a transaction
     config.include("pyramid_tm")
-    config.include("jobtracker.errors")  # every failure is one JSON shape
+    config.include("pyramid_retry")  # deadlocks and serialization failures: once more
+    config.include("jobtracker.errors")
     config.include("jobtracker.api")  # Cornice, the JSON renderer, trailing slashes
     config.set_security_policy(CognitoSecurityPolicy())
 

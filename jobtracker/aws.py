@@ -1,5 +1,6 @@
 """How we speak to AWS: clients that answer or fail in bounded time."""
 
+import functools
 from typing import Any
 
 import botocore.session
@@ -8,6 +9,10 @@ from botocore.config import Config
 # Seconds. A call that needs more has failed, as far as whoever waits for it is concerned.
 CONNECT_TIMEOUT = 1
 READ_TIMEOUT = 3
+
+
+# One for all clients: it keeps what it has read of AWS's service models.
+_session = functools.cache(botocore.session.get_session)
 
 
 def make_client(
@@ -23,7 +28,7 @@ def make_client(
         # An endpoint in the environment or in ~/.aws could be plain http, and is nobody's setting.
         ignore_configured_endpoint_urls=True,
     )
-    return botocore.session.get_session().create_client(
+    return _session().create_client(
         service,
         region_name=region,
         endpoint_url=endpoint_url,

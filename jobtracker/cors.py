@@ -5,12 +5,10 @@ without them a browser hides the answer from the SPA. https://fetch.spec.whatwg.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
-from pyramid.tweens import INGRESS
 
 ALLOW_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 ALLOW_HEADERS = (
@@ -44,7 +42,3 @@ def cors_tween_factory(
         return response
 
     return cors_tween
-
-
-def includeme(config: Any) -> None:
-    config.add_tween("jobtracker.cors.cors_tween_factory", under=INGRESS)

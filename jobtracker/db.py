@@ -11,13 +11,17 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Engine,
+    FetchedValue,
     Identity,
     MetaData,
     Text,
     create_engine,
     func,
+    inspect,
 )
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+
+from jobtracker.errors import NotFound
 
 # Seconds until an attempt to connect is given up.
 CONNECT_TIMEOUT = 3
@@ -43,6 +47,16 @@ class Base(DeclarativeBase):
         "confirm_deleted_rows": False,
     }
 
+    def reread(self, db: Session, **options: Any) -> None:
+        """Have the row's present values, as others left them.
+
+        :param options: of ``Session.get``, ``with_for_update`` for instance
+        :raises jobtracker.errors.NotFound: when it was deleted in the meantime
+        """
+        primary_key = inspect(self).identity
+        if db.get(type(self), primary_key, populate_existing=True, **options) is None:
+            raise NotFound
+
 
 # The clock of the database, which all processes share. It stands still within a statement, and
 # unlike now() not within a transaction.
@@ -57,6 +71,11 @@ def identity() -> Any:
 def timestamp() -> Any:
     """A moment that is set when the row is made."""
     return mapped_column(server_default=NOW)
+
+
+def later_timestamp(**options: Any) -> Any:
+    """A moment that is also set later, to NOW: an UPDATE returns what that was."""
+    return mapped_column(server_onupdate=FetchedValue(), **options)
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:

@@ -167,6 +167,7 @@ def unexpected(error: Exception, request: Request) -> Response:
 
 
 def includeme(config: Any) -> None:
+    # What pyramid_retry is about to try again is no answer yet: retryable_error is its predicate.
     config.add_exception_view(api_error, context=ApiError)
     config.add_exception_view(http_exception, context=HTTPException)
     config.add_notfound_view(http_exception)
@@ -177,5 +178,5 @@ def includeme(config: Any) -> None:
         sqlalchemy_exc.InterfaceError,
         sqlalchemy_exc.TimeoutError,
     ):
-        config.add_exception_view(database_unavailable, context=gone)
-    config.add_exception_view(unexpected, context=Exception)
+        config.add_exception_view(database_unavailable, context=gone, retryable_error=False)
+    config.add_exception_view(unexpected, context=Exception, retryable_error=False)

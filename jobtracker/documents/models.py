@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import Base, identity, one_of, timestamp
+from jobtracker.db import Base, identity, later_timestamp, one_of, timestamp
 
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
@@ -97,7 +97,7 @@ class Document(Base):
     scan_status: Mapped[str] = mapped_column(server_default=ScanStatus.NOT_SCANNED)
     scan_checked_at: Mapped[datetime.datetime | None]
     scan_message: Mapped[str | None]
-    uploaded_at: Mapped[datetime.datetime | None]
+    uploaded_at: Mapped[datetime.datetime | None] = later_timestamp()
     created_at: Mapped[datetime.datetime] = timestamp()
 
     @classmethod
@@ -122,6 +122,7 @@ class Document(Base):
             size_bytes=size_bytes,
             upload_key=f"incoming/{name}",
             object_key=f"documents/{name}",
+            uploaded_at=None,
         )
 
     @classmethod

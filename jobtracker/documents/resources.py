@@ -92,7 +92,7 @@ class DocumentResource(Resource):
         document = self.document
         job = self.__parent__.__parent__.job
         job.lock(self.db)
-        self.db.refresh(document)  # another tab may have confirmed it while we waited
+        document.reread(self.db)  # another tab may have confirmed it while we waited
         if document.status != DocumentStatus.PENDING:
             return document
         stored = self.request.bucket.stat(document.upload_key)

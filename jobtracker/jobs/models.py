@@ -17,8 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
-from jobtracker.db import NOW, Base, identity, one_of, timestamp
-from jobtracker.errors import NotFound
+from jobtracker.db import NOW, Base, identity, later_timestamp, one_of, timestamp
 
 MAX_NAME = 255
 MAX_URL = 2000
@@ -70,9 +69,9 @@ class Job(Base):
     tags: Mapped[list[str]] = mapped_column(ARRAY(String(MAX_TAG)), server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()
     # When one of the fields above was changed.
-    updated_at: Mapped[datetime.datetime] = timestamp()
+    updated_at: Mapped[datetime.datetime] = later_timestamp(server_default=NOW)
     # When the user last did something with the job: made it, changed it, a note, a document.
-    last_activity_at: Mapped[datetime.datetime] = timestamp()
+    last_activity_at: Mapped[datetime.datetime] = later_timestamp(server_default=NOW)
 
     @validates("tags")
     def _tidy_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:
@@ -122,10 +121,7 @@ class Job(Base):
 
         :raises jobtracker.errors.NotFound: when it was deleted in the meantime
         """
-        this = select(Job).where(Job.user_id == self.user_id, Job.id == self.id)
-        present = this.with_for_update(key_share=True).execution_options(populate_existing=True)
-        if db.scalar(present) is None:
-            raise NotFound
+        self.reread(db, with_for_update={"key_share": True})
 
     def touch(self) -> None:
         """The user did something with the job."""

@@ -1,0 +1,148 @@
+"""What PostgreSQL itself refuses, and that models and migrations agree."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from jobtracker.db import make_engine
+from jobtracker.local import CHECKOUT
+from jobtracker.local.postgres import Postgres
+from jobtracker.settings import read
+
+DOCUMENT = """
+    INSERT INTO documents (user_id, application_id, doc_type, original_filename, size_bytes,
+                           upload_key, object_key, status)
+    VALUES (:user, :job, :type, 'cv.pdf', 1, :key, :key || '/final', :status) RETURNING id
+"""
+
+
+@pytest.fixture
+def sql(connection: Connection) -> Any:
+    def run(statement: str, **parameters: Any) -> Any:
+        with connection.begin_nested():
+            result = connection.execute(text(statement), parameters)
+            return result.scalar() if result.returns_rows else result.rowcount
+
+    return run
+
+
+@pytest.fixture
+def users(sql: Any) -> list[int]:
+    insert = "INSERT INTO users (cognito_sub, email) VALUES (:sub, :sub) RETURNING id"
+    return [sql(insert, sub=sub) for sub in ("ada", "bob")]
+
+
+@pytest.fixture
+def bobs_job(sql: Any, users: list[int]) -> int:
+    insert = """INSERT INTO jobs (user_id, company_name, job_title)
+                VALUES (:user, 'Acme', 'Engineer') RETURNING id"""
+    return sql(insert, user=users[1])
+
+
+class TestIsolation:
+    def test_a_note_cannot_hang_under_anothers_job(self, sql: Any, users: list[int], bobs_job: int):
+        ada, bob = users
+        insert = "INSERT INTO notes (user_id, application_id, body) VALUES (:user, :job, 'x')"
+        sql(insert, user=bob, job=bobs_job)
+        with pytest.raises(IntegrityError, match="fk_notes_user_id_application_id_jobs"):
+            sql(insert, user=ada, job=bobs_job)
+        with pytest.raises(IntegrityError, match="fk_notes_user_id_application_id_jobs"):
+            sql("UPDATE notes SET user_id = :user", user=ada)
+
+    def test_nor_a_document(self, sql: Any, users: list[int], bobs_job: int):
+        ada, bob = users
+        given = {"job": bobs_job, "type": "resume", "status": "pending", "key": "k"}
+        sql(DOCUMENT, user=bob, **given)
+        with pytest.raises(IntegrityError, match="fk_documents_user_id_application_id_jobs"):
+            sql(DOCUMENT, user=ada, **given)
+
+    def test_a_job_does_not_change_hands_with_what_hangs_under_it(
+        self, sql: Any, users: list[int], bobs_job: int
+    ):
+        insert = "INSERT INTO notes (user_id, application_id, body) VALUES (:user, :job, 'x')"
+        sql(insert, user=users[1], job=bobs_job)
+        with pytest.raises(IntegrityError):
+            sql("UPDATE jobs SET user_id = :user", user=users[0])
+
+    def test_a_job_is_somebodys(self, sql: Any):
+        with pytest.raises(IntegrityError, match="fk_jobs_user_id_users"):
+            sql("INSERT INTO jobs (user_id, company_name, job_title) VALUES (0, 'x', 'y')")
+
+
+class TestConstraints:
+    def test_one_confirmed_document_of_a_single_valued_type(
+        self, sql: Any, users: list[int], bobs_job: int
+    ):
+        def add(doc_type: str, status: str, key: str) -> int:
+            given = {"user": users[1], "job": bobs_job, "type": doc_type}
+            return sql(DOCUMENT, **given, status=status, key=key)
+
+        for doc_type in ("resume", "job_description", "cover_letter"):
+            add(doc_type, "uploaded", f"{doc_type} 1")
+            add(doc_type, "pending", f"{doc_type} 2")
+            with pytest.raises(IntegrityError, match="uq_documents_single_valued"):
+                add(doc_type, "uploaded", f"{doc_type} 3")
+        add("thank_you", "uploaded", "thank_you 1")
+        add("thank_you", "uploaded", "thank_you 2")
+
+    def test_a_document_that_goes_leaves_its_objects_to_be_deleted(
+        self, sql: Any, users: list[int], bobs_job: int
+    ):
+        given = {"user": users[1], "job": bobs_job, "type": "resume", "status": "uploaded"}
+        sql(DOCUMENT, **given, key="k")
+        sql("DELETE FROM users WHERE id = :user", user=users[1])
+        keys = "SELECT string_agg(user_id || ' ' || object_key, ', ') FROM object_deletions"
+        assert sql(keys) == f"{users[1]} k, {users[1]} k/final"
+
+    @pytest.mark.parametrize(
+        ("statement", "error"),
+        [
+            ("UPDATE users SET theme = 'pink'", IntegrityError),
+            ("UPDATE users SET auto_refresh_seconds = 5", IntegrityError),
+            ("UPDATE users SET data_retention_days = 3651", IntegrityError),
+            ("UPDATE users SET default_jobs_sort = 'id'", IntegrityError),
+            ("UPDATE users SET default_jobs_view = 'none'", IntegrityError),
+            ("UPDATE users SET cognito_sub = 'same'", IntegrityError),
+            ("UPDATE jobs SET status = 'hired'", IntegrityError),
+            ("UPDATE jobs SET tags = array_fill('x'::text, ARRAY[51])", IntegrityError),
+            ("UPDATE jobs SET company_name = repeat('x', 256)", DataError),
+            ("UPDATE jobs SET job_url = repeat('x', 2001)", DataError),
+        ],
+    )
+    def test_vocabularies_and_bounds(self, sql: Any, bobs_job: int, statement: str, error: type):
+        with pytest.raises(error):
+            sql(statement)
+
+
+class TestMigrations:
+    @pytest.fixture
+    def config(self, postgres: Postgres, settings: dict[str, str]) -> Any:
+        """Alembic on a database of its own."""
+        url = postgres.make_database("migrations")
+        engine = make_engine(read({**settings, "sqlalchemy.url": url}))
+        config = Config()
+        config.set_main_option("script_location", str(CHECKOUT / "migrations"))
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            yield config
+        engine.dispose()
+        with psycopg.connect(postgres.url(), autocommit=True) as connection:
+            connection.execute("DROP DATABASE migrations")
+
+    def test_agree_with_the_models(self, config: Config):
+        command.upgrade(config, "head")
+        command.check(config)
+
+    def test_go_down_and_up_again(self, config: Config):
+        command.upgrade(config, "head")
+        command.downgrade(config, "base")
+        left = config.attributes["connection"].execute(
+            text("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        )
+        assert left.scalar() == 2  # alembic_version, and its index
+        command.upgrade(config, "head")

@@ -1,0 +1,63 @@
+"""What pshell puts at the prompt."""
+
+from typing import Any
+
+import pytest
+from pyramid.scripting import prepare
+from sqlalchemy.orm import Session
+
+from jobtracker.errors import Unauthorized
+from jobtracker.pshell import setup
+from jobtracker.users.models import User
+from tests.api import Api
+
+
+@pytest.fixture
+def prompt(app: Any, ada: Api, db: Session) -> Any:
+    ada.get("/users/me")
+    env = prepare(registry=app.registry)
+    manager = setup(env)
+    next(manager)
+    yield env
+    next(manager, None)
+    env["closer"]()
+
+
+def test_nobody_until_somebody_is_acted_as(prompt: dict[str, Any]):
+    with pytest.raises(Unauthorized):
+        prompt["root"]["jobs"]
+
+
+def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
+    user = prompt["act_as"](" Ada@Example.com ")
+    assert isinstance(user, prompt["models"].User)
+    root = prompt["root"]
+    job = root["jobs"].create(company_name="Acme", job_title="Engineer", tags=["B", "a", "b"])
+    assert job.job.tags == ["a", "b"]
+    job["notes"].add(body="Called back.")
+    job.update(status="offer")
+    prompt["commit"]()
+    job.update(status="rejected")
+    job["notes"].add(body="Never mind.")
+    prompt["rollback"]()
+    (listed,) = ada.get("/jobs").json
+    assert listed["status"] == "offer"
+    assert [note["body"] for note in ada.get(f"/jobs/{listed['id']}/notes").json] == [
+        "Called back."
+    ]
+    assert root["jobs"][listed["id"]]["notes"].list()[0].body == "Called back."
+    with pytest.raises(KeyError):
+        root["jobs"][listed["id"] + 1]
+
+
+def test_by_id_and_by_sub(prompt: dict[str, Any], db: Session):
+    (user,) = db.query(User).all()
+    assert prompt["act_as"](user.id).id == user.id
+    assert prompt["act_as"](user.cognito_sub).id == user.id
+
+
+def test_what_is_not_committed_is_gone(prompt: dict[str, Any], ada: Api):
+    prompt["act_as"]("ada@example.com")
+    prompt["root"]["jobs"].create(company_name="Acme", job_title="Engineer")
+    prompt["rollback"]()
+    assert ada.get("/jobs").json == []

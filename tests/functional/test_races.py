@@ -1,0 +1,117 @@
+"""What must hold when two do it at once: real threads, real commits, on a database of their own."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+import urllib3
+from sqlalchemy import func, select, text
+from webtest import TestApp, TestResponse
+
+import jobtracker
+from jobtracker.local import migrations
+from jobtracker.local.postgres import Postgres
+from jobtracker.users.models import User
+from tests.api import Api
+from tests.pool import Pool
+
+THREADS = 8
+
+
+@pytest.fixture(scope="module")
+def busy_app(postgres: Postgres, settings: dict[str, str]) -> Iterator[Any]:
+    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("races")})
+    migrations.upgrade(app.registry["db_engine"])
+    yield app
+    app.registry["db_engine"].dispose()
+
+
+@pytest.fixture
+def client(busy_app: Any, pool: Pool) -> Iterator[Api]:
+    yield Api(TestApp(busy_app), pool.user("ada@example.com", "Ada").access_token)
+    with busy_app.registry["db_engine"].begin() as connection:
+        connection.execute(text("TRUNCATE users CASCADE"))
+
+
+def at_once(call: Callable[[int], TestResponse], times: int = THREADS) -> list[TestResponse]:
+    """The answers to calls that all begin at the same moment."""
+    barrier = Barrier(times)
+
+    def one(number: int) -> TestResponse:
+        barrier.wait()
+        return call(number)
+
+    with ThreadPoolExecutor(times) as threads:
+        return list(threads.map(one, range(times)))
+
+
+def statuses(answers: list[TestResponse]) -> list[int]:
+    return sorted(answer.status_code for answer in answers)
+
+
+@pytest.fixture
+def job(client: Api) -> str:
+    return f"/jobs/{client.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
+
+
+def announce(client: Api, job: str, **options: Any) -> TestResponse:
+    body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
+    return client.post(f"{job}/documents/presign-upload", body, **options)
+
+
+def test_a_new_user_is_made_once(client: Api, busy_app: Any):
+    answers = at_once(lambda _number: client.call("GET", "/users/me", status="*"))
+    assert statuses(answers) == [200] * THREADS
+    assert len({answer.body for answer in answers}) == 1
+    with busy_app.registry["db_sessions"]() as db:
+        assert db.scalar(select(func.count()).select_from(User)) == 1
+
+
+def test_at_most_five_uploads_wait(client: Api, job: str):
+    answers = at_once(lambda _number: announce(client, job, status="*"))
+    assert statuses(answers) == [201] * 5 + [429] * (THREADS - 5)
+    assert len(client.get(f"{job}/documents").json) == 5
+
+
+def test_one_resume_is_left_of_five(client: Api, job: str):
+    uploads = [announce(client, job).json for _ in range(5)]
+    for upload in uploads:
+        urllib3.request("PUT", upload["upload_url"], body=b"x")
+
+    def confirm(number: int) -> TestResponse:
+        body = {"document_id": uploads[number % 5]["document"]["id"]}
+        return client.call("POST", f"{job}/documents/confirm-upload", body, status="*")
+
+    answers = at_once(confirm, 10)
+    # One that was replaced before its second confirmation is gone.
+    assert set(statuses(answers)) <= {200, 404}
+    left = client.get(f"{job}/documents").json
+    assert [document["status"] for document in left] == ["uploaded"]
+
+
+def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
+    patches: list[dict[str, Any]] = [
+        *({"company_name": "New"}, {"job_title": "New"}, {"location": "New"}),
+        *({"status": "offer"}, {"job_url": "https://new.example"}, {"tags": ["new"]}),
+    ]
+    answers = at_once(lambda number: client.patch(job, patches[number]), len(patches))
+    assert statuses(answers) == [200] * len(patches)
+    after = client.get(job).json
+    for patch in patches:
+        assert after.items() >= patch.items()
+
+
+def test_what_is_deleted_meanwhile_is_404(client: Api, job: str):
+    note = client.post(f"{job}/notes", {"body": "x"}).json
+    calls = [
+        lambda: client.call("DELETE", job, status="*"),
+        lambda: client.call("PATCH", job, {"location": "Graz"}, status="*"),
+        lambda: client.call("POST", f"{job}/notes", {"body": "x"}, status="*"),
+        lambda: client.call("DELETE", f"{job}/notes/{note['id']}", status="*"),
+        lambda: announce(client, job, status="*"),
+    ]
+    answers = at_once(lambda number: calls[number % len(calls)](), 10)
+    assert set(statuses(answers)) <= {200, 201, 204, 404}
+    client.refused(404, "GET", job)

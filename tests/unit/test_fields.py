@@ -1,0 +1,162 @@
+"""What a value on the wire can be: whatever comes in, a field takes it or says why not."""
+
+import datetime
+import json
+from typing import Any
+
+import colander
+import pytest
+from colander import SchemaNode, drop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobtracker.documents.storage import attachment
+from jobtracker.fields import (
+    Boolean,
+    Choice,
+    Date,
+    Email,
+    Integer,
+    ListOf,
+    Nested,
+    Schema,
+    Secret,
+    Text,
+    TextList,
+    TextMap,
+    Timestamp,
+    Type,
+    WebAddress,
+    errors_of,
+    merge_patch,
+)
+from jobtracker.jobs.models import tidy_tags
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None))
+    | st.sampled_from(["2026-02-28", "a@b.cd", "https://a.b", "word", " "]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec=None)), inner)
+    ),
+    max_leaves=10,
+)
+
+TYPES: list[tuple[Type, type]] = [
+    (Text(max=9), str),
+    (Secret(max=9), str),
+    (Email(), str),
+    (WebAddress(max=30), str),
+    (Choice(["word"]), str),
+    (Integer(min=0, max=9), int),
+    (Boolean(), bool),
+    (Date(), datetime.date),
+    (TextMap(max_entries=2, max_text=9), dict),
+    (TextList(Text(max=9), max_items=2), list),
+]
+
+
+@pytest.mark.parametrize(("field", "kind"), TYPES, ids=lambda value: type(value).__name__)
+def test_anything_is_taken_or_refused_in_words(field: Type, kind: type):
+    node = SchemaNode(field, name="field")
+
+    @given(json_values)
+    def check(value: Any) -> None:
+        try:
+            taken = node.deserialize(value)
+        except colander.Invalid as invalid:
+            (error,) = errors_of(invalid, "body")
+            assert error["msg"]
+            json.dumps(error).encode("ascii")
+        else:
+            assert type(taken) is kind
+            json.dumps(taken, default=str, ensure_ascii=False).encode()
+
+    check()
+
+
+class Everything(Schema):
+    name = SchemaNode(Text(max=5))
+    nick = SchemaNode(Text(max=5), missing=None, nullable=True)
+    kind = SchemaNode(Choice(["a", "b"]), missing="a")
+
+
+def wrong(schema: Schema, value: Any) -> list[dict[str, Any]]:
+    with pytest.raises(colander.Invalid) as refused:
+        schema.deserialize(value)
+    return errors_of(refused.value, "body")
+
+
+class TestObject:
+    def test_defaults_and_nothing(self):
+        schema = Everything()
+        expected = {"name": "x", "nick": None, "kind": "a"}
+        assert schema.deserialize({"name": "x"}) == expected
+        assert schema.deserialize({"name": " x ", "nick": "", "kind": None}) == expected
+
+    def test_an_error_for_each_field(self):
+        errors = wrong(Everything(), {"name": "123456", "kind": "c", "x": 1})
+        assert [(error["loc"], error["type"]) for error in errors] == [
+            (["body", "name"], "string_too_long"),
+            (["body", "kind"], "enum"),
+            (["body", "x"], "extra_forbidden"),
+        ]
+
+    def test_what_is_missing(self):
+        (error,) = wrong(Everything(), {})
+        assert error == {"loc": ["body", "name"], "msg": "A value is required.", "type": "missing"}
+
+    def test_a_merge_patch_has_no_defaults(self):
+        patch = merge_patch(Everything())
+        assert patch.deserialize({}) == {}
+        assert patch.deserialize({"nick": None}) == {"nick": None}
+        assert {error["loc"][1] for error in wrong(patch, {"name": None, "kind": ""})} == {
+            *("name", "kind")
+        }
+        assert Everything().deserialize({"name": "x"})["kind"] == "a"  # the schema is its own
+
+    def test_dumps_its_fields_and_no_others(self):
+        class Out(Schema):
+            id = SchemaNode(Integer())
+            at = SchemaNode(Timestamp())
+            inner = SchemaNode(Nested(Everything()))
+            nothing = SchemaNode(Nested(Everything()))
+            many = SchemaNode(ListOf(Everything()))
+
+        inner = {"name": "x", "nick": None, "kind": "a"}
+        source = {"id": 1, "at": 2, "inner": {**inner, "secret": 3}, "nothing": None}
+        source |= {"many": [{**inner, "secret": 3}], "secret": 3}
+        assert Out().dump(source) == {
+            "id": 1,
+            "at": 2,
+            "inner": inner,
+            "nothing": None,
+            "many": [inner],
+        }
+
+
+class TestPatchOfOptionalFields:
+    def test_a_field_that_may_be_left_out_may_not_be_null(self):
+        class Some(Schema):
+            pace = SchemaNode(Integer(), missing=drop)
+
+        assert Some().deserialize({}) == {}
+        assert wrong(Some(), {"pace": None})[0]["type"] == "missing"
+
+
+@given(st.lists(st.text()))
+def test_tags_are_tidy_once_and_for_all(tags: list[str]):
+    tidy = tidy_tags(tags)
+    assert tidy_tags(tidy) == tidy == sorted(set(tidy))
+    assert "" not in tidy
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=255))
+def test_a_file_of_any_name_is_one_header_line(filename: str):
+    header = attachment(filename)
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count('"') == 2

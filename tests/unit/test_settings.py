@@ -1,0 +1,156 @@
+"""Settings: what is missing or malformed stops the start with one line that names it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobtracker.local import CHECKOUT
+from jobtracker.settings import SETTINGS, InvalidSettings, read
+
+REQUIRED = {
+    "sqlalchemy.url": "postgresql://user:secret@db.example/jobtracker",
+    "cognito.region": "eu-central-1",
+    "cognito.user_pool_id": "eu-central-1_AbCdEfGhI",
+    "cognito.client_id": "client",
+    "s3.region": "eu-central-1",
+    "s3.bucket": "bucket",
+}
+
+
+def test_what_holds_without_a_word():
+    settings = read(REQUIRED)
+    assert settings["sqlalchemy.url"] == "postgresql+psycopg://user:secret@db.example/jobtracker"
+    assert settings["documents.max_bytes"] == 5 * 1024 * 1024
+    assert settings["turnstile.url"].startswith("https://challenges.cloudflare.com/")
+    assert settings["turnstile.secret"] is None
+    assert settings["cors.origins"] == ()
+
+
+def test_other_packages_settings_stay_as_they_are():
+    assert read({**REQUIRED, "retry.attempts": "5"})["retry.attempts"] == "5"
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_required(name: str, value: str | None):
+    given = {**REQUIRED, name: value or ""}
+    if value is None:
+        del given[name]
+    with pytest.raises(InvalidSettings, match=rf"^Setting {name}: is required$"):
+        read(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sqlalchemy.url", "nonsense"),
+        ("sqlalchemy.url", "mysql://h/d"),
+        ("sqlalchemy.url", "postgresql+asyncpg://h/d"),
+        ("sqlalchemy.pool_size", "0"),
+        ("sqlalchemy.pool_size", "-1"),
+        ("sqlalchemy.pool_size", "ten"),
+        ("cognito.user_pool_id", "pool/../other"),
+        ("cognito.endpoint_url", "http://cognito.example"),
+        ("cognito.endpoint_url", "cognito.example"),
+        ("cognito.endpoint_url", "ftp://127.0.0.1"),
+        ("s3.endpoint_url", "http://10.0.0.1:9000"),
+        ("s3.endpoint_url", "https://["),
+        ("turnstile.url", "http://turnstile.example"),
+        ("turnstile.url", "http://127.0.0.1.example"),
+        ("documents.max_bytes", "5 MiB"),
+        ("cors.origins", "*"),
+        ("cors.origins", "https://app.example/ "),
+        ("cors.origins", "app.example"),
+        ("turnstile.secret", "1x0000000000000000000000000000000AA"),
+    ],
+)
+def test_malformed(name: str, value: str):
+    with pytest.raises(InvalidSettings, match=rf"^Setting {name}: ") as stopped:
+        read({**REQUIRED, name: value})
+    assert "\n" not in str(stopped.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:1", "http://[::1]:1"])
+def test_plain_http_stays_on_this_machine(url: str):
+    settings = read({**REQUIRED, "s3.endpoint_url": url, "turnstile.url": url + "/"})
+    assert settings["s3.endpoint_url"] == settings["turnstile.url"] == url
+
+
+def test_a_setting_that_does_not_exist():
+    with pytest.raises(InvalidSettings, match=r"^Setting cors\.origin: there is no such setting$"):
+        read({**REQUIRED, "cors.origin": "https://app.example"})
+
+
+def test_origins():
+    value = "https://App.example\n  http://localhost:5173"
+    origins = read({**REQUIRED, "cors.origins": value})["cors.origins"]
+    assert origins == ("https://app.example", "http://localhost:5173")
+
+
+def test_environment_variables(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_PASSWORD", "pa$$%40")
+    url = "postgresql://user:${DATABASE_PASSWORD}@db.example/jobtracker"
+    settings = read({**REQUIRED, "sqlalchemy.url": url})
+    assert settings["sqlalchemy.url"].startswith("postgresql+psycopg://user:pa%24%24%40@")
+    monkeypatch.delenv("DATABASE_PASSWORD")
+    with pytest.raises(InvalidSettings, match=r"sqlalchemy\.url: .* DATABASE_PASSWORD is not set"):
+        read({**REQUIRED, "sqlalchemy.url": url})
+
+
+def test_a_secret_is_not_in_the_line():
+    with pytest.raises(InvalidSettings) as stopped:
+        read({**REQUIRED, "sqlalchemy.url": "postgres://user:secret@db.example:port/d"})
+    assert "secret" not in str(stopped.value)
+
+
+class TestProductionIni:
+    INI = CHECKOUT / "production.ini"
+    ENVIRONMENT = {
+        "DATABASE_URL": "postgresql://user:secret@db.example/jobtracker",
+        "AWS_REGION": "eu-central-1",
+        "COGNITO_USER_POOL_ID": "eu-central-1_AbCdEfGhI",
+        "COGNITO_CLIENT_ID": "client",
+        "S3_BUCKET": "bucket",
+        "TURNSTILE_SECRET": "secret",
+        "CORS_ORIGINS": "https://app.example",
+    }
+
+    def run(self, program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 (our own program)
+            [Path(sys.executable).parent / program, self.INI],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_has_every_setting(self):
+        text = self.INI.read_text()
+        for setting in SETTINGS:
+            assert f"\n{setting.name} =" in text or f"\n#{setting.name} =" in text
+
+    def test_starts_with_its_environment(self):
+        routes = self.run("proutes", self.ENVIRONMENT)
+        assert routes.returncode == 0, routes.stderr
+        assert "/auth/cognito/login" in routes.stdout
+
+    @pytest.mark.parametrize("variable", ["DATABASE_URL", "COGNITO_CLIENT_ID"])
+    def test_stops_with_one_line_without_a_variable(self, variable: str):
+        environment = {k: v for k, v in self.ENVIRONMENT.items() if k != variable}
+        stopped = self.run("pserve", environment)
+        assert stopped.returncode != 0
+        (line,) = stopped.stderr.splitlines()
+        assert variable in line
+
+    def test_knows_nothing_of_the_local_parts(self):
+        program = (
+            "import sys, pyramid.paster;"
+            f"pyramid.paster.get_app({str(self.INI)!r});"
+            "sys.exit(any(name.startswith('jobtracker.local') for name in sys.modules))"
+        )
+        done = subprocess.run(  # noqa: S603 (our own program)
+            [sys.executable, "-c", program], env=self.ENVIRONMENT, check=False
+        )
+        assert done.returncode == 0

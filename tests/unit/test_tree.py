@@ -1,0 +1,65 @@
+"""The resource tree: walked by hand, and grown from outside."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jobtracker.errors import Unauthorized
+from jobtracker.jobs.resources import JobCollection, JobResource
+from jobtracker.tree import Collection, Resource, Root
+from jobtracker.users.resources import UserResource
+
+
+@pytest.fixture
+def root() -> Any:
+    """A tree for a request of user 7."""
+    return Root(SimpleNamespace(identity=SimpleNamespace(id=7), authenticated_userid="user:7"))
+
+
+def test_a_step_to_what_is_not_there(root: Any):
+    for name in ("nothing", "", "..", "children", "__acl__", "jobs/1"):
+        with pytest.raises(KeyError):
+            root[name]
+    assert isinstance(root["users"]["me"], UserResource)
+    with pytest.raises(KeyError):
+        root["users"]["you"]
+
+
+def test_whose_it_is_is_asked_first():
+    nobody = SimpleNamespace(identity=None)
+    for name in ("jobs", "users"):
+        with pytest.raises(Unauthorized):
+            Root(nobody)[name]
+
+
+@pytest.mark.parametrize("key", ["x", "", "0", "-1", 0, -1, 2**63, str(2**63), "1.0", "9" * 99])
+def test_what_is_no_id_is_not_looked_for(root: Any, key: str | int):
+    class Rows(Collection):
+        def find(self, row_id: int) -> Resource:
+            raise AssertionError(row_id)
+
+    with pytest.raises(KeyError):
+        Rows(root, "rows")[key]
+
+
+@pytest.mark.parametrize("key", [1, "1", 2**63 - 1, str(2**63 - 1)])
+def test_an_id_is_a_number_or_its_digits(root: Any, key: str | int):
+    class Rows(Collection):
+        def find(self, row_id: int) -> Resource:
+            return Resource(self, str(row_id))
+
+    found = Rows(root, "rows")[key]
+    assert found.__name__ == str(key)
+    assert found.request is root.request
+
+
+def test_a_new_kind_of_child_needs_no_edit_elsewhere(root: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(JobResource, "children", dict(JobResource.children))
+
+    class Offers(Resource, under=JobResource, name="offers"):
+        pass
+
+    job = JobResource(JobCollection(root, "jobs"), SimpleNamespace(id=1))  # type: ignore[arg-type]
+    assert isinstance(job["offers"], Offers)
+    assert job["offers"].__parent__ is job

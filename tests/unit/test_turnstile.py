@@ -1,0 +1,83 @@
+"""Turnstile: who is let in, who is not, and when nobody can tell."""
+
+import json
+from typing import Any
+
+import pytest
+import urllib3
+
+from jobtracker.auth.turnstile import Turnstile
+from jobtracker.errors import BadRequest, Unavailable
+from jobtracker.local.turnstile import DUMMY_TOKEN, LocalTurnstile
+
+
+@pytest.fixture
+def cloudflare(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What siteverify answers."""
+
+    def answers(body: Any, status: int = 200) -> Turnstile:
+        verifier = Turnstile("https://turnstile.example/siteverify", "secret")
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+        def request(method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
+            assert (method, url) == ("POST", verifier.url)
+            assert options["fields"] == {"secret": "secret", "response": "token"}
+            return urllib3.HTTPResponse(content, status=status)
+
+        monkeypatch.setattr(verifier.http, "request", request)
+        return verifier
+
+    return answers
+
+
+def test_a_person(cloudflare: Any):
+    cloudflare({"success": True, "error-codes": []}).check("token")
+
+
+@pytest.mark.parametrize("code", ["invalid-input-response", "timeout-or-duplicate"])
+def test_not_a_person(cloudflare: Any, code: str):
+    with pytest.raises(BadRequest) as refused:
+        cloudflare({"success": False, "error-codes": [code]}).check("token")
+    assert refused.value.details == {"code": "CAPTCHA_FAILED"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"success": False, "error-codes": ["invalid-input-secret"]},
+        {"success": False, "error-codes": ["internal-error"]},
+        {"success": False, "error-codes": ["something-new", "invalid-input-response"]},
+        {},
+        [],
+        None,
+        b"<html>",
+        b"\xff",
+    ],
+)
+def test_no_verdict(cloudflare: Any, body: Any):
+    with pytest.raises(Unavailable):
+        cloudflare(body, status=500 if body is None else 200).check("token")
+
+
+@pytest.mark.parametrize("success", ["true", 1, None])
+def test_only_true_is_true(cloudflare: Any, success: Any):
+    with pytest.raises(BadRequest):
+        cloudflare({"success": success}).check("token")
+
+
+def test_nobody_there():
+    with pytest.raises(Unavailable):
+        Turnstile("http://127.0.0.1:1/", "secret").check("token")
+
+
+def test_no_secret():
+    with pytest.raises(Unavailable):
+        Turnstile("http://127.0.0.1:1/", None).check("token")
+
+
+def test_the_local_one(turnstile: LocalTurnstile):
+    verifier = Turnstile(turnstile.url, turnstile.SECRET)
+    verifier.check(DUMMY_TOKEN)
+    for token in ("made-up", DUMMY_TOKEN.lower(), f"{DUMMY_TOKEN}&x=1", ""):
+        with pytest.raises(BadRequest):
+            verifier.check(token)
