@@ -186,7 +186,7 @@ class TestSignOut:
     def test_tells_cognito_to_revoke(
         self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch
     ):
-        revoked = []
+        revoked: list[str] = []
         monkeypatch.setattr(app.registry["cognito"], "revoke", revoked.append)
         body = {"refresh_token": "of-this-device"}
         assert anonymous.post(f"{AUTH}/logout", body, status=200).json == self.OK
@@ -335,7 +335,7 @@ class TestMfa:
         ],
     )
     def test_refuses(self, anonymous: Api, path: str, field: str, value: object, kind: str):
-        valid = {"email": self.EMAIL, "session": "made-up-" * 5}
+        valid: dict[str, Any] = {"email": self.EMAIL, "session": "made-up-" * 5}
         if path == "challenge":
             valid |= {"challenge_name": "SOFTWARE_TOKEN_MFA", "responses": {}}
         else:
