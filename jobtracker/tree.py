@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pyramid.authorization import Allow, Everyone
 from pyramid.request import Request
+from pyramid.traversal import resource_path
 from sqlalchemy.orm import Session
 
 from jobtracker.errors import Unauthorized
@@ -60,6 +61,9 @@ class Resource:
 
     def __getitem__(self, name: str) -> "Resource":
         return self.children[name](self, name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {resource_path(self)}>"
 
     @property
     def db(self) -> Session:

@@ -100,6 +100,9 @@ class Document(Base):
     uploaded_at: Mapped[datetime.datetime | None] = later_timestamp()
     created_at: Mapped[datetime.datetime] = timestamp()
 
+    def __repr__(self) -> str:
+        return f"<Document {self.id} {self.doc_type} {self.original_filename!r} {self.status}>"
+
     @classmethod
     def announced(
         cls,

@@ -73,6 +73,9 @@ class Job(Base):
     # When the user last did something with the job: made it, changed it, a note, a document.
     last_activity_at: Mapped[datetime.datetime] = later_timestamp(server_default=NOW)
 
+    def __repr__(self) -> str:
+        return f"<Job {self.id} {self.company_name}: {self.job_title}>"
+
     @validates("tags")
     def _tidy_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:
         return tidy_tags(tags or ())

@@ -29,6 +29,9 @@ class Note(Base):
     body: Mapped[str] = mapped_column(String(MAX_BODY))
     created_at: Mapped[datetime.datetime] = timestamp()
 
+    def __repr__(self) -> str:
+        return f"<Note {self.id} {self.body[:40]!r}>"
+
     @classmethod
     def of_job(cls, db: Session, user_id: int, job_id: int) -> Sequence["Note"]:
         """The notes of a job, newest first."""

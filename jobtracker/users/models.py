@@ -61,6 +61,9 @@ class User(Base):
     data_retention_days: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime.datetime] = timestamp()
 
+    def __repr__(self) -> str:
+        return f"<User {self.id} {self.email}>"
+
     @property
     def is_email_verified(self) -> bool:
         return self.email_verified_at is not None
