@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from waitress import serve_paste
 
@@ -39,7 +40,7 @@ def banner(settings: dict[str, Any], url: str) -> str:
         ("JobTracker", url),
         ("Cognito", f"{settings['cognito.endpoint_url']}  pool {settings['cognito.user_pool_id']}"),
         ("S3", f"{settings['s3.endpoint_url']}  bucket {settings['s3.bucket']}"),
-        ("PostgreSQL", settings["sqlalchemy.url"].replace("+psycopg", "")),
+        ("PostgreSQL", unquote(settings["sqlalchemy.url"].replace("+psycopg", ""))),
         ("Turnstile", f"takes the token {DUMMY_TOKEN}"),
         ("E-mail", f"is not sent: the code is always {CONFIRMATION_CODE}"),
         ("Stop", "Ctrl-C. Accounts, rows and files are kept"),
