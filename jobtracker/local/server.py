@@ -27,8 +27,10 @@ def server_factory(
         raise LocalError(f"JobTracker does not start: {error}") from None
 
     def serve(app: Any) -> None:
-        # SIGTERM by itself would end the process without a word to the local stack.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        # SIGTERM by itself would end the process without a word to the local stack, and SIGINT is
+        # ignored in what a shell script starts with &.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: sys.exit())
         print(banner(app.registry.settings, f"http://{host}:{port}"), flush=True)
         serve_paste(app, global_config, host=host, port=port, **options)
 
