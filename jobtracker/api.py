@@ -20,10 +20,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import colander
-import orjson
 from cornice.service import Service
 from pyramid.events import NewRequest
-from pyramid.renderers import JSON
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -173,9 +171,13 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     :raises BadRequest: for what is not UTF-8
     :raises Invalid: for wrong values
     """
+    try:
+        given = request.GET
+    except UnicodeDecodeError:
+        raise BadRequest("The query is not UTF-8.") from None
     parameters: dict[str, Any] = {}
     for node in schema.children:
-        values = [value for value in request.GET.getall(node.name) if value.strip()]
+        values = [value for value in given.getall(node.name) if value.strip()]
         if values:
             parameters[node.name] = values if isinstance(node.typ, TextList) else values[-1]
     request.validated = _deserialized(schema, parameters, "query")
@@ -188,11 +190,6 @@ def _deserialized(schema: Schema, value: Mapping[str, Any], where: str) -> Any:
         raise Invalid(errors_of(invalid, where)) from None
 
 
-def json_dumps(value: Any, default: Callable[[Any], Any] | None = None, **_kwargs: Any) -> bytes:
-    """JSON as it goes out: UTF-8, times in UTC with ``Z``."""
-    return orjson.dumps(value, default=default, option=orjson.OPT_UTC_Z)
-
-
 def one_path_with_or_without_slash(event: NewRequest) -> None:
     """``/jobs/`` is ``/jobs``: the same resource, answered directly, never a redirect."""
     environ = event.request.environ
@@ -202,9 +199,8 @@ def one_path_with_or_without_slash(event: NewRequest) -> None:
 
 
 def includeme(config: Any) -> None:
-    config.registry["json_dumps"] = json_dumps
     # Off, or Cornice's own views for 404 and 403 would win over ours, and answer text/plain.
     config.add_settings(handle_exceptions=False)
     config.include("cornice")
-    config.add_renderer("json", JSON(serializer=json_dumps))
+    config.include("jobtracker.renderer")
     config.add_subscriber(one_path_with_or_without_slash, NewRequest)

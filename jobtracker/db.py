@@ -1,6 +1,7 @@
 """PostgreSQL: the engine, ``request.db``, and what all tables have in common."""
 
 import datetime
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -80,8 +81,12 @@ def later_timestamp(**options: Any) -> Any:
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     """The column holds one of the words: a vocabulary can grow without a new type."""
-    listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
+    return CheckConstraint(f"{column} IN ({in_words(words)})", name=column)
+
+
+def in_words(words: Iterable[str]) -> str:
+    """Words of ours, as the inside of SQL's IN ()."""
+    return ", ".join(f"'{word}'" for word in words)
 
 
 def make_engine(settings: dict[str, Any]) -> Engine:
@@ -100,7 +105,8 @@ def make_engine(settings: dict[str, Any]) -> Engine:
 def session_for(request: Request) -> Session:
     """``request.db``: of the request's transaction; without one, each statement is its own.
 
-    Reads need no transaction: one round trip for a query instead of three.
+    Reads need no transaction: one round trip for a query instead of three. Not for exception views
+    and response callbacks: they come after the transaction's end.
     """
     if request.environ.get("tm.active"):
         session = request.registry["db_sessions"]()

@@ -6,12 +6,16 @@ is turned into one here. The input is never part of an answer.
 """
 
 import logging
+import traceback
 from typing import Any
 
+from pyramid.exceptions import URLDecodeError
 from pyramid.httpexceptions import HTTPException
 from pyramid.request import Request
 from pyramid.response import Response
 from sqlalchemy import exc as sqlalchemy_exc
+
+from jobtracker.renderer import json_dumps
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +129,7 @@ def answer(request: Request, error: ApiError) -> Response:
         body["details"] = error.details
     # A response of its own: nothing that a view had set on request.response goes out with it.
     response = Response(status=error.status, content_type="application/json", charset="utf-8")
-    response.body = request.registry["json_dumps"](body)
+    response.body = json_dumps(body)
     response.headers.update(error.headers)
     return response
 
@@ -151,19 +155,29 @@ def forbidden(request: Request) -> Response:
 
 
 def undecodable(request: Request) -> Response:
-    """A path or query that is not UTF-8."""
+    """A path that is not UTF-8."""
     return answer(request, BadRequest())
 
 
 def database_unavailable(error: Exception, request: Request) -> Response:
-    log.error("Database: %s", type(getattr(error, "orig", error)).__name__, exc_info=error)
+    log.error("Database: %s", _told(error))
     return answer(request, Unavailable())
 
 
 def unexpected(error: Exception, request: Request) -> Response:
-    """A bug. Whoever asked learns no more than that; the log has the traceback."""
-    log.error("Unexpected %s", type(error).__name__, exc_info=error)
+    """A bug. Whoever asked learns no more than that; the log has where it was."""
+    log.error("Unexpected %s", _told(error))
     return answer(request, ApiError())
+
+
+def _told(error: Exception) -> str:
+    """An error for the log: what and where. PostgreSQL's own text can hold a whole row."""
+    what = "".join(traceback.format_exception_only(error)).strip()
+    if isinstance(error, sqlalchemy_exc.DBAPIError):
+        of_postgres = getattr(error.orig, "sqlstate", None), getattr(error.orig, "diag", None)
+        constraint = getattr(of_postgres[1], "constraint_name", None)
+        what = f"{type(error.orig).__name__} {of_postgres[0]} {constraint or ''}"
+    return what + "\n" + "".join(traceback.format_tb(error.__traceback__))
 
 
 def includeme(config: Any) -> None:
@@ -172,7 +186,7 @@ def includeme(config: Any) -> None:
     config.add_exception_view(http_exception, context=HTTPException)
     config.add_notfound_view(http_exception)
     config.add_forbidden_view(forbidden)
-    config.add_exception_view(undecodable, context=UnicodeDecodeError)
+    config.add_exception_view(undecodable, context=URLDecodeError)
     for gone in (
         sqlalchemy_exc.OperationalError,
         sqlalchemy_exc.InterfaceError,

@@ -20,29 +20,34 @@ MODELS = SimpleNamespace(
 def setup(env: dict[str, Any]) -> Iterator[None]:
     """Begin a transaction, which ``commit()`` commits and leaving the prompt rolls back."""
     request = env["request"]
+    # A session of its own, which goes on after a commit: what was found before can be used on.
+    # The transaction manager goes along for its hooks.
+    db = request.db = request.registry["db_sessions"]()
 
     def act_as(who: str | int) -> User:
         """Be a user, by e-mail address, Cognito sub or id: root["jobs"] is then theirs."""
         matches = User.id == who if isinstance(who, int) else _named(who)
-        user = request.db.scalars(select(User).where(matches)).one()
+        user = db.scalars(select(User).where(matches)).one()
         request.registry.getUtility(ISecurityPolicy).act_as(request, user)
         return user
 
     def commit() -> None:
         """Commit what was done, and go on."""
+        db.commit()
         request.tm.commit()
         request.tm.begin()
 
     def rollback() -> None:
         """Undo what was done since the last commit, and go on."""
+        db.rollback()
         request.tm.abort()
         request.tm.begin()
 
     request.tm.begin()
-    request.environ["tm.active"] = True
-    env.update(db=request.db, models=MODELS, act_as=act_as, commit=commit, rollback=rollback)
+    env.update(db=db, models=MODELS, act_as=act_as, commit=commit, rollback=rollback)
     yield
     request.tm.abort()
+    db.close()
 
 
 def _named(who: str) -> Any:

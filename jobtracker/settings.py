@@ -31,7 +31,22 @@ class InvalidSettings(SystemExit):
         super().__init__(f"Setting {name}: {reason}")
 
 
-def _text(value: str) -> str:
+def _word(value: str) -> str:
+    if not re.fullmatch(r"\S+", value):
+        raise ValueError("must not contain blanks")
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+", value):
+        raise ValueError("must look like eu-central-1")
+    return value
+
+
+def _bucket(value: str) -> str:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
+        raise ValueError("must be the name of a bucket")
     return value
 
 
@@ -48,7 +63,7 @@ def _positive(value: str) -> int:
 def _database_url(value: str) -> str:
     try:
         url = make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # whose text may hold a part of the password
         raise ValueError("must be a URL like postgresql://user:password@host/database") from None
     if url.drivername not in ("postgresql", "postgresql+psycopg"):
         raise ValueError("must begin with postgresql://")
@@ -106,22 +121,22 @@ SETTINGS = (
     Setting("sqlalchemy.max_overflow", _positive, 10),
     Setting("sqlalchemy.pool_timeout", _positive, 3),
     # Cognito
-    Setting("cognito.region", _text),
+    Setting("cognito.region", _region),
     Setting("cognito.user_pool_id", _user_pool_id),
-    Setting("cognito.client_id", _text),
+    Setting("cognito.client_id", _word),
     Setting("cognito.endpoint_url", _url, None),
     # S3
-    Setting("s3.region", _text),
-    Setting("s3.bucket", _text),
+    Setting("s3.region", _region),
+    Setting("s3.bucket", _bucket),
     Setting("s3.endpoint_url", _url, None),
-    Setting("s3.access_key_id", _text, None),
-    Setting("s3.secret_access_key", _text, None),
+    Setting("s3.access_key_id", _word, None),
+    Setting("s3.secret_access_key", _word, None),
     # Documents
     Setting("documents.max_bytes", _positive, 5 * 1024 * 1024),
     Setting("documents.upload_seconds", _positive, 900),
     Setting("documents.download_seconds", _positive, 300),
     # Turnstile
-    Setting("turnstile.secret", _text, None),
+    Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
     # Browsers
     Setting("cors.origins", _origins, ()),
@@ -145,6 +160,8 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
         TURNSTILE_URL,
     ):
         raise InvalidSettings("turnstile.secret", "is the published test secret that lets all pass")
+    if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
+        raise InvalidSettings("s3.access_key_id", "goes with s3.secret_access_key, both or neither")
     return {**raw, **typed}
 
 

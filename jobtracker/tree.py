@@ -92,13 +92,11 @@ class Collection(Resource):
     """A node whose children are rows, by their id."""
 
     def __getitem__(self, key: str | int) -> Resource:
-        try:
-            row_id = int(key)
-        except ValueError:
-            raise KeyError(key) from None
-        if not 0 < row_id <= MAX_ID:
+        if isinstance(key, str) and not (key.isascii() and key.isdigit() and len(key) < 20):
             raise KeyError(key)
-        return self.find(row_id)
+        if not 0 < int(key) <= MAX_ID:
+            raise KeyError(key)
+        return self.find(int(key))
 
     def find(self, row_id: int) -> Resource:
         """The child of that id.

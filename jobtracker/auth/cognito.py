@@ -127,6 +127,12 @@ def _not_accepted(_text: str) -> ApiError:
     return BadRequest("The sign-in service does not accept this.")
 
 
+def _not_verified(**details: str) -> ApiError:
+    code = "EMAIL_NOT_VERIFIED"
+    text = "Please confirm your e-mail address first."
+    return Forbidden(text, code=code, details={"code": code, **details})
+
+
 def _unavailable(_text: str) -> ApiError:
     return Unavailable()
 
@@ -135,6 +141,7 @@ def _unavailable(_text: str) -> ApiError:
 REFUSALS: dict[str, Callable[[str], ApiError]] = {
     "NotAuthorizedException": _wrong_credentials,
     "UserNotFoundException": _wrong_credentials,
+    "UserNotConfirmedException": lambda _: _not_verified(),
     "UsernameExistsException": lambda _: Conflict("There is an account with this address already."),
     "CodeMismatchException": _wrong_code,
     "EnableSoftwareTokenMFAException": _wrong_code,  # VerifySoftwareToken's name for it
@@ -219,14 +226,12 @@ class UserPool:
 
         :raises Forbidden: EMAIL_NOT_VERIFIED, when the account waits for its confirmation
         """
-        not_verified = Forbidden(
-            "Please confirm your e-mail address first.",
-            code="EMAIL_NOT_VERIFIED",
-            details={"code": "EMAIL_NOT_VERIFIED", "email": email},
-        )
         answer = self._call(
             "initiate_auth",
-            {**OF_THE_APP_CLIENT, "UserNotConfirmedException": lambda _: not_verified},
+            {
+                **OF_THE_APP_CLIENT,
+                "UserNotConfirmedException": lambda _: _not_verified(email=email),
+            },
             ClientId=self.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password},
@@ -239,7 +244,10 @@ class UserPool:
         """Go on with a sign-in. The session is that of the last answer."""
         answer = self._call(
             "respond_to_auth_challenge",
-            OF_A_SESSION,
+            {
+                **OF_A_SESSION,
+                "UserNotConfirmedException": lambda _: _not_verified(email=email),
+            },
             ClientId=self.client_id,
             ChallengeName=challenge_name,
             Session=session,
@@ -258,9 +266,9 @@ class UserPool:
         answer = self._call(
             "verify_software_token", OF_A_SESSION, Session=session, UserCode=code, **device
         )
-        return self.answer_challenge(
-            email, "MFA_SETUP", answer["Session"], {"ANSWER": answer["Status"]}
-        )
+        if answer["Status"] != "SUCCESS":
+            raise _wrong_code("")
+        return self.answer_challenge(email, "MFA_SETUP", answer["Session"], {"ANSWER": "SUCCESS"})
 
     def refresh(self, refresh_token: str) -> SignIn:
         """New tokens. Cognito sends no new refresh token; the one that came in goes on."""
@@ -292,11 +300,12 @@ class UserPool:
         )
         try:
             self._call("global_sign_out", AccessToken=access_token)
-        except Unavailable:
-            log.exception("The password was changed, but its refresh tokens are not revoked")
+        except ApiError as refusal:
+            # Whatever it is: told as it is, it would read as if the password had not been changed.
+            log.error("A password was changed, but its refresh tokens are not revoked")
             raise Unavailable(
                 "Your password was changed, but your other devices may still be signed in."
-            ) from None
+            ) from refusal
 
     def profile(self, access_token: str) -> Profile:
         """Who the account of an access token is."""

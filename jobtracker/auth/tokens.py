@@ -3,22 +3,12 @@
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
 """
 
-import logging
-
 import jwt
 
-from jobtracker.aws import CONNECT_TIMEOUT, READ_TIMEOUT
-from jobtracker.errors import Unavailable
-
-log = logging.getLogger(__name__)
+from jobtracker.auth.keys import PoolKeys
 
 # Seconds by which the clocks of Cognito and ours may differ.
 LEEWAY = 10
-
-# Cognito rotates its keys seldom, and an unknown key id asks for them anew, at most this often:
-# seconds, both.
-KEYS_LIFESPAN = 24 * 3600
-KEYS_COOLDOWN = 30
 
 
 class AccessTokens:
@@ -30,12 +20,7 @@ class AccessTokens:
         aws = f"https://cognito-idp.{region}.amazonaws.com"
         self.issuer = f"{aws}/{user_pool_id}"  # of every token, whatever endpoint issued it
         self.client_id = client_id
-        self.keys = jwt.PyJWKClient(
-            f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json",
-            lifespan=KEYS_LIFESPAN,
-            timeout=CONNECT_TIMEOUT + READ_TIMEOUT,
-            cooldown_duration=KEYS_COOLDOWN,
-        )
+        self.keys = PoolKeys(f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json")
 
     def sub_of(self, token: str) -> str | None:
         """The ``sub`` of whoever bears the token, or None when it is not a valid one.
@@ -43,11 +28,11 @@ class AccessTokens:
         Valid: RS256, whatever the token itself names, by a key of the pool; of our pool and app
         client; an access token; not expired.
 
-        :raises Unavailable: when the pool's keys cannot be had
+        :raises jobtracker.errors.Unavailable: when the pool's keys cannot be had
         """
         try:
             header = jwt.get_unverified_header(token)
-            key = self._key(header["kid"]) if header["alg"] == "RS256" else None
+            key = self.keys.get(header["kid"]) if header["alg"] == "RS256" else None
             if key is None:
                 return None
             claims = jwt.decode(
@@ -63,18 +48,3 @@ class AccessTokens:
         if claims.get("token_use") != "access" or claims.get("client_id") != self.client_id:
             return None
         return claims["sub"]
-
-    def _key(self, key_id: str) -> jwt.PyJWK | None:
-        """The pool's key of that id.
-
-        :raises Unavailable:
-        """
-        try:
-            self.keys.get_signing_keys()  # from the cache, or from Cognito
-        except (jwt.PyJWTError, OSError, ValueError) as error:
-            log.error("The keys of the user pool cannot be had: %s", error)
-            raise Unavailable from error
-        try:
-            return self.keys.get_signing_key(key_id)
-        except (jwt.PyJWTError, OSError, ValueError):
-            return None

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 # What an authenticator app shows beside the code.
 ISSUER = "JobTracker"
 
+REFRESH_IN = RefreshIn()
+
 
 def _service(name: str) -> ApiService:
     return ApiService(name, f"/auth/cognito/{name}", context=Root, traverse="/")
@@ -111,7 +113,7 @@ def post_mfa_verify(request: Request) -> SignIn:
     return _known(request, done)
 
 
-@refresh.post(permission=Permission.PUBLIC, body=RefreshIn(), returns=SignInOut())
+@refresh.post(permission=Permission.PUBLIC, body=REFRESH_IN, returns=SignInOut())
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token."""
     return request.cognito.refresh(**request.validated)
@@ -122,8 +124,8 @@ def post_logout(request: Request) -> dict[str, str]:
     """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
     if request.content_length:
         try:
-            token = RefreshIn().deserialize(json_object(request))["refresh_token"]
-            request.cognito.revoke(token)
+            token = json_object(request).get("refresh_token")
+            request.cognito.revoke(**REFRESH_IN.deserialize({"refresh_token": token}))
         except (ApiError, colander.Invalid) as refusal:
             log.info("Signed out without a revocation: %s", type(refusal).__name__)
     return {"status": "OK", "message": "Logged out"}
@@ -142,6 +144,6 @@ def otpauth_uri(secret: str, label: str | None) -> str:
 
     https://github.com/google/google-authenticator/wiki/Key-Uri-Format
     """
-    account = f"{ISSUER}:{label}" if label else ISSUER
+    account = f"{ISSUER}:{quote(label, safe='')}" if label else ISSUER
     query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)
-    return f"otpauth://totp/{quote(account, safe=':')}?{query}"
+    return f"otpauth://totp/{account}?{query}"

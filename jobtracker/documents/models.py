@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import Base, identity, later_timestamp, one_of, timestamp
+from jobtracker.db import NOW, Base, identity, in_words, later_timestamp, one_of, timestamp
 
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
@@ -78,7 +78,7 @@ class Document(Base):
             "doc_type",
             unique=True,
             postgresql_where=text(
-                "status = 'uploaded' AND doc_type IN ('resume', 'job_description', 'cover_letter')"
+                f"status = 'uploaded' AND doc_type IN ({in_words(SINGLE_VALUED)})"
             ),
         ),
     )
@@ -144,9 +144,12 @@ class Document(Base):
         return db.scalar(cls._where(user_id, job_id).where(cls.id == document_id))
 
     @classmethod
-    def count_pending(cls, db: Session, user_id: int, job_id: int) -> int:
-        """How many were announced and are not confirmed."""
-        pending = cls._where(user_id, job_id).where(cls.status == DocumentStatus.PENDING)
+    def count_pending(cls, db: Session, user_id: int, job_id: int, seconds: int) -> int:
+        """How many were announced in these last seconds and are not confirmed."""
+        pending = cls._where(user_id, job_id).where(
+            cls.status == DocumentStatus.PENDING,
+            cls.created_at > NOW - datetime.timedelta(seconds=seconds),
+        )
         return db.scalar(pending.with_only_columns(func.count())) or 0
 
     def replace_others(self, db: Session) -> None:
@@ -184,8 +187,8 @@ class ObjectDeletion(Base):
     @classmethod
     def some_of_user(cls, db: Session, user_id: int, limit: int) -> Sequence[str]:
         """Keys that wait, and that nobody else is at; they are locked for whoever asks."""
-        query = select(cls.object_key).where(cls.user_id == user_id).limit(limit)
-        return db.scalars(query.with_for_update(skip_locked=True)).all()
+        query = select(cls.object_key).where(cls.user_id == user_id).order_by(cls.created_at)
+        return db.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
 
     @classmethod
     def done(cls, db: Session, user_id: int, keys: Collection[str]) -> None:

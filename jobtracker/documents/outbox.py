@@ -7,9 +7,10 @@ carried out after its commit. What then fails stays in the table for the next ti
 import logging
 
 from pyramid.request import Request
+from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.documents.models import ObjectDeletion
-from jobtracker.documents.storage import MAX_DELETIONS
+from jobtracker.documents.storage import MAX_DELETIONS, Bucket
 from jobtracker.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -22,21 +23,21 @@ def carry_out_after_commit(request: Request) -> None:
     def carry_out_if(committed: bool) -> None:
         if committed:
             try:
-                carry_out(request, user_id)
+                carry_out(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
                 log.warning("Objects of user %s wait for their deletion", user_id)
 
     request.tm.get().addAfterCommitHook(carry_out_if)
 
 
-def carry_out(request: Request, user_id: int) -> int:
+def carry_out(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
     """Delete the objects of a user that wait for it, and return how many.
 
     :raises Unavailable: when S3 does not; nothing is forgotten then
     """
-    with request.registry["db_sessions"].begin() as db:
+    with sessions.begin() as db:
         keys = ObjectDeletion.some_of_user(db, user_id, limit=MAX_DELETIONS)
-        if keys:
-            request.bucket.delete(keys)
-            ObjectDeletion.done(db, user_id, keys)
-    return len(keys)
+        deleted = set(keys) - bucket.delete(keys) if keys else set()
+        if deleted:
+            ObjectDeletion.done(db, user_id, deleted)
+    return len(deleted)

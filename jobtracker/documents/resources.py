@@ -45,10 +45,12 @@ class DocumentCollection(Collection, under=JobResource, name="documents"):
             raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
         job = self.__parent__.job
         job.lock(self.db)  # announcements of a job come one after the other, so that none slips by
-        if Document.count_pending(self.db, self.user.id, job.id) >= MAX_PENDING:
+        # Only those count that can still come: what has not by then will not.
+        seconds = self.request.bucket.upload_seconds
+        if Document.count_pending(self.db, self.user.id, job.id, seconds) >= MAX_PENDING:
             raise RateLimited(
                 f"{MAX_PENDING} uploads have not been completed. Please complete or delete one.",
-                retry_after=self.request.bucket.upload_seconds,
+                retry_after=seconds,
             )
         document = Document.announced(
             self.user.id,
@@ -91,8 +93,9 @@ class DocumentResource(Resource):
         """
         document = self.document
         job = self.__parent__.__parent__.job
+        # Held while S3 is asked, so that of two confirmations the second finds the first one done.
         job.lock(self.db)
-        document.reread(self.db)  # another tab may have confirmed it while we waited
+        document.reread(self.db)
         if document.status != DocumentStatus.PENDING:
             return document
         stored = self.request.bucket.stat(document.upload_key)

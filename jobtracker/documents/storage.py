@@ -56,6 +56,9 @@ class Bucket:
                 # Else botocore adds a checksum to what is signed, which a browser does not send.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
+                # The region's own endpoint, also in URLs: a new bucket redirects elsewhere from the
+                # global one, which no browser follows with a PUT.
+                s3={"addressing_style": "virtual"},
             ),
             aws_access_key_id=access_key_id,
             aws_secret_access_key=secret_access_key,
@@ -109,8 +112,11 @@ class Bucket:
         except BotoCoreError as error:
             raise _unavailable("CopyObject", error) from error
 
-    def delete(self, keys: Collection[str]) -> None:
-        """Delete objects, at most :data:`MAX_DELETIONS`; those that are not there are no error."""
+    def delete(self, keys: Collection[str]) -> set[str]:
+        """Delete objects, at most :data:`MAX_DELETIONS`; those that are not there are no error.
+
+        :returns: the keys of those that S3 would not delete
+        """
         try:
             answer = self.client.delete_objects(
                 Bucket=self.name,
@@ -118,9 +124,10 @@ class Bucket:
             )
         except (ClientError, BotoCoreError) as error:
             raise _unavailable("DeleteObjects", error) from error
-        if failed := answer.get("Errors"):
+        failed = answer.get("Errors", [])
+        if failed:
             log.error("S3 DeleteObjects: %s", failed[0]["Code"])
-            raise Unavailable
+        return {error["Key"] for error in failed}
 
     def _presigned(self, operation: str, key: str, seconds: int, **parameters: Any) -> str:
         try:

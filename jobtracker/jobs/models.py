@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     String,
+    Text,
     func,
     literal,
     or_,
@@ -66,7 +67,8 @@ class Job(Base):
     status: Mapped[str] = mapped_column(server_default=Status.APPLIED)
     applied_date: Mapped[datetime.date | None]
     job_url: Mapped[str | None] = mapped_column(String(MAX_URL))
-    tags: Mapped[list[str]] = mapped_column(ARRAY(String(MAX_TAG)), server_default="{}")
+    # Not ARRAY(String(64)): it is rendered as a cast, which cuts what is too long without a word.
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()
     # When one of the fields above was changed.
     updated_at: Mapped[datetime.datetime] = later_timestamp(server_default=NOW)
@@ -78,7 +80,10 @@ class Job(Base):
 
     @validates("tags")
     def _tidy_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:
-        return tidy_tags(tags or ())
+        tidy = tidy_tags(tags or ())
+        if any(len(tag) > MAX_TAG for tag in tidy):
+            raise ValueError(f"A tag has at most {MAX_TAG} characters")
+        return tidy
 
     @classmethod
     def of_user(
@@ -128,4 +133,5 @@ class Job(Base):
 
     def touch(self) -> None:
         """The user did something with the job."""
-        self.last_activity_at = NOW
+        # An UPDATE that waited for its turn may be older than the one before it.
+        self.last_activity_at = func.greatest(Job.last_activity_at, NOW)

@@ -1,6 +1,7 @@
 """Jobs on the wire."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from colander import SchemaNode, drop
 
@@ -14,17 +15,28 @@ from jobtracker.fields import (
     TextList,
     Timestamp,
     WebAddress,
+    checked_text,
     merge_patch,
 )
 from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Status, tidy_tags
 from jobtracker.notes.schemas import NoteOut
 
 
+class Tag(Text):
+    """A tag, lowercased; so it is measured: some letters become two."""
+
+    def __init__(self) -> None:
+        super().__init__(max=MAX_TAG)
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        return self.bounded(node, checked_text(node, value).strip().lower())
+
+
 class Tags(TextList):
     """Tags: at most 50, counted after repeats are dropped."""
 
     def __init__(self) -> None:
-        super().__init__(Text(max=MAX_TAG), max_items=MAX_TAGS)
+        super().__init__(Tag(), max_items=MAX_TAGS)
 
     def tidied(self, texts: Iterable[str]) -> list[str]:
         return tidy_tags(texts)
@@ -46,7 +58,7 @@ JOB_PATCH = merge_patch(JobIn())
 class JobFilters(Schema):
     q = SchemaNode(Text(max=MAX_NAME), missing=drop)
     status = SchemaNode(TextList(Choice(Status), max_items=100), missing=drop)
-    tag = SchemaNode(TextList(Text(max=MAX_TAG), max_items=100), missing=drop)
+    tag = SchemaNode(TextList(Tag(), max_items=100), missing=drop)
     tag_q = SchemaNode(Text(max=MAX_TAG), missing=drop)
 
 
@@ -65,4 +77,6 @@ class JobOut(Schema):
 
 
 class JobWithNotesOut(JobOut):
+    """The one place where a job knows of its notes: the SPA reads both at once."""
+
     notes = SchemaNode(ListOf(NoteOut()))

@@ -118,8 +118,11 @@ class Postgres:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         for folder in (self.data, self.socket_folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            owner = self._as_user.get("user", os.geteuid())
+            if folder.is_symlink() or folder.lstat().st_uid not in (os.geteuid(), owner):
+                raise RuntimeError(f"{folder} belongs to somebody else")
             if self._as_user:
-                os.chown(folder, self._as_user["user"], self._as_user["group"])
+                os.lchown(folder, owner, self._as_user["group"])
         if self._as_user:
             _let_pass(self.data.parent)
             _let_pass(bin_folder())
@@ -151,4 +154,5 @@ def _let_pass(folder: Path) -> None:
     for each in (folder, *folder.parents):
         mode = each.stat().st_mode
         if not mode & 0o001:
+            print(f"{each}: everybody may walk through it now, for PostgreSQL's user", flush=True)
             each.chmod(mode | 0o001)

@@ -51,8 +51,8 @@ class User(Base):
     cognito_sub: Mapped[str] = mapped_column(unique=True)
     email: Mapped[str]
     name: Mapped[str | None]
-    # Cognito lets nobody in whose account is not confirmed: whoever signs in has a verified
-    # address. This is when that was first seen of the present one.
+    # Cognito lets nobody in whose account is not confirmed, and an address is changed only after
+    # its confirmation (deploy/aws.yaml). This is when the present one was first seen.
     email_verified_at: Mapped[datetime.datetime] = timestamp()
     auto_refresh_seconds: Mapped[int] = mapped_column(server_default="0")
     theme: Mapped[str] = mapped_column(server_default=Theme.DARK)

@@ -14,7 +14,7 @@ class UserResource(Resource, under=UserCollection, name="me"):
     """``/users/me``."""
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
-        """Change the password and end all other sign-ins: their refresh tokens are void.
+        """Change the password and end all sign-ins, this one included: refresh tokens are void.
 
         :raises jobtracker.errors.ApiError: as ``UserPool.change_password``
         """

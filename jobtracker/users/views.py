@@ -36,7 +36,7 @@ def get_me(request: Request) -> User:
 def post_change_password(request: Request) -> dict[str, str]:
     """Change the password. All refresh tokens are revoked."""
     request.context.change_password(bearer_token(request), **request.validated)
-    return {"message": "Password changed. Please sign in again on your other devices."}
+    return {"message": "Password changed. Please sign in again."}
 
 
 @settings.get(permission=Permission.READ, returns=SETTINGS_OUT)

@@ -76,7 +76,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Text, server_default="applied", nullable=False),
         sa.Column("applied_date", sa.Date),
         sa.Column("job_url", sa.String(2000)),
-        sa.Column("tags", ARRAY(sa.String(64)), server_default="{}", nullable=False),
+        sa.Column("tags", ARRAY(sa.Text), server_default="{}", nullable=False),
         moment("created_at"),
         moment("updated_at"),
         moment("last_activity_at"),

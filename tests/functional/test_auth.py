@@ -187,8 +187,12 @@ class TestSignOut:
         self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch
     ):
         revoked: list[str] = []
-        monkeypatch.setattr(app.registry["cognito"], "revoke", revoked.append)
-        body = {"refresh_token": "of-this-device"}
+
+        def revoke(refresh_token: str) -> None:
+            revoked.append(refresh_token)
+
+        monkeypatch.setattr(app.registry["cognito"], "revoke", revoke)
+        body = {"refresh_token": "of-this-device", "device": "phone"}
         assert anonymous.post(f"{AUTH}/logout", body, status=200).json == self.OK
         assert revoked == ["of-this-device"]
 
@@ -267,7 +271,7 @@ class TestMfa:
         assert setup.keys() == {"secret_code", "otpauth_uri", "session"}
         uri = urlsplit(setup["otpauth_uri"])
         assert (uri.scheme, uri.netloc) == ("otpauth", "totp")
-        assert uri.path == "/JobTracker:Katherine:%20job%20hunt"
+        assert uri.path == "/JobTracker:Katherine%3A%20job%20hunt"
         assert parse_qs(uri.query) == {"secret": [setup["secret_code"]], "issuer": ["JobTracker"]}
 
         verify = {"email": self.EMAIL, "session": setup["session"], "friendly_name": "Phone"}

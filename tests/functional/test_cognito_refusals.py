@@ -110,6 +110,13 @@ def known(ada: Api):
         ("respond_to_auth_challenge", "ExpiredCodeException", 400, {"code": "EXPIRED_CODE"}),
         ("respond_to_auth_challenge", "NotAuthorizedException", 401, None),
         ("respond_to_auth_challenge", "InvalidParameterException", 400, None),
+        (
+            "respond_to_auth_challenge",
+            "UserNotConfirmedException",
+            403,
+            {"code": "EMAIL_NOT_VERIFIED", "email": EMAIL},
+        ),
+        ("change_password", "UserNotConfirmedException", 403, {"code": "EMAIL_NOT_VERIFIED"}),
         ("associate_software_token", "NotAuthorizedException", 401, None),
         ("associate_software_token", "ResourceNotFoundException", 401, None),
         (
@@ -251,6 +258,12 @@ def test_the_session_of_each_answer_goes_into_the_next_call(ada: Api, cognito: S
     ada.post("/auth/cognito/mfa/verify", {"email": EMAIL, "session": second, "code": "123456"})
 
 
+def test_a_totp_code_that_is_not_taken(ada: Api, cognito: Stubber):
+    cognito.add_response("verify_software_token", {"Status": "ERROR", "Session": SESSION})
+    error = ada.refused(400, *REQUESTS["verify_software_token"])
+    assert error["details"] == {"code": "CODE_MISMATCH"}
+
+
 def test_a_username_of_ones_own_goes_to_cognito(ada: Api, cognito: Stubber):
     cognito.add_response(
         "respond_to_auth_challenge",
@@ -273,9 +286,14 @@ def test_a_username_of_ones_own_goes_to_cognito(ada: Api, cognito: Stubber):
     )
 
 
-def test_a_password_that_was_changed_without_a_sign_out_is_told(ada: Api, cognito: Stubber):
+@pytest.mark.parametrize(
+    "name", ["InternalErrorException", "TooManyRequestsException", "NotAuthorizedException"]
+)
+def test_a_password_that_was_changed_without_a_sign_out_is_told(
+    ada: Api, cognito: Stubber, name: str
+):
     cognito.add_response("change_password", {})
-    cognito.add_client_error("global_sign_out", "InternalErrorException")
+    cognito.add_client_error("global_sign_out", name)
     error = ada.refused(503, *REQUESTS["change_password"])
     assert "was changed" in error["message"]
 

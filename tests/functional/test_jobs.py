@@ -98,6 +98,7 @@ class TestCreate:
             ("tags", "remote", "list_type"),
             ("tags", [1], "string_type"),
             ("tags", ["x" * 65], "string_too_long"),
+            ("tags", ["\u0130" * 64], "string_too_long"),  # each is two when lowercased
             ("tags", [str(number) for number in range(51)], "too_long"),
             ("user_id", 1, "extra_forbidden"),
             ("id", 1, "extra_forbidden"),

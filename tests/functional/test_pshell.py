@@ -38,10 +38,14 @@ def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
     job.update(status="offer")
     prompt["commit"]()
     job.update(status="rejected")
+    prompt["root"]["users"]["me"]["settings"].update(theme="light")
+    prompt["commit"]()
+    job.update(status="ghosted")
     job["notes"].add(body="Never mind.")
     prompt["rollback"]()
     (listed,) = ada.get("/jobs").json
-    assert listed["status"] == "offer"
+    assert listed["status"] == job.job.status == "rejected"
+    assert ada.get("/users/me/settings").json["theme"] == "light"
     assert [note["body"] for note in ada.get(f"/jobs/{listed['id']}/notes").json] == [
         "Called back."
     ]

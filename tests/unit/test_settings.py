@@ -51,7 +51,12 @@ def test_required(name: str, value: str | None):
         ("sqlalchemy.pool_size", "0"),
         ("sqlalchemy.pool_size", "-1"),
         ("sqlalchemy.pool_size", "ten"),
+        ("cognito.region", "eu central 1"),
+        ("cognito.client_id", "two words"),
         ("cognito.user_pool_id", "pool/../other"),
+        ("s3.region", "Frankfurt"),
+        ("s3.bucket", "not a bucket"),
+        ("s3.access_key_id", "without-its-secret"),
         ("cognito.endpoint_url", "http://cognito.example"),
         ("cognito.endpoint_url", "cognito.example"),
         ("cognito.endpoint_url", "ftp://127.0.0.1"),
@@ -99,9 +104,17 @@ def test_environment_variables(monkeypatch: pytest.MonkeyPatch):
         read({**REQUIRED, "sqlalchemy.url": url})
 
 
-def test_a_secret_is_not_in_the_line():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://user:secret@db.example/d",
+        "postgresql://user:secret@db.example:port/d",
+        "postgresql://user:a@b:secret@c/d",
+    ],
+)
+def test_a_secret_is_not_in_the_line(url: str):
     with pytest.raises(InvalidSettings) as stopped:
-        read({**REQUIRED, "sqlalchemy.url": "postgres://user:secret@db.example:port/d"})
+        read({**REQUIRED, "sqlalchemy.url": url})
     assert "secret" not in str(stopped.value)
 
 

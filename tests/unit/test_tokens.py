@@ -57,14 +57,30 @@ def keys() -> Iterator[KeyServer]:
         thread.join()
 
 
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def tokens(keys: KeyServer) -> AccessTokens:
-    return AccessTokens(
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(keys: KeyServer, clock: Clock) -> AccessTokens:
+    tokens = AccessTokens(
         region="eu-central-1",
         user_pool_id="eu-central-1_Test",
         client_id="client",
         endpoint_url=f"http://127.0.0.1:{keys.server_port}",
     )
+    tokens.keys.clock = clock
+    return tokens
 
 
 def token(kid: str = "known") -> str:
@@ -80,31 +96,82 @@ def test_keys_are_fetched_once(tokens: AccessTokens, keys: KeyServer):
     assert keys.paths == ["/eu-central-1_Test/.well-known/jwks.json"]
 
 
-def test_unknown_key_ids_do_not_hammer_cognito(tokens: AccessTokens, keys: KeyServer):
-    for number in range(50):
+def test_unknown_key_ids_do_not_hammer_cognito(tokens: AccessTokens, keys: KeyServer, clock: Clock):
+    for number in range(100):
+        clock.now += 1
         assert tokens.sub_of(token(f"unknown {number}")) is None
     assert tokens.sub_of(token()) == "ada"
-    assert len(keys.paths) == 1
+    assert len(keys.paths) == 4
 
 
 def test_what_no_key_could_sign_asks_for_none(tokens: AccessTokens, keys: KeyServer):
-    payload = {"sub": "ada"}
-    for bad in ("garbage", jwt.encode(payload, "", algorithm="none"), "a.b.c"):
+    for bad in ("garbage", jwt.encode({"sub": "ada"}, "", algorithm="none"), "a.b.c"):
         assert tokens.sub_of(bad) is None
     assert keys.paths == []
 
 
-@pytest.mark.parametrize(
-    "answer", [(500, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}')]
-)
+def test_a_new_key_is_found(tokens: AccessTokens, keys: KeyServer, clock: Clock):
+    both, keys.answer = keys.answer, (200, keys.answer[1].replace(b"known", b"old"))
+    assert tokens.sub_of(token("old")) == "ada"
+    keys.answer = both
+    assert tokens.sub_of(token()) is None
+    clock.now += 30
+    assert tokens.sub_of(token()) == "ada"
+    assert tokens.sub_of(token("old")) is None
+
+
+BROKEN = [(500, b""), (302, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}')]
+
+
+@pytest.mark.parametrize("answer", BROKEN)
 def test_keys_that_cannot_be_had_are_no_fault_of_the_token(
-    tokens: AccessTokens, keys: KeyServer, answer: tuple[int, bytes]
+    tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
     good, keys.answer = keys.answer, answer
-    with pytest.raises(Unavailable):
-        tokens.sub_of(token())
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            tokens.sub_of(token())
+    assert len(keys.paths) == 1
     keys.answer = good
+    clock.now += 5
     assert tokens.sub_of(token()) == "ada"
+
+
+@pytest.mark.parametrize("answer", BROKEN)
+def test_keys_that_are_here_go_on_when_cognito_does_not(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
+):
+    assert tokens.sub_of(token()) == "ada"
+    keys.answer = answer
+    clock.now += 60
+    for number in range(50):
+        with pytest.raises(Unavailable):  # it may be a new one
+            tokens.sub_of(token(f"unknown {number}"))
+    assert len(keys.paths) == 2
+    clock.now += 7 * 24 * 3600
+    assert tokens.sub_of(token()) == "ada"
+
+
+def test_nobody_waits_for_a_slow_fetch_whose_key_is_here(
+    tokens: AccessTokens, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    assert tokens.sub_of(token()) == "ada"
+    clock.now += 60
+    begun, end = threading.Event(), threading.Event()
+
+    def slow() -> dict[str, jwt.PyJWK]:
+        begun.set()
+        assert end.wait(10)
+        return {}
+
+    monkeypatch.setattr(tokens.keys, "_fetch", slow)
+    garbage = threading.Thread(target=tokens.sub_of, args=(token("unknown"),))
+    garbage.start()
+    assert begun.wait(10)
+    assert tokens.sub_of(token()) == "ada"
+    assert garbage.is_alive()
+    end.set()
+    garbage.join()
 
 
 def test_nobody_there_is_no_fault_of_the_token():
