@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from jobtracker.db import make_engine
+from jobtracker.db import Base, make_engine
 from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read
@@ -119,6 +119,16 @@ class TestConstraints:
             sql(statement)
 
 
+def written_out(connection: Connection) -> set[tuple[str, ...]]:
+    """Every constraint and index of a schema."""
+    constraints = """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+                     FROM pg_constraint WHERE connamespace = 'public'::regnamespace"""
+    indexes = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    return {
+        tuple(row) for query in (constraints, indexes) for row in connection.execute(text(query))
+    }
+
+
 class TestMigrations:
     @pytest.fixture
     def config(self, postgres: Postgres, settings: dict[str, str]) -> Any:
@@ -137,6 +147,23 @@ class TestMigrations:
     def test_agree_with_the_models(self, config: Config):
         command.upgrade(config, "head")
         command.check(config)
+
+    def test_agree_in_what_alembic_does_not_compare(
+        self, config: Config, postgres: Postgres, settings: dict[str, str]
+    ):
+        """Checks, keys and indexes, as PostgreSQL itself would write them."""
+        command.upgrade(config, "head")
+        url = postgres.make_database("models")
+        engine = make_engine(read({**settings, "sqlalchemy.url": url}))
+        with engine.begin() as connection:
+            Base.metadata.create_all(connection)
+            by_models = written_out(connection)
+        engine.dispose()
+        by_migrations = written_out(config.attributes["connection"])
+        assert len(by_models) > 30
+        assert by_models == by_migrations - {
+            row for row in by_migrations if row[0] == "alembic_version"
+        }
 
     def test_go_down_and_up_again(self, config: Config):
         command.upgrade(config, "head")
