@@ -9,6 +9,7 @@ import logging
 import traceback
 from typing import Any
 
+import psycopg
 from pyramid.exceptions import URLDecodeError
 from pyramid.httpexceptions import HTTPException
 from pyramid.request import Request
@@ -172,12 +173,12 @@ def unexpected(error: Exception, request: Request) -> Response:
 
 def _told(error: Exception) -> str:
     """An error for the log: what and where. PostgreSQL's own text can hold a whole row."""
-    what = "".join(traceback.format_exception_only(error)).strip()
-    if isinstance(error, sqlalchemy_exc.DBAPIError):
-        of_postgres = getattr(error.orig, "sqlstate", None), getattr(error.orig, "diag", None)
-        constraint = getattr(of_postgres[1], "constraint_name", None)
-        what = f"{type(error.orig).__name__} {of_postgres[0]} {constraint or ''}"
-    return what + "\n" + "".join(traceback.format_tb(error.__traceback__))
+    what = "".join(traceback.format_exception_only(error))
+    if isinstance(error, sqlalchemy_exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
+        of_postgres = error.orig
+        what = f"{type(of_postgres).__name__} {of_postgres.sqlstate}"
+        what += f" {of_postgres.diag.constraint_name or ''}\n"
+    return what + "".join(traceback.format_tb(error.__traceback__))
 
 
 def includeme(config: Any) -> None:
