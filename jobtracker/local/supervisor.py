@@ -16,14 +16,13 @@ from jobtracker.local.stack import REGION, Stack
 from jobtracker.local.turnstile import LocalTurnstile
 
 SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_TO_BE_THE_ONLY_ONE = 1
 
 
 def supervise(stack: Stack) -> None:
     """Run the parts for as long as anybody uses them."""
     with stack.open("supervisor") as only_one, stack.open("users") as users:
-        try:
-            fcntl.flock(only_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _is_the_only_one(only_one.fileno()):
             return  # somebody started one at the same moment
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         with contextlib.ExitStack() as down:
@@ -36,6 +35,20 @@ def supervise(stack: Stack) -> None:
             down.callback(stack.file("state").unlink, missing_ok=True)
             while not _nobody_left(stack, users.fileno()):
                 time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _is_the_only_one(lock: int) -> bool:
+    # Others take this lock for a blink, to see whether there is a supervisor.
+    deadline = time.monotonic() + SECONDS_TO_BE_THE_ONLY_ONE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def _start(stack: Stack, down: contextlib.ExitStack) -> dict[str, str]:
