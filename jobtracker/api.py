@@ -25,7 +25,7 @@ from pyramid.events import NewRequest
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
+from jobtracker.errors import BadRequest, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
 from jobtracker.fields import Nested, Schema, TextList, Type, errors_of
 from jobtracker.security import Permission
 from jobtracker.tree import Resource
@@ -190,10 +190,15 @@ def _deserialized(schema: Schema, value: Mapping[str, Any], where: str) -> Any:
         raise Invalid(errors_of(invalid, where)) from None
 
 
-def one_path_with_or_without_slash(event: NewRequest) -> None:
-    """``/jobs/`` is ``/jobs``: the same resource, answered directly, never a redirect."""
+def one_path_for_each_resource(event: NewRequest) -> None:
+    """``/jobs/`` is ``/jobs``: the same resource, answered directly, never a redirect.
+
+    :raises NotFound: for a newline, which the ``$`` at the end of a route's pattern does not see
+    """
     environ = event.request.environ
     path = environ["PATH_INFO"]
+    if "\n" in path:
+        raise NotFound
     if len(path) > 1 and path.endswith("/"):
         environ["PATH_INFO"] = path[:-1]
 
@@ -203,4 +208,4 @@ def includeme(config: Any) -> None:
     config.add_settings(handle_exceptions=False)
     config.include("cornice")
     config.include("jobtracker.renderer")
-    config.add_subscriber(one_path_with_or_without_slash, NewRequest)
+    config.add_subscriber(one_path_for_each_resource, NewRequest)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     create_engine,
+    delete,
     func,
     inspect,
 )
@@ -41,12 +42,8 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {int: BigInteger, str: Text, datetime.datetime: DateTime(timezone=True)}
-    __mapper_args__ = {
-        # What the database fills in comes back with the statement itself (RETURNING).
-        "eager_defaults": True,
-        # Deleted by somebody else in the meantime is deleted.
-        "confirm_deleted_rows": False,
-    }
+    # What the database fills in comes back with the statement itself (RETURNING).
+    __mapper_args__ = {"eager_defaults": True}
 
     def reread(self, db: Session, **options: Any) -> None:
         """Have the row's present values, as others left them.
@@ -56,6 +53,18 @@ class Base(DeclarativeBase):
         """
         primary_key = inspect(self).identity
         if db.get(type(self), primary_key, populate_existing=True, **options) is None:
+            raise NotFound
+
+    def remove(self, db: Session) -> None:
+        """Delete the row.
+
+        :raises jobtracker.errors.NotFound: when somebody else has, in the meantime
+        """
+        row = inspect(self)
+        key = zip(row.mapper.primary_key, row.identity or (), strict=True)
+        this = delete(type(self)).where(*(column == value for column, value in key))
+        db.expunge(self)
+        if db.scalar(this.returning(row.mapper.primary_key[0])) is None:
             raise NotFound
 
 
@@ -74,9 +83,9 @@ def timestamp() -> Any:
     return mapped_column(server_default=NOW)
 
 
-def later_timestamp(**options: Any) -> Any:
+def moving_timestamp() -> Any:
     """A moment that is also set later, to NOW: an UPDATE returns what that was."""
-    return mapped_column(server_onupdate=FetchedValue(), **options)
+    return mapped_column(server_default=NOW, server_onupdate=FetchedValue())
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:

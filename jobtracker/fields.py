@@ -116,11 +116,17 @@ class Email(Text):
         super().__init__(max=128, pattern=self.ADDRESS, hint="Must be an e-mail address.")
 
     def parse(self, node: Any, value: Any) -> str | None:
-        return self.bounded(node, checked_text(node, value).strip().lower())
+        text = checked_text(node, value).strip()
+        if not text.isascii():  # before it is lowercased: a Kelvin sign becomes a k
+            raise Wrong(node, self.hint, "string_pattern")
+        return self.bounded(node, text.lower())
 
 
 class WebAddress(Text):
     """An http or https URL: one that is safe to show as a link."""
+
+    # Labels of letters and digits, of any script, with hyphens between.
+    HOST = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
 
     def parse(self, node: Any, value: Any) -> str | None:
         text = super().parse(node, value)
@@ -135,9 +141,11 @@ class WebAddress(Text):
             return False
         try:
             parts = urlsplit(text)
-            return parts.scheme in ("http", "https") and bool(parts.hostname)
-        except ValueError:
+            host, _port = parts.hostname or "", parts.port
+        except ValueError:  # a port that is none, brackets that hold no IPv6 address
             return False
+        is_host = WebAddress.HOST.fullmatch(host) or ":" in host
+        return parts.scheme in ("http", "https") and bool(is_host)
 
 
 class Choice(Type):

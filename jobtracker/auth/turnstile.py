@@ -13,6 +13,9 @@ from jobtracker.errors import BadRequest, Unavailable
 
 log = logging.getLogger(__name__)
 
+# Connections that are kept open: as many as a process has threads, or so.
+CONNECTIONS = 16
+
 # Error codes that speak of the visitor's token. All others are faults of ours or of Cloudflare's.
 OF_THE_TOKEN = {"missing-input-response", "invalid-input-response", "timeout-or-duplicate"}
 
@@ -24,7 +27,9 @@ class Turnstile:
         self.url = url
         self.secret = secret
         self.http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT), retries=False
+            maxsize=CONNECTIONS,
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            retries=False,
         )
 
     def check(self, token: str) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import NOW, Base, identity, in_words, later_timestamp, one_of, timestamp
+from jobtracker.db import NOW, Base, identity, in_words, one_of, timestamp
 
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
@@ -97,7 +97,7 @@ class Document(Base):
     scan_status: Mapped[str] = mapped_column(server_default=ScanStatus.NOT_SCANNED)
     scan_checked_at: Mapped[datetime.datetime | None]
     scan_message: Mapped[str | None]
-    uploaded_at: Mapped[datetime.datetime | None] = later_timestamp()
+    uploaded_at: Mapped[datetime.datetime | None]
     created_at: Mapped[datetime.datetime] = timestamp()
 
     def __repr__(self) -> str:
@@ -113,6 +113,7 @@ class Document(Base):
         filename: str,
         content_type: str | None,
         size_bytes: int,
+        created_at: datetime.datetime,
     ) -> "Document":
         """A document that is about to be uploaded, with keys of its own in the bucket."""
         name = f"{user_id}/{uuid.uuid4().hex}"
@@ -123,9 +124,9 @@ class Document(Base):
             original_filename=filename,
             content_type=content_type,
             size_bytes=size_bytes,
+            created_at=created_at,
             upload_key=f"incoming/{name}",
             object_key=f"documents/{name}",
-            uploaded_at=None,
         )
 
     @classmethod

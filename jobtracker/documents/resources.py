@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from pyramid.events import subscriber
 
-from jobtracker.db import NOW
 from jobtracker.documents.models import (
     MAX_PENDING,
     Document,
@@ -59,9 +58,9 @@ class DocumentCollection(Collection, under=JobResource, name="documents"):
             filename=filename,
             content_type=content_type,
             size_bytes=size_bytes,
+            created_at=job.touch(self.db),
         )
         self.db.add(document)
-        job.touch()
         self.db.flush()
         return DocumentResource(self, document)
 
@@ -102,10 +101,10 @@ class DocumentResource(Resource):
         if stored is None or stored.size_bytes != document.size_bytes:
             raise Conflict("The file has not arrived yet.")
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
+        now = job.touch(self.db)
         document.replace_others(self.db)
         document.status = DocumentStatus.UPLOADED
-        document.uploaded_at = NOW
-        job.touch()
+        document.uploaded_at = now
         self.db.flush()
         ObjectDeletion.ask(self.db, document.user_id, document.upload_key)
         carry_out_after_commit(self.request)
@@ -127,9 +126,8 @@ class DocumentResource(Resource):
 
     def delete(self) -> None:
         """Forget the document, and have its object deleted."""
-        self.db.delete(self.document)
-        self.__parent__.__parent__.job.touch()
-        self.db.flush()
+        self.__parent__.__parent__.job.touch(self.db)
+        self.document.remove(self.db)
         self.deleted()
 
 

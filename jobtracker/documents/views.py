@@ -75,6 +75,12 @@ def get_presign_download(request: Request) -> dict[str, Any]:
     return {"download_url": url, "expires_in": request.bucket.download_seconds}
 
 
+@document.get(permission=Permission.READ, returns=DOCUMENT_OUT)
+def get_document(request: Request) -> Document:
+    """One document, as far as it has come."""
+    return request.context.document
+
+
 @document.delete(permission=Permission.WRITE)
 def delete_document(request: Request) -> HTTPNoContent:
     """Forget a document."""

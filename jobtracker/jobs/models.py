@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
-from jobtracker.db import NOW, Base, identity, later_timestamp, one_of, timestamp
+from jobtracker.db import NOW, Base, identity, moving_timestamp, one_of, timestamp
 
 MAX_NAME = 255
 MAX_URL = 2000
@@ -71,9 +71,9 @@ class Job(Base):
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()
     # When one of the fields above was changed.
-    updated_at: Mapped[datetime.datetime] = later_timestamp(server_default=NOW)
+    updated_at: Mapped[datetime.datetime] = moving_timestamp()
     # When the user last did something with the job: made it, changed it, a note, a document.
-    last_activity_at: Mapped[datetime.datetime] = later_timestamp(server_default=NOW)
+    last_activity_at: Mapped[datetime.datetime] = moving_timestamp()
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.company_name}: {self.job_title}>"
@@ -131,7 +131,13 @@ class Job(Base):
         """
         self.reread(db, with_for_update={"key_share": True})
 
-    def touch(self) -> None:
-        """The user did something with the job."""
+    def touch(self, db: Session) -> datetime.datetime:
+        """The user did something with the job: now, and that is returned.
+
+        :raises sqlalchemy.orm.exc.StaleDataError: when the job was deleted in the meantime; it is
+            retryable, and the next try finds nothing
+        """
         # An UPDATE that waited for its turn may be older than the one before it.
         self.last_activity_at = func.greatest(Job.last_activity_at, NOW)
+        db.flush()
+        return self.last_activity_at

@@ -42,12 +42,10 @@ class JobResource(Resource):
             setattr(self.job, name, value)
         if self.db.is_modified(self.job):
             self.job.updated_at = NOW
-            self.job.touch()
-            self.db.flush()
+            self.job.touch(self.db)
         return self.job
 
     def delete(self) -> None:
         """Forget the job, with all that hangs under it."""
-        self.db.delete(self.job)
-        self.db.flush()
+        self.job.remove(self.db)
         self.deleted()

@@ -13,6 +13,8 @@ from jobtracker.local.aws import CONFIRMATION_CODE
 from jobtracker.local.stack import LocalError
 from jobtracker.local.turnstile import DUMMY_TOKEN
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 def server_factory(
     global_config: dict[str, str], host: str, port: str, **options: str
@@ -29,12 +31,21 @@ def server_factory(
     def serve(app: Any) -> None:
         # SIGTERM by itself would end the process without a word to the local stack, and SIGINT is
         # ignored in what a shell script starts with &.
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: sys.exit())
+        for each in SIGNALS:
+            signal.signal(each, _exit)
         print(banner(app.registry.settings, f"http://{host}:{port}"), flush=True)
-        serve_paste(app, global_config, host=host, port=port, **options)
+        try:
+            serve_paste(app, global_config, host=host, port=port, **options)
+        except OSError as error:  # somebody took the port while we started
+            raise LocalError(f"JobTracker does not start: {error}") from None
 
     return serve
+
+
+def _exit(*_: Any) -> None:
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # once is enough, and stopping takes a second
+    sys.exit()
 
 
 def banner(settings: dict[str, Any], url: str) -> str:

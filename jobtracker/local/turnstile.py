@@ -33,6 +33,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing to tell."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 class LocalTurnstile:
     """The verifier, in a thread."""
 
@@ -40,7 +44,7 @@ class LocalTurnstile:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.server: ThreadingHTTPServer | None = None
+        self.server: _Server | None = None
 
     @property
     def url(self) -> str:
@@ -48,7 +52,7 @@ class LocalTurnstile:
 
     def start(self) -> None:
         ports.check(HOST, self.port, "local.turnstile_port in [app:main]")
-        self.server = ThreadingHTTPServer((HOST, self.port), _Handler)
+        self.server = _Server((HOST, self.port), _Handler)
         self.port = self.server.server_port  # another one where 0 was asked for
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

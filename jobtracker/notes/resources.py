@@ -24,9 +24,10 @@ class NoteCollection(Collection, under=JobResource, name="notes"):
 
     def add(self, body: str) -> "NoteResource":
         """Write something down about the job."""
-        note = Note(user_id=self.user.id, application_id=self.__parent__.job.id, body=body)
+        job = self.__parent__.job
+        now = job.touch(self.db)
+        note = Note(user_id=self.user.id, application_id=job.id, body=body, created_at=now)
         self.db.add(note)
-        self.__parent__.job.touch()
         self.db.flush()
         return NoteResource(self, note)
 
@@ -42,7 +43,6 @@ class NoteResource(Resource):
 
     def delete(self) -> None:
         """Forget the note."""
-        self.db.delete(self.note)
-        self.__parent__.__parent__.job.touch()
-        self.db.flush()
+        self.__parent__.__parent__.job.touch(self.db)
+        self.note.remove(self.db)
         self.deleted()

@@ -31,6 +31,12 @@ def post_note(request: Request) -> Note:
     return created(request, new).note
 
 
+@note.get(permission=Permission.READ, returns=NOTE_OUT)
+def get_note(request: Request) -> Note:
+    """One note."""
+    return request.context.note
+
+
 @note.delete(permission=Permission.WRITE)
 def delete_note(request: Request) -> HTTPNoContent:
     """Forget a note."""

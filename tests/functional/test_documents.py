@@ -116,6 +116,7 @@ def test_the_location_is_the_document(documents: Documents):
     answer = documents.api.post(f"{documents.path}/presign-upload", body, status=201)
     document_id = answer.json["document"]["id"]
     assert answer.headers["Location"].endswith(f"{documents.path}/{document_id}")
+    assert documents.api.get(answer.headers["Location"]).json == answer.json["document"]
 
 
 def test_a_late_put_changes_nothing(documents: Documents):

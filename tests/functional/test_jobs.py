@@ -95,6 +95,11 @@ class TestCreate:
             ("job_url", "//a.b/", "url_format"),
             ("job_url", "https://", "url_format"),
             ("job_url", "https://[", "url_format"),
+            ("job_url", "https://a:b", "url_format"),
+            ("job_url", "https://a:99999", "url_format"),
+            ("job_url", "https://a<script>", "url_format"),
+            ("job_url", "https://..", "url_format"),
+            ("job_url", "https://a\u202eb.cd", "url_format"),
             ("tags", "remote", "list_type"),
             ("tags", [1], "string_type"),
             ("tags", ["x" * 65], "string_too_long"),
@@ -118,6 +123,16 @@ class TestCreate:
             "salary": "extra_forbidden",
             "notes": "extra_forbidden",
         }
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            *("http://localhost:8080", "HTTPS://A.B/c?d#e", "https://user:pw@a-b.c_d.example./"),
+            *("http://[::1]:80/", "https://127.0.0.1", "https://b\u00fccher.example/\u00fc"),
+        ],
+    )
+    def test_takes_web_addresses(self, ada: Api, url: str):
+        assert make(ada, job_url=url)["job_url"] == url
 
 
 class TestPatch:
@@ -260,13 +275,16 @@ class TestPaths:
         "job_id",
         [
             *("0", "-1", "01", "abc", "1.0", "%D9%A1", "1%00", ".", "..", "%2e%2e", "1%2fnotes"),
+            *("{own}%0a", "{own}%0d", "{own};x", "{own}%20", "%20{own}", "+{own}"),
             *("9223372036854775807", "9223372036854775808", "9" * 30),
         ],
     )
     def test_what_is_no_id_is_404(self, ada: Api, job_id: str):
-        make(ada)
-        ada.refused(404, "GET", f"/jobs/{job_id}/notes")
-        ada.refused(404, "DELETE", f"/jobs/{job_id}//")
+        job_id = job_id.format(own=make(ada)["id"])
+        for path in (f"/jobs/{job_id}", f"/jobs/{job_id}/", f"/jobs/{job_id}/notes"):
+            ada.refused(404, "DELETE", path)
+        ada.refused(404, "GET", f"/jobs/{job_id}/notes%0a")
+        assert len(ada.get("/jobs").json) == 1
 
     def test_dots_lead_nowhere(self, ada: Api):
         job = make(ada)

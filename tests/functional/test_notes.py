@@ -26,6 +26,8 @@ def test_are_added_read_and_forgotten(ada: Api, job: dict, path: str):
     }
     assert response.headers["Location"].endswith(f"{path}/{note['id']}")
     assert ada.get(path).json == [note]
+    assert ada.get(response.headers["Location"]).json == note
+    assert ada.get(f"/jobs/{job['id']}").json["last_activity_at"] == note["created_at"]
     assert ada.delete(f"{path}/{note['id']}", status=204).body == b""
     assert ada.get(path).json == []
     ada.refused(404, "DELETE", f"{path}/{note['id']}")

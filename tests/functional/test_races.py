@@ -1,5 +1,6 @@
 """What must hold when two do it at once: real threads, real commits, on a database of their own."""
 
+import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -90,6 +91,18 @@ def test_one_resume_is_left_of_five(client: Api, job: str):
     assert set(statuses(answers)) <= {200, 404}
     left = client.get(f"{job}/documents").json
     assert [document["status"] for document in left] == ["uploaded"]
+
+
+def forget(client: Api, path: str, _number: int) -> TestResponse:
+    return client.call("DELETE", path, status="*")
+
+
+def test_what_is_deleted_is_deleted_once(client: Api, job: str):
+    note = client.post(f"{job}/notes", {"body": "x"}).json["id"]
+    document = announce(client, job).json["document"]["id"]
+    for path in (f"{job}/notes/{note}", f"{job}/documents/{document}", job):
+        answers = at_once(functools.partial(forget, client, path))
+        assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
 
 def test_patches_of_different_fields_are_all_kept(client: Api, job: str):

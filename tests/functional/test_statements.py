@@ -56,12 +56,14 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs?q=a&status=applied&tag=b&tag_q=c", 2),
         ("/jobs/{job_id}", 3),
         ("/jobs/{job_id}/notes", 3),
+        ("/jobs/{job_id}/notes/{note_id}", 3),
         ("/jobs/{job_id}/documents", 3),
     ],
 )
 def test_reads(ada: Api, job_id: int, statements: Any, path: str, count: int):
+    note_id = ada.get(f"/jobs/{job_id}/notes").json[0]["id"]
     with statements() as seen:
-        ada.get(path.format(job_id=job_id))
+        ada.get(path.format(job_id=job_id, note_id=note_id))
     assert len(seen) == count, seen
 
 
