@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: serve test format clean
+# Seconds that `make fuzz` takes.
+SECONDS ?= 300
+
+.PHONY: serve test fuzz format clean
 
 serve: $(INSTALLED)
 	@$(BIN)/pserve development.ini
@@ -14,6 +17,9 @@ test: $(INSTALLED)
 	$(BIN)/cfn-lint deploy/aws.yaml
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+fuzz: $(INSTALLED)
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

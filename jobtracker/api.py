@@ -4,7 +4,7 @@
 
     jobs = ApiService("jobs", "/jobs", context=JobCollection)
 
-    @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JobOut())
+    @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JobOut(), status=201)
     def create_job(request):
         new = request.context.create(**request.validated)
         return created(request, new).job
@@ -16,14 +16,14 @@ context of another class is 404, whatever way the path led to it.
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import colander
 from cornice.service import Service
 from pyramid.events import NewRequest
+from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
-from pyramid.response import Response
 
 from jobtracker.errors import BadRequest, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
 from jobtracker.fields import Nested, Schema, TextList, Type, errors_of
@@ -43,11 +43,18 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class Operation(NamedTuple):
-    """What one method of a service takes and gives."""
+    """What one method of a URL asks, takes and gives: what the view works by, and the OpenAPI
+    document is made of."""
 
-    body: Schema | None
-    query: Schema | None
-    returns: Type | None
+    view: Callable[[Request], Any]
+    permission: Permission
+    body: Schema | None = None
+    body_types: frozenset[str] = JSON_TYPES
+    query: Schema | None = None
+    returns: Type | None = None
+    status: int = 200
+    errors: tuple[int, ...] = ()
+    optional_body: Schema | None = None
 
 
 class ApiService(Service):
@@ -63,6 +70,7 @@ class ApiService(Service):
     def __init__(
         self, name: str, path: str, *, context: type[Resource], traverse: str | None = None
     ) -> None:
+        self.template = path
         self.operations: dict[str, Operation] = {}
         super().__init__(
             name,
@@ -81,6 +89,9 @@ class ApiService(Service):
         body: Schema | None = None,
         query: Schema | None = None,
         returns: Type | Schema | None = None,
+        status: int = 200,
+        errors: Iterable[int] = (),
+        optional_body: Schema | None = None,
         **kwargs: Any,
     ) -> None:
         """One method of the URL.
@@ -88,32 +99,46 @@ class ApiService(Service):
         :param permission: what the context's ACL must allow
         :param body: the request's JSON, which the view finds in ``request.validated``
         :param query: the request's query, likewise
-        :param returns: what the view's value goes out as
+        :param returns: what the view's value goes out as; without one the view returns a response,
+            or, where the status is 204, nothing
+        :param status: of success
+        :param errors: statuses beyond those that follow from permission, path, body and query
+        :param optional_body: a body that the view reads by itself, and does not insist on
         """
-        output = Nested(returns) if isinstance(returns, Schema) else returns
-        self.operations[method.upper()] = Operation(body, query, output)
+        method = method.upper()
+        self.operations[method] = operation = Operation(
+            view,
+            permission,
+            body=body,
+            body_types=MERGE_PATCH_TYPES if method == "PATCH" else JSON_TYPES,
+            query=query,
+            returns=Nested(returns) if isinstance(returns, Schema) else returns,
+            status=status,
+            errors=tuple(errors),
+            optional_body=optional_body,
+        )
         validators = []
         if query is not None:
             validators.append(functools.partial(validate_query, query))
         if body is not None:
-            types = MERGE_PATCH_TYPES if method.upper() == "PATCH" else JSON_TYPES
-            validators.append(functools.partial(validate_body, body, types))
+            validators.append(functools.partial(validate_body, body, operation.body_types))
         super().add_view(
-            method,
-            view if output is None else _dumping(view, output),
-            permission=permission,
-            validators=validators,
-            **kwargs,
+            method, _answering(operation), permission=permission, validators=validators, **kwargs
         )
 
 
-def _dumping(view: Callable[[Request], Any], output: Type) -> Callable[[Request], Any]:
-    @functools.wraps(view)
-    def dumping(request: Request) -> Any:
-        result = view(request)
-        return result if isinstance(result, Response) else output.dump(result)
+def _answering(operation: Operation) -> Callable[[Request], Any]:
+    @functools.wraps(operation.view)
+    def answering(request: Request) -> Any:
+        result = operation.view(request)
+        if operation.status == 204:
+            return HTTPNoContent()
+        if operation.returns is None:
+            return result
+        request.response.status = operation.status
+        return operation.returns.dump(result)
 
-    return dumping
+    return answering
 
 
 def gateway(name: str) -> Callable[[Request], Any]:
@@ -122,8 +147,7 @@ def gateway(name: str) -> Callable[[Request], Any]:
 
 
 def created(request: Request, resource: R) -> R:
-    """Answer 201, with the path of what was made."""
-    request.response.status = 201
+    """Tell the path of what was made."""
     request.response.headers["Location"] = request.resource_path(resource).rstrip("/")
     return resource
 

@@ -78,6 +78,19 @@ def checked_text(node: Any, value: Any) -> str:
     return value
 
 
+# What shows at all: no blank, no control character, no byte order mark.
+_VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ufeff]")
+
+
+def trimmed_text(node: Any, value: Any) -> str:
+    """Text without blanks at its ends, which is empty where nothing shows.
+
+    :raises Wrong: as :func:`checked_text`
+    """
+    text = checked_text(node, value).strip()
+    return text if _VISIBLE.search(text) else ""
+
+
 class Text(Type):
     """Text, trimmed. ``max`` counts characters."""
 
@@ -87,7 +100,7 @@ class Text(Type):
         self.hint = hint
 
     def parse(self, node: Any, value: Any) -> str | None:
-        return self.bounded(node, checked_text(node, value).strip())
+        return self.bounded(node, trimmed_text(node, value))
 
     def bounded(self, node: Any, text: str) -> str | None:
         if self.max is not None and len(text) > self.max:
@@ -110,13 +123,16 @@ class Email(Text):
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
     """
 
-    ADDRESS = r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+"  # HTML's, with a dot
+    # RFC 5321's Dot-string of at most 64 characters, at a domain of two labels or more.
+    ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    ADDRESS = rf"(?=[^@]{{1,64}}@){ATOM}(\.{ATOM})*@{LABEL}(\.{LABEL})+"
 
     def __init__(self) -> None:
         super().__init__(max=128, pattern=self.ADDRESS, hint="Must be an e-mail address.")
 
     def parse(self, node: Any, value: Any) -> str | None:
-        text = checked_text(node, value).strip()
+        text = trimmed_text(node, value)
         if not text.isascii():  # before it is lowercased: a Kelvin sign becomes a k
             raise Wrong(node, self.hint, "string_pattern")
         return self.bounded(node, text.lower())
@@ -155,14 +171,14 @@ class Choice(Type):
         self.words = tuple(str(word) for word in words)
 
     def parse(self, node: Any, value: Any) -> str | None:
-        word = checked_text(node, value).strip().lower()
+        word = trimmed_text(node, value).lower()
         if word and word not in self.words:
             raise Wrong(node, f"Must be one of {', '.join(self.words)}.", "enum")
         return word or None
 
 
 class Integer(Type):
-    """A whole number; ``true`` and ``1.0`` are none."""
+    """A whole number. ``1.0`` is one, as in JSON Schema; ``true`` is none."""
 
     def __init__(
         self, min: int | None = None, max: int | None = None, choices: Collection[int] = ()
@@ -170,6 +186,8 @@ class Integer(Type):
         self.min, self.max, self.choices = min, max, tuple(choices)
 
     def parse(self, node: Any, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise Wrong(node, "Must be a whole number.", "int_type")
         if self.choices and value not in self.choices:
@@ -194,7 +212,7 @@ class Date(Type):
     """A calendar day, YYYY-MM-DD."""
 
     def parse(self, node: Any, value: Any) -> datetime.date | None:
-        text = checked_text(node, value).strip()
+        text = trimmed_text(node, value)
         if not text:
             return None
         try:
@@ -275,9 +293,15 @@ class Object(Type):
 
 
 class Schema(colander.MappingSchema):
-    """An object on the wire, in or out."""
+    """An object on the wire, in or out. Its name in the OpenAPI document is that of the class."""
 
     schema_type = Object
+    example: Any = None
+    component = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.component = cls.__name__
 
     def dump(self, source: Any) -> dict[str, Any]:
         """The fields of the schema, and no others, of a row or a dictionary."""
@@ -305,9 +329,13 @@ class ListOf(Type):
         return [self.schema.dump(item) for item in value]
 
 
-def merge_patch(schema: Schema) -> Schema:
-    """The same fields for a JSON Merge Patch (RFC 7396): what is left out stays as it is."""
+def merge_patch(schema: Schema, component: str, example: Any = None) -> Schema:
+    """The same fields for a JSON Merge Patch (RFC 7396): what is left out stays as it is.
+
+    :param component: its name in the OpenAPI document
+    """
     patch = schema.clone()
+    patch.component, patch.example = component, example
     for child in patch.children:
         child.missing = colander.drop
     return patch

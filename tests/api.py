@@ -5,6 +5,7 @@ from typing import Any
 from webtest import TestApp, TestResponse
 
 from jobtracker.errors import CODES
+from tests.conformance import assert_documented
 
 ORIGIN = "http://localhost:5173"
 
@@ -63,6 +64,7 @@ class Api:
         assert "Origin" in response.headers["Vary"]
         if response.status_code >= 400 and method != "HEAD":
             assert_error(response)
+        assert_documented(self.app.app.registry["openapi_document"], method, path, response)
         return response
 
     def refused(

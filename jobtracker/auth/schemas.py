@@ -10,7 +10,7 @@ MAX_CODE = 2048
 MAX_SESSION = 2048
 MAX_TOKEN = 8192
 
-NO_BLANKS = r"\S+"
+NO_BLANKS = "[!-~]+"  # of ASCII, as all codes and tokens are
 
 
 def _code() -> SchemaNode:
@@ -22,6 +22,13 @@ def _session() -> SchemaNode:
 
 
 class SignUpIn(Schema):
+    example = {
+        "email": "ada@example.com",
+        "password": "Lovelace-1815",
+        "name": "Ada",
+        "turnstile_token": "XXXX.DUMMY.TOKEN.XXXX",
+    }
+
     email = SchemaNode(Email())
     password = SchemaNode(Secret(max=MAX_PASSWORD))
     name = SchemaNode(Text(max=100))
@@ -34,20 +41,33 @@ class StatusOut(Schema):
 
 
 class ConfirmIn(Schema):
+    example = {"email": "ada@example.com", "code": "123456"}
+
     email = SchemaNode(Email())
     code = _code()
 
 
 class EmailIn(Schema):
+    example = {"email": "ada@example.com"}
+
     email = SchemaNode(Email())
 
 
 class LoginIn(Schema):
+    example = {"email": "ada@example.com", "password": "Lovelace-1815"}
+
     email = SchemaNode(Email())
     password = SchemaNode(Secret(max=MAX_PASSWORD))
 
 
 class ChallengeIn(Schema):
+    example = {
+        "email": "ada@example.com",
+        "challenge_name": "SOFTWARE_TOKEN_MFA",
+        "session": "AYABeEv3cZ5kQ2pLr0mXw…",
+        "responses": {"SOFTWARE_TOKEN_MFA_CODE": "123456"},
+    }
+
     email = SchemaNode(Email())
     challenge_name = SchemaNode(Text(max=64, pattern="[A-Z_]+", hint="Must be Cognito's name."))
     session = _session()
@@ -66,6 +86,13 @@ class MfaSetupOut(Schema):
 
 
 class MfaVerifyIn(Schema):
+    example = {
+        "email": "ada@example.com",
+        "session": "AYABeEv3cZ5kQ2pLr0mXw…",
+        "code": "123456",
+        "friendly_name": "Phone",
+    }
+
     email = SchemaNode(Email())
     session = _session()
     code = SchemaNode(Text(pattern="[0-9]{6}", hint="Must be six digits."))

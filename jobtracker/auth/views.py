@@ -50,7 +50,9 @@ refresh = _service("refresh")
 logout = _service("logout")
 
 
-@sign_up.post(permission=Permission.PUBLIC, body=SignUpIn(), returns=StatusOut())
+@sign_up.post(
+    permission=Permission.PUBLIC, body=SignUpIn(), returns=StatusOut(), errors=(400, 401, 409, 429)
+)
 def post_sign_up(request: Request) -> dict[str, str]:
     """Make an account. A code for ``confirm`` comes by e-mail."""
     form = request.validated
@@ -60,20 +62,26 @@ def post_sign_up(request: Request) -> dict[str, str]:
     return {"status": "CONFIRMATION_REQUIRED", "message": "We have sent you a code by e-mail."}
 
 
-@confirm.post(permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut())
+@confirm.post(
+    permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut(), errors=(400, 401, 429)
+)
 def post_confirm(request: Request) -> dict[str, str]:
     """Show with the code that the address is yours."""
     request.cognito.confirm_sign_up(**request.validated)
     return {"status": "OK", "message": "Your e-mail address is confirmed."}
 
 
-@verification_confirm.post(permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut())
+@verification_confirm.post(
+    permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut(), errors=(400, 401, 429)
+)
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
     return post_confirm(request)
 
 
-@verification_send.post(permission=Permission.PUBLIC, body=EmailIn(), returns=StatusOut())
+@verification_send.post(
+    permission=Permission.PUBLIC, body=EmailIn(), returns=StatusOut(), errors=(429,)
+)
 def post_verification_send(request: Request) -> dict[str, str]:
     """Send the code again. The answer is the same whether or not there is such an account."""
     request.cognito.send_code(**request.validated)
@@ -83,19 +91,28 @@ def post_verification_send(request: Request) -> dict[str, str]:
     }
 
 
-@login.post(permission=Permission.PUBLIC, body=LoginIn(), returns=SignInOut())
+@login.post(
+    permission=Permission.PUBLIC, body=LoginIn(), returns=SignInOut(), errors=(401, 403, 429)
+)
 def post_login(request: Request) -> SignIn:
     """Sign in: to tokens, or to a challenge that must be answered first."""
     return _known(request, request.cognito.sign_in(**request.validated))
 
 
-@challenge.post(permission=Permission.PUBLIC, body=ChallengeIn(), returns=SignInOut())
+@challenge.post(
+    permission=Permission.PUBLIC,
+    body=ChallengeIn(),
+    returns=SignInOut(),
+    errors=(400, 401, 403, 429),
+)
 def post_challenge(request: Request) -> SignIn:
     """Answer a challenge."""
     return _known(request, request.cognito.answer_challenge(**request.validated))
 
 
-@mfa_setup.post(permission=Permission.PUBLIC, body=MfaSetupIn(), returns=MfaSetupOut())
+@mfa_setup.post(
+    permission=Permission.PUBLIC, body=MfaSetupIn(), returns=MfaSetupOut(), errors=(400, 401, 429)
+)
 def post_mfa_setup(request: Request) -> dict[str, str]:
     """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
     secret, session = request.cognito.new_totp_secret(request.validated["session"])
@@ -103,7 +120,12 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri, "session": session}
 
 
-@mfa_verify.post(permission=Permission.PUBLIC, body=MfaVerifyIn(), returns=SignInOut())
+@mfa_verify.post(
+    permission=Permission.PUBLIC,
+    body=MfaVerifyIn(),
+    returns=SignInOut(),
+    errors=(400, 401, 403, 429),
+)
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
     form = request.validated
@@ -113,13 +135,15 @@ def post_mfa_verify(request: Request) -> SignIn:
     return _known(request, done)
 
 
-@refresh.post(permission=Permission.PUBLIC, body=REFRESH_IN, returns=SignInOut())
+@refresh.post(
+    permission=Permission.PUBLIC, body=REFRESH_IN, returns=SignInOut(), errors=(401, 403, 429)
+)
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token."""
     return request.cognito.refresh(**request.validated)
 
 
-@logout.post(permission=Permission.PUBLIC, returns=StatusOut())
+@logout.post(permission=Permission.PUBLIC, returns=StatusOut(), optional_body=REFRESH_IN)
 def post_logout(request: Request) -> dict[str, str]:
     """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
     if request.content_length:

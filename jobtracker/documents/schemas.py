@@ -17,6 +17,13 @@ MEDIA_TYPE = rf"(?a:{_WORD}/{_WORD}( *; *{_WORD}=({_WORD}|\"[ !#-\[\]-~]*\"))*)"
 
 
 class PresignUploadIn(Schema):
+    example = {
+        "doc_type": "resume",
+        "filename": "resume.pdf",
+        "content_type": "application/pdf",
+        "size_bytes": 48213,
+    }
+
     doc_type = SchemaNode(Choice(DocType))
     filename = SchemaNode(Text(max=MAX_FILENAME))
     content_type = SchemaNode(
@@ -27,11 +34,28 @@ class PresignUploadIn(Schema):
 
 
 class ConfirmUploadIn(Schema):
+    example = {"document_id": 5}
+
     document_id = SchemaNode(Integer())
     size_bytes = SchemaNode(Integer(), missing=None)  # the SPA sends it; nobody believes it
 
 
 class DocumentOut(Schema):
+    example = {
+        "id": 5,
+        "application_id": 7,
+        "doc_type": "resume",
+        "original_filename": "resume.pdf",
+        "content_type": "application/pdf",
+        "size_bytes": 48213,
+        "status": "uploaded",
+        "scan_status": "NOT_SCANNED",
+        "scan_checked_at": None,
+        "scan_message": None,
+        "uploaded_at": "2026-11-23T09:31:00.000000Z",
+        "created_at": "2026-11-23T09:30:00.000000Z",
+    }
+
     id = SchemaNode(Integer())
     application_id = SchemaNode(Integer())
     doc_type = SchemaNode(Choice(DocType))

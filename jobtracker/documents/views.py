@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
 from jobtracker.api import ApiService, created
@@ -45,7 +44,13 @@ def get_documents(request: Request) -> Sequence[Document]:
     return request.context.list()
 
 
-@presign_upload.post(permission=Permission.WRITE, body=PresignUploadIn(), returns=UploadOut())
+@presign_upload.post(
+    permission=Permission.WRITE,
+    body=PresignUploadIn(),
+    returns=UploadOut(),
+    status=201,
+    errors=(429,),
+)
 def post_presign_upload(request: Request) -> dict[str, Any]:
     """Announce a document, and get the URL to PUT it to, with exactly these headers."""
     new = created(request, request.context.announce(**request.validated))
@@ -58,7 +63,9 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
     }
 
 
-@confirm_upload.post(permission=Permission.WRITE, body=ConfirmUploadIn(), returns=DOCUMENT_OUT)
+@confirm_upload.post(
+    permission=Permission.WRITE, body=ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,)
+)
 def post_confirm_upload(request: Request) -> Document:
     """Say that the upload is done. Repeating it is harmless."""
     try:
@@ -68,7 +75,7 @@ def post_confirm_upload(request: Request) -> Document:
     return announced.confirm()
 
 
-@presign_download.get(permission=Permission.READ, returns=DownloadOut())
+@presign_download.get(permission=Permission.READ, returns=DownloadOut(), errors=(409,))
 def get_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a document from."""
     url = request.context.download_url()
@@ -81,8 +88,7 @@ def get_document(request: Request) -> Document:
     return request.context.document
 
 
-@document.delete(permission=Permission.WRITE)
-def delete_document(request: Request) -> HTTPNoContent:
+@document.delete(permission=Permission.WRITE, status=204)
+def delete_document(request: Request) -> None:
     """Forget a document."""
     request.context.delete()
-    return HTTPNoContent()

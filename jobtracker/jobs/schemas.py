@@ -15,8 +15,8 @@ from jobtracker.fields import (
     TextList,
     Timestamp,
     WebAddress,
-    checked_text,
     merge_patch,
+    trimmed_text,
 )
 from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Status, tidy_tags
 from jobtracker.notes.schemas import NoteOut
@@ -29,7 +29,7 @@ class Tag(Text):
         super().__init__(max=MAX_TAG)
 
     def parse(self, node: Any, value: Any) -> str | None:
-        return self.bounded(node, checked_text(node, value).strip().lower())
+        return self.bounded(node, trimmed_text(node, value).lower())
 
 
 class Tags(TextList):
@@ -42,7 +42,20 @@ class Tags(TextList):
         return tidy_tags(texts)
 
 
+JOB = {
+    "company_name": "Acme",
+    "job_title": "Engineer",
+    "location": "Vienna",
+    "status": "applied",
+    "applied_date": "2026-11-23",
+    "job_url": "https://acme.example/jobs/1",
+    "tags": ["remote"],
+}
+
+
 class JobIn(Schema):
+    example = JOB
+
     company_name = SchemaNode(Text(max=MAX_NAME))
     job_title = SchemaNode(Text(max=MAX_NAME))
     location = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
@@ -52,17 +65,25 @@ class JobIn(Schema):
     tags = SchemaNode(Tags(), missing=(), nullable=True, when_null=())
 
 
-JOB_PATCH = merge_patch(JobIn())
+JOB_PATCH = merge_patch(JobIn(), "JobPatch", example={"status": "offer", "location": None})
 
 
 class JobFilters(Schema):
-    q = SchemaNode(Text(max=MAX_NAME), missing=drop)
+    q = SchemaNode(Text(max=MAX_NAME), missing=drop, nullable=True)
     status = SchemaNode(TextList(Choice(Status), max_items=100), missing=drop)
     tag = SchemaNode(TextList(Tag(), max_items=100), missing=drop)
-    tag_q = SchemaNode(Text(max=MAX_TAG), missing=drop)
+    tag_q = SchemaNode(Text(max=MAX_TAG), missing=drop, nullable=True)
 
 
 class JobOut(Schema):
+    example = {
+        "id": 7,
+        **JOB,
+        "created_at": "2026-11-23T09:00:00.000000Z",
+        "updated_at": "2026-11-23T09:00:00.000000Z",
+        "last_activity_at": "2026-11-23T09:30:00.000000Z",
+    }
+
     id = SchemaNode(Integer())
     company_name = SchemaNode(Text())
     job_title = SchemaNode(Text())
@@ -78,5 +99,7 @@ class JobOut(Schema):
 
 class JobWithNotesOut(JobOut):
     """The one place where a job knows of its notes: the SPA reads both at once."""
+
+    example = {**JobOut.example, "notes": [NoteOut.example]}
 
     notes = SchemaNode(ListOf(NoteOut()))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
 from jobtracker.api import ApiService, created
@@ -25,7 +24,7 @@ def get_jobs(request: Request) -> Sequence[Job]:
     return request.context.list(**request.validated)
 
 
-@jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT)
+@jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT, status=201)
 def post_job(request: Request) -> Job:
     """Keep track of one more job."""
     new = request.context.create(**request.validated)
@@ -44,8 +43,7 @@ def patch_job(request: Request) -> Job:
     return request.context.update(**request.validated)
 
 
-@job.delete(permission=Permission.WRITE)
-def delete_job(request: Request) -> HTTPNoContent:
+@job.delete(permission=Permission.WRITE, status=204)
+def delete_job(request: Request) -> None:
     """Forget a job, with its notes and documents."""
     request.context.delete()
-    return HTTPNoContent()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
 from jobtracker.api import ApiService, created
@@ -24,7 +23,7 @@ def get_notes(request: Request) -> Sequence[Note]:
     return request.context.list()
 
 
-@notes.post(permission=Permission.WRITE, body=NoteIn(), returns=NOTE_OUT)
+@notes.post(permission=Permission.WRITE, body=NoteIn(), returns=NOTE_OUT, status=201)
 def post_note(request: Request) -> Note:
     """Write something down about a job."""
     new = request.context.add(**request.validated)
@@ -37,8 +36,7 @@ def get_note(request: Request) -> Note:
     return request.context.note
 
 
-@note.delete(permission=Permission.WRITE)
-def delete_note(request: Request) -> HTTPNoContent:
+@note.delete(permission=Permission.WRITE, status=204)
+def delete_note(request: Request) -> None:
     """Forget a note."""
     request.context.delete()
-    return HTTPNoContent()

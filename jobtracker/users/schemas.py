@@ -16,6 +16,16 @@ MAX_PASSWORD = 256
 
 
 class UserOut(Schema):
+    example = {
+        "id": 1,
+        "email": "ada@example.com",
+        "name": "Ada",
+        "auto_refresh_seconds": 30,
+        "created_at": "2026-11-23T09:00:00.000000Z",
+        "is_email_verified": True,
+        "email_verified_at": "2026-11-23T09:00:00.000000Z",
+    }
+
     id = SchemaNode(Integer())
     email = SchemaNode(Text())
     name = SchemaNode(Text(), nullable=True)
@@ -26,6 +36,8 @@ class UserOut(Schema):
 
 
 class ChangePasswordIn(Schema):
+    example = {"current_password": "Lovelace-1815", "new_password": "Lovelace-1852"}
+
     current_password = SchemaNode(Secret(max=MAX_PASSWORD))
     new_password = SchemaNode(Secret(max=MAX_PASSWORD))
 
@@ -35,6 +47,14 @@ class MessageOut(Schema):
 
 
 class SettingsIn(Schema):
+    example = {
+        "auto_refresh_seconds": 30,
+        "theme": "dark",
+        "default_jobs_sort": "updated_desc",
+        "default_jobs_view": "all",
+        "data_retention_days": 0,
+    }
+
     auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS), missing=drop)
     theme = SchemaNode(Choice(Theme), missing=drop)
     default_jobs_sort = SchemaNode(Choice(JobsSort), missing=drop)
@@ -43,6 +63,8 @@ class SettingsIn(Schema):
 
 
 class SettingsOut(Schema):
+    example = SettingsIn.example
+
     auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS))
     theme = SchemaNode(Choice(Theme))
     default_jobs_sort = SchemaNode(Choice(JobsSort))
@@ -51,4 +73,6 @@ class SettingsOut(Schema):
 
 
 class UpdatedSettingsOut(SettingsOut):
+    example = {**SettingsOut.example, "message": "Settings updated"}
+
     message = SchemaNode(Text())

@@ -32,7 +32,12 @@ def get_me(request: Request) -> User:
     return request.context.user
 
 
-@change_password.post(permission=Permission.WRITE, body=ChangePasswordIn(), returns=MessageOut())
+@change_password.post(
+    permission=Permission.WRITE,
+    body=ChangePasswordIn(),
+    returns=MessageOut(),
+    errors=(400, 403, 429),
+)
 def post_change_password(request: Request) -> dict[str, str]:
     """Change the password. All refresh tokens are revoked."""
     request.context.change_password(bearer_token(request), **request.validated)

@@ -20,6 +20,7 @@ from tests.pool import KEY_ID, Pool, public_key, signing_key
 # What is open to everybody, named once more: a new endpoint that is not here needs a token.
 PUBLIC = {
     "/health",
+    "/openapi.json",
     "/auth/cognito/signup",
     "/auth/cognito/confirm",
     "/auth/cognito/verification/send",

@@ -59,7 +59,9 @@ class TestCreate:
         assert make(ada, status=status.upper())["status"] == status
 
     def test_blank_where_nothing_is_required_is_the_default(self, ada: Api):
-        job = make(ada, location="", status="", applied_date="", job_url="", tags=None)
+        job = make(
+            ada, location="\x15", status="\x01", applied_date="\x1a", job_url="\x84", tags=None
+        )
         assert (job["location"], job["applied_date"], job["job_url"]) == (None, None, None)
         assert (job["status"], job["tags"]) == ("applied", [])
 
@@ -74,6 +76,7 @@ class TestCreate:
         [
             ("company_name", None, "missing"),
             ("company_name", " \t ", "missing"),
+            ("company_name", "\x07\ufeff", "missing"),
             ("company_name", "x" * 256, "string_too_long"),
             ("company_name", 5, "string_type"),
             ("company_name", ["x"], "string_type"),
@@ -203,6 +206,7 @@ class TestList:
             ("", "abc"),
             ("q=&status=&tag=&tag_q=%20", "abc"),
             ("unknown=1", "abc"),
+            ("q=%15&tag_q=%C2%85&tag=%1f", "abc"),
             ("q=acme", "ac"),
             ("q=ENGINEER", "ab"),
             ("q=z%C3%9CRICH", "c"),

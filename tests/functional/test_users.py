@@ -80,7 +80,7 @@ class TestSettings:
             ("auto_refresh_seconds", 5, "enum"),
             ("auto_refresh_seconds", "10", "int_type"),
             ("auto_refresh_seconds", True, "int_type"),
-            ("auto_refresh_seconds", 10.0, "int_type"),
+            ("auto_refresh_seconds", 10.5, "int_type"),
             ("auto_refresh_seconds", None, "missing"),
             ("theme", "pink", "enum"),
             ("theme", "", "missing"),

@@ -110,7 +110,7 @@ class TestObject:
         assert error == {"loc": ["body", "name"], "msg": "A value is required.", "type": "missing"}
 
     def test_a_merge_patch_has_no_defaults(self):
-        patch = merge_patch(Everything())
+        patch = merge_patch(Everything(), "Patch")
         assert patch.deserialize({}) == {}
         assert patch.deserialize({"nick": None}) == {"nick": None}
         assert {error["loc"][1] for error in wrong(patch, {"name": None, "kind": ""})} == {

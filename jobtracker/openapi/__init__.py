@@ -1,0 +1,25 @@
+"""The OpenAPI document of the services, and a page to try them on."""
+
+from typing import Any
+
+from cornice.service import get_services
+from pyramid.events import ApplicationCreated
+
+from jobtracker.openapi.document import make_document
+from jobtracker.openapi.served import Served
+from jobtracker.renderer import json_dumps
+
+
+def make(event: ApplicationCreated) -> None:
+    """Make the document, once, of all services that were registered."""
+    registry = event.app.registry
+    services = set(registry.cornice_services.values())
+    document = make_document(service for service in get_services() if service in services)
+    registry["openapi_document"] = document
+    registry["openapi_served"] = Served(json_dumps(document), "application/json")
+
+
+def includeme(config: Any) -> None:
+    config.add_subscriber(make, ApplicationCreated)
+    config.scan("jobtracker.openapi.views")
+    config.include("jobtracker.openapi.page")

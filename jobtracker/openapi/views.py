@@ -1,0 +1,16 @@
+"""``/openapi.json``."""
+
+from pyramid.request import Request
+from pyramid.response import Response
+
+from jobtracker.api import ApiService
+from jobtracker.security import Permission
+from jobtracker.tree import Root
+
+openapi = ApiService("openapi", "/openapi.json", context=Root, traverse="/")
+
+
+@openapi.get(permission=Permission.PUBLIC)
+def get_openapi(request: Request) -> Response:
+    """The OpenAPI document of all services."""
+    return request.registry["openapi_served"].response(request)

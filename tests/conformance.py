@@ -1,0 +1,58 @@
+"""Whether an answer is as the OpenAPI document says: its status, its headers, every field."""
+
+import functools
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import jsonschema
+from webtest import TestResponse
+
+# A bug is no part of the contract; tests cause one on purpose.
+UNDOCUMENTED = {500}
+
+
+def assert_documented(
+    document: dict[str, Any], method: str, path: str, response: TestResponse
+) -> None:
+    """The answer of an operation conforms to the document; of what is none, nothing is said."""
+    operation = operation_of(document, "GET" if method == "HEAD" else method, path)
+    if operation is None or response.status_code in UNDOCUMENTED:
+        return
+    documented = operation["responses"].get(str(response.status_code))
+    assert documented, f"{method} {path} answers {response.status_code}, which is not documented"
+    for header in documented.get("headers", {}):
+        assert header in response.headers
+    content = documented.get("content", {})
+    assert (response.content_type in content) if content else not response.body
+    if content and method != "HEAD":
+        schema = content[response.content_type]["schema"]
+        validator(document_key(document), json.dumps(schema)).validate(response.json)
+
+
+def operation_of(document: dict[str, Any], method: str, path: str) -> dict[str, Any] | None:
+    """The operation that a request is for."""
+    wanted = urlsplit(path).path.removesuffix("/")
+    for template, operations in document["paths"].items():
+        if re.fullmatch(re.sub(r"{\w+}", "[1-9][0-9]*", template), wanted):
+            return operations.get(method.lower())
+    return None
+
+
+_documents: dict[int, dict[str, Any]] = {}
+
+
+def document_key(document: dict[str, Any]) -> int:
+    _documents[id(document)] = document
+    return id(document)
+
+
+@functools.cache
+def validator(document: int, schema: str) -> jsonschema.Draft202012Validator:
+    """The validator of a schema, whose references are to the components of a document."""
+    components = {"components": _documents[document]["components"]}
+    return jsonschema.Draft202012Validator(
+        {**json.loads(schema), **components},
+        format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER,
+    )

@@ -1,0 +1,57 @@
+"""Schemathesis against a running server, as somebody who is signed in: ``python -m tests.fuzz 60``.
+
+All of its checks, for so many seconds; ``schemathesis.toml`` says where the contract is finer than
+a schema.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from jobtracker.local.aws import CONFIRMATION_CODE
+from jobtracker.local.turnstile import DUMMY_TOKEN
+from tests.pool import PASSWORD
+from tests.server import Server
+
+CONFIG = Path(__file__).parent / "schemathesis.toml"
+EMAIL = "fuzz@example.com"
+
+
+def main(seconds: int) -> int:
+    """Fuzz for so long. Zero when nothing was found."""
+    with tempfile.TemporaryDirectory(prefix="jobtracker-fuzz-") as folder:
+        server = Server(Path(folder))
+        server.start()
+        try:
+            found = subprocess.run(  # noqa: S603 (our own program)
+                [
+                    *(Path(sys.executable).parent / "st", "--config-file", CONFIG, "run"),
+                    f"http://127.0.0.1:{server.port}/openapi.json",
+                    *("--header", f"Authorization: Bearer {sign_in(server)}"),
+                    *("--max-time", str(seconds), "--max-response-time", "5"),
+                    *("--continue-on-failure", "--no-color"),
+                ],
+                cwd=folder,
+                check=False,
+            )
+            faults = [line for line in server.output().splitlines() if "Unexpected" in line]
+            sys.stdout.write("\n".join(faults))
+            return found.returncode or bool(faults)
+        finally:
+            server.stop()
+
+
+def sign_in(server: Server) -> str:
+    """The access token of a new account."""
+    account = {"email": EMAIL, "password": PASSWORD}
+    server.call(
+        *("POST", "/auth/cognito/signup"),
+        {**account, "name": "Fuzz", "turnstile_token": DUMMY_TOKEN},
+    )
+    server.call("POST", "/auth/cognito/confirm", {"email": EMAIL, "code": CONFIRMATION_CODE})
+    return server.call("POST", "/auth/cognito/login", account)[1]["tokens"]["access_token"]
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))
