@@ -16,7 +16,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/cfn-lint deploy/aws.yaml
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 fuzz: $(INSTALLED)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
