@@ -162,7 +162,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.view.__name__,
         "tags": [operation.view.__module__.split(".")[1]],
-        "summary": summary.rstrip("."),
+        "summary": summary.rstrip(".").replace("`", ""),
         "responses": {
             str(status): _response(status, operation) for status in statuses(service, operation)
         },

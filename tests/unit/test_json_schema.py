@@ -1,0 +1,138 @@
+"""JSON Schema of the types: what it allows is what the type takes."""
+
+from typing import Any
+
+import colander
+import jsonschema
+import pytest
+from colander import SchemaNode, drop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobtracker.auth.schemas import ConfirmIn, LoginIn
+from jobtracker.documents.schemas import PresignUploadIn
+from jobtracker.fields import (
+    Boolean,
+    Choice,
+    Date,
+    Email,
+    Integer,
+    ListOf,
+    Nested,
+    Schema,
+    Secret,
+    Text,
+    TextList,
+    TextMap,
+    Timestamp,
+    Type,
+    WebAddress,
+)
+from jobtracker.jobs.schemas import JOB_PATCH, JobIn, JobOut
+from jobtracker.notes.schemas import NoteIn
+from jobtracker.openapi import json_schema
+from jobtracker.users.schemas import SettingsIn
+
+
+class Inner(Schema):
+    name = SchemaNode(Text())
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (Text(max=9), {"type": "string", "maxLength": 9}),
+        (Text(pattern="[0-9]{6}"), {"type": "string", "pattern": "^(?:[0-9]{6})$"}),
+        (Secret(max=9), {"type": "string", "maxLength": 9}),
+        (Choice(["a", "b"]), {"type": "string", "enum": ["a", "b"]}),
+        (Integer(min=1, max=9), {"type": "integer", "minimum": 1, "maximum": 9}),
+        (Integer(choices=(0, 10)), {"type": "integer", "enum": [0, 10]}),
+        (Boolean(), {"type": "boolean"}),
+        (Date(), {"type": "string", "format": "date"}),
+        (Timestamp(), {"type": "string", "format": "date-time"}),
+        (
+            TextList(Choice(["a"]), max_items=2),
+            {"type": "array", "items": {"type": "string", "enum": ["a"]}, "maxItems": 2},
+        ),
+        (Nested(Inner()), {"$ref": "#/components/schemas/Inner"}),
+        (ListOf(Inner()), {"type": "array", "items": {"$ref": "#/components/schemas/Inner"}}),
+    ],
+)
+def test_of_types(field: Type, expected: dict[str, Any]):
+    assert json_schema.of_type(field) == expected
+
+
+def test_a_type_that_is_new_must_be_made_known():
+    class New(Type):
+        pass
+
+    with pytest.raises(TypeError, match="New"):
+        json_schema.of_type(New())
+
+
+class Form(Schema):
+    name = SchemaNode(Text(max=5))
+    nick = SchemaNode(Text(max=5), missing=None, nullable=True)
+    kind = SchemaNode(Choice(["a", "b"]), missing="a")
+    pace = SchemaNode(Integer(), missing=drop)
+    inner = SchemaNode(Nested(Inner()), nullable=True)
+
+
+def test_what_comes_in():
+    schema = json_schema.of_input(Form())
+    assert schema["required"] == ["name", "inner"]
+    assert schema["additionalProperties"] is False
+    name, nick, kind, pace, _inner = schema["properties"].values()
+    assert (name["type"], name["minLength"]) == ("string", 1)
+    assert nick["type"] == ["string", "null"]
+    assert kind == {"type": ["string", "null"], "enum": ["a", "b", "", None], "default": "a"}
+    assert pace == {"type": "integer"}
+
+
+def test_what_goes_out():
+    schema = json_schema.of_output(Form())
+    assert schema["required"] == ["name", "nick", "kind", "pace", "inner"]
+    assert schema["properties"] == {
+        "name": {"type": "string"},
+        "nick": {"type": ["string", "null"]},
+        "kind": {"type": "string", "enum": ["a", "b"]},
+        "pace": {"type": "integer"},
+        "inner": {"anyOf": [{"$ref": "#/components/schemas/Inner"}, {"type": "null"}]},
+    }
+
+
+SURPRISES: list[Any] = [
+    *(None, "", " ", "\x1f", "\x00", "x\x00", "x" * 256, "x" * 10_001, "\u00e4@b.cd", "a@b.cd"),
+    *(0, -1, 1.0, 1.5, 10**30, True, [], {}, ["a"], ["\x00"], ["x" * 65], [1]),
+    *("application/pdf", "text", "resume", "saved", "a b", "http:", "https://a.b"),
+]
+INPUTS = [JobIn(), JOB_PATCH, NoteIn(), SettingsIn(), PresignUploadIn(), LoginIn(), ConfirmIn()]
+
+
+@pytest.mark.parametrize("schema", INPUTS, ids=lambda schema: schema.component)
+def test_schema_and_fields_agree_on_one_changed_field(schema: Schema):
+    """Whatever a field is changed to, it is valid for both or for neither."""
+    validator = jsonschema.Draft202012Validator(json_schema.of_input(schema))
+
+    @given(st.sampled_from([node.name for node in schema.children]), st.sampled_from(SURPRISES))
+    def check(name: str, value: Any) -> None:
+        body = {**schema.example, name: value}
+        try:
+            schema.deserialize(body)
+            taken = True
+        except colander.Invalid:
+            taken = False
+        if isinstance(value, str) and name in ("job_url", "applied_date") and value.strip():
+            return  # formats, which a validator only notes
+        if value in (" ", "\x1f") and name == "status":
+            return  # blank as "" is, which is the one blank that the document names
+        assert validator.is_valid(body) == taken, (name, value)
+
+    check()
+
+
+def test_formats():
+    assert json_schema.of_type(Email())["format"] == "email"
+    assert json_schema.of_type(WebAddress(max=9))["format"] == "iri"
+    assert json_schema.of_type(TextMap(2, 9))["maxProperties"] == 2
+    assert json_schema.of_output(JobOut())["example"] == JobOut.example
