@@ -50,7 +50,7 @@ def _exit(*_: Any) -> None:
 
 def banner(settings: dict[str, Any], url: str) -> str:
     rows = [
-        ("JobTracker", url),
+        ("JobTracker", f"{url}  try it on {url}/docs"),
         ("Cognito", f"{settings['cognito.endpoint_url']}  pool {settings['cognito.user_pool_id']}"),
         ("S3", f"{settings['s3.endpoint_url']}  bucket {settings['s3.bucket']}"),
         ("PostgreSQL", unquote(settings["sqlalchemy.url"].replace("+psycopg", ""))),
