@@ -1,5 +1,7 @@
 """Sign-up and sign-in on the wire."""
 
+from typing import Any
+
 from colander import SchemaNode
 
 from jobtracker.fields import Email, Integer, Nested, Schema, Secret, Text, TextMap
@@ -15,6 +17,11 @@ NO_BLANKS = "[!-~]+"  # of ASCII, as all codes and tokens are
 
 def _code() -> SchemaNode:
     return SchemaNode(Text(max=MAX_CODE, pattern=NO_BLANKS, hint="Must not contain blanks."))
+
+
+def _refresh_token(**options: Any) -> SchemaNode:
+    text = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token.")
+    return SchemaNode(text, **options)
 
 
 def _session() -> SchemaNode:
@@ -100,7 +107,11 @@ class MfaVerifyIn(Schema):
 
 
 class RefreshIn(Schema):
-    refresh_token = SchemaNode(Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token."))
+    refresh_token = _refresh_token()
+
+
+class LogoutIn(Schema):
+    refresh_token = _refresh_token(missing=None)
 
 
 class TokensOut(Schema):

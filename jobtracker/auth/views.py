@@ -13,6 +13,7 @@ from jobtracker.auth.schemas import (
     ConfirmIn,
     EmailIn,
     LoginIn,
+    LogoutIn,
     MfaSetupIn,
     MfaSetupOut,
     MfaVerifyIn,
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 # What an authenticator app shows beside the code.
 ISSUER = "JobTracker"
 
-REFRESH_IN = RefreshIn()
+LOGOUT_IN = LogoutIn()
 
 
 def _service(name: str) -> ApiService:
@@ -136,20 +137,21 @@ def post_mfa_verify(request: Request) -> SignIn:
 
 
 @refresh.post(
-    permission=Permission.PUBLIC, body=REFRESH_IN, returns=SignInOut(), errors=(401, 403, 429)
+    permission=Permission.PUBLIC, body=RefreshIn(), returns=SignInOut(), errors=(401, 403, 429)
 )
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token."""
     return request.cognito.refresh(**request.validated)
 
 
-@logout.post(permission=Permission.PUBLIC, returns=StatusOut(), optional_body=REFRESH_IN)
+@logout.post(permission=Permission.PUBLIC, returns=StatusOut(), optional_body=LOGOUT_IN)
 def post_logout(request: Request) -> dict[str, str]:
     """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
     if request.content_length:
         try:
-            token = json_object(request).get("refresh_token")
-            request.cognito.revoke(**REFRESH_IN.deserialize({"refresh_token": token}))
+            given = {"refresh_token": json_object(request).get("refresh_token")}
+            if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
+                request.cognito.revoke(token)
         except (ApiError, colander.Invalid) as refusal:
             log.info("Signed out without a revocation: %s", type(refusal).__name__)
     return {"status": "OK", "message": "Logged out"}

@@ -89,7 +89,7 @@ def _or_blank(schema: JsonSchema, default: Any) -> JsonSchema:
 def _outgoing(node: Any) -> JsonSchema:
     schema = of_type(node.typ)
     # Bounds are for what comes in; nobody is helped by them in an answer.
-    for bound in ("maxLength", "pattern", "minimum", "maximum", "maxItems", "maxProperties"):
+    for bound in ("maxLength", "pattern", "minimum", "maximum", "maxProperties", "description"):
         schema.pop(bound, None)
     return _or_null(schema) if getattr(node, "nullable", False) else schema
 
@@ -182,7 +182,9 @@ def _(field: fields.TextList) -> JsonSchema:
     item = of_type(field.item)
     if "enum" not in item:
         item["pattern"] = NO_NUL
-    return {"type": "array", "items": item, "maxItems": field.max_items}
+    # No maxItems: blank and repeated ones are dropped before they are counted.
+    counted = f"At most {field.max_items}, blank and repeated ones not counted."
+    return {"type": "array", "items": item, "description": counted}
 
 
 @of_type.register

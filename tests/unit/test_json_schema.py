@@ -52,7 +52,11 @@ class Inner(Schema):
         (Timestamp(), {"type": "string", "format": "date-time"}),
         (
             TextList(Choice(["a"]), max_items=2),
-            {"type": "array", "items": {"type": "string", "enum": ["a"]}, "maxItems": 2},
+            {
+                "type": "array",
+                "items": {"type": "string", "enum": ["a"]},
+                "description": "At most 2, blank and repeated ones not counted.",
+            },
         ),
         (Nested(Inner()), {"$ref": "#/components/schemas/Inner"}),
         (ListOf(Inner()), {"type": "array", "items": {"$ref": "#/components/schemas/Inner"}}),
