@@ -172,12 +172,13 @@ def unexpected(error: Exception, request: Request) -> Response:
 
 
 def _told(error: Exception) -> str:
-    """An error for the log: what and where. PostgreSQL's own text can hold a whole row."""
+    """An error for the log: what and where."""
     what = "".join(traceback.format_exception_only(error))
-    if isinstance(error, sqlalchemy_exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
-        of_postgres = error.orig
-        what = f"{type(of_postgres).__name__} {of_postgres.sqlstate}"
-        what += f" {of_postgres.diag.constraint_name or ''}\n"
+    of_postgres = getattr(error, "orig", None)
+    # The server's own text can hold a whole row; without a code it is of the connection.
+    if isinstance(of_postgres, psycopg.Error) and of_postgres.sqlstate is not None:
+        constraint = of_postgres.diag.constraint_name or ""
+        what = f"{type(of_postgres).__name__} {of_postgres.sqlstate} {constraint}\n"
     return what + "".join(traceback.format_tb(error.__traceback__))
 
 

@@ -31,11 +31,12 @@ def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
         engine.dispose()
 
 
-def test_no_database(broken: Any):
+def test_no_database(broken: Any, caplog: pytest.LogCaptureFixture):
     client = broken(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
     client.refused(503, "GET", "/users/me")
     client.refused(503, "POST", "/jobs", {"company_name": "Acme", "job_title": "x"})
     client.get("/health")
+    assert "/nowhere" in caplog.text  # ops are told what cannot be reached
 
 
 def test_no_database_of_that_name(broken: Any, settings: dict[str, str]):
