@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
 
-.PHONY: serve test fuzz format clean
+.PHONY: serve test fuzz torture format clean
 
 serve: $(INSTALLED)
 	@$(BIN)/pserve development.ini
@@ -20,6 +20,9 @@ test: $(INSTALLED)
 
 fuzz: $(INSTALLED)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
+
+torture: $(INSTALLED)
+	$(BIN)/pytest -m torture tests/torture -s
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

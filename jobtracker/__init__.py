@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 # How a request is served, from the outside in. Exceptions become answers outside of the
 # transaction: it is rolled back by then, and pyramid_tm has said whether it is worth another try.
 TWEENS = (
+    "jobtracker.tracing.tracing_tween_factory",  # X-Request-ID, the access log
     "jobtracker.cors.cors_tween_factory",  # headers on every answer, preflights
     "pyramid.tweens.excview_tween_factory",  # every failure is one JSON shape
     "pyramid_tm.tm_tween_factory",  # a transaction for each request that may write
@@ -29,10 +30,12 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config = Configurator(settings={**checked, "pyramid.tweens": TWEENS}, root_factory=Root)
 
     # What holds for every request.
+    config.include("jobtracker.logs")  # no secrets in them
     config.include("jobtracker.db")  # request.db, and which requests have a transaction
     config.include("pyramid_tm")
     config.include("pyramid_retry")  # deadlocks and serialization failures: once more
     config.include("jobtracker.errors")
+    config.include("jobtracker.rate_limits")
     config.include("jobtracker.api")  # Cornice, the JSON renderer, trailing slashes
     config.set_security_policy(CognitoSecurityPolicy())
 

@@ -25,8 +25,10 @@ from pyramid.events import NewRequest
 from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
+from jobtracker import idempotency
 from jobtracker.errors import BadRequest, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
 from jobtracker.fields import Nested, Schema, TextList, Type, errors_of
+from jobtracker.rate_limits import RateLimit, check_rates
 from jobtracker.security import Permission
 from jobtracker.tree import Resource
 
@@ -55,6 +57,8 @@ class Operation(NamedTuple):
     status: int = 200
     errors: tuple[int, ...] = ()
     optional_body: Schema | None = None
+    rate_limits: tuple[RateLimit, ...] = ()
+    takes_key: bool = False
 
 
 class ApiService(Service):
@@ -92,6 +96,7 @@ class ApiService(Service):
         status: int = 200,
         errors: Iterable[int] = (),
         optional_body: Schema | None = None,
+        rate_limits: Iterable[RateLimit] = (),
         **kwargs: Any,
     ) -> None:
         """One method of the URL.
@@ -104,6 +109,7 @@ class ApiService(Service):
         :param status: of success
         :param errors: statuses beyond those that follow from permission, path, body and query
         :param optional_body: a body that the view reads by itself, and does not insist on
+        :param rate_limits: how often it may be asked, looked at once all else is found right
         """
         method = method.upper()
         self.operations[method] = operation = Operation(
@@ -116,12 +122,16 @@ class ApiService(Service):
             status=status,
             errors=tuple(errors),
             optional_body=optional_body,
+            rate_limits=tuple(rate_limits),
+            takes_key=method == "POST" and permission is not Permission.PUBLIC,
         )
         validators = []
         if query is not None:
             validators.append(functools.partial(validate_query, query))
         if body is not None:
             validators.append(functools.partial(validate_body, body, operation.body_types))
+        if operation.rate_limits:
+            validators.append(functools.partial(check_rates, operation.rate_limits))
         super().add_view(
             method, _answering(operation), permission=permission, validators=validators, **kwargs
         )
@@ -138,7 +148,7 @@ def _answering(operation: Operation) -> Callable[[Request], Any]:
         request.response.status = operation.status
         return operation.returns.dump(result)
 
-    return answering
+    return idempotency.once(answering) if operation.takes_key else answering
 
 
 def gateway(name: str) -> Callable[[Request], Any]:

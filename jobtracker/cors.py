@@ -19,6 +19,16 @@ EXPOSE_HEADERS = "ETag, Link, Location, Retry-After, X-Request-ID"
 MAX_AGE = "7200"
 
 
+def answer_headers(origin: str, origins: frozenset[str]) -> dict[str, str]:
+    """The headers that let a browser show an answer to the SPA."""
+    if origin.lower() not in origins:
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": EXPOSE_HEADERS,
+    }
+
+
 def cors_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
@@ -32,9 +42,8 @@ def cors_tween_factory(
         response = Response(status=204) if origin and preflight else handler(request)
         vary = response.vary or ()
         response.vary = (*vary, "Origin")
-        if origin.lower() in origins:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = EXPOSE_HEADERS
+        if headers := answer_headers(origin, origins):
+            response.headers.update(headers)
             if preflight:
                 response.headers["Access-Control-Allow-Methods"] = ALLOW_METHODS
                 response.headers["Access-Control-Allow-Headers"] = ALLOW_HEADERS

@@ -1,32 +1,39 @@
 """PostgreSQL: the engine, ``request.db``, and what all tables have in common."""
 
 import datetime
-from collections.abc import Iterable
+import time
+from collections.abc import Generator, Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 import zope.sqlalchemy
 from pyramid.request import Request
+from pyramid_retry import mark_error_retryable
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Connection,
     DateTime,
     Engine,
+    ExceptionContext,
     FetchedValue,
     Identity,
     MetaData,
     Text,
     create_engine,
     delete,
+    event,
     func,
     inspect,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 
 from jobtracker.errors import NotFound
 
-# Seconds until an attempt to connect is given up.
-CONNECT_TIMEOUT = 3
+# Seconds that PostgreSQL has to say by itself that a statement took too long.
+GRACE = 0.5
 
 
 class Base(DeclarativeBase):
@@ -98,17 +105,87 @@ def in_words(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
+class Overdue(psycopg.OperationalError):
+    """PostgreSQL did not answer in time, and did not say why: the network stalls, or its host."""
+
+
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that does not wait for an answer for ever.
+
+    PostgreSQL's own time-outs reach us only as long as anything does.
+    """
+
+    #: Seconds for a statement; None for no bound.
+    patience: float | None = None
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.patience is not None:
+            gen = self._until(time.monotonic() + self.patience, gen)
+        return super().wait(gen, *args, **kwargs)
+
+    def _until(self, deadline: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        try:
+            waits_for = next(gen)
+            while True:
+                ready = yield waits_for
+                if time.monotonic() > deadline:
+                    self.close()
+                    raise Overdue("no answer in time")
+                waits_for = gen.send(ready)
+        except StopIteration as done:
+            return done.value
+
+
 def make_engine(settings: dict[str, Any]) -> Engine:
-    """The connection pool, which connects when first asked."""
-    return create_engine(
+    """The connection pool, which connects when first asked. All it does ends in bounded time."""
+    bounds = {
+        "statement_timeout": settings["sqlalchemy.statement_timeout"],
+        "lock_timeout": settings["sqlalchemy.lock_timeout"],
+        "idle_in_transaction_session_timeout": settings["sqlalchemy.idle_in_transaction_timeout"],
+    }
+    options = ["-c TimeZone=UTC", *(f"-c {name}={seconds}s" for name, seconds in bounds.items())]
+    engine = create_engine(
         settings["sqlalchemy.url"],
         pool_size=settings["sqlalchemy.pool_size"],
         max_overflow=settings["sqlalchemy.max_overflow"],
         pool_timeout=settings["sqlalchemy.pool_timeout"],
-        connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": "-c TimeZone=UTC"},
+        connect_args={
+            "connect_timeout": settings["sqlalchemy.connect_timeout"],
+            "options": " ".join(options),
+        },
         # Notes, addresses and names have no business in a log or a traceback.
         hide_parameters=True,
     )
+    patience = settings["sqlalchemy.statement_timeout"] + GRACE
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]) -> Any:
+        connection = ImpatientConnection.connect(*args, **options)
+        connection.patience = patience
+        return connection
+
+    event.listen(engine, "handle_error", _on_error)
+    return engine
+
+
+def _on_error(context: ExceptionContext) -> None:
+    error = context.original_exception
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        # A primary that became a standby: the pool has to look for the new one.
+        context.is_disconnect = True
+    elif context.is_disconnect and context.statement and not isinstance(error, Overdue):
+        # A pooled connection that died: nothing was committed (a commit is no statement), and the
+        # request can be tried again on a new one.
+        mark_error_retryable(context.sqlalchemy_exception)
+
+
+def without_time_limits(connection: Connection) -> None:
+    """Let a connection take its time, and leave the pool: for migrations."""
+    connection.detach()
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(text(f"SET {name} = 0"))
+    connection.commit()
+    cast(ImpatientConnection, connection.connection.dbapi_connection).patience = None
 
 
 def session_for(request: Request) -> Session:

@@ -72,7 +72,7 @@ class ApiError(Exception):
         self.headers: dict[str, str] = {}
         if self.status == 401:
             self.headers["WWW-Authenticate"] = "Bearer"
-        if self.status in (429, 503):
+        if self.status in (429, 503) or retry_after:
             self.headers["Retry-After"] = str(retry_after or RETRY_AFTER)
 
 
@@ -165,6 +165,12 @@ def database_unavailable(error: Exception, request: Request) -> Response:
     return answer(request, Unavailable())
 
 
+def database_internal_error(error: sqlalchemy_exc.InternalError, request: Request) -> Response:
+    if isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
+        return database_unavailable(error, request)
+    return unexpected(error, request)
+
+
 def unexpected(error: Exception, request: Request) -> Response:
     """A bug. Whoever asked learns no more than that; the log has where it was."""
     log.error("Unexpected %s", _told(error))
@@ -195,4 +201,7 @@ def includeme(config: Any) -> None:
         sqlalchemy_exc.TimeoutError,
     ):
         config.add_exception_view(database_unavailable, context=gone, retryable_error=False)
+    config.add_exception_view(
+        database_internal_error, context=sqlalchemy_exc.InternalError, retryable_error=False
+    )
     config.add_exception_view(unexpected, context=Exception, retryable_error=False)

@@ -7,10 +7,11 @@ blank value is the same as none.
 import os
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import limits
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -58,6 +59,26 @@ def _positive(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) == 0:
         raise ValueError("must be a whole number above 0")
     return int(value)
+
+
+def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(word) for word in value.split())
+    except ValueError:
+        raise ValueError("must be addresses or networks like 10.0.0.0/8") from None
+
+
+def _rates(value: str) -> tuple[limits.RateLimitItem, ...]:
+    try:
+        return tuple(limits.parse_many(value))
+    except ValueError:
+        raise ValueError("must be rates like 10/minute; 100/hour") from None
+
+
+def _rates_storage(value: str) -> str:
+    if not re.match(r"memory://$|rediss?://|redis\+(cluster|sentinel|unix)://", value):
+        raise ValueError("must be memory:// or begin with redis://")
+    return value
 
 
 def _database_url(value: str) -> str:
@@ -119,7 +140,14 @@ SETTINGS = (
     Setting("sqlalchemy.url", _database_url),
     Setting("sqlalchemy.pool_size", _positive, 10),
     Setting("sqlalchemy.max_overflow", _positive, 10),
-    Setting("sqlalchemy.pool_timeout", _positive, 3),
+    Setting("sqlalchemy.pool_timeout", _positive, 2),
+    Setting("sqlalchemy.connect_timeout", _positive, 2),
+    Setting("sqlalchemy.statement_timeout", _positive, 3),
+    Setting("sqlalchemy.lock_timeout", _positive, 2),
+    Setting("sqlalchemy.idle_in_transaction_timeout", _positive, 30),
+    # Cognito, S3 and Turnstile
+    Setting("gateways.connect_timeout", _positive, 1),
+    Setting("gateways.read_timeout", _positive, 2),
     # Cognito
     Setting("cognito.region", _region),
     Setting("cognito.user_pool_id", _user_pool_id),
@@ -138,6 +166,13 @@ SETTINGS = (
     # Turnstile
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
+    # Who may ask how often
+    Setting("rate_limits.storage", _rates_storage, "memory://"),
+    Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
+    Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
+    Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
+    Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
+    Setting("proxies.trusted", _networks, ()),
     # Browsers
     Setting("cors.origins", _origins, ()),
 )

@@ -11,17 +11,23 @@ from sqlalchemy import Connection, text
 
 # Importing the models puts their tables into the metadata.
 import jobtracker.documents.models
+import jobtracker.idempotency
 import jobtracker.jobs.models
 import jobtracker.notes.models
 import jobtracker.users.models  # noqa: F401
-from jobtracker.db import Base
+from jobtracker.db import Base, without_time_limits
 
 # Any number, the same for all who migrate: one at a time, the others wait and find the work done.
 LOCK = 0x10B7AC4E
+# A change of a table waits behind whoever uses it, and all others wait behind the change. Beyond
+# this it gives up, with nothing done, and can be tried again.
+SECONDS_FOR_A_TABLE = 10
 
 
 def migrate(connection: Connection) -> None:
+    without_time_limits(connection)
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+    connection.execute(text(f"SET lock_timeout = '{SECONDS_FOR_A_TABLE}s'"))
     connection.commit()
     try:
         context.configure(

@@ -9,6 +9,9 @@ from tests.conformance import assert_documented
 
 ORIGIN = "http://localhost:5173"
 
+# For answers that are compared to the last byte.
+SAME_REQUEST_ID = {"X-Request-ID": "same"}
+
 
 class Api:
     """WebTest, as the SPA would use it: JSON, its origin, a token when there is one."""
@@ -62,6 +65,7 @@ class Api:
         response = self.app.request(path, status=status, **options)
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert "Origin" in response.headers["Vary"]
+        assert response.headers["X-Request-ID"]
         if response.status_code >= 400 and method != "HEAD":
             assert_error(response)
         assert_documented(self.app.app.registry["openapi_document"], method, path, response)

@@ -24,6 +24,7 @@ from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
+from jobtracker.rate_limits import RateLimiter
 from tests.api import ORIGIN, Api
 from tests.pool import Pool
 
@@ -117,6 +118,8 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         )
         monkeypatch.setitem(app.registry, "db_sessions", writing)
         monkeypatch.setitem(app.registry, "db_reading_sessions", reading)
+        # Nobody has asked for anything yet.
+        monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
         yield connection
         transaction.rollback()
 

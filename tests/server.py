@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,20 @@ def free_port() -> int:
 class Server:
     """pserve with a copy of development.ini that has ports and a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
+        """:param settings: of ``[app:main]``, other than those of development.ini"""
         self.folder = folder
         self.port, self.aws_port = free_port(), free_port()
         self.ini = folder / "development.ini"
-        text = (CHECKOUT / "development.ini").read_text()
-        for old, new in {
-            "%(here)s/migrations": str(CHECKOUT / "migrations"),
-            "port = 6543": f"port = {self.port}",
-            "6544": str(self.aws_port),
-            "6545": str(free_port()),
-        }.items():
-            assert old in text
-            text = text.replace(old, new)
-        self.ini.write_text(text)
+        ini = ConfigParser(interpolation=None)
+        ini.read(CHECKOUT / "development.ini")
+        ini["alembic"]["script_location"] = str(CHECKOUT / "migrations")
+        ini["server:main"]["port"] = str(self.port)
+        ini["app:main"]["local.aws_port"] = str(self.aws_port)
+        ini["app:main"]["local.turnstile_port"] = str(free_port())
+        ini["app:main"].update(settings or {})
+        with self.ini.open("w") as file:
+            ini.write(file)
         self.process: subprocess.Popen[bytes] | None = None
 
     def program(self, name: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:

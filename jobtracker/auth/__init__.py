@@ -6,23 +6,27 @@ from jobtracker.api import gateway
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
+from jobtracker.aws import Timeouts
 
 
 def includeme(config: Any) -> None:
     settings = config.registry.settings
+    timeouts = Timeouts.of_settings(settings)
     config.registry["cognito"] = UserPool(
         region=settings["cognito.region"],
         client_id=settings["cognito.client_id"],
         endpoint_url=settings["cognito.endpoint_url"],
+        timeouts=timeouts,
     )
     config.registry["access_tokens"] = AccessTokens(
         region=settings["cognito.region"],
         user_pool_id=settings["cognito.user_pool_id"],
         client_id=settings["cognito.client_id"],
         endpoint_url=settings["cognito.endpoint_url"],
+        timeouts=timeouts,
     )
     config.registry["turnstile"] = Turnstile(
-        settings["turnstile.url"], settings["turnstile.secret"]
+        settings["turnstile.url"], settings["turnstile.secret"], timeouts
     )
     for name in ("cognito", "access_tokens", "turnstile"):
         config.add_request_method(gateway(name), name, property=True)

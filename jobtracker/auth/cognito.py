@@ -14,7 +14,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from jobtracker.aws import make_client
+from jobtracker.aws import USUAL_TIMEOUTS, Timeouts, make_client
 from jobtracker.errors import (
     ApiError,
     BadRequest,
@@ -182,13 +182,22 @@ class UserPool:
     what it cannot do.
     """
 
-    def __init__(self, *, region: str, client_id: str, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        region: str,
+        client_id: str,
+        endpoint_url: str | None = None,
+        timeouts: Timeouts = USUAL_TIMEOUTS,
+    ) -> None:
         self.client_id = client_id
-        # No retries of botocore's: most of these calls cannot be made twice, a session is used up
-        # by the first.
-        config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+        # Nothing is tried twice: most of these calls cannot be, a session is used up by the first.
         self.client = make_client(
-            "cognito-idp", region=region, endpoint_url=endpoint_url, config=config
+            "cognito-idp",
+            region=region,
+            endpoint_url=endpoint_url,
+            config=Config(signature_version=UNSIGNED),
+            timeouts=timeouts,
         )
 
     def sign_up(self, email: str, password: str, name: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import jwt
 import urllib3
 
-from jobtracker.aws import CONNECT_TIMEOUT, READ_TIMEOUT
+from jobtracker.aws import USUAL_TIMEOUTS, Timeouts
 from jobtracker.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,16 @@ class PoolKeys:
     :param clock: seconds, for tests
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeouts: Timeouts = USUAL_TIMEOUTS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.url = url
         self.clock = clock
         self.http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT), retries=False
+            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read), retries=False
         )
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetching = threading.Lock()

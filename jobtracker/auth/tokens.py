@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-po
 import jwt
 
 from jobtracker.auth.keys import PoolKeys
+from jobtracker.aws import USUAL_TIMEOUTS, Timeouts
 
 # Seconds by which the clocks of Cognito and ours may differ.
 LEEWAY = 10
@@ -15,12 +16,20 @@ class AccessTokens:
     """Verifies the access tokens that a user pool issued to our app client."""
 
     def __init__(
-        self, *, region: str, user_pool_id: str, client_id: str, endpoint_url: str | None = None
+        self,
+        *,
+        region: str,
+        user_pool_id: str,
+        client_id: str,
+        endpoint_url: str | None = None,
+        timeouts: Timeouts = USUAL_TIMEOUTS,
     ) -> None:
         aws = f"https://cognito-idp.{region}.amazonaws.com"
         self.issuer = f"{aws}/{user_pool_id}"  # of every token, whatever endpoint issued it
         self.client_id = client_id
-        self.keys = PoolKeys(f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json")
+        self.keys = PoolKeys(
+            f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json", timeouts
+        )
 
     def sub_of(self, token: str) -> str | None:
         """The ``sub`` of whoever bears the token, or None when it is not a valid one.

@@ -8,7 +8,7 @@ import logging
 
 import urllib3
 
-from jobtracker.aws import CONNECT_TIMEOUT, READ_TIMEOUT
+from jobtracker.aws import USUAL_TIMEOUTS, Timeouts
 from jobtracker.errors import BadRequest, Unavailable
 
 log = logging.getLogger(__name__)
@@ -23,12 +23,12 @@ OF_THE_TOKEN = {"missing-input-response", "invalid-input-response", "timeout-or-
 class Turnstile:
     """Asks Cloudflare. Without a secret nobody can be let in: it fails closed."""
 
-    def __init__(self, url: str, secret: str | None) -> None:
+    def __init__(self, url: str, secret: str | None, timeouts: Timeouts = USUAL_TIMEOUTS) -> None:
         self.url = url
         self.secret = secret
         self.http = urllib3.PoolManager(
             maxsize=CONNECTIONS,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
             retries=False,
         )
 

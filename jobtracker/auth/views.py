@@ -23,6 +23,7 @@ from jobtracker.auth.schemas import (
     StatusOut,
 )
 from jobtracker.errors import ApiError
+from jobtracker.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rates
 from jobtracker.security import Permission
 from jobtracker.tree import Root
 from jobtracker.users.models import User
@@ -52,7 +53,11 @@ logout = _service("logout")
 
 
 @sign_up.post(
-    permission=Permission.PUBLIC, body=SignUpIn(), returns=StatusOut(), errors=(400, 401, 409, 429)
+    permission=Permission.PUBLIC,
+    body=SignUpIn(),
+    returns=StatusOut(),
+    errors=(400, 401, 409),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
 )
 def post_sign_up(request: Request) -> dict[str, str]:
     """Make an account. A code for ``confirm`` comes by e-mail."""
@@ -64,7 +69,11 @@ def post_sign_up(request: Request) -> dict[str, str]:
 
 
 @confirm.post(
-    permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut(), errors=(400, 401, 429)
+    permission=Permission.PUBLIC,
+    body=ConfirmIn(),
+    returns=StatusOut(),
+    errors=(400, 401),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
 )
 def post_confirm(request: Request) -> dict[str, str]:
     """Show with the code that the address is yours."""
@@ -73,7 +82,11 @@ def post_confirm(request: Request) -> dict[str, str]:
 
 
 @verification_confirm.post(
-    permission=Permission.PUBLIC, body=ConfirmIn(), returns=StatusOut(), errors=(400, 401, 429)
+    permission=Permission.PUBLIC,
+    body=ConfirmIn(),
+    returns=StatusOut(),
+    errors=(400, 401),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
 )
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
@@ -81,7 +94,10 @@ def post_verification_confirm(request: Request) -> dict[str, str]:
 
 
 @verification_send.post(
-    permission=Permission.PUBLIC, body=EmailIn(), returns=StatusOut(), errors=(429,)
+    permission=Permission.PUBLIC,
+    body=EmailIn(),
+    returns=StatusOut(),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
 )
 def post_verification_send(request: Request) -> dict[str, str]:
     """Send the code again. The answer is the same whether or not there is such an account."""
@@ -93,7 +109,11 @@ def post_verification_send(request: Request) -> dict[str, str]:
 
 
 @login.post(
-    permission=Permission.PUBLIC, body=LoginIn(), returns=SignInOut(), errors=(401, 403, 429)
+    permission=Permission.PUBLIC,
+    body=LoginIn(),
+    returns=SignInOut(),
+    errors=(401, 403),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
 )
 def post_login(request: Request) -> SignIn:
     """Sign in: to tokens, or to a challenge that must be answered first."""
@@ -104,7 +124,8 @@ def post_login(request: Request) -> SignIn:
     permission=Permission.PUBLIC,
     body=ChallengeIn(),
     returns=SignInOut(),
-    errors=(400, 401, 403, 429),
+    errors=(400, 401, 403),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
 )
 def post_challenge(request: Request) -> SignIn:
     """Answer a challenge."""
@@ -112,7 +133,11 @@ def post_challenge(request: Request) -> SignIn:
 
 
 @mfa_setup.post(
-    permission=Permission.PUBLIC, body=MfaSetupIn(), returns=MfaSetupOut(), errors=(400, 401, 429)
+    permission=Permission.PUBLIC,
+    body=MfaSetupIn(),
+    returns=MfaSetupOut(),
+    errors=(400, 401),
+    rate_limits=[AUTH_BY_ADDRESS],
 )
 def post_mfa_setup(request: Request) -> dict[str, str]:
     """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
@@ -125,7 +150,8 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
     permission=Permission.PUBLIC,
     body=MfaVerifyIn(),
     returns=SignInOut(),
-    errors=(400, 401, 403, 429),
+    errors=(400, 401, 403),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
 )
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
@@ -137,7 +163,11 @@ def post_mfa_verify(request: Request) -> SignIn:
 
 
 @refresh.post(
-    permission=Permission.PUBLIC, body=RefreshIn(), returns=SignInOut(), errors=(401, 403, 429)
+    permission=Permission.PUBLIC,
+    body=RefreshIn(),
+    returns=SignInOut(),
+    errors=(401, 403),
+    rate_limits=[AUTH_BY_ADDRESS],
 )
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token."""
@@ -149,6 +179,7 @@ def post_logout(request: Request) -> dict[str, str]:
     """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
     if request.content_length:
         try:
+            check_rates([AUTH_BY_ADDRESS], request)
             given = {"refresh_token": json_object(request).get("refresh_token")}
             if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
                 request.cognito.revoke(token)

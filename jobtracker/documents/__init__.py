@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobtracker.api import gateway
+from jobtracker.aws import Timeouts
 from jobtracker.documents.storage import Bucket
 
 
@@ -16,6 +17,7 @@ def includeme(config: Any) -> None:
         secret_access_key=settings["s3.secret_access_key"],
         upload_seconds=settings["documents.upload_seconds"],
         download_seconds=settings["documents.download_seconds"],
+        timeouts=Timeouts.of_settings(settings),
     )
     config.add_request_method(gateway("bucket"), "bucket", property=True)
     config.scan("jobtracker.documents.resources")

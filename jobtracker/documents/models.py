@@ -9,12 +9,15 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
+    Row,
     Select,
     String,
     delete,
     func,
     select,
     text,
+    tuple_,
+    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -24,6 +27,9 @@ from jobtracker.db import NOW, Base, identity, in_words, one_of, timestamp
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
 MAX_PENDING = 5
+
+# How long an upload may take that began before its URL's end.
+UNDER_WAY_FOR = datetime.timedelta(hours=1)
 
 
 class DocType(StrEnum):
@@ -81,6 +87,10 @@ class Document(Base):
                 f"status = 'uploaded' AND doc_type IN ({in_words(SINGLE_VALUED)})"
             ),
         ),
+        # Uploads that never came, for the sweeper.
+        Index(
+            "ix_documents_pending", "upload_expires_at", postgresql_where=text("status = 'pending'")
+        ),
     )
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
@@ -93,6 +103,8 @@ class Document(Base):
     # Where the browser puts it, and where it is kept: no upload URL ever signed the latter.
     upload_key: Mapped[str]
     object_key: Mapped[str]
+    # The end of the upload URL.
+    upload_expires_at: Mapped[datetime.datetime]
     status: Mapped[str] = mapped_column(server_default=DocumentStatus.PENDING)
     scan_status: Mapped[str] = mapped_column(server_default=ScanStatus.NOT_SCANNED)
     scan_checked_at: Mapped[datetime.datetime | None]
@@ -114,6 +126,7 @@ class Document(Base):
         content_type: str | None,
         size_bytes: int,
         created_at: datetime.datetime,
+        upload_seconds: int,
     ) -> "Document":
         """A document that is about to be uploaded, with keys of its own in the bucket."""
         name = f"{user_id}/{uuid.uuid4().hex}"
@@ -125,6 +138,7 @@ class Document(Base):
             content_type=content_type,
             size_bytes=size_bytes,
             created_at=created_at,
+            upload_expires_at=created_at + datetime.timedelta(seconds=upload_seconds),
             upload_key=f"incoming/{name}",
             object_key=f"documents/{name}",
         )
@@ -145,13 +159,39 @@ class Document(Base):
         return db.scalar(cls._where(user_id, job_id).where(cls.id == document_id))
 
     @classmethod
-    def count_pending(cls, db: Session, user_id: int, job_id: int, seconds: int) -> int:
-        """How many were announced in these last seconds and are not confirmed."""
+    def count_pending(cls, db: Session, user_id: int, job_id: int) -> int:
+        """How many are announced and not confirmed, and can still come."""
         pending = cls._where(user_id, job_id).where(
-            cls.status == DocumentStatus.PENDING,
-            cls.created_at > NOW - datetime.timedelta(seconds=seconds),
+            cls.status == DocumentStatus.PENDING, cls.upload_expires_at > NOW
         )
         return db.scalar(pending.with_only_columns(func.count())) or 0
+
+    @classmethod
+    def delete_overdue(cls, db: Session, limit: int) -> int:
+        """Delete announcements whose upload never came, and return how many.
+
+        Those that somebody confirms at this moment are locked, and left alone.
+        """
+        overdue = (
+            select(cls.user_id, cls.id)
+            .where(
+                cls.status == DocumentStatus.PENDING,
+                cls.upload_expires_at < NOW - UNDER_WAY_FOR,
+            )
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        found = db.execute(overdue).all()
+        if found:
+            db.execute(delete(cls).where(tuple_(cls.user_id, cls.id).in_(found)))
+        return len(found)
+
+    def lock(self, db: Session) -> None:
+        """Keep others from confirming or deleting this document.
+
+        :raises jobtracker.errors.NotFound: when it was deleted in the meantime
+        """
+        self.reread(db, with_for_update=True)
 
     def replace_others(self, db: Session) -> None:
         """Delete the confirmed documents that this one takes the place of."""
@@ -178,20 +218,42 @@ class ObjectDeletion(Base):
     user_id: Mapped[int] = mapped_column(primary_key=True)
     object_key: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime.datetime] = timestamp()
+    # An object may still arrive after its deletion: by an upload URL that has not expired, by a
+    # copy that we no longer wait for. Until then the sweeper deletes it again and again.
+    repeat_until: Mapped[datetime.datetime] = timestamp()
+    attempted_at: Mapped[datetime.datetime | None]
 
     @classmethod
-    def ask(cls, db: Session, user_id: int, key: str) -> None:
-        """Have an object deleted once the transaction is committed."""
-        asked = insert(cls).values(user_id=user_id, object_key=key)
+    def ask(cls, db: Session, user_id: int, key: str, until: datetime.datetime) -> None:
+        """Have an object deleted once the transaction is committed.
+
+        :param until: when nothing can arrive there any more
+        """
+        asked = insert(cls).values(user_id=user_id, object_key=key, repeat_until=until)
         db.execute(asked.on_conflict_do_nothing())
 
     @classmethod
-    def some_of_user(cls, db: Session, user_id: int, limit: int) -> Sequence[str]:
-        """Keys that wait, and that nobody else is at; they are locked for whoever asks."""
-        query = select(cls.object_key).where(cls.user_id == user_id).order_by(cls.created_at)
-        return db.scalars(query.limit(limit).with_for_update(skip_locked=True)).all()
+    def new_of_user(cls, db: Session, user_id: int, limit: int) -> Sequence[str]:
+        """Keys that wait for their first deletion, locked for whoever asks."""
+        query = select(cls.object_key).where(cls.user_id == user_id, cls.attempted_at.is_(None))
+        query = query.order_by(cls.created_at).limit(limit)
+        return db.scalars(query.with_for_update(skip_locked=True)).all()
 
     @classmethod
-    def done(cls, db: Session, user_id: int, keys: Collection[str]) -> None:
-        """These objects are gone."""
-        db.execute(delete(cls).where(cls.user_id == user_id, cls.object_key.in_(keys)))
+    def after(cls, db: Session, last: tuple[int, str], limit: int) -> Sequence[Row[int, str, bool]]:
+        """The next in the order of their keys: user, key, and whether this is the last time."""
+        key = tuple_(cls.user_id, cls.object_key)
+        query = select(cls.user_id, cls.object_key, cls.repeat_until <= NOW)
+        query = query.where(key > tuple_(*last)).order_by(cls.user_id, cls.object_key)
+        return db.execute(query.limit(limit).with_for_update(skip_locked=True)).all()
+
+    @classmethod
+    def attempted(cls, db: Session, user_id: int, keys: Collection[str]) -> None:
+        """These objects are deleted, for now."""
+        mine = update(cls).where(cls.user_id == user_id, cls.object_key.in_(keys))
+        db.execute(mine.values(attempted_at=NOW))
+
+    @classmethod
+    def done(cls, db: Session, keys: Collection[tuple[int, str]]) -> None:
+        """These objects are gone for good."""
+        db.execute(delete(cls).where(tuple_(cls.user_id, cls.object_key).in_(keys)))

@@ -6,6 +6,7 @@ from pyramid.events import subscriber
 
 from jobtracker.documents.models import (
     MAX_PENDING,
+    UNDER_WAY_FOR,
     Document,
     DocumentStatus,
     ObjectDeletion,
@@ -44,12 +45,11 @@ class DocumentCollection(Collection, under=JobResource, name="documents"):
             raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
         job = self.__parent__.job
         job.lock(self.db)  # announcements of a job come one after the other, so that none slips by
-        # Only those count that can still come: what has not by then will not.
-        seconds = self.request.bucket.upload_seconds
-        if Document.count_pending(self.db, self.user.id, job.id, seconds) >= MAX_PENDING:
+        upload_seconds = self.request.bucket.upload_seconds
+        if Document.count_pending(self.db, self.user.id, job.id) >= MAX_PENDING:
             raise RateLimited(
                 f"{MAX_PENDING} uploads have not been completed. Please complete or delete one.",
-                retry_after=seconds,
+                retry_after=upload_seconds,
             )
         document = Document.announced(
             self.user.id,
@@ -59,6 +59,7 @@ class DocumentCollection(Collection, under=JobResource, name="documents"):
             content_type=content_type,
             size_bytes=size_bytes,
             created_at=job.touch(self.db),
+            upload_seconds=upload_seconds,
         )
         self.db.add(document)
         self.db.flush()
@@ -93,8 +94,7 @@ class DocumentResource(Resource):
         document = self.document
         job = self.__parent__.__parent__.job
         # Held while S3 is asked, so that of two confirmations the second finds the first one done.
-        job.lock(self.db)
-        document.reread(self.db)
+        document.lock(self.db)
         if document.status != DocumentStatus.PENDING:
             return document
         stored = self.request.bucket.stat(document.upload_key)
@@ -106,7 +106,8 @@ class DocumentResource(Resource):
         document.status = DocumentStatus.UPLOADED
         document.uploaded_at = now
         self.db.flush()
-        ObjectDeletion.ask(self.db, document.user_id, document.upload_key)
+        no_more = document.upload_expires_at + UNDER_WAY_FOR
+        ObjectDeletion.ask(self.db, document.user_id, document.upload_key, until=no_more)
         carry_out_after_commit(self.request)
         return document
 
@@ -126,6 +127,7 @@ class DocumentResource(Resource):
 
     def delete(self) -> None:
         """Forget the document, and have its object deleted."""
+        self.document.lock(self.db)  # before the job, as in confirm()
         self.__parent__.__parent__.job.touch(self.db)
         self.document.remove(self.db)
         self.deleted()

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
-from jobtracker.aws import make_client
+from jobtracker.aws import USUAL_TIMEOUTS, Timeouts, make_client
 from jobtracker.errors import Conflict, Unavailable
 
 log = logging.getLogger(__name__)
@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 # What DeleteObjects takes at once:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_DELETIONS = 1000
+
+
+class Refused(Exception):
+    """S3 says that there is no such object, or that it is another by now."""
 
 
 class StoredObject(NamedTuple):
@@ -42,6 +46,7 @@ class Bucket:
         endpoint_url: str | None = None,
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
+        timeouts: Timeouts = USUAL_TIMEOUTS,
     ) -> None:
         self.name = name
         self.upload_seconds = upload_seconds
@@ -52,7 +57,6 @@ class Bucket:
             endpoint_url=endpoint_url,
             config=Config(
                 signature_version="s3v4",
-                retries={"total_max_attempts": 2, "mode": "standard"},
                 # Else botocore adds a checksum to what is signed, which a browser does not send.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
@@ -60,6 +64,7 @@ class Bucket:
                 # global one, which no browser follows with a PUT.
                 s3={"addressing_style": "virtual"},
             ),
+            timeouts=timeouts,
             aws_access_key_id=access_key_id,
             aws_secret_access_key=secret_access_key,
         )
@@ -84,13 +89,9 @@ class Bucket:
     def stat(self, key: str) -> StoredObject | None:
         """What is stored there, or None."""
         try:
-            head = self.client.head_object(Bucket=self.name, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
-                return None
-            raise _unavailable("HeadObject", error) from error
-        except BotoCoreError as error:
-            raise _unavailable("HeadObject", error) from error
+            head = self._call("head_object", Key=key)
+        except Refused:
+            return None
         return StoredObject(head["ContentLength"], head["ETag"])
 
     def copy(self, source: str, target: str, *, etag: str) -> None:
@@ -99,35 +100,44 @@ class Bucket:
         :raises Conflict: when it is another by now
         """
         try:
-            self.client.copy_object(
-                Bucket=self.name,
+            self._call(
+                "copy_object",
                 Key=target,
                 CopySource={"Bucket": self.name, "Key": source},
                 CopySourceIfMatch=etag,
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "412", "NoSuchKey"):
-                raise Conflict("The upload was changed in the meantime.") from error
-            raise _unavailable("CopyObject", error) from error
-        except BotoCoreError as error:
-            raise _unavailable("CopyObject", error) from error
+        except Refused as refusal:
+            raise Conflict("The upload was changed in the meantime.") from refusal
 
     def delete(self, keys: Collection[str]) -> set[str]:
         """Delete objects, at most :data:`MAX_DELETIONS`; those that are not there are no error.
 
         :returns: the keys of those that S3 would not delete
         """
-        try:
-            answer = self.client.delete_objects(
-                Bucket=self.name,
-                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise _unavailable("DeleteObjects", error) from error
+        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        answer = self._call("delete_objects", Delete=wanted)
         failed = answer.get("Errors", [])
         if failed:
             log.error("S3 DeleteObjects: %s", failed[0]["Code"])
         return {error["Key"] for error in failed}
+
+    def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Ask S3; once more where it says at once that it could not. All of this can be repeated.
+
+        :raises Refused: when there is no such object, or it is another by now
+        :raises Unavailable: when S3 cannot, or does not answer
+        """
+        for attempt in (1, 2):
+            try:
+                return getattr(self.client, operation)(Bucket=self.name, **parameters)
+            except (ClientError, BotoCoreError) as error:
+                http_status, code = _of(error)
+                if http_status in (404, 412):
+                    raise Refused from error
+                passing = http_status >= 500 or isinstance(error, ConnectionClosedError)
+                if attempt == 2 or not passing:
+                    raise _unavailable(operation, code) from error
+        raise AssertionError
 
     def _presigned(self, operation: str, key: str, seconds: int, **parameters: Any) -> str:
         try:
@@ -135,7 +145,7 @@ class Bucket:
                 operation, Params={"Bucket": self.name, "Key": key, **parameters}, ExpiresIn=seconds
             )
         except BotoCoreError as error:  # no credentials to sign with
-            raise _unavailable("presigned URL", error) from error
+            raise _unavailable(operation, _of(error)[1]) from error
 
 
 def attachment(filename: str) -> str:
@@ -144,9 +154,14 @@ def attachment(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def _unavailable(operation: str, error: Exception) -> Unavailable:
-    code = (
-        error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    )
+def _of(error: Exception) -> tuple[int, str]:
+    """The HTTP status of an error of S3's, 0 where there is none, and its name."""
+    if isinstance(error, ClientError):
+        answer = error.response
+        return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
+    return 0, type(error).__name__
+
+
+def _unavailable(operation: str, code: str) -> Unavailable:
     log.error("S3 %s: %s", operation, code)
     return Unavailable()

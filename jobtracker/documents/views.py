@@ -17,6 +17,7 @@ from jobtracker.documents.schemas import (
 )
 from jobtracker.errors import NotFound
 from jobtracker.fields import ListOf
+from jobtracker.rate_limits import PRESIGN_BY_USER
 from jobtracker.security import Permission
 
 DOCUMENT_OUT = DocumentOut()
@@ -49,7 +50,7 @@ def get_documents(request: Request) -> Sequence[Document]:
     body=PresignUploadIn(),
     returns=UploadOut(),
     status=201,
-    errors=(429,),
+    rate_limits=[PRESIGN_BY_USER],
 )
 def post_presign_upload(request: Request) -> dict[str, Any]:
     """Announce a document, and get the URL to PUT it to, with exactly these headers."""

@@ -1,19 +1,14 @@
-"""The server of development.ini: waitress, a banner that says what listens where, a clean stop."""
+"""The server of development.ini: a banner that says what listens where, then waitress."""
 
-import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
-
-from waitress import serve_paste
 
 from jobtracker.local import ports
 from jobtracker.local.aws import CONFIRMATION_CODE
 from jobtracker.local.stack import LocalError
 from jobtracker.local.turnstile import DUMMY_TOKEN
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from jobtracker.server import serve
 
 
 def server_factory(
@@ -28,24 +23,14 @@ def server_factory(
     except RuntimeError as error:
         raise LocalError(f"JobTracker does not start: {error}") from None
 
-    def serve(app: Any) -> None:
-        # SIGTERM by itself would end the process without a word to the local stack, and SIGINT is
-        # ignored in what a shell script starts with &.
-        for each in SIGNALS:
-            signal.signal(each, _exit)
+    def serve_with_banner(app: Any) -> None:
         print(banner(app.registry.settings, f"http://{host}:{port}"), flush=True)
         try:
-            serve_paste(app, global_config, host=host, port=port, **options)
+            serve(app, host=host, port=port, **options)
         except OSError as error:  # somebody took the port while we started
             raise LocalError(f"JobTracker does not start: {error}") from None
 
-    return serve
-
-
-def _exit(*_: Any) -> None:
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)  # once is enough, and stopping takes a second
-    sys.exit()
+    return serve_with_banner
 
 
 def banner(settings: dict[str, Any], url: str) -> str:

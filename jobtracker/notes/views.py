@@ -9,6 +9,7 @@ from jobtracker.fields import ListOf
 from jobtracker.notes.models import Note
 from jobtracker.notes.resources import NoteCollection, NoteResource
 from jobtracker.notes.schemas import NoteIn, NoteOut
+from jobtracker.rate_limits import NOTES_BY_USER
 from jobtracker.security import Permission
 
 NOTE_OUT = NoteOut()
@@ -23,7 +24,13 @@ def get_notes(request: Request) -> Sequence[Note]:
     return request.context.list()
 
 
-@notes.post(permission=Permission.WRITE, body=NoteIn(), returns=NOTE_OUT, status=201)
+@notes.post(
+    permission=Permission.WRITE,
+    body=NoteIn(),
+    returns=NOTE_OUT,
+    status=201,
+    rate_limits=[NOTES_BY_USER],
+)
 def post_note(request: Request) -> Note:
     """Write something down about a job."""
     new = request.context.add(**request.validated)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from jobtracker import __version__, fields
+from jobtracker import __version__, fields, idempotency
 from jobtracker.api import ApiService, Operation
 from jobtracker.errors import CODES
 from jobtracker.openapi import json_schema
@@ -88,6 +88,16 @@ VALIDATION_ERROR = {
     },
 }
 
+IDEMPOTENCY_KEY = {
+    "name": idempotency.HEADER,
+    "in": "header",
+    "description": (
+        "Makes it safe to try again: for 24 hours the same key and body get the first answer, and "
+        "nothing is done twice. Choose a new random key, a UUID for instance, for each new thing."
+    ),
+    "schema": {"type": "string", "pattern": idempotency.KEY, "maxLength": 255},
+}
+
 HEADERS = {
     201: {"Location": "The URL of what was made."},
     401: {"WWW-Authenticate": "Always `Bearer`."},
@@ -148,6 +158,10 @@ def statuses(service: ApiService, operation: Operation) -> list[int]:
         errors |= {400, 413, 415, 422}
     if operation.query is not None:
         errors |= {400, 422}
+    if operation.takes_key:
+        errors |= {400, 409, 422}
+    if operation.rate_limits:
+        errors |= {429, 503}
     return [operation.status, *sorted(errors)]
 
 
@@ -170,11 +184,14 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     }
     if rest:
         described["description"] = rest
+    parameters = [IDEMPOTENCY_KEY] if operation.takes_key else []
     if operation.query is not None:
-        described["parameters"] = [
+        parameters += [
             {"name": node.name, "in": "query", "schema": json_schema.of_parameter(node)}
             for node in operation.query.children
         ]
+    if parameters:
+        described["parameters"] = parameters
     body = operation.body or operation.optional_body
     if body is not None:
         described["requestBody"] = {

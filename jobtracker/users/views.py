@@ -5,6 +5,7 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.api import ApiService
+from jobtracker.rate_limits import AUTH_BY_USER
 from jobtracker.security import Permission, bearer_token
 from jobtracker.users.models import User
 from jobtracker.users.resources import SettingsResource, UserResource
@@ -36,7 +37,8 @@ def get_me(request: Request) -> User:
     permission=Permission.WRITE,
     body=ChangePasswordIn(),
     returns=MessageOut(),
-    errors=(400, 403, 429),
+    errors=(400, 403),
+    rate_limits=[AUTH_BY_USER],
 )
 def post_change_password(request: Request) -> dict[str, str]:
     """Change the password. All refresh tokens are revoked."""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jobtracker.api import ApiService
 from jobtracker.security import Permission
-from tests.api import Api
+from tests.api import SAME_REQUEST_ID, Api
 from tests.pool import KEY_ID, Pool, public_key, signing_key
 
 # What is open to everybody, named once more: a new endpoint that is not here needs a token.
@@ -182,8 +182,14 @@ def test_other_peoples_things_answer_as_missing_ones(ada: Api, bob: Api, bobs: d
         for ids in (bobs, mixed):
             if "{note_id" not in endpoint.path and "{document_id" not in endpoint.path:
                 ids = bobs
-            theirs = ada.call(endpoint.method, filled(endpoint.path, ids), {}, status=404)
-            missing = ada.call(endpoint.method, filled(endpoint.path, NOBODYS), {}, status=404)
+            theirs, missing = (
+                ada.call(
+                    *(endpoint.method, filled(endpoint.path, some), {}),
+                    status=404,
+                    headers=SAME_REQUEST_ID,
+                )
+                for some in (ids, NOBODYS)
+            )
             assert theirs.body == missing.body
             assert theirs.headers == missing.headers
             tried += 1

@@ -16,7 +16,7 @@ from jobtracker.auth.turnstile import Turnstile
 from jobtracker.local.aws import Aws
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.users.models import User
-from tests.api import Api
+from tests.api import SAME_REQUEST_ID, Api
 from tests.pool import PASSWORD, Pool
 
 AUTH = "/auth/cognito"
@@ -137,8 +137,8 @@ class TestSignIn:
         path = f"{AUTH}/login"
         wrong = {"email": "ada@example.com", "password": "Wrong-password-1"}
         unknown = {"email": "nobody@example.com", "password": PASSWORD}
-        first = anonymous.call("POST", path, wrong, status=401)
-        second = anonymous.call("POST", path, unknown, status=401)
+        first = anonymous.call("POST", path, wrong, status=401, headers=SAME_REQUEST_ID)
+        second = anonymous.call("POST", path, unknown, status=401, headers=SAME_REQUEST_ID)
         assert first.body == second.body
         assert first.headers == second.headers
 

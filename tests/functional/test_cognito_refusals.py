@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from jobtracker.auth.cognito import UserPool
 from jobtracker.local.turnstile import DUMMY_TOKEN
-from tests.api import Api
+from tests.api import SAME_REQUEST_ID, Api
 
 SECRET_TEXT = "what Cognito says of this account"
 SESSION = "a-session-of-cognito-that-is-long-enough"
@@ -184,9 +184,10 @@ def test_why_a_password_is_weak(ada: Api, cognito: Stubber, text: str, violation
 )
 def test_whether_a_code_was_sent_does_not_show(ada: Api, cognito: Stubber, name: str):
     cognito.add_response("resend_confirmation_code", {})
-    sent = ada.call(*REQUESTS["resend_confirmation_code"], status=200)
+    request = REQUESTS["resend_confirmation_code"]
+    sent = ada.call(*request, status=200, headers=SAME_REQUEST_ID)
     cognito.add_client_error("resend_confirmation_code", name, SECRET_TEXT)
-    refused = ada.call(*REQUESTS["resend_confirmation_code"], status=200)
+    refused = ada.call(*request, status=200, headers=SAME_REQUEST_ID)
     assert (sent.body, sent.headers) == (refused.body, refused.headers)
 
 

@@ -16,8 +16,8 @@ from jobtracker.settings import read
 
 DOCUMENT = """
     INSERT INTO documents (user_id, application_id, doc_type, original_filename, size_bytes,
-                           upload_key, object_key, status)
-    VALUES (:user, :job, :type, 'cv.pdf', 1, :key, :key || '/final', :status) RETURNING id
+                           upload_key, object_key, upload_expires_at, status)
+    VALUES (:user, :job, :type, 'cv.pdf', 1, :key, :key || '/final', now(), :status) RETURNING id
 """
 
 

@@ -131,7 +131,7 @@ class Page:
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
                 asked = urlsplit(event["params"]["request"]["url"])
-                if asked.scheme not in ("data", "blob", "chrome"):  # a new tab's own page
+                if asked.scheme in ("http", "https", "ws", "wss"):  # not a new tab's own page
                     hosts.add(asked.netloc)
         return hosts
 

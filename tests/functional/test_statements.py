@@ -90,12 +90,12 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     upload = answers[-1].json
     urllib3.request("PUT", upload["upload_url"], body=b"x")
     confirmation = {"document_id": upload["document"]["id"]}
-    # Five to look and to lock, four to change, two to delete the upload from the bucket.
-    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 11
-    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 5
+    # Four to look and to lock, four to change, two to delete the upload from the bucket.
+    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 10
+    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 4
     document = f"{job}/documents/{upload['document']['id']}"
     assert cost("GET", f"{document}/presign-download") == 3
-    assert cost("DELETE", document) == 7
+    assert cost("DELETE", document) == 8
     assert cost("DELETE", job) == 4
 
 

@@ -1,0 +1,145 @@
+"""waitress, as JobTracker wants it: ``use = egg:jobtracker#waitress`` in ``[server:main]``.
+
+- What it refuses by itself (a malformed header, a body without end) has the one shape of errors.
+- ``/health`` goes before all that waits for a thread.
+- Told to stop (SIGTERM, SIGINT), it takes no more, finishes what it has begun, and then ends.
+
+All options of waitress hold: https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html
+"""
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+
+from jobtracker.cors import answer_headers
+from jobtracker.errors import CODES
+from jobtracker.renderer import json_dumps
+from jobtracker.tracing import HEADER as REQUEST_ID
+from jobtracker.tracing import request_id_of
+
+log = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+# Seconds that requests have to be finished, once the server is told to stop.
+SECONDS_TO_FINISH = 10
+SECONDS_BETWEEN_LOOKS = 0.1
+
+
+class LastTask(WSGITask):
+    """A request that, while the server stops, is the last of its connection."""
+
+    def build_response_header(self) -> bytes:
+        if self.channel.server.task_dispatcher.stopping:
+            self.set_close_on_finish()
+        return super().build_response_header()
+
+
+class RefusedTask(ErrorTask):
+    """A request that is none, answered as all errors are."""
+
+    def execute(self) -> None:
+        headers = self.request.headers
+        status = self.request.error.code if self.request.error.code in CODES else 400
+        code, message = CODES[status]
+        body = json_dumps({"error": code, "message": message})
+        self.status = f"{status} {self.request.error.reason}"
+        self.response_headers += [
+            ("Content-Type", "application/json"),
+            (REQUEST_ID, request_id_of(headers.get("X_REQUEST_ID"))),
+            *answer_headers(headers.get("ORIGIN", ""), self.channel.server.origins).items(),
+        ]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):
+    """A connection."""
+
+    task_class = LastTask
+    error_task_class = RefusedTask
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is a request that is not wholly answered, or not wholly come."""
+        return bool(self.requests or self.total_outbufs_len or self.request is not None)
+
+
+class Dispatcher(ThreadedTaskDispatcher):
+    """The threads, and what waits for them."""
+
+    stopping = False
+
+    def add_task(self, task: Any) -> None:
+        super().add_task(task)
+        if task.requests and task.requests[0].path == "/health":
+            with self.lock:
+                if task in self.queue:
+                    self.queue.remove(task)
+                    self.queue.appendleft(task)
+
+
+def serve(app: Any, **options: Any) -> None:
+    """Serve until told to stop.
+
+    :param app: a Pyramid application
+    :raises OSError: when the address is taken
+    """
+    # Who is behind a proxy, the application finds out by itself.
+    options.setdefault("clear_untrusted_proxy_headers", "false")
+    dispatcher = Dispatcher()
+    connections: dict[int, Any] = {}
+    server = create_server(app, connections, _dispatcher=dispatcher, **options)
+    dispatcher.set_thread_count(server.adj.threads)
+    listening = [each for each in connections.values() if isinstance(each, BaseWSGIServer)]
+    for each in listening:
+        each.channel_class = Channel
+        each.origins = frozenset(app.registry.settings["cors.origins"])
+        log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
+
+    def stop(*_: Any) -> None:
+        dispatcher.stopping = True
+        listening[0].pull_trigger()  # wakes up the loop
+
+    before = {each: signal.signal(each, stop) for each in SIGNALS}
+
+    def loop() -> None:
+        wasyncore.loop(SECONDS_BETWEEN_LOOKS, server.adj.asyncore_use_poll, connections, count=1)
+
+    try:
+        while not dispatcher.stopping:
+            loop()
+        for each in listening:
+            each.del_channel()
+            each.socket.close()
+        deadline = time.monotonic() + SECONDS_TO_FINISH
+        while _is_busy(connections) and time.monotonic() < deadline:
+            loop()
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        dispatcher.shutdown(timeout=0)
+        wasyncore.close_all(connections, ignore_all=True)
+
+
+def _is_busy(connections: dict[int, Any]) -> bool:
+    """Whether there is anything to wait for; idle connections are closed."""
+    channels = [each for each in connections.values() if isinstance(each, Channel)]
+    busy = [channel for channel in channels if channel.is_busy]
+    for channel in channels:
+        if channel not in busy:
+            channel.will_close = True
+    return bool(busy)
+
+
+def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
+    """A server for PasteDeploy."""
+    return lambda app: serve(app, **options)

@@ -1,0 +1,72 @@
+"""``X-Request-ID`` on every answer, and a line in the log for each: ``jobtracker.access``.
+
+An id that the client or a proxy sends is taken over, so that a request can be followed through all
+that it passes.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from urllib.parse import quote
+
+from pyramid.registry import Registry
+from pyramid.request import Request
+from pyramid.response import Response
+
+from jobtracker.logs import request_id
+from jobtracker.proxies import client_address
+
+HEADER = "X-Request-ID"
+
+# Of others' ids only those are taken that can do no harm in a log.
+_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+# Characters of a path that are worth a line.
+MAX_PATH = 500
+
+log = logging.getLogger("jobtracker.access")
+
+
+def request_id_of(given: str | None) -> str:
+    """The id that was given, or a new one where it is none."""
+    return given if given and _ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def tracing_tween_factory(
+    handler: Callable[[Request], Response], registry: Registry
+) -> Callable[[Request], Response]:
+    def tracing_tween(request: Request) -> Response:
+        environ = request.environ
+        # Another try of the same request has the same id.
+        name = environ.get("jobtracker.request_id") or request_id_of(request.headers.get(HEADER))
+        environ["jobtracker.request_id"] = name
+        request_id.set(name)
+        began = time.perf_counter()
+        response = handler(request)
+        response.headers[HEADER] = name
+        if log.isEnabledFor(logging.INFO):
+            _log_access(request, response, (time.perf_counter() - began) * 1000)
+        return response
+
+    return tracing_tween
+
+
+def _log_access(request: Request, response: Response, milliseconds: float) -> None:
+    # Not the query: it holds what people search for.
+    path = quote(request.environ["PATH_INFO"].encode("latin-1"))[:MAX_PATH]
+    log.info(
+        "%s %s %d %.1f ms",
+        request.method,
+        path,
+        response.status_code,
+        milliseconds,
+        extra={
+            "method": request.method,
+            "path": path,
+            "status": response.status_code,
+            "milliseconds": round(milliseconds, 1),
+            "client": str(client_address(request)),
+        },
+    )
