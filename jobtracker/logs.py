@@ -49,6 +49,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def includeme(config: object) -> None:
-    for name in TALKATIVE:
+    # Those too that an ini file names one by one: sqlalchemy.engine, for instance.
+    known = [name for name in logging.root.manager.loggerDict if name.startswith(TALKATIVE)]
+    for name in {*TALKATIVE, *known}:
         logger = logging.getLogger(name)
-        logger.setLevel(max(logger.getEffectiveLevel(), logging.INFO))
+        if name in TALKATIVE or logger.level != logging.NOTSET:
+            logger.setLevel(max(logger.getEffectiveLevel(), logging.INFO))

@@ -11,6 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from http.client import responses
 from typing import Any
 
 from waitress import wasyncore
@@ -50,7 +51,7 @@ class RefusedTask(ErrorTask):
         status = self.request.error.code if self.request.error.code in CODES else 400
         code, message = CODES[status]
         body = json_dumps({"error": code, "message": message})
-        self.status = f"{status} {self.request.error.reason}"
+        self.status = f"{status} {responses[status]}"
         self.response_headers += [
             ("Content-Type", "application/json"),
             (REQUEST_ID, request_id_of(headers.get("X_REQUEST_ID"))),

@@ -269,9 +269,11 @@ class UserPool:
         answer = self._call("associate_software_token", OF_A_SESSION, Session=session)
         return answer["SecretCode"], answer["Session"]
 
-    def verify_totp(self, email: str, session: str, code: str, device_name: str | None) -> SignIn:
+    def verify_totp(
+        self, email: str, session: str, code: str, friendly_name: str | None = None
+    ) -> SignIn:
         """End to set up TOTP, with a code of the app, and sign in by it."""
-        device = {"FriendlyDeviceName": device_name} if device_name else {}
+        device = {"FriendlyDeviceName": friendly_name} if friendly_name else {}
         answer = self._call(
             "verify_software_token", OF_A_SESSION, Session=session, UserCode=code, **device
         )

@@ -1,10 +1,13 @@
 """``/auth/cognito/*``: open to everybody."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import colander
 from pyramid.request import Request
+from sqlalchemy import select
 
 from jobtracker.api import ApiService, json_object
 from jobtracker.auth.cognito import SignIn, profile_of
@@ -117,7 +120,7 @@ def post_verification_send(request: Request) -> dict[str, str]:
 )
 def post_login(request: Request) -> SignIn:
     """Sign in: to tokens, or to a challenge that must be answered first."""
-    return _known(request, request.cognito.sign_in(**request.validated))
+    return _known(request, request.cognito.sign_in, **request.validated)
 
 
 @challenge.post(
@@ -129,7 +132,7 @@ def post_login(request: Request) -> SignIn:
 )
 def post_challenge(request: Request) -> SignIn:
     """Answer a challenge."""
-    return _known(request, request.cognito.answer_challenge(**request.validated))
+    return _known(request, request.cognito.answer_challenge, **request.validated)
 
 
 @mfa_setup.post(
@@ -155,11 +158,7 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
 )
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
-    form = request.validated
-    done = request.cognito.verify_totp(
-        form["email"], form["session"], form["code"], form["friendly_name"]
-    )
-    return _known(request, done)
+    return _known(request, request.cognito.verify_totp, **request.validated)
 
 
 @refresh.post(
@@ -188,8 +187,14 @@ def post_logout(request: Request) -> dict[str, str]:
     return {"status": "OK", "message": "Logged out"}
 
 
-def _known(request: Request, sign_in: SignIn) -> SignIn:
-    """Keep our copy of who signed in."""
+def _known(request: Request, step: Callable[..., SignIn], **form: Any) -> SignIn:
+    """Take a step of a sign-in, and keep our copy of who signed in.
+
+    The database is asked for a sign of life first: of a step that used up its session, nothing must
+    fail that can be known to.
+    """
+    request.db.execute(select(1))
+    sign_in = step(**form)
     if sign_in.tokens:
         profile = profile_of(sign_in.tokens)
         User.sign_in(request.db, profile.sub, email=profile.email, name=profile.name)

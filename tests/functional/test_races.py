@@ -1,7 +1,7 @@
 """What must hold when two do it at once: real threads, real commits, on a database of their own."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -9,32 +9,13 @@ from typing import Any
 import pytest
 import urllib3
 from sqlalchemy import func, select, text
-from webtest import TestApp, TestResponse
+from webtest import TestResponse
 
-import jobtracker
-from jobtracker.local import migrations
-from jobtracker.local.postgres import Postgres
 from jobtracker.security import CognitoSecurityPolicy
 from jobtracker.users.models import User
 from tests.api import Api
-from tests.pool import Pool
 
 THREADS = 8
-
-
-@pytest.fixture(scope="module")
-def busy_app(postgres: Postgres, settings: dict[str, str]) -> Iterator[Any]:
-    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("races")})
-    migrations.upgrade(app.registry["db_engine"])
-    yield app
-    app.registry["db_engine"].dispose()
-
-
-@pytest.fixture
-def client(busy_app: Any, pool: Pool) -> Iterator[Api]:
-    yield Api(TestApp(busy_app), pool.user("ada@example.com", "Ada").access_token)
-    with busy_app.registry["db_engine"].begin() as connection:
-        connection.execute(text("TRUNCATE users CASCADE"))
 
 
 def at_once(call: Callable[[int], TestResponse], times: int = THREADS) -> list[TestResponse]:
