@@ -4,7 +4,7 @@
 - ``/health`` goes before all that waits for a thread.
 - Told to stop (SIGTERM, SIGINT), it takes no more, finishes what it has begun, and then ends.
 
-All options of waitress hold: https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html
+All options of waitress hold, beside ``seconds_to_finish``: https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html
 """
 
 import logging
@@ -81,17 +81,20 @@ class Dispatcher(ThreadedTaskDispatcher):
 
     def add_task(self, task: Any) -> None:
         super().add_task(task)
-        if task.requests and task.requests[0].path == "/health":
+        # A request that could not be understood has no path.
+        if getattr(task.requests[0], "path", None) == "/health":
             with self.lock:
                 if task in self.queue:
                     self.queue.remove(task)
                     self.queue.appendleft(task)
 
 
-def serve(app: Any, **options: Any) -> None:
+def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **options: Any) -> None:
     """Serve until told to stop.
 
     :param app: a Pyramid application
+    :param seconds_to_finish: for what has begun by then
+    :param options: waitress's own
     :raises OSError: when the address is taken
     """
     # Who is behind a proxy, the application finds out by itself.
@@ -121,7 +124,7 @@ def serve(app: Any, **options: Any) -> None:
         for each in listening:
             each.del_channel()
             each.socket.close()
-        deadline = time.monotonic() + SECONDS_TO_FINISH
+        deadline = time.monotonic() + int(seconds_to_finish)
         while _is_busy(connections) and time.monotonic() < deadline:
             loop()
     finally:

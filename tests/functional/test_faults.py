@@ -1,16 +1,22 @@
 """When a dependency does not do its part: 503, and nothing half done."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from webtest import TestApp
 
 import jobtracker
 from jobtracker.documents.storage import Bucket
+from jobtracker.local.aws import Aws
+from jobtracker.local.postgres import SOCKET, Postgres
 from tests.api import Api
 from tests.pool import Pool
+from tests.proxy import Proxy
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -97,3 +103,120 @@ def test_what_postgres_says_of_a_row_is_not_logged(
     ada.refused(500, "GET", "/jobs")
     assert "NotNullViolation 23502" in caplog.text
     assert "private" not in caplog.text
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[Proxy]:
+    """What stands between an application and PostgreSQL."""
+    with Proxy(postgres.socket_folder / SOCKET) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def remote(broken: Any, busy_app: Any, client: Api, database: Proxy) -> Api:
+    """A client of an application that reaches PostgreSQL by TCP, with open connections."""
+    url = busy_app.registry.settings["sqlalchemy.url"].split("?")[0]
+    url = url.replace("@/", f"@127.0.0.1:{database.port}/")
+    remote = broken(sqlalchemy__url=url, sqlalchemy__pool_size="5")
+    with ThreadPoolExecutor(5) as threads:
+        for _ in threads.map(lambda _: remote.get("/users/me"), range(20)):
+            pass
+    return remote
+
+
+JOB = {"company_name": "Acme", "job_title": "x"}
+# What a person, and a load balancer, will wait for.
+SECONDS_AT_MOST = 5
+
+
+def test_a_database_that_stalls(remote: Api, database: Proxy):
+    database.stall()
+    for method, path, body in (("GET", "/jobs", None), ("POST", "/jobs", JOB)):
+        began = time.monotonic()
+        remote.refused(503, method, path, body)
+        assert time.monotonic() - began < SECONDS_AT_MOST
+    remote.get("/health")
+    database.passes()
+    assert remote.get("/jobs").json == []
+    remote.post("/jobs", JOB, status=201)
+
+
+def test_connections_that_died_are_not_noticed(remote: Api, database: Proxy):
+    for method, body in (("GET", None), ("POST", JOB), ("GET", None)):
+        database.cut()  # a restart of PostgreSQL, of a firewall
+        database.passes()
+        remote.call(method, "/jobs", body, status="2*")
+    assert len(remote.get("/jobs").json) == 1
+
+
+def test_a_connection_that_dies_in_mid_answer(remote: Api, database: Proxy):
+    database.cut(after=10)
+    remote.refused(503, "GET", "/jobs")
+    remote.refused(503, "POST", "/jobs", JOB)
+    database.passes()
+    assert remote.get("/jobs").json == []
+
+
+def test_a_database_that_only_reads(remote: Api, postgres: Postgres):
+    def read_only(value: str) -> None:
+        with psycopg.connect(postgres.url(), autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+        time.sleep(0.2)
+
+    read_only("on")
+    try:
+        remote.refused(503, "POST", "/jobs", JOB)
+        assert remote.get("/jobs").json == []
+    finally:
+        read_only("off")
+    remote.post("/jobs", JOB, status=201)
+
+
+def test_a_lock_that_somebody_keeps(client: Api, busy_app: Any):
+    job = f"/jobs/{client.post('/jobs', JOB).json['id']}"
+    began = time.monotonic()
+    with busy_app.registry["db_engine"].begin() as connection:
+        connection.execute(text("SELECT FROM jobs FOR UPDATE"))
+        client.refused(503, "PATCH", job, {"location": "Graz"})
+    assert time.monotonic() - began < SECONDS_AT_MOST
+    assert client.patch(job, {"location": "Graz"}).json["location"] == "Graz"
+
+
+def test_a_sign_in_uses_nothing_up_without_a_database(
+    broken: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    nowhere = broken(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
+    cognito = nowhere.app.app.registry["cognito"]
+    monkeypatch.setattr(cognito, "_call", lambda *_args, **_kw: pytest.fail("Cognito was asked"))
+    challenge = {
+        "email": "ada@example.com",
+        "challenge_name": "SOFTWARE_TOKEN_MFA",
+        "session": "s" * 20,
+        "responses": {"SOFTWARE_TOKEN_MFA_CODE": "123456"},
+    }
+    nowhere.refused(503, "POST", "/auth/cognito/challenge", challenge)
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "body"),
+    [
+        ("cognito__endpoint_url", "/auth/cognito/login", {"email": "a@b.c", "password": "x"}),
+        (
+            *("turnstile__url", "/auth/cognito/signup"),
+            {
+                "email": "new@example.com",
+                "password": "Lovelace-1815",
+                "name": "x",
+                "turnstile_token": "x",
+            },
+        ),
+    ],
+)
+def test_a_gateway_that_stalls(broken: Any, aws: Aws, setting: str, path: str, body: Any):
+    with Proxy(("127.0.0.1", aws.port)) as proxy:
+        proxy.stall()
+        client = broken(**{setting: proxy.url})
+        began = time.monotonic()
+        client.refused(503, "POST", path, body)
+        assert time.monotonic() - began < SECONDS_AT_MOST

@@ -1,0 +1,169 @@
+"""The server itself: what it refuses without the application, who goes first, and how it stops."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
+from typing import Any
+
+import pytest
+import urllib3
+
+from tests.api import ORIGIN
+from tests.server import free_port
+
+# An application that is as slow as its path says, in seconds.
+PROGRAM = """
+import sys, time
+from types import SimpleNamespace
+from webob import Request, Response
+from jobtracker.server import serve
+
+def app(environ, start_response):
+    request = Request(environ)
+    if request.path != "/health":
+        time.sleep(float(request.path[1:]))
+    body = request.path.encode() * int(request.params.get("times", 1))
+    return Response(body, headers={"X-Threads": "x"})(environ, start_response)
+
+app.registry = SimpleNamespace(settings={"cors.origins": (sys.argv[2],)})
+serve(app, host="127.0.0.1", port=sys.argv[1], threads="2", max_request_header_size="4096",
+      max_request_body_size="10000", seconds_to_finish="3")
+"""
+
+
+class Slow:
+    """A server of that application."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.process = subprocess.Popen(  # noqa: S603 (our own program)
+            [sys.executable, "-c", PROGRAM, str(self.port), ORIGIN], env=os.environ
+        )
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.connect().close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                return
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def get(self, path: str) -> tuple[int, float]:
+        """Status, and how long it took."""
+        began = time.monotonic()
+        answer = urllib3.request("GET", f"http://127.0.0.1:{self.port}{path}", retries=False)
+        return answer.status, time.monotonic() - began
+
+    def raw(self, request: bytes) -> tuple[int, dict[str, str], Any]:
+        """Status, headers and JSON of what is answered to these bytes."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            return answer.status, dict(answer.getheaders()), json.loads(answer.read())
+
+    def stop(self) -> float:
+        """Tell it to stop, and return how long that took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0
+        return time.monotonic() - began
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    server = Slow()
+    yield server
+    server.process.kill()
+    server.process.wait()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"GET /0 HTTP/1.1\r\nno colon\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"GET /0 HTTP/1.1\r\nX: " + b"x" * 5000 + b"\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"POST /0 HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "BAD_REQUEST"),
+        (
+            *(b"POST /0 HTTP/1.1\r\nContent-Length: 10001\r\n\r\n" + b"x" * 10001, 413),
+            "PAYLOAD_TOO_LARGE",
+        ),
+    ],
+)
+def test_what_never_reaches_the_application(slow: Slow, request_: bytes, status: int, code: str):
+    line, _, rest = request_.partition(b"\r\n")
+    answered = slow.raw(line + f"\r\nOrigin: {ORIGIN}\r\n".encode() + rest)
+    assert answered[0] == status
+    assert answered[2].keys() == {"error", "message"}
+    assert answered[2]["error"] == code
+    assert answered[1]["Content-Type"] == "application/json"
+    assert len(answered[1]["X-Request-Id"]) == 32
+    assert slow.get("/health")[0] == 200
+
+
+def test_health_does_not_wait_its_turn(slow: Slow):
+    with ThreadPoolExecutor(10) as threads:
+        others = [threads.submit(slow.get, "/0.3") for _ in range(10)]  # five rounds of two
+        time.sleep(0.1)
+        status, seconds = slow.get("/health")
+        assert (status, seconds < 0.7) == (200, True)
+        assert [other.result()[0] for other in others] == [200] * 10
+
+
+def test_what_was_begun_is_finished(slow: Slow):
+    idle = slow.connect()
+    with ThreadPoolExecutor(5) as threads:
+        # Two that run, two that wait, one whose answer is more than a socket takes at once.
+        paths = ["/0.5", "/0.5", "/0.3", "/0.3?times=3000000"]
+        begun = [threads.submit(slow.get, path) for path in paths]
+        time.sleep(0.2)
+        stopping = threads.submit(slow.stop)
+        time.sleep(0.1)
+        with pytest.raises(ConnectionRefusedError):
+            slow.connect()
+        assert [each.result()[0] for each in begun] == [200] * 4
+        assert stopping.result() < 3
+    assert idle.recv(1) == b""
+    idle.close()
+
+
+def test_a_connection_is_told_that_it_ends(slow: Slow):
+    with slow.connect() as connection, ThreadPoolExecutor(1) as threads:
+        connection.sendall(b"GET /0.5 HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.2)
+        stopping = threads.submit(slow.stop)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, answer.getheader("Connection")) == (200, "close")
+        assert answer.read() == b"/0.5"
+        assert stopping.result() < 3
+
+
+def test_a_request_that_does_not_come_is_not_waited_for_for_ever(slow: Slow):
+    with slow.connect() as connection:
+        connection.sendall(b"GET /0 HTTP/1.1\r\nHost:")
+        time.sleep(0.2)
+        assert 3 < slow.stop() < 6
+
+
+def test_slow_clients_hold_no_thread(slow: Slow):
+    dribbling = [slow.connect() for _ in range(50)]
+    for each in dribbling[:25]:
+        each.sendall(b"POST /0 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx")
+    for each in dribbling[25:]:
+        each.sendall(b"GET /0 HTTP/1.1\r\nHo")
+    assert slow.get("/0")[1] < 1
+    for each in dribbling:
+        each.close()
