@@ -24,6 +24,7 @@ from pyramid.request import Request
 
 from jobtracker.errors import RateLimited
 from jobtracker.proxies import client_address
+from jobtracker.settings import InvalidSettings
 
 log = logging.getLogger(__name__)
 
@@ -115,4 +116,8 @@ def check_rates(rate_limits: Iterable[RateLimit], request: Request, **_kwargs: A
 
 
 def includeme(config: Any) -> None:
-    config.registry["rate_limiter"] = RateLimiter(config.registry.settings["rate_limits.storage"])
+    try:
+        limiter = RateLimiter(config.registry.settings["rate_limits.storage"])
+    except limits.errors.ConfigurationError as error:
+        raise InvalidSettings("rate_limits.storage", str(error)) from None
+    config.registry["rate_limiter"] = limiter

@@ -70,9 +70,12 @@ def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 def _rates(value: str) -> tuple[limits.RateLimitItem, ...]:
     try:
-        return tuple(limits.parse_many(value))
+        rates = tuple(limits.parse_many(value))
     except ValueError:
-        raise ValueError("must be rates like 10/minute; 100/hour") from None
+        rates = ()
+    if not rates or not all(rate.amount for rate in rates):
+        raise ValueError("must be rates like 10/minute; 100/hour")
+    return rates
 
 
 def _rates_storage(value: str) -> str:

@@ -78,6 +78,30 @@ def forget(client: Api, path: str, _number: int) -> TestResponse:
     return client.call("DELETE", path, status="*")
 
 
+@pytest.mark.parametrize("path", ["/jobs", "{job}/notes", "{job}/documents/presign-upload"])
+def test_a_storm_with_one_key(client: Api, job: str, path: str):
+    body = {
+        "/jobs": {"company_name": "Acme", "job_title": "x"},
+        "{job}/notes": {"body": "x"},
+        "{job}/documents/presign-upload": {
+            "doc_type": "resume",
+            "filename": "cv.pdf",
+            "size_bytes": 1,
+        },
+    }[path]
+    key = {"Idempotency-Key": f"storm {path}".replace(" ", "-")}
+
+    def post(_number: int) -> TestResponse:
+        return client.call("POST", path.format(job=job), body, status="*", headers=key)
+
+    answers = at_once(post)
+    assert set(statuses(answers)) <= {201, 409}
+    answers = [answer for answer in answers if answer.status_code == 201] + [post(0)]
+    assert len({(answer.body, answer.headers["Location"]) for answer in answers}) == 1
+    listed = path.removesuffix("/presign-upload").format(job=job)
+    assert len(client.get(listed).json) == (2 if listed == "/jobs" else 1)
+
+
 def test_what_is_deleted_is_deleted_once(client: Api, job: str):
     note = client.post(f"{job}/notes", {"body": "x"}).json["id"]
     document = announce(client, job).json["document"]["id"]
