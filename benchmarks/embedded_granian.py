@@ -1,0 +1,82 @@
+"""Granian started by ``pserve``: a ``paste.server_factory``, as a prototype for the comparison.
+
+::
+
+    [server:main]
+    paste.server_factory = benchmarks.embedded_granian:server_factory
+    host = 127.0.0.1
+    port = 6543
+    workers = 2
+    threads = 8
+
+Granian wants the name of a module, or a function that gives the application: it is called in each
+worker, so that no two share connections. The application that pserve made is not served by; making
+it has shown that the settings are right before any worker starts.
+"""
+
+import functools
+import multiprocessing
+from collections.abc import Callable
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server import Server
+from pyramid.paster import get_app, setup_logging
+
+# Granian's own loggers go where the ini file says, as those of everybody else.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {},
+    "handlers": {},
+    "loggers": {
+        "_granian": {"handlers": [], "propagate": True},
+        "granian.access": {"handlers": [], "propagate": True},
+    },
+}
+
+
+def server_factory(
+    global_conf: dict[str, str],
+    *,
+    host: str = "127.0.0.1",
+    port: str = "6543",
+    workers: str = "1",
+    threads: str = "8",
+    backlog: str = "1024",
+    connection_limit: str = "5000",
+    start_method: str = "",
+    kill_timeout: str = "30",
+) -> Callable[[Any], None]:
+    ini = global_conf["__file__"]
+
+    def serve(_app: Any) -> None:
+        if start_method:
+            multiprocessing.set_start_method(start_method, force=True)
+        server = Server(
+            target=ini,
+            address=host,
+            port=int(port),
+            interface=Interfaces.WSGI,
+            workers=int(workers),
+            blocking_threads=int(threads),
+            backlog=int(backlog),
+            # Of connections, idle ones included; what comes beyond waits for one of them to end.
+            backpressure=int(connection_limit),
+            http1_settings=HTTP1Settings(header_read_timeout=10_000),
+            websockets=False,
+            log_dictconfig=LOGGING,
+            workers_kill_timeout=int(kill_timeout),
+            respawn_failed_workers=True,
+        )
+        setup_logging(ini)  # Granian has just set up its own
+        server.serve(target_loader=functools.partial(application, ini), wrap_loader=False)
+
+    return serve
+
+
+def application(ini: str) -> Any:
+    """The application of an ini file, in a worker."""
+    setup_logging(ini)
+    return get_app(ini)
