@@ -110,6 +110,13 @@ class Text(Type):
         return text or None
 
 
+class Lowercase(Text):
+    """Text, lowercased; so it is measured: some letters become two."""
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        return self.bounded(node, trimmed_text(node, value).lower())
+
+
 class Secret(Text):
     """Text that is taken as it is, blanks at its ends included: a password, an answer."""
 
@@ -224,7 +231,28 @@ class Date(Type):
 
 
 class Timestamp(Type):
-    """A moment, in UTC (RFC 3339, ``Z``). So far it only goes out."""
+    """A moment (RFC 3339). It comes in with any UTC offset, and is in UTC from there on.
+
+    A leap second is none that PostgreSQL or Python know; digits beyond microseconds are cut off.
+    """
+
+    FORMAT = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+        r"(Z|[+-][0-9]{2}:[0-9]{2})",
+        re.IGNORECASE,
+    )
+
+    def parse(self, node: Any, value: Any) -> datetime.datetime | None:
+        text = trimmed_text(node, value)
+        if not text:
+            return None
+        try:
+            if not self.FORMAT.fullmatch(text):
+                raise ValueError
+            return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
+        except (ValueError, OverflowError):  # by its offset it can be before year 1
+            hint = "Must be a time with its UTC offset, like 2026-01-31T14:30:00+01:00."
+            raise Wrong(node, hint, "timestamp_format") from None
 
 
 class TextMap(Type):

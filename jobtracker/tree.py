@@ -10,8 +10,10 @@
             └── 7
                   ├── notes
                   │     └── 3
-                  └── documents
-                        └── 5
+                  ├── documents
+                  │     └── 5
+                  └── interviews
+                        └── 4
 
 Pyramid walks it for each request (traversal), and pshell can walk it by hand::
 

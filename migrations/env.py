@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 # Importing the models puts their tables into the metadata.
 import jobtracker.documents.models
+import jobtracker.interviews.models
 import jobtracker.jobs.models
 import jobtracker.notes.models
 import jobtracker.users.models  # noqa: F401

@@ -54,7 +54,12 @@ def filled(path: str, ids: dict[str, int]) -> str:
     return path
 
 
-NOBODYS = {"job_id": 1_000_001, "note_id": 1_000_002, "document_id": 1_000_003}
+NOBODYS = {
+    "job_id": 1_000_001,
+    "note_id": 1_000_002,
+    "document_id": 1_000_003,
+    "interview_id": 1_000_004,
+}
 
 
 @pytest.fixture
@@ -66,7 +71,14 @@ def bobs(bob: Api) -> dict[str, int]:
         f"/jobs/{job_id}/documents/presign-upload",
         {"doc_type": "resume", "filename": "bob.pdf", "size_bytes": 1},
     ).json
-    return {"job_id": job_id, "note_id": note["id"], "document_id": upload["document"]["id"]}
+    when = {"scheduled_at": "2026-11-30T13:00:00Z"}
+    interview = bob.post(f"/jobs/{job_id}/interviews", when).json
+    return {
+        "job_id": job_id,
+        "note_id": note["id"],
+        "document_id": upload["document"]["id"],
+        "interview_id": interview["id"],
+    }
 
 
 def hs256(payload: dict[str, Any], secret: bytes) -> str:
@@ -180,7 +192,7 @@ def test_other_peoples_things_answer_as_missing_ones(ada: Api, bob: Api, bobs: d
         if "{" not in endpoint.path:
             continue
         for ids in (bobs, mixed):
-            if "{note_id" not in endpoint.path and "{document_id" not in endpoint.path:
+            if endpoint.path.count("_id:") == 1:
                 ids = bobs
             theirs = ada.call(endpoint.method, filled(endpoint.path, ids), {}, status=404)
             missing = ada.call(endpoint.method, filled(endpoint.path, NOBODYS), {}, status=404)
@@ -191,6 +203,7 @@ def test_other_peoples_things_answer_as_missing_ones(ada: Api, bob: Api, bobs: d
     path = f"/jobs/{bobs['job_id']}"
     assert [note["body"] for note in bob.get(path).json["notes"]] == ["Bob's secret"]
     assert len(bob.get(f"{path}/documents").json) == 1
+    assert len(bob.get(f"{path}/interviews").json) == 1
 
 
 def test_a_document_is_not_confirmed_from_another_job(ada: Api, bob: Api, bobs: dict[str, int]):

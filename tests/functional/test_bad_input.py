@@ -146,6 +146,7 @@ def test_no_body_is_a_500(ada: Api, data: Any):
     for method, suffix in (
         ("PATCH", ""),
         ("POST", "/notes"),
+        ("POST", "/interviews"),
         ("POST", "/documents/presign-upload"),
         ("POST", "/documents/confirm-upload"),
     ):

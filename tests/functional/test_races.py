@@ -93,6 +93,16 @@ def test_one_resume_is_left_of_five(client: Api, job: str):
     assert [document["status"] for document in left] == ["uploaded"]
 
 
+def test_a_job_has_at_most_so_many_interviews(
+    client: Api, job: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("jobtracker.interviews.resources.MAX_INTERVIEWS", 3)
+    when = {"scheduled_at": "2026-11-30T13:00:00Z"}
+    answers = at_once(lambda _number: client.post(f"{job}/interviews", when, status="*"))
+    assert statuses(answers) == [201] * 3 + [409] * (THREADS - 3)
+    assert len(client.get(f"{job}/interviews").json) == 3
+
+
 def forget(client: Api, path: str, _number: int) -> TestResponse:
     return client.call("DELETE", path, status="*")
 
@@ -100,7 +110,14 @@ def forget(client: Api, path: str, _number: int) -> TestResponse:
 def test_what_is_deleted_is_deleted_once(client: Api, job: str):
     note = client.post(f"{job}/notes", {"body": "x"}).json["id"]
     document = announce(client, job).json["document"]["id"]
-    for path in (f"{job}/notes/{note}", f"{job}/documents/{document}", job):
+    when = {"scheduled_at": "2026-11-30T13:00:00Z"}
+    interview = client.post(f"{job}/interviews", when).json["id"]
+    for path in (
+        f"{job}/notes/{note}",
+        f"{job}/documents/{document}",
+        f"{job}/interviews/{interview}",
+        job,
+    ):
         answers = at_once(functools.partial(forget, client, path))
         assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
@@ -129,6 +146,9 @@ def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
         ),
         ("POST", "/documents/confirm-upload", {"document_id": "{document}"}),
         ("DELETE", "/documents/{document}", None),
+        ("POST", "/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}),
+        ("PATCH", "/interviews/{interview}", {"status": "cancelled"}),
+        ("DELETE", "/interviews/{interview}", None),
     ],
 )
 def test_a_job_that_is_deleted_meanwhile_is_404(
@@ -143,6 +163,9 @@ def test_a_job_that_is_deleted_meanwhile_is_404(
     ids = {
         "note": client.post(f"{job}/notes", {"body": "x"}).json["id"],
         "document": announce(client, job).json["document"]["id"],
+        "interview": client.post(
+            f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}
+        ).json["id"],
     }
     if body == {"document_id": "{document}"}:
         body = {"document_id": ids["document"]}

@@ -1,5 +1,6 @@
 """How many SQL statements each endpoint makes, the user included, whatever the number of rows."""
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import urllib3
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
+from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
 from tests.api import Api
@@ -37,11 +39,15 @@ def statements(connection: Connection) -> Any:
 
 @pytest.fixture
 def job_id(ada: Api, db: Session) -> int:
-    """A job with many notes, among many jobs."""
+    """A job with many notes and interviews, among many jobs."""
     job_id = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json["id"]
     user_id = ada.get("/users/me").json["id"]
     db.add_all(Job(user_id=user_id, company_name="Acme", job_title="x") for _ in range(200))
     db.add_all(Note(user_id=user_id, application_id=job_id, body="x") for _ in range(200))
+    now = datetime.datetime.now(datetime.UTC)
+    db.add_all(
+        Interview(user_id=user_id, application_id=job_id, scheduled_at=now) for _ in range(199)
+    )
     db.commit()
     return job_id
 
@@ -58,12 +64,18 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/{job_id}/notes", 3),
         ("/jobs/{job_id}/notes/{note_id}", 3),
         ("/jobs/{job_id}/documents", 3),
+        ("/jobs/{job_id}/interviews", 3),
+        ("/jobs/{job_id}/interviews/{interview_id}", 3),
     ],
 )
 def test_reads(ada: Api, job_id: int, statements: Any, path: str, count: int):
-    note_id = ada.get(f"/jobs/{job_id}/notes").json[0]["id"]
+    ids = {
+        "job_id": job_id,
+        "note_id": ada.get(f"/jobs/{job_id}/notes").json[0]["id"],
+        "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
+    }
     with statements() as seen:
-        ada.get(path.format(job_id=job_id, note_id=note_id))
+        ada.get(path.format(**ids))
     assert len(seen) == count, seen
 
 
@@ -84,6 +96,12 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 2
     assert cost("POST", f"{job}/notes", {"body": "x"}) == 4
     assert cost("DELETE", f"{job}/notes/{answers[-1].json['id']}") == 5
+
+    assert cost("POST", f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}) == 5
+    interview = f"{job}/interviews/{answers[-1].json['id']}"
+    assert cost("PATCH", interview, {"status": "completed"}) == 5
+    assert cost("PATCH", interview, {"status": "completed"}) == 3
+    assert cost("DELETE", interview) == 5
 
     announcement = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     assert cost("POST", f"{job}/documents/presign-upload", announcement) == 6

@@ -28,6 +28,7 @@ from jobtracker.fields import (
     Type,
     WebAddress,
 )
+from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn
 from jobtracker.jobs.schemas import JOB_PATCH, JobIn, JobOut
 from jobtracker.notes.schemas import NoteIn
 from jobtracker.openapi import json_schema
@@ -110,7 +111,11 @@ SURPRISES: list[Any] = [
     *(0, -1, 1.0, 1.5, 10**30, True, [], {}, ["a"], ["\x00"], ["x" * 65], [1]),
     *("application/pdf", "text", "resume", "saved", "a b", "http:", "https://a.b"),
 ]
-INPUTS = [JobIn(), JOB_PATCH, NoteIn(), SettingsIn(), PresignUploadIn(), LoginIn(), ConfirmIn()]
+INPUTS = [
+    *(JobIn(), JOB_PATCH, NoteIn(), InterviewIn(), INTERVIEW_PATCH),
+    *(SettingsIn(), PresignUploadIn(), LoginIn(), ConfirmIn()),
+]
+FORMATS = ("job_url", "applied_date", "scheduled_at")
 
 
 @pytest.mark.parametrize("schema", INPUTS, ids=lambda schema: schema.component)
@@ -126,7 +131,7 @@ def test_schema_and_fields_agree_on_one_changed_field(schema: Schema):
             taken = True
         except colander.Invalid:
             taken = False
-        if isinstance(value, str) and name in ("job_url", "applied_date") and value.strip():
+        if isinstance(value, str) and name in FORMATS and value.strip():
             return  # formats, which a validator only notes
         if value in (" ", "\x1f") and name == "status":
             return  # blank as "" is, which is the one blank that the document names
