@@ -1,10 +1,12 @@
 """PostgreSQL: the engine, ``request.db``, and what all tables have in common."""
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
+import psycopg
 import zope.sqlalchemy
 from pyramid.request import Request
 from sqlalchemy import (
@@ -21,9 +23,11 @@ from sqlalchemy import (
     func,
     inspect,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 
-from jobtracker.errors import NotFound
+from jobtracker.errors import ApiError, NotFound
+from jobtracker.renderer import json_dumps
 
 # Seconds until an attempt to connect is given up.
 CONNECT_TIMEOUT = 3
@@ -98,6 +102,18 @@ def in_words(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
+@contextmanager
+def refused_by(constraint: str, refusal: ApiError) -> Iterator[None]:
+    """Raise the refusal where the database refuses, by the constraint of that name."""
+    try:
+        yield
+    except IntegrityError as error:
+        cause = error.orig
+        if isinstance(cause, psycopg.Error) and cause.diag.constraint_name == constraint:
+            raise refusal from None
+        raise
+
+
 def make_engine(settings: dict[str, Any]) -> Engine:
     """The connection pool, which connects when first asked."""
     return create_engine(
@@ -106,6 +122,7 @@ def make_engine(settings: dict[str, Any]) -> Engine:
         max_overflow=settings["sqlalchemy.max_overflow"],
         pool_timeout=settings["sqlalchemy.pool_timeout"],
         connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": "-c TimeZone=UTC"},
+        json_serializer=json_dumps,
         # Notes, addresses and names have no business in a log or a traceback.
         hide_parameters=True,
     )

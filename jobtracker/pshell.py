@@ -11,6 +11,7 @@ from jobtracker.documents.models import Document, ObjectDeletion
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
+from jobtracker.saved_views.models import SavedView
 from jobtracker.users.models import User
 
 MODELS = SimpleNamespace(
@@ -19,6 +20,7 @@ MODELS = SimpleNamespace(
     Job=Job,
     Note=Note,
     ObjectDeletion=ObjectDeletion,
+    SavedView=SavedView,
     User=User,
 )
 

@@ -6,14 +6,16 @@
       ├── users
       │     └── me
       │           └── settings
-      └── jobs                    the jobs of whoever is signed in
-            └── 7
-                  ├── notes
-                  │     └── 3
-                  ├── documents
-                  │     └── 5
-                  └── interviews
-                        └── 4
+      ├── jobs                    the jobs of whoever is signed in
+      │     └── 7
+      │           ├── notes
+      │           │     └── 3
+      │           ├── documents
+      │           │     └── 5
+      │           └── interviews
+      │                 └── 4
+      └── saved-views
+            └── 2
 
 Pyramid walks it for each request (traversal), and pshell can walk it by hand::
 

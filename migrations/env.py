@@ -14,6 +14,7 @@ import jobtracker.documents.models
 import jobtracker.interviews.models
 import jobtracker.jobs.models
 import jobtracker.notes.models
+import jobtracker.saved_views.models
 import jobtracker.users.models  # noqa: F401
 from jobtracker.db import Base
 

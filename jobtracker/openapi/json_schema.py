@@ -168,6 +168,12 @@ def _(_field: fields.Timestamp) -> JsonSchema:
 
 
 @of_type.register
+def _(field: fields.JsonObject) -> JsonSchema:
+    bounds = f"At most {field.max_bytes} bytes as compact JSON, {field.max_depth} levels deep."
+    return {"type": "object", "description": bounds}
+
+
+@of_type.register
 def _(field: fields.TextMap) -> JsonSchema:
     return {
         "type": "object",

@@ -73,6 +73,15 @@ class User(Base):
         """The user of that Cognito ``sub``."""
         return db.scalar(select(cls).where(cls.cognito_sub == sub))
 
+    def lock(self, db: Session) -> None:
+        """Wait for others who count what this user has, and keep them waiting.
+
+        FOR NO KEY UPDATE: rows that point to this one can still be made.
+
+        :raises jobtracker.errors.NotFound: when the user was deleted in the meantime
+        """
+        self.reread(db, with_for_update={"key_share": True})
+
     @classmethod
     def sign_in(cls, db: Session, sub: str, *, email: str, name: str | None) -> None:
         """Make the user's row at the first sign-in, and keep its copies true at each other.

@@ -59,6 +59,7 @@ NOBODYS = {
     "note_id": 1_000_002,
     "document_id": 1_000_003,
     "interview_id": 1_000_004,
+    "view_id": 1_000_005,
 }
 
 
@@ -78,6 +79,7 @@ def bobs(bob: Api) -> dict[str, int]:
         "note_id": note["id"],
         "document_id": upload["document"]["id"],
         "interview_id": interview["id"],
+        "view_id": bob.post("/saved-views", {"name": "Bob's", "data": {}}).json["id"],
     }
 
 
@@ -204,6 +206,7 @@ def test_other_peoples_things_answer_as_missing_ones(ada: Api, bob: Api, bobs: d
     assert [note["body"] for note in bob.get(path).json["notes"]] == ["Bob's secret"]
     assert len(bob.get(f"{path}/documents").json) == 1
     assert len(bob.get(f"{path}/interviews").json) == 1
+    assert [view["name"] for view in bob.get("/saved-views").json] == ["Bob's"]
 
 
 def test_a_document_is_not_confirmed_from_another_job(ada: Api, bob: Api, bobs: dict[str, int]):

@@ -54,6 +54,13 @@ def bobs_interview(sql: Any, users: list[int], bobs_job: int) -> int:
     return sql(INTERVIEW, user=users[1], job=bobs_job)
 
 
+@pytest.fixture
+def bobs_views(sql: Any, users: list[int]) -> None:
+    for name in "12":
+        insert = "INSERT INTO saved_views (user_id, name, data) VALUES (:user, :name, '{}')"
+        sql(insert, user=users[1], name=name)
+
+
 class TestIsolation:
     def test_a_note_cannot_hang_under_anothers_job(self, sql: Any, users: list[int], bobs_job: int):
         ada, bob = users
@@ -129,9 +136,17 @@ class TestConstraints:
             ("UPDATE interviews SET status = 'won'", IntegrityError),
             ("UPDATE interviews SET stage = repeat('x', 51)", DataError),
             ("UPDATE interviews SET scheduled_at = NULL", IntegrityError),
+            ("UPDATE saved_views SET name = 'same'", IntegrityError),
+            ("UPDATE saved_views SET name = repeat('x', 81) WHERE name = '1'", DataError),
+            ("UPDATE saved_views SET data = '[]'", IntegrityError),
+            (
+                "UPDATE saved_views SET data = json_build_object('a', repeat('x', 16384))",
+                IntegrityError,
+            ),
+            ("UPDATE saved_views SET user_id = 0", IntegrityError),
         ],
     )
-    @pytest.mark.usefixtures("bobs_interview")
+    @pytest.mark.usefixtures("bobs_interview", "bobs_views")
     def test_vocabularies_and_bounds(self, sql: Any, statement: str, error: type):
         with pytest.raises(error):
             sql(statement)

@@ -103,6 +103,29 @@ def test_a_job_has_at_most_so_many_interviews(
     assert len(client.get(f"{job}/interviews").json) == 3
 
 
+def test_a_name_is_given_to_one_saved_view(client: Api):
+    view = {"name": "Remote", "data": {}}
+    answers = at_once(lambda _number: client.post("/saved-views", view, status="*"))
+    assert statuses(answers) == [201] + [409] * (THREADS - 1)
+    others = [client.post("/saved-views", {**view, "name": str(n)}).json for n in range(THREADS)]
+
+    def rename(number: int) -> TestResponse:
+        path = f"/saved-views/{others[number]['id']}"
+        return client.patch(path, {"name": "Onsite"}, status="*")
+
+    assert statuses(at_once(rename)) == [200] + [409] * (THREADS - 1)
+
+
+def test_somebody_has_at_most_so_many_saved_views(client: Api, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jobtracker.saved_views.resources.MAX_VIEWS", 3)
+
+    def save(number: int) -> TestResponse:
+        return client.post("/saved-views", {"name": str(number), "data": {}}, status="*")
+
+    assert statuses(at_once(save)) == [201] * 3 + [409] * (THREADS - 3)
+    assert len(client.get("/saved-views").json) == 3
+
+
 def forget(client: Api, path: str, _number: int) -> TestResponse:
     return client.call("DELETE", path, status="*")
 
@@ -112,10 +135,12 @@ def test_what_is_deleted_is_deleted_once(client: Api, job: str):
     document = announce(client, job).json["document"]["id"]
     when = {"scheduled_at": "2026-11-30T13:00:00Z"}
     interview = client.post(f"{job}/interviews", when).json["id"]
+    view = client.post("/saved-views", {"name": "x", "data": {}}).json["id"]
     for path in (
         f"{job}/notes/{note}",
         f"{job}/documents/{document}",
         f"{job}/interviews/{interview}",
+        f"/saved-views/{view}",
         job,
     ):
         answers = at_once(functools.partial(forget, client, path))

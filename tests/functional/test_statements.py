@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
+from jobtracker.saved_views.models import SavedView
 from tests.api import Api
 from tests.pool import PASSWORD, Pool
 
@@ -39,7 +40,7 @@ def statements(connection: Connection) -> Any:
 
 @pytest.fixture
 def job_id(ada: Api, db: Session) -> int:
-    """A job with many notes and interviews, among many jobs."""
+    """A job with many notes and interviews, among many jobs; and many saved views."""
     job_id = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json["id"]
     user_id = ada.get("/users/me").json["id"]
     db.add_all(Job(user_id=user_id, company_name="Acme", job_title="x") for _ in range(200))
@@ -48,6 +49,7 @@ def job_id(ada: Api, db: Session) -> int:
     db.add_all(
         Interview(user_id=user_id, application_id=job_id, scheduled_at=now) for _ in range(199)
     )
+    db.add_all(SavedView(user_id=user_id, name=str(number), data={}) for number in range(99))
     db.commit()
     return job_id
 
@@ -66,6 +68,8 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/{job_id}/documents", 3),
         ("/jobs/{job_id}/interviews", 3),
         ("/jobs/{job_id}/interviews/{interview_id}", 3),
+        ("/saved-views", 2),
+        ("/saved-views/{view_id}", 2),
     ],
 )
 def test_reads(ada: Api, job_id: int, statements: Any, path: str, count: int):
@@ -73,6 +77,7 @@ def test_reads(ada: Api, job_id: int, statements: Any, path: str, count: int):
         "job_id": job_id,
         "note_id": ada.get(f"/jobs/{job_id}/notes").json[0]["id"],
         "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
+        "view_id": ada.get("/saved-views").json[0]["id"],
     }
     with statements() as seen:
         ada.get(path.format(**ids))
@@ -102,6 +107,12 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     assert cost("PATCH", interview, {"status": "completed"}) == 5
     assert cost("PATCH", interview, {"status": "completed"}) == 3
     assert cost("DELETE", interview) == 5
+
+    assert cost("POST", "/saved-views", {"name": "Mine", "data": {}}) == 4
+    view = f"/saved-views/{answers[-1].json['id']}"
+    assert cost("PATCH", view, {"data": {"a": 1}}) == 3
+    assert cost("PATCH", view, {"data": {"a": 1}}) == 2
+    assert cost("DELETE", view) == 3
 
     announcement = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     assert cost("POST", f"{job}/documents/presign-upload", announcement) == 6

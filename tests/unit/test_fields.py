@@ -17,6 +17,7 @@ from jobtracker.fields import (
     Date,
     Email,
     Integer,
+    JsonObject,
     ListOf,
     Lowercase,
     Nested,
@@ -57,6 +58,7 @@ TYPES: list[tuple[Type, type]] = [
     (Boolean(), bool),
     (Date(), datetime.date),
     (Timestamp(), datetime.datetime),
+    (JsonObject(max_bytes=99, max_depth=3), dict),
     (TextMap(max_entries=2, max_text=9), dict),
     (TextList(Text(max=9), max_items=2), list),
 ]

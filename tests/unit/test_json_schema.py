@@ -17,6 +17,7 @@ from jobtracker.fields import (
     Date,
     Email,
     Integer,
+    JsonObject,
     ListOf,
     Nested,
     Schema,
@@ -32,6 +33,7 @@ from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn
 from jobtracker.jobs.schemas import JOB_PATCH, JobIn, JobOut
 from jobtracker.notes.schemas import NoteIn
 from jobtracker.openapi import json_schema
+from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn
 from jobtracker.users.schemas import SettingsIn
 
 
@@ -58,6 +60,10 @@ class Inner(Schema):
                 "items": {"type": "string", "enum": ["a"]},
                 "description": "At most 2, blank and repeated ones not counted.",
             },
+        ),
+        (
+            JsonObject(max_bytes=9, max_depth=2),
+            {"type": "object", "description": "At most 9 bytes as compact JSON, 2 levels deep."},
         ),
         (Nested(Inner()), {"$ref": "#/components/schemas/Inner"}),
         (ListOf(Inner()), {"type": "array", "items": {"$ref": "#/components/schemas/Inner"}}),
@@ -113,7 +119,7 @@ SURPRISES: list[Any] = [
 ]
 INPUTS = [
     *(JobIn(), JOB_PATCH, NoteIn(), InterviewIn(), INTERVIEW_PATCH),
-    *(SettingsIn(), PresignUploadIn(), LoginIn(), ConfirmIn()),
+    *(SavedViewIn(), SAVED_VIEW_PATCH, SettingsIn(), PresignUploadIn(), LoginIn(), ConfirmIn()),
 ]
 FORMATS = ("job_url", "applied_date", "scheduled_at")
 
