@@ -312,6 +312,28 @@ class TextMap(Type):
         }
 
 
+class BooleanMap(Type):
+    """An object of booleans by name.
+
+    :param key: the pattern of a name
+    :param removable: whether a name's value can be null, as in a merge patch
+    """
+
+    def __init__(self, key: str, removable: bool = False) -> None:
+        self.key, self.removable = re.compile(key), removable
+
+    def parse(self, node: Any, value: Any) -> dict[str, bool | None]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        for key, item in value.items():
+            if not self.key.fullmatch(key):
+                hint = f"Must have names that match {self.key.pattern}."
+                raise Wrong(node, hint, "string_pattern")
+            if not isinstance(item, bool) and not (item is None and self.removable):
+                raise Wrong(node, "Must have values that are true or false.", "bool_type")
+        return value
+
+
 class TextList(Type):
     """A list of texts."""
 

@@ -5,7 +5,8 @@
     root
       ├── users
       │     └── me
-      │           └── settings
+      │           ├── settings
+      │           └── ui-preferences
       ├── jobs                    the jobs of whoever is signed in
       │     └── 7
       │           ├── notes

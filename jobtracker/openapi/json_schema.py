@@ -184,6 +184,16 @@ def _(field: fields.TextMap) -> JsonSchema:
 
 
 @of_type.register
+def _(field: fields.BooleanMap) -> JsonSchema:
+    boolean = {"type": "boolean"}
+    return {
+        "type": "object",
+        "additionalProperties": _or_null(boolean) if field.removable else boolean,
+        "propertyNames": {"pattern": f"^{field.key.pattern}$"},
+    }
+
+
+@of_type.register
 def _(field: fields.TextList) -> JsonSchema:
     item = of_type(field.item)
     if "enum" not in item:

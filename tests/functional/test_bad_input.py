@@ -138,6 +138,7 @@ def test_no_body_is_a_500(ada: Api, data: Any):
         ("POST", "/jobs"),
         ("POST", "/saved-views"),
         ("PUT", "/users/me/settings"),
+        ("PATCH", "/users/me/ui-preferences"),
         ("POST", "/auth/cognito/confirm"),
         ("POST", "/auth/cognito/mfa/setup"),
     ):

@@ -129,6 +129,13 @@ class TestConstraints:
             ("UPDATE users SET default_jobs_sort = 'id'", IntegrityError),
             ("UPDATE users SET default_jobs_view = 'none'", IntegrityError),
             ("UPDATE users SET cognito_sub = 'same'", IntegrityError),
+            ("UPDATE users SET ui_preferences = '[true]'", IntegrityError),
+            ("""UPDATE users SET ui_preferences = '{"a": true, "b": 1}'""", IntegrityError),
+            (
+                """UPDATE users SET ui_preferences = (
+                       SELECT jsonb_object_agg(key, true) FROM generate_series(0, 100) AS key)""",
+                IntegrityError,
+            ),
             ("UPDATE jobs SET status = 'hired'", IntegrityError),
             ("UPDATE jobs SET tags = array_fill('x'::text, ARRAY[51])", IntegrityError),
             ("UPDATE jobs SET company_name = repeat('x', 256)", DataError),

@@ -159,6 +159,27 @@ def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
         assert after.items() >= patch.items()
 
 
+def test_ui_preferences_that_are_patched_at_once_are_all_kept(client: Api):
+    def patch(number: int) -> TestResponse:
+        body = {"preferences": {f"p{number}": True}}
+        return client.patch("/users/me/ui-preferences", body, status="*")
+
+    client.get("/users/me")
+    assert statuses(at_once(patch)) == [200] * THREADS
+    kept = client.get("/users/me/ui-preferences").json["ui_preferences"]
+    assert kept == {f"p{number}": True for number in range(THREADS)}
+
+    most = {"preferences": {f"q{number}": True for number in range(100 - THREADS - 3)}}
+    client.patch("/users/me/ui-preferences", most)
+
+    def patch_more(number: int) -> TestResponse:
+        body = {"preferences": {f"r{number}": True}}
+        return client.patch("/users/me/ui-preferences", body, status="*")
+
+    assert statuses(at_once(patch_more)) == [200] * 3 + [422] * (THREADS - 3)
+    assert len(client.get("/users/me/ui-preferences").json["ui_preferences"]) == 100
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

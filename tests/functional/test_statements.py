@@ -60,6 +60,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/health", 0),
         ("/users/me", 1),
         ("/users/me/settings", 1),
+        ("/users/me/ui-preferences", 1),
         ("/jobs", 2),
         ("/jobs?q=a&status=applied&tag=b&tag_q=c", 2),
         ("/jobs/{job_id}", 3),
@@ -96,6 +97,9 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     settings = {"auto_refresh_seconds": 10}
     assert cost("PUT", "/users/me/settings", settings) == 2
     assert cost("PUT", "/users/me/settings", settings) == 1
+    preferences = {"preferences": {"a": True, "b": None}}
+    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 2
+    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 1
     assert cost("POST", "/jobs", {"company_name": "Acme", "job_title": "x"}) == 2
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 3
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 2

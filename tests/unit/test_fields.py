@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jobtracker.documents.storage import attachment
 from jobtracker.fields import (
     Boolean,
+    BooleanMap,
     Choice,
     Date,
     Email,
@@ -58,6 +59,7 @@ TYPES: list[tuple[Type, type]] = [
     (Boolean(), bool),
     (Date(), datetime.date),
     (Timestamp(), datetime.datetime),
+    (BooleanMap(key="[a-z]+", removable=True), dict),
     (JsonObject(max_bytes=99, max_depth=3), dict),
     (TextMap(max_entries=2, max_text=9), dict),
     (TextList(Text(max=9), max_items=2), list),

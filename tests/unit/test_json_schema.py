@@ -13,6 +13,7 @@ from jobtracker.auth.schemas import ConfirmIn, LoginIn
 from jobtracker.documents.schemas import PresignUploadIn
 from jobtracker.fields import (
     Boolean,
+    BooleanMap,
     Choice,
     Date,
     Email,
@@ -34,7 +35,7 @@ from jobtracker.jobs.schemas import JOB_PATCH, JobIn, JobOut
 from jobtracker.notes.schemas import NoteIn
 from jobtracker.openapi import json_schema
 from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn
-from jobtracker.users.schemas import SettingsIn
+from jobtracker.users.schemas import SettingsIn, UiPreferencesIn
 
 
 class Inner(Schema):
@@ -59,6 +60,14 @@ class Inner(Schema):
                 "type": "array",
                 "items": {"type": "string", "enum": ["a"]},
                 "description": "At most 2, blank and repeated ones not counted.",
+            },
+        ),
+        (
+            BooleanMap(key="[a-z]+"),
+            {
+                "type": "object",
+                "additionalProperties": {"type": "boolean"},
+                "propertyNames": {"pattern": "^[a-z]+$"},
             },
         ),
         (
@@ -115,11 +124,20 @@ def test_what_goes_out():
 SURPRISES: list[Any] = [
     *(None, "", " ", "\x1f", "\x00", "x\x00", "x" * 256, "x" * 10_001, "\u00e4@b.cd", "a@b.cd"),
     *(0, -1, 1.0, 1.5, 10**30, True, [], {}, ["a"], ["\x00"], ["x" * 65], [1]),
+    *({"a": True}, {"a": None}, {"A": True}, {"a": 1}),
     *("application/pdf", "text", "resume", "saved", "a b", "http:", "https://a.b"),
 ]
 INPUTS = [
     *(JobIn(), JOB_PATCH, NoteIn(), InterviewIn(), INTERVIEW_PATCH),
-    *(SavedViewIn(), SAVED_VIEW_PATCH, SettingsIn(), PresignUploadIn(), LoginIn(), ConfirmIn()),
+    *(
+        SavedViewIn(),
+        SAVED_VIEW_PATCH,
+        UiPreferencesIn(),
+        SettingsIn(),
+        PresignUploadIn(),
+        LoginIn(),
+        ConfirmIn(),
+    ),
 ]
 FORMATS = ("job_url", "applied_date", "scheduled_at")
 
