@@ -160,14 +160,24 @@ OF_A_SESSION = {
     "ResourceNotFoundException": _wrong_credentials,
 }
 
+# Who resets a password has no more to go by than the code: whatever else is not right about the
+# account looks like a wrong one.
+OF_A_RESET = {
+    "UserNotFoundException": _wrong_code,
+    "UserNotConfirmedException": _wrong_code,
+    "NotAuthorizedException": _wrong_code,
+}
+
 # Nothing in a password sign-in or a refresh can be malformed: it is the app client that lacks the
 # flow.
 OF_THE_APP_CLIENT = {"InvalidParameterException": _unavailable}
 
-# What ResendConfirmationCode says of one account: nobody there, confirmed already, mail bounced,
-# asked too often. To tell any of it would tell whether there is an account.
+# What ResendConfirmationCode and ForgotPassword say of one account: nobody there, confirmed already
+# or not yet, no address to write to, mail bounced, asked too often. To tell any of it would tell
+# whether there is an account.
 ABOUT_THE_ACCOUNT = {
     "UserNotFoundException",
+    "UserNotConfirmedException",
     "NotAuthorizedException",
     "InvalidParameterException",
     "CodeDeliveryFailureException",
@@ -213,13 +223,38 @@ class UserPool:
 
         Whether there is such an account, and whether it is confirmed already, shows in nothing.
         """
+        self._send("resend_confirmation_code", email)
+
+    def send_reset_code(self, email: str) -> None:
+        """Send a code to set a new password with, if there is somebody who may have one.
+
+        Whether there is such an account, and what is to be said of it, shows in nothing.
+        """
+        self._send("forgot_password", email)
+
+    def _send(self, operation: str, email: str) -> None:
         try:
-            self._call("resend_confirmation_code", ClientId=self.client_id, Username=email)
+            self._call(operation, ClientId=self.client_id, Username=email)
         except ApiError as refusal:
             name = _cognito_name(refusal.__cause__)
             if name not in ABOUT_THE_ACCOUNT:
                 raise
-            log.info("No confirmation code was sent: %s", name)
+            log.info("No code was sent by %s: %s", operation, name)
+
+    def reset_password(self, email: str, code: str, new_password: str) -> None:
+        """Set a new password, with the code that was sent for it.
+
+        :raises BadRequest: for a wrong code, which that of an unknown account is as well; for one
+            that has expired, or a password that is too weak
+        """
+        self._call(
+            "confirm_forgot_password",
+            OF_A_RESET,
+            ClientId=self.client_id,
+            Username=email,
+            ConfirmationCode=code,
+            Password=new_password,
+        )
 
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password.

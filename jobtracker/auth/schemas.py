@@ -60,6 +60,14 @@ class EmailIn(Schema):
     email = SchemaNode(Email())
 
 
+class ResetPasswordIn(Schema):
+    example = {"email": "ada@example.com", "code": "123456", "new_password": "Lovelace-1852"}
+
+    email = SchemaNode(Email())
+    code = _code()
+    new_password = SchemaNode(Secret(max=MAX_PASSWORD))
+
+
 class LoginIn(Schema):
     example = {"email": "ada@example.com", "password": "Lovelace-1815"}
 

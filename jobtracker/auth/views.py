@@ -18,6 +18,7 @@ from jobtracker.auth.schemas import (
     MfaSetupOut,
     MfaVerifyIn,
     RefreshIn,
+    ResetPasswordIn,
     SignInOut,
     SignUpIn,
     StatusOut,
@@ -43,6 +44,8 @@ sign_up = _service("signup")
 confirm = _service("confirm")
 verification_send = _service("verification/send")
 verification_confirm = _service("verification/confirm")
+forgot_password = _service("forgot-password")
+reset_password = _service("reset-password")
 login = _service("login")
 challenge = _service("challenge")
 mfa_setup = _service("mfa/setup")
@@ -90,6 +93,28 @@ def post_verification_send(request: Request) -> dict[str, str]:
         "status": "OK",
         "message": "If an account waits for its confirmation, we have sent it a new code.",
     }
+
+
+@forgot_password.post(
+    permission=Permission.PUBLIC, body=EmailIn(), returns=StatusOut(), errors=(429,)
+)
+def post_forgot_password(request: Request) -> dict[str, str]:
+    """Ask for a code to set a new password. The answer is the same whether or not there is such an
+    account."""
+    request.cognito.send_reset_code(**request.validated)
+    return {
+        "status": "OK",
+        "message": "If there is an account with this address, we have sent it a code.",
+    }
+
+
+@reset_password.post(
+    permission=Permission.PUBLIC, body=ResetPasswordIn(), returns=StatusOut(), errors=(400, 429)
+)
+def post_reset_password(request: Request) -> dict[str, str]:
+    """Set a new password with that code. For an unknown account every code is a wrong one."""
+    request.cognito.reset_password(**request.validated)
+    return {"status": "OK", "message": "Your password is changed. Please sign in."}
 
 
 @login.post(

@@ -25,6 +25,8 @@ PUBLIC = {
     "/auth/cognito/confirm",
     "/auth/cognito/verification/send",
     "/auth/cognito/verification/confirm",
+    "/auth/cognito/forgot-password",
+    "/auth/cognito/reset-password",
     "/auth/cognito/login",
     "/auth/cognito/challenge",
     "/auth/cognito/mfa/setup",

@@ -173,6 +173,49 @@ class TestSignIn:
         assert fault == {"refresh_token": "string_pattern"}
 
 
+class TestForgottenPassword:
+    EMAIL = "forgetful@example.com"
+    NEW = "Hopper-1906-x"
+
+    def test_a_code_and_then_a_new_one(self, anonymous: Api, pool: Pool):
+        pool.user(self.EMAIL, "Forgetful")
+        path = f"{AUTH}/forgot-password"
+        known = anonymous.post(path, {"email": self.EMAIL.upper()}, status=200)
+        unknown = anonymous.post(path, {"email": "nobody@example.com"}, status=200)
+        assert (known.body, known.headers) == (unknown.body, unknown.headers)
+        assert known.json.keys() == {"status", "message"}
+        assert known.json["status"] == "OK"
+
+        reset = {"email": self.EMAIL, "new_password": self.NEW}
+        stale = {**reset, "code": "moto-confirmation-code:0"}  # moto minds these alone
+        error = anonymous.refused(400, "POST", f"{AUTH}/reset-password", stale)
+        assert error["details"] == {"code": "EXPIRED_CODE"}
+        right = {**reset, "code": "123456"}
+        answer = anonymous.post(f"{AUTH}/reset-password", right, status=200).json
+        assert answer.keys() == {"status", "message"}
+        assert self.NEW not in str(answer)
+
+        login = {"email": self.EMAIL, "password": PASSWORD}
+        anonymous.refused(401, "POST", f"{AUTH}/login", login)
+        anonymous.post(f"{AUTH}/login", {**login, "password": self.NEW}, status=200)
+
+    @pytest.mark.parametrize(
+        ("field", "value", "kind"),
+        [
+            ("email", "nobody", "string_pattern"),
+            ("code", " ", "missing"),
+            ("code", "12 34", "string_pattern"),
+            ("code", 123456, "string_type"),
+            ("new_password", "", "missing"),
+            ("new_password", "x" * 257, "string_too_long"),
+            ("token", "x", "extra_forbidden"),
+        ],
+    )
+    def test_refuses(self, anonymous: Api, field: str, value: object, kind: str):
+        body = {"email": self.EMAIL, "code": "123456", "new_password": self.NEW, field: value}
+        assert anonymous.fields_at_fault("POST", f"{AUTH}/reset-password", body) == {field: kind}
+
+
 class TestSignOut:
     OK = {"status": "OK", "message": "Logged out"}
 

@@ -26,6 +26,12 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "confirm_sign_up": ("POST", "/auth/cognito/confirm", {"email": EMAIL, "code": "123456"}),
     "resend_confirmation_code": ("POST", "/auth/cognito/verification/send", {"email": EMAIL}),
+    "forgot_password": ("POST", "/auth/cognito/forgot-password", {"email": EMAIL}),
+    "confirm_forgot_password": (
+        "POST",
+        "/auth/cognito/reset-password",
+        {"email": EMAIL, "code": "123456", "new_password": "x"},
+    ),
     "initiate_auth": ("POST", "/auth/cognito/login", {"email": EMAIL, "password": "x"}),
     "respond_to_auth_challenge": (
         "POST",
@@ -94,6 +100,17 @@ def known(ada: Api):
         ("confirm_sign_up", "AliasExistsException", 503, None),
         ("resend_confirmation_code", "TooManyRequestsException", 429, None),
         ("resend_confirmation_code", "InternalErrorException", 503, None),
+        ("forgot_password", "TooManyRequestsException", 429, None),
+        ("forgot_password", "ResourceNotFoundException", 503, None),
+        ("forgot_password", "InternalErrorException", 503, None),
+        ("confirm_forgot_password", "CodeMismatchException", 400, {"code": "CODE_MISMATCH"}),
+        ("confirm_forgot_password", "ExpiredCodeException", 400, {"code": "EXPIRED_CODE"}),
+        ("confirm_forgot_password", "InvalidParameterException", 400, None),
+        ("confirm_forgot_password", "TooManyRequestsException", 429, None),
+        ("confirm_forgot_password", "LimitExceededException", 429, None),
+        ("confirm_forgot_password", "TooManyFailedAttemptsException", 429, None),
+        ("confirm_forgot_password", "ResourceNotFoundException", 503, None),
+        ("confirm_forgot_password", "InternalErrorException", 503, None),
         ("initiate_auth", "NotAuthorizedException", 401, None),
         ("initiate_auth", "UserNotFoundException", 401, None),
         (
@@ -176,18 +193,43 @@ def test_why_a_password_is_weak(ada: Api, cognito: Stubber, text: str, violation
     "name",
     [
         "UserNotFoundException",
+        "UserNotConfirmedException",
         "InvalidParameterException",
         "NotAuthorizedException",
         "LimitExceededException",
         "CodeDeliveryFailureException",
     ],
 )
-def test_whether_a_code_was_sent_does_not_show(ada: Api, cognito: Stubber, name: str):
-    cognito.add_response("resend_confirmation_code", {})
-    sent = ada.call(*REQUESTS["resend_confirmation_code"], status=200)
-    cognito.add_client_error("resend_confirmation_code", name, SECRET_TEXT)
-    refused = ada.call(*REQUESTS["resend_confirmation_code"], status=200)
+@pytest.mark.parametrize("operation", ["resend_confirmation_code", "forgot_password"])
+def test_whether_a_code_was_sent_does_not_show(
+    ada: Api, cognito: Stubber, operation: str, name: str
+):
+    cognito.add_response(operation, {}, {"ClientId": "client", "Username": EMAIL})
+    sent = ada.call(*REQUESTS[operation], status=200)
+    cognito.add_client_error(operation, name, SECRET_TEXT)
+    refused = ada.call(*REQUESTS[operation], status=200)
     assert (sent.body, sent.headers) == (refused.body, refused.headers)
+
+
+@pytest.mark.parametrize(
+    "name", ["UserNotFoundException", "UserNotConfirmedException", "NotAuthorizedException"]
+)
+def test_a_reset_without_an_account_looks_like_a_wrong_code(ada: Api, cognito: Stubber, name: str):
+    reset = REQUESTS["confirm_forgot_password"]
+    cognito.add_client_error("confirm_forgot_password", "CodeMismatchException", SECRET_TEXT)
+    wrong = ada.call(*reset, status=400)
+    cognito.add_client_error("confirm_forgot_password", name, SECRET_TEXT)
+    nobody = ada.call(*reset, status=400)
+    assert (wrong.body, wrong.headers) == (nobody.body, nobody.headers)
+
+
+def test_a_reset_says_why_a_password_is_weak(ada: Api, cognito: Stubber):
+    for name in ("InvalidPasswordException", "PasswordHistoryPolicyViolationException"):
+        text = "Password did not conform with policy: Password not long enough"
+        cognito.add_client_error("confirm_forgot_password", name, text)
+        error = ada.refused(400, *REQUESTS["confirm_forgot_password"])
+        violations = ["Password not long enough"]
+        assert error["details"] == {"code": "WEAK_PASSWORD", "violations": violations}
 
 
 def test_an_account_that_needs_no_confirmation(ada: Api, cognito: Stubber):

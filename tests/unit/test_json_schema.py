@@ -9,7 +9,7 @@ from colander import SchemaNode, drop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtracker.auth.schemas import ConfirmIn, LoginIn
+from jobtracker.auth.schemas import ConfirmIn, LoginIn, ResetPasswordIn
 from jobtracker.documents.schemas import PresignUploadIn
 from jobtracker.fields import (
     Boolean,
@@ -128,16 +128,9 @@ SURPRISES: list[Any] = [
     *("application/pdf", "text", "resume", "saved", "a b", "http:", "https://a.b"),
 ]
 INPUTS = [
-    *(JobIn(), JOB_PATCH, NoteIn(), InterviewIn(), INTERVIEW_PATCH),
-    *(
-        SavedViewIn(),
-        SAVED_VIEW_PATCH,
-        UiPreferencesIn(),
-        SettingsIn(),
-        PresignUploadIn(),
-        LoginIn(),
-        ConfirmIn(),
-    ),
+    *(JobIn(), JOB_PATCH, NoteIn(), InterviewIn(), INTERVIEW_PATCH, PresignUploadIn()),
+    *(SavedViewIn(), SAVED_VIEW_PATCH, UiPreferencesIn(), SettingsIn()),
+    *(LoginIn(), ConfirmIn(), ResetPasswordIn()),
 ]
 FORMATS = ("job_url", "applied_date", "scheduled_at")
 
