@@ -40,6 +40,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.health")
     config.include("jobtracker.auth")
     config.include("jobtracker.users")
+    config.include("jobtracker.mfa")
     config.include("jobtracker.jobs")
     config.include("jobtracker.notes")
     config.include("jobtracker.documents")

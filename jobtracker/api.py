@@ -165,6 +165,17 @@ def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kw
     request.validated = _deserialized(schema, json_object(request), "body")
 
 
+def body_if_any(schema: Schema, request: Request) -> dict[str, Any]:
+    """The checked body of an operation with an ``optional_body``; without one, the defaults.
+
+    :raises ApiError: as :func:`validate_body`
+    """
+    if not request.content_length:
+        return schema.deserialize({})
+    validate_body(schema, JSON_TYPES, request)
+    return request.validated
+
+
 def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object.
 

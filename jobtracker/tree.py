@@ -6,7 +6,8 @@
       ├── users
       │     └── me
       │           ├── settings
-      │           └── ui-preferences
+      │           ├── ui-preferences
+      │           └── mfa
       ├── jobs                    the jobs of whoever is signed in
       │     └── 7
       │           ├── notes

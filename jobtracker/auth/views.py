@@ -1,7 +1,6 @@
 """``/auth/cognito/*``: open to everybody."""
 
 import logging
-from urllib.parse import quote, urlencode
 
 import colander
 from pyramid.request import Request
@@ -23,15 +22,13 @@ from jobtracker.auth.schemas import (
     SignUpIn,
     StatusOut,
 )
+from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
 from jobtracker.security import Permission
 from jobtracker.tree import Root
 from jobtracker.users.models import User
 
 log = logging.getLogger(__name__)
-
-# What an authenticator app shows beside the code.
-ISSUER = "JobTracker"
 
 LOGOUT_IN = LogoutIn()
 
@@ -188,13 +185,3 @@ def _known(request: Request, sign_in: SignIn) -> SignIn:
         profile = profile_of(sign_in.tokens)
         User.sign_in(request.db, profile.sub, email=profile.email, name=profile.name)
     return sign_in
-
-
-def otpauth_uri(secret: str, label: str | None) -> str:
-    """What an authenticator app reads as a QR code.
-
-    https://github.com/google/google-authenticator/wiki/Key-Uri-Format
-    """
-    account = f"{ISSUER}:{quote(label, safe='')}" if label else ISSUER
-    query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)
-    return f"otpauth://totp/{account}?{query}"

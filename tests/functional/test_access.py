@@ -227,6 +227,7 @@ def test_a_wrong_method_is_405(ada: Api):
         f"/jobs/{job_id}": {"GET", "HEAD", "PATCH", "DELETE"},
         f"/jobs/{job_id}/notes": {"GET", "HEAD", "POST"},
         "/users/me/settings": {"GET", "HEAD", "PUT"},
+        "/users/me/mfa": {"GET", "HEAD", "POST", "DELETE"},
         "/auth/cognito/login": {"POST"},
     }.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - allowed:

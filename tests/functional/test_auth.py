@@ -1,12 +1,10 @@
 """Sign-up, sign-in, MFA, refresh, sign-out: against moto, with real TOTP codes."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from moto.cognitoidp.utils import cognito_totp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from webtest import TestApp
@@ -18,6 +16,7 @@ from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.users.models import User
 from tests.api import Api
 from tests.pool import PASSWORD, Pool
+from tests.totp import code, wrong_code
 
 AUTH = "/auth/cognito"
 SIGN_IN_KEYS = {"status", "message", "next_step", "challenge_name", "session", "tokens"}
@@ -297,19 +296,6 @@ class TestMfa:
         body = {"session": session, **fields}
         return strict.post(f"{AUTH}/mfa/setup", body, status=200).json
 
-    def code(self, secret: str) -> str:
-        """The code of now; moto takes no other, so not in the last moments of its time."""
-        if time.time() % 30 > 28:
-            time.sleep(2)
-        return cognito_totp(secret).generate(int(time.time())).decode()
-
-    def wrong_code(self, secret: str) -> str:
-        """A code of another time, far from now."""
-        totp = cognito_totp(secret)
-        now = self.code(secret)
-        others = (totp.generate(moment).decode() for moment in range(0, 3000, 30))
-        return next(code for code in others if code != now)
-
     def test_set_up_then_ask_each_time(self, strict: Api, session: str):
         setup = self.setup(strict, session, label="Katherine: job hunt")
         assert setup.keys() == {"secret_code", "otpauth_uri", "session"}
@@ -319,10 +305,10 @@ class TestMfa:
         assert parse_qs(uri.query) == {"secret": [setup["secret_code"]], "issuer": ["JobTracker"]}
 
         verify = {"email": self.EMAIL, "session": setup["session"], "friendly_name": "Phone"}
-        wrong = {**verify, "code": self.wrong_code(setup["secret_code"])}
+        wrong = {**verify, "code": wrong_code(setup["secret_code"])}
         error = strict.refused(400, "POST", f"{AUTH}/mfa/verify", wrong)
         assert error["details"] == {"code": "CODE_MISMATCH"}
-        right = {**verify, "code": self.code(setup["secret_code"])}
+        right = {**verify, "code": code(setup["secret_code"])}
         done = strict.post(f"{AUTH}/mfa/verify", right, status=200).json
         assert done.keys() == SIGN_IN_KEYS
         assert done["status"] == "OK"
@@ -338,10 +324,10 @@ class TestMfa:
             "challenge_name": "SOFTWARE_TOKEN_MFA",
             "session": again["session"],
         }
-        wrong = {"SOFTWARE_TOKEN_MFA_CODE": self.wrong_code(setup["secret_code"])}
+        wrong = {"SOFTWARE_TOKEN_MFA_CODE": wrong_code(setup["secret_code"])}
         error = strict.refused(400, "POST", f"{AUTH}/challenge", {**answer, "responses": wrong})
         assert error["details"] == {"code": "CODE_MISMATCH"}
-        right = {"SOFTWARE_TOKEN_MFA_CODE": self.code(setup["secret_code"])}
+        right = {"SOFTWARE_TOKEN_MFA_CODE": code(setup["secret_code"])}
         tokens = strict.post(f"{AUTH}/challenge", {**answer, "responses": right}).json["tokens"]
         strict.signed_in(tokens["access_token"]).get("/users/me")
 

@@ -14,6 +14,7 @@ import urllib3
 
 from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
 from jobtracker.local.turnstile import DUMMY_TOKEN
+from tests import totp
 from tests.server import SECONDS_TO_START, Server
 
 EMAIL, OLD_PASSWORD, NEW_PASSWORD = "ada@example.com", "Lovelace-1815", "Lovelace-1852"
@@ -131,6 +132,16 @@ def test_a_new_user(server: Server):
     assert call("POST", "/auth/cognito/reset-password", reset)[0] == 200
     assert call("POST", "/auth/cognito/login", login)[0] == 401
     login["password"] = OLD_PASSWORD
+    token = call("POST", "/auth/cognito/login", login)[1]["tokens"]["access_token"]
+
+    secret = call("POST", "/users/me/mfa", token=token)[1]["secret_code"]
+    confirm = "/users/me/mfa/confirm"
+    assert call("POST", confirm, {"code": totp.wrong_code(secret)}, token)[0] == 400
+    assert call("POST", confirm, {"code": totp.code(secret)}, token)[1]["enabled"] is True
+    assert call("POST", "/auth/cognito/login", login)[1]["next_step"] == "SOFTWARE_TOKEN_MFA"
+    assert call("DELETE", "/users/me/mfa", {"password": NEW_PASSWORD}, token)[0] == 400
+    assert call("DELETE", "/users/me/mfa", {"password": OLD_PASSWORD}, token)[0] == 200
+    assert call("GET", "/users/me/mfa", token=token)[1] == {"enabled": False, "methods": []}
     assert call("POST", "/auth/cognito/login", login)[1]["status"] == "OK"
 
 

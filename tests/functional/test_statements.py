@@ -61,6 +61,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/users/me", 1),
         ("/users/me/settings", 1),
         ("/users/me/ui-preferences", 1),
+        ("/users/me/mfa", 1),
         ("/jobs", 2),
         ("/jobs?q=a&status=applied&tag=b&tag_q=c", 2),
         ("/jobs/{job_id}", 3),
@@ -100,6 +101,7 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     preferences = {"preferences": {"a": True, "b": None}}
     assert cost("PATCH", "/users/me/ui-preferences", preferences) == 2
     assert cost("PATCH", "/users/me/ui-preferences", preferences) == 1
+    assert cost("POST", "/users/me/mfa") == 1
     assert cost("POST", "/jobs", {"company_name": "Acme", "job_title": "x"}) == 2
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 3
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 2
@@ -138,6 +140,7 @@ def test_sign_in_and_public_endpoints(anonymous: Api, pool: Pool, ada: Api, stat
         anonymous.post("/auth/cognito/login", login)
     assert len(seen) == 1
     with statements() as seen:
+        anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
         # A stale token beside it is not looked at.
         ada.signed_in("garbage").post("/auth/cognito/logout")
         anonymous.refused(401, "GET", "/jobs")
