@@ -43,9 +43,12 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.health")
     config.include("jobtracker.auth")
     config.include("jobtracker.users")
+    config.include("jobtracker.mfa")
     config.include("jobtracker.jobs")
     config.include("jobtracker.notes")
     config.include("jobtracker.documents")
+    config.include("jobtracker.interviews")
+    config.include("jobtracker.saved_views")
     config.include("jobtracker.openapi")  # of all of these
 
     return config.make_wsgi_app()

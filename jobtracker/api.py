@@ -97,6 +97,7 @@ class ApiService(Service):
         errors: Iterable[int] = (),
         optional_body: Schema | None = None,
         rate_limits: Iterable[RateLimit] = (),
+        takes_key: bool = True,
         **kwargs: Any,
     ) -> None:
         """One method of the URL.
@@ -110,6 +111,7 @@ class ApiService(Service):
         :param errors: statuses beyond those that follow from permission, path, body and query
         :param optional_body: a body that the view reads by itself, and does not insist on
         :param rate_limits: how often it may be asked, looked at once all else is found right
+        :param takes_key: whether a POST of somebody who is signed in heeds Idempotency-Key
         """
         method = method.upper()
         self.operations[method] = operation = Operation(
@@ -123,7 +125,7 @@ class ApiService(Service):
             errors=tuple(errors),
             optional_body=optional_body,
             rate_limits=tuple(rate_limits),
-            takes_key=method == "POST" and permission is not Permission.PUBLIC,
+            takes_key=takes_key and method == "POST" and permission is not Permission.PUBLIC,
         )
         validators = []
         if query is not None:
@@ -173,6 +175,17 @@ def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kw
     if request.content_type.lower() not in types:
         raise UnsupportedMediaType
     request.validated = _deserialized(schema, json_object(request), "body")
+
+
+def body_if_any(schema: Schema, request: Request) -> dict[str, Any]:
+    """The checked body of an operation with an ``optional_body``; without one, the defaults.
+
+    :raises ApiError: as :func:`validate_body`
+    """
+    if not request.content_length:
+        return schema.deserialize({})
+    validate_body(schema, JSON_TYPES, request)
+    return request.validated
 
 
 def json_object(request: Request) -> dict[str, Any]:

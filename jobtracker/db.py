@@ -2,7 +2,8 @@
 
 import datetime
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, cast
 
@@ -28,9 +29,11 @@ from sqlalchemy import (
     inspect,
     text,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 
-from jobtracker.errors import NotFound
+from jobtracker.errors import ApiError, NotFound
+from jobtracker.renderer import json_dumps
 
 # Seconds that PostgreSQL has to say by itself that a statement took too long.
 GRACE = 0.5
@@ -105,6 +108,18 @@ def in_words(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
+@contextmanager
+def refused_by(constraint: str, refusal: ApiError) -> Iterator[None]:
+    """Raise the refusal where the database refuses, by the constraint of that name."""
+    try:
+        yield
+    except IntegrityError as error:
+        cause = error.orig
+        if isinstance(cause, psycopg.Error) and cause.diag.constraint_name == constraint:
+            raise refusal from None
+        raise
+
+
 class Overdue(psycopg.OperationalError):
     """PostgreSQL did not answer in time, and did not say why: the network stalls, or its host."""
 
@@ -153,6 +168,7 @@ def make_engine(settings: dict[str, Any]) -> Engine:
             "connect_timeout": settings["sqlalchemy.connect_timeout"],
             "options": " ".join(options),
         },
+        json_serializer=json_dumps,
         # Notes, addresses and names have no business in a log or a traceback.
         hide_parameters=True,
     )

@@ -9,6 +9,7 @@ default falls back to it; one that is ``nullable`` takes it (in a merge patch: i
 """
 
 import datetime
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
@@ -17,6 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import colander
+
+from jobtracker.renderer import json_dumps
 
 # Of a list of errors nobody reads more; a hostile body could have a hundred thousand.
 MAX_ERRORS = 100
@@ -108,6 +111,13 @@ class Text(Type):
         if text and self.pattern and not self.pattern.fullmatch(text):
             raise Wrong(node, self.hint, "string_pattern")
         return text or None
+
+
+class Lowercase(Text):
+    """Text, lowercased; so it is measured: some letters become two."""
+
+    def parse(self, node: Any, value: Any) -> str | None:
+        return self.bounded(node, trimmed_text(node, value).lower())
 
 
 class Secret(Text):
@@ -224,7 +234,64 @@ class Date(Type):
 
 
 class Timestamp(Type):
-    """A moment, in UTC (RFC 3339, ``Z``). So far it only goes out."""
+    """A moment (RFC 3339). It comes in with any UTC offset, and is in UTC from there on.
+
+    A leap second is none that PostgreSQL or Python know; digits beyond microseconds are cut off.
+    """
+
+    FORMAT = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+        r"(Z|[+-][0-9]{2}:[0-9]{2})",
+        re.IGNORECASE,
+    )
+
+    def parse(self, node: Any, value: Any) -> datetime.datetime | None:
+        text = trimmed_text(node, value)
+        if not text:
+            return None
+        try:
+            if not self.FORMAT.fullmatch(text):
+                raise ValueError
+            return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
+        except (ValueError, OverflowError):  # by its offset it can be before year 1
+            hint = "Must be a time with its UTC offset, like 2026-01-31T14:30:00+01:00."
+            raise Wrong(node, hint, "timestamp_format") from None
+
+
+class JsonObject(Type):
+    """Any JSON object that PostgreSQL, and JSON's parsers elsewhere, can hold as it is.
+
+    :param max_bytes: of it as compact JSON, in UTF-8
+    :param max_depth: objects and lists within each other; the object itself is the first
+    """
+
+    # What neither becomes a float, nor overflows, on its way through somebody's parser.
+    INTEGERS = range(-(2**63), 2**63)
+
+    def __init__(self, max_bytes: int, max_depth: int) -> None:
+        self.max_bytes, self.max_depth = max_bytes, max_depth
+
+    def parse(self, node: Any, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        self._check(node, value, 1)
+        if len(json_dumps(value)) > self.max_bytes:
+            raise Wrong(node, f"Must be at most {self.max_bytes} bytes of JSON.", "too_long")
+        return value
+
+    def _check(self, node: Any, value: Any, depth: int) -> None:
+        if isinstance(value, dict | list):
+            if depth > self.max_depth:
+                raise Wrong(node, f"Must be at most {self.max_depth} levels deep.", "too_deep")
+            inner = value if isinstance(value, list) else [*value, *value.values()]
+            for item in inner:
+                self._check(node, item, depth + 1)
+        elif isinstance(value, str):
+            checked_text(node, value)
+        elif isinstance(value, int) and value not in self.INTEGERS:
+            raise Wrong(node, "Must have whole numbers of at most 64 bits.", "number_range")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise Wrong(node, "Must have numbers that a double can hold.", "number_range")
 
 
 class TextMap(Type):
@@ -243,6 +310,28 @@ class TextMap(Type):
             self.text.parse(node, key) or "": self.text.parse(node, item) or ""
             for key, item in value.items()
         }
+
+
+class BooleanMap(Type):
+    """An object of booleans by name.
+
+    :param key: the pattern of a name
+    :param removable: whether a name's value can be null, as in a merge patch
+    """
+
+    def __init__(self, key: str, removable: bool = False) -> None:
+        self.key, self.removable = re.compile(key), removable
+
+    def parse(self, node: Any, value: Any) -> dict[str, bool | None]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        for key, item in value.items():
+            if not self.key.fullmatch(key):
+                hint = f"Must have names that match {self.key.pattern}."
+                raise Wrong(node, hint, "string_pattern")
+            if not isinstance(item, bool) and not (item is None and self.removable):
+                raise Wrong(node, "Must have values that are true or false.", "bool_type")
+        return value
 
 
 class TextList(Type):

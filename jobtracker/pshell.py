@@ -8,12 +8,20 @@ from pyramid.interfaces import ISecurityPolicy
 from sqlalchemy import or_, select
 
 from jobtracker.documents.models import Document, ObjectDeletion
+from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
+from jobtracker.saved_views.models import SavedView
 from jobtracker.users.models import User
 
 MODELS = SimpleNamespace(
-    Document=Document, Job=Job, Note=Note, ObjectDeletion=ObjectDeletion, User=User
+    Document=Document,
+    Interview=Interview,
+    Job=Job,
+    Note=Note,
+    ObjectDeletion=ObjectDeletion,
+    SavedView=SavedView,
+    User=User,
 )
 
 

@@ -7,8 +7,16 @@ import orjson
 from pyramid.renderers import JSON
 
 
-def json_dumps(value: Any, default: Callable[[Any], Any] | None = None, **_kwargs: Any) -> bytes:
-    return orjson.dumps(value, default=default, option=orjson.OPT_UTC_Z)
+def json_dumps(
+    value: Any,
+    default: Callable[[Any], Any] | None = None,
+    *,
+    sort_keys: bool = False,
+    **_kwargs: Any,
+) -> bytes:
+    """Compact JSON."""
+    option = orjson.OPT_UTC_Z | (orjson.OPT_SORT_KEYS if sort_keys else 0)
+    return orjson.dumps(value, default=default, option=option)
 
 
 def includeme(config: Any) -> None:

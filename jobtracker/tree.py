@@ -5,13 +5,19 @@
     root
       ├── users
       │     └── me
-      │           └── settings
-      └── jobs                    the jobs of whoever is signed in
-            └── 7
-                  ├── notes
-                  │     └── 3
-                  └── documents
-                        └── 5
+      │           ├── settings
+      │           ├── ui-preferences
+      │           └── mfa
+      ├── jobs                    the jobs of whoever is signed in
+      │     └── 7
+      │           ├── notes
+      │           │     └── 3
+      │           ├── documents
+      │           │     └── 5
+      │           └── interviews
+      │                 └── 4
+      └── saved-views
+            └── 2
 
 Pyramid walks it for each request (traversal), and pshell can walk it by hand::
 

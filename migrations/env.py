@@ -12,8 +12,10 @@ from sqlalchemy import Connection, text
 # Importing the models puts their tables into the metadata.
 import jobtracker.documents.models
 import jobtracker.idempotency
+import jobtracker.interviews.models
 import jobtracker.jobs.models
 import jobtracker.notes.models
+import jobtracker.saved_views.models
 import jobtracker.users.models  # noqa: F401
 from jobtracker.db import Base, without_time_limits
 

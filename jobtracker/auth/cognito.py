@@ -34,6 +34,9 @@ THROTTLED_FOR = 30
 # whether there is an account.
 WRONG_CREDENTIALS = "These credentials are not valid, or no longer so. Please sign in again."
 
+# Cognito's name of the second factor that we know of.
+TOTP = "SOFTWARE_TOKEN_MFA"
+
 NEXT_STEPS = ("MFA_SETUP", "SOFTWARE_TOKEN_MFA", "NEW_PASSWORD_REQUIRED", "CUSTOM_CHALLENGE")
 
 
@@ -119,6 +122,21 @@ def _weak_password(text: str) -> ApiError:
     )
 
 
+def _wrong_password(text: str) -> ApiError:
+    # The same name stands for somebody who may not even try for now.
+    if "attempts exceeded" in text.lower():
+        return _throttled(text)
+    return BadRequest("The password is not correct.", details={"code": "WRONG_PASSWORD"})
+
+
+def _no_totp_secret(_text: str) -> ApiError:
+    return Conflict("Please begin to set up the authenticator app first.")
+
+
+def _mfa_is_required(_text: str) -> ApiError:
+    return Conflict("A second factor is required here. It cannot be switched off.")
+
+
 def _wrong_credentials(_text: str) -> ApiError:
     return Unauthorized(WRONG_CREDENTIALS)
 
@@ -160,14 +178,24 @@ OF_A_SESSION = {
     "ResourceNotFoundException": _wrong_credentials,
 }
 
+# Who resets a password has no more to go by than the code: whatever else is not right about the
+# account looks like a wrong one.
+OF_A_RESET = {
+    "UserNotFoundException": _wrong_code,
+    "UserNotConfirmedException": _wrong_code,
+    "NotAuthorizedException": _wrong_code,
+}
+
 # Nothing in a password sign-in or a refresh can be malformed: it is the app client that lacks the
 # flow.
 OF_THE_APP_CLIENT = {"InvalidParameterException": _unavailable}
 
-# What ResendConfirmationCode says of one account: nobody there, confirmed already, mail bounced,
-# asked too often. To tell any of it would tell whether there is an account.
+# What ResendConfirmationCode and ForgotPassword say of one account: nobody there, confirmed already
+# or not yet, no address to write to, mail bounced, asked too often. To tell any of it would tell
+# whether there is an account.
 ABOUT_THE_ACCOUNT = {
     "UserNotFoundException",
+    "UserNotConfirmedException",
     "NotAuthorizedException",
     "InvalidParameterException",
     "CodeDeliveryFailureException",
@@ -222,25 +250,56 @@ class UserPool:
 
         Whether there is such an account, and whether it is confirmed already, shows in nothing.
         """
+        self._send("resend_confirmation_code", email)
+
+    def send_reset_code(self, email: str) -> None:
+        """Send a code to set a new password with, if there is somebody who may have one.
+
+        Whether there is such an account, and what is to be said of it, shows in nothing.
+        """
+        self._send("forgot_password", email)
+
+    def _send(self, operation: str, email: str) -> None:
         try:
-            self._call("resend_confirmation_code", ClientId=self.client_id, Username=email)
+            self._call(operation, ClientId=self.client_id, Username=email)
         except ApiError as refusal:
             name = _cognito_name(refusal.__cause__)
             if name not in ABOUT_THE_ACCOUNT:
                 raise
-            log.info("No confirmation code was sent: %s", name)
+            log.info("No code was sent by %s: %s", operation, name)
+
+    def reset_password(self, email: str, code: str, new_password: str) -> None:
+        """Set a new password, with the code that was sent for it.
+
+        :raises BadRequest: for a wrong code, which that of an unknown account is as well; for one
+            that has expired, or a password that is too weak
+        """
+        self._call(
+            "confirm_forgot_password",
+            OF_A_RESET,
+            ClientId=self.client_id,
+            Username=email,
+            ConfirmationCode=code,
+            Password=new_password,
+        )
 
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password.
 
         :raises Forbidden: EMAIL_NOT_VERIFIED, when the account waits for its confirmation
         """
+        return self._try_password(
+            email,
+            password,
+            {"UserNotConfirmedException": lambda _: _not_verified(email=email)},
+        )
+
+    def _try_password(
+        self, email: str, password: str, refusals: Mapping[str, Callable[[str], ApiError]]
+    ) -> SignIn:
         answer = self._call(
             "initiate_auth",
-            {
-                **OF_THE_APP_CLIENT,
-                "UserNotConfirmedException": lambda _: _not_verified(email=email),
-            },
+            {**OF_THE_APP_CLIENT, **refusals},
             ClientId=self.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password},
@@ -317,6 +376,62 @@ class UserPool:
             raise Unavailable(
                 "Your password was changed, but your other devices may still be signed in."
             ) from refusal
+
+    def mfa_methods(self, access_token: str) -> list[str]:
+        """Cognito's names of the factors that a sign-in asks for beside the password."""
+        return self._call("get_user", AccessToken=access_token).get("UserMFASettingList", [])
+
+    def new_totp_secret_of(self, access_token: str) -> str:
+        """Begin to set up TOTP for who is signed in. Until the end, all is as it was."""
+        return self._call("associate_software_token", AccessToken=access_token)["SecretCode"]
+
+    def enable_totp(self, access_token: str, code: str, device_name: str | None) -> None:
+        """End to set up TOTP for who is signed in: from now on a sign-in asks for a code.
+
+        :raises BadRequest: for a wrong code
+        :raises Conflict: when it was not begun
+        """
+        device = {"FriendlyDeviceName": device_name} if device_name else {}
+        answer = self._call(
+            "verify_software_token",
+            {"SoftwareTokenMFANotFoundException": _no_totp_secret},
+            AccessToken=access_token,
+            UserCode=code,
+            **device,
+        )
+        if answer["Status"] != "SUCCESS":
+            raise _wrong_code("")
+        self._switch_totp(access_token, on=True)
+
+    def disable_totp(self, access_token: str, password: str) -> None:
+        """No longer ask for a code at a sign-in.
+
+        :raises BadRequest: when the password is wrong
+        :raises Conflict: when the user pool demands a second factor
+        """
+        self._check_password(self.profile(access_token).email, password)
+        self._switch_totp(access_token, on=False)
+
+    def _check_password(self, email: str, password: str) -> None:
+        """Tokens and a challenge both say that the password is right; neither is used."""
+        sign_in = self._try_password(
+            email,
+            password,
+            {"NotAuthorizedException": _wrong_password, "UserNotFoundException": _wrong_password},
+        )
+        if sign_in.tokens:
+            try:
+                self.revoke(sign_in.tokens.refresh_token)
+            except ApiError:
+                log.error("The tokens of a password check are thrown away, but not revoked")
+
+    def _switch_totp(self, access_token: str, *, on: bool) -> None:
+        self._call(
+            "set_user_mfa_preference",
+            {} if on else {"InvalidParameterException": _mfa_is_required},
+            AccessToken=access_token,
+            SoftwareTokenMfaSettings={"Enabled": on, "PreferredMfa": on},
+        )
 
     def profile(self, access_token: str) -> Profile:
         """Who the account of an access token is."""

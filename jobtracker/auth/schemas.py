@@ -19,6 +19,11 @@ def _code() -> SchemaNode:
     return SchemaNode(Text(max=MAX_CODE, pattern=NO_BLANKS, hint="Must not contain blanks."))
 
 
+def totp_code() -> SchemaNode:
+    """What an authenticator app shows."""
+    return SchemaNode(Text(pattern="[0-9]{6}", hint="Must be six digits."))
+
+
 def _refresh_token(**options: Any) -> SchemaNode:
     text = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token.")
     return SchemaNode(text, **options)
@@ -58,6 +63,14 @@ class EmailIn(Schema):
     example = {"email": "ada@example.com"}
 
     email = SchemaNode(Email())
+
+
+class ResetPasswordIn(Schema):
+    example = {"email": "ada@example.com", "code": "123456", "new_password": "Lovelace-1852"}
+
+    email = SchemaNode(Email())
+    code = _code()
+    new_password = SchemaNode(Secret(max=MAX_PASSWORD))
 
 
 class LoginIn(Schema):
@@ -102,7 +115,7 @@ class MfaVerifyIn(Schema):
 
     email = SchemaNode(Email())
     session = _session()
-    code = SchemaNode(Text(pattern="[0-9]{6}", hint="Must be six digits."))
+    code = totp_code()
     friendly_name = SchemaNode(Text(max=255), missing=None)
 
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import colander
 from pyramid.request import Request
@@ -21,10 +20,12 @@ from jobtracker.auth.schemas import (
     MfaSetupOut,
     MfaVerifyIn,
     RefreshIn,
+    ResetPasswordIn,
     SignInOut,
     SignUpIn,
     StatusOut,
 )
+from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
 from jobtracker.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rates
 from jobtracker.security import Permission
@@ -32,9 +33,6 @@ from jobtracker.tree import Root
 from jobtracker.users.models import User
 
 log = logging.getLogger(__name__)
-
-# What an authenticator app shows beside the code.
-ISSUER = "JobTracker"
 
 LOGOUT_IN = LogoutIn()
 
@@ -47,6 +45,8 @@ sign_up = _service("signup")
 confirm = _service("confirm")
 verification_send = _service("verification/send")
 verification_confirm = _service("verification/confirm")
+forgot_password = _service("forgot-password")
+reset_password = _service("reset-password")
 login = _service("login")
 challenge = _service("challenge")
 mfa_setup = _service("mfa/setup")
@@ -109,6 +109,35 @@ def post_verification_send(request: Request) -> dict[str, str]:
         "status": "OK",
         "message": "If an account waits for its confirmation, we have sent it a new code.",
     }
+
+
+@forgot_password.post(
+    permission=Permission.PUBLIC,
+    body=EmailIn(),
+    returns=StatusOut(),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
+)
+def post_forgot_password(request: Request) -> dict[str, str]:
+    """Ask for a code to set a new password. The answer is the same whether or not there is such an
+    account."""
+    request.cognito.send_reset_code(**request.validated)
+    return {
+        "status": "OK",
+        "message": "If there is an account with this address, we have sent it a code.",
+    }
+
+
+@reset_password.post(
+    permission=Permission.PUBLIC,
+    body=ResetPasswordIn(),
+    returns=StatusOut(),
+    errors=(400,),
+    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
+)
+def post_reset_password(request: Request) -> dict[str, str]:
+    """Set a new password with that code. For an unknown account every code is a wrong one."""
+    request.cognito.reset_password(**request.validated)
+    return {"status": "OK", "message": "Your password is changed. Please sign in."}
 
 
 @login.post(
@@ -199,13 +228,3 @@ def _known(request: Request, step: Callable[..., SignIn], **form: Any) -> SignIn
         profile = profile_of(sign_in.tokens)
         User.sign_in(request.db, profile.sub, email=profile.email, name=profile.name)
     return sign_in
-
-
-def otpauth_uri(secret: str, label: str | None) -> str:
-    """What an authenticator app reads as a QR code.
-
-    https://github.com/google/google-authenticator/wiki/Key-Uri-Format
-    """
-    account = f"{ISSUER}:{quote(label, safe='')}" if label else ISSUER
-    query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)
-    return f"otpauth://totp/{account}?{query}"

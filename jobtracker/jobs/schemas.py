@@ -1,7 +1,6 @@
 """Jobs on the wire."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from colander import SchemaNode, drop
 
@@ -10,26 +9,23 @@ from jobtracker.fields import (
     Date,
     Integer,
     ListOf,
+    Lowercase,
     Schema,
     Text,
     TextList,
     Timestamp,
     WebAddress,
     merge_patch,
-    trimmed_text,
 )
 from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Status, tidy_tags
 from jobtracker.notes.schemas import NoteOut
 
 
-class Tag(Text):
-    """A tag, lowercased; so it is measured: some letters become two."""
+class Tag(Lowercase):
+    """A tag."""
 
     def __init__(self) -> None:
         super().__init__(max=MAX_TAG)
-
-    def parse(self, node: Any, value: Any) -> str | None:
-        return self.bounded(node, trimmed_text(node, value).lower())
 
 
 class Tags(TextList):

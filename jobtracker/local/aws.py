@@ -24,8 +24,9 @@ ACCESS_KEY_ID = "local"
 SECRET_ACCESS_KEY = "local-secret"  # noqa: S105 (opens nothing but this emulator)
 SECONDS_TO_START = 45
 
-# What MiniStack sends by "e-mail".
+# What MiniStack sends by "e-mail": to confirm an address, and to reset a password.
 CONFIRMATION_CODE = "123456"
+RESET_CODE = "654321"
 
 # Should the supervisor be killed, its end of the pipe closes, and MiniStack stops as if told to.
 PROGRAM = """

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from jobtracker.local import ports
-from jobtracker.local.aws import CONFIRMATION_CODE
+from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
 from jobtracker.local.stack import LocalError
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.server import serve
@@ -40,7 +40,7 @@ def banner(settings: dict[str, Any], url: str) -> str:
         ("S3", f"{settings['s3.endpoint_url']}  bucket {settings['s3.bucket']}"),
         ("PostgreSQL", unquote(settings["sqlalchemy.url"].replace("+psycopg", ""))),
         ("Turnstile", f"takes the token {DUMMY_TOKEN}"),
-        ("E-mail", f"is not sent: the code is always {CONFIRMATION_CODE}"),
+        ("E-mail", f"is not sent: the code is {CONFIRMATION_CODE}, for a reset {RESET_CODE}"),
         ("Stop", "Ctrl-C. Accounts, rows and files are kept"),
     ]
     return "\n".join(["", *(f"  {name:<11} {value}" for name, value in rows), ""])

@@ -168,12 +168,28 @@ def _(_field: fields.Timestamp) -> JsonSchema:
 
 
 @of_type.register
+def _(field: fields.JsonObject) -> JsonSchema:
+    bounds = f"At most {field.max_bytes} bytes as compact JSON, {field.max_depth} levels deep."
+    return {"type": "object", "description": bounds}
+
+
+@of_type.register
 def _(field: fields.TextMap) -> JsonSchema:
     return {
         "type": "object",
         "additionalProperties": {**of_type(field.text), "pattern": NO_NUL},
         "maxProperties": field.max_entries,
         "propertyNames": {"pattern": NO_NUL},
+    }
+
+
+@of_type.register
+def _(field: fields.BooleanMap) -> JsonSchema:
+    boolean = {"type": "boolean"}
+    return {
+        "type": "object",
+        "additionalProperties": _or_null(boolean) if field.removable else boolean,
+        "propertyNames": {"pattern": f"^{field.key.pattern}$"},
     }
 
 

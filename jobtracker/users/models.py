@@ -1,16 +1,20 @@
 """The table of users."""
 
 import datetime
+from collections.abc import Mapping
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, case, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CheckConstraint, Text, case, cast, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
 from jobtracker.db import NOW, Base, identity, one_of, timestamp
+from jobtracker.errors import NotFound
 
 AUTO_REFRESH_SECONDS = (0, 10, 30, 60)
 MAX_RETENTION_DAYS = 3650
+MAX_PREFERENCES = 100
 
 
 class Theme(StrEnum):
@@ -45,7 +49,19 @@ class User(Base):
         CheckConstraint(
             f"data_retention_days BETWEEN 0 AND {MAX_RETENTION_DAYS}", name="data_retention_days"
         ),
+        CheckConstraint(
+            "jsonb_typeof(ui_preferences) = 'object' AND NOT"
+            " jsonb_path_exists(ui_preferences, '$.* ? (@.type() != \"boolean\")')",
+            name="ui_preferences",
+        ),
+        # No subquery is allowed here, so the keys are counted by a path.
+        CheckConstraint(
+            "jsonb_array_length(jsonb_path_query_array(ui_preferences, '$.keyvalue()'))"
+            f" <= {MAX_PREFERENCES}",
+            name="ui_preferences_count",
+        ),
     )
+    PREFERENCES_COUNT = "ck_users_ui_preferences_count"
 
     id: Mapped[int] = identity()
     cognito_sub: Mapped[str] = mapped_column(unique=True)
@@ -59,6 +75,8 @@ class User(Base):
     default_jobs_sort: Mapped[str] = mapped_column(server_default=JobsSort.UPDATED_DESC)
     default_jobs_view: Mapped[str] = mapped_column(server_default=JobsView.ALL)
     data_retention_days: Mapped[int] = mapped_column(server_default="0")
+    # What the user has switched on and off; the names are the client's.
+    ui_preferences: Mapped[dict[str, bool]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()
 
     def __repr__(self) -> str:
@@ -72,6 +90,36 @@ class User(Base):
     def by_sub(cls, db: Session, sub: str) -> "User | None":
         """The user of that Cognito ``sub``."""
         return db.scalar(select(cls).where(cls.cognito_sub == sub))
+
+    def lock(self, db: Session) -> None:
+        """Wait for others who count what this user has, and keep them waiting.
+
+        FOR NO KEY UPDATE: rows that point to this one can still be made.
+
+        :raises jobtracker.errors.NotFound: when the user was deleted in the meantime
+        """
+        self.reread(db, with_for_update={"key_share": True})
+
+    def merge_ui_preferences(self, db: Session, changes: Mapping[str, bool | None]) -> None:
+        """Set some preferences, and remove those that are None.
+
+        One statement on what is there by then, so that of two at once neither is lost.
+
+        :raises jobtracker.errors.NotFound: when the user was deleted in the meantime
+        """
+        removed = [key for key, value in changes.items() if value is None]
+        given = {key: value for key, value in changes.items() if value is not None}
+        kept = User.ui_preferences.op("-", return_type=JSONB())(cast(removed, ARRAY(Text)))
+        merged = db.scalar(
+            update(User)
+            .where(User.id == self.id)
+            .values(ui_preferences=kept.op("||")(literal(given, JSONB)))
+            .returning(User.ui_preferences)
+            .execution_options(synchronize_session=False)
+        )
+        if merged is None:
+            raise NotFound
+        set_committed_value(self, "ui_preferences", merged)
 
     @classmethod
     def sign_in(cls, db: Session, sub: str, *, email: str, name: str | None) -> None:

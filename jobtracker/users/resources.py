@@ -1,9 +1,18 @@
 """``root["users"]["me"]``: whoever is signed in."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from jobtracker.db import refused_by
+from jobtracker.errors import Invalid
 from jobtracker.tree import Private, Resource, Root
-from jobtracker.users.models import User
+from jobtracker.users.models import MAX_PREFERENCES, User
+
+TOO_MANY_PREFERENCES = {
+    "loc": ["body", "preferences"],
+    "msg": f"There can be at most {MAX_PREFERENCES} in all.",
+    "type": "too_long",
+}
 
 
 class UserCollection(Private, under=Root, name="users"):
@@ -29,4 +38,19 @@ class SettingsResource(Resource, under=UserResource, name="settings"):
         for name, value in settings.items():
             setattr(self.user, name, value)
         self.db.flush()
+        return self.user
+
+
+class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences"):
+    """``/users/me/ui-preferences``: what this user has switched on and off."""
+
+    def update(self, preferences: Mapping[str, bool | None]) -> User:
+        """Set some of them, and remove those that are None; what is left out stays as it is.
+
+        :raises Invalid: when there would be too many
+        """
+        present = self.user.ui_preferences
+        if any(present.get(key) is not value for key, value in preferences.items()):
+            with refused_by(User.PREFERENCES_COUNT, Invalid([TOO_MANY_PREFERENCES])):
+                self.user.merge_ui_preferences(self.db, preferences)
         return self.user

@@ -2,7 +2,16 @@
 
 from colander import SchemaNode, drop
 
-from jobtracker.fields import Boolean, Choice, Integer, Schema, Secret, Text, Timestamp
+from jobtracker.fields import (
+    Boolean,
+    BooleanMap,
+    Choice,
+    Integer,
+    Schema,
+    Secret,
+    Text,
+    Timestamp,
+)
 from jobtracker.users.models import (
     AUTO_REFRESH_SECONDS,
     MAX_RETENTION_DAYS,
@@ -14,6 +23,20 @@ from jobtracker.users.models import (
 # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
 MAX_PASSWORD = 256
 
+PREFERENCE = "[a-z0-9_]{1,64}"
+
+
+class UiPreferencesIn(Schema):
+    example = {"preferences": {"compact_rows": True, "show_archived": False, "old_tour": None}}
+
+    preferences = SchemaNode(BooleanMap(key=PREFERENCE, removable=True))
+
+
+class UiPreferencesOut(Schema):
+    example = {"ui_preferences": {"compact_rows": True, "show_archived": False}}
+
+    ui_preferences = SchemaNode(BooleanMap(key=PREFERENCE))
+
 
 class UserOut(Schema):
     example = {
@@ -21,6 +44,7 @@ class UserOut(Schema):
         "email": "ada@example.com",
         "name": "Ada",
         "auto_refresh_seconds": 30,
+        **UiPreferencesOut.example,
         "created_at": "2026-11-23T09:00:00.000000Z",
         "is_email_verified": True,
         "email_verified_at": "2026-11-23T09:00:00.000000Z",
@@ -30,6 +54,7 @@ class UserOut(Schema):
     email = SchemaNode(Text())
     name = SchemaNode(Text(), nullable=True)
     auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS))
+    ui_preferences = SchemaNode(BooleanMap(key=PREFERENCE))
     created_at = SchemaNode(Timestamp())
     is_email_verified = SchemaNode(Boolean())
     email_verified_at = SchemaNode(Timestamp())

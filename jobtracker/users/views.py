@@ -8,12 +8,14 @@ from jobtracker.api import ApiService
 from jobtracker.rate_limits import AUTH_BY_USER
 from jobtracker.security import Permission, bearer_token
 from jobtracker.users.models import User
-from jobtracker.users.resources import SettingsResource, UserResource
+from jobtracker.users.resources import SettingsResource, UiPreferencesResource, UserResource
 from jobtracker.users.schemas import (
     ChangePasswordIn,
     MessageOut,
     SettingsIn,
     SettingsOut,
+    UiPreferencesIn,
+    UiPreferencesOut,
     UpdatedSettingsOut,
     UserOut,
 )
@@ -23,8 +25,12 @@ change_password = ApiService(
     "change_password", "/users/me/change-password", context=UserResource, traverse="/users/me"
 )
 settings = ApiService("settings", "/users/me/settings", context=SettingsResource)
+ui_preferences = ApiService(
+    "ui_preferences", "/users/me/ui-preferences", context=UiPreferencesResource
+)
 
 SETTINGS_OUT = SettingsOut()
+UI_PREFERENCES_OUT = UiPreferencesOut()
 
 
 @me.get(permission=Permission.READ, returns=UserOut())
@@ -57,3 +63,18 @@ def put_settings(request: Request) -> dict[str, Any]:
     """Set some settings, or all. What is left out stays as it is."""
     user = request.context.update(**request.validated)
     return {**SETTINGS_OUT.dump(user), "message": "Settings updated"}
+
+
+@ui_preferences.get(permission=Permission.READ, returns=UI_PREFERENCES_OUT)
+def get_ui_preferences(request: Request) -> User:
+    """What this user has switched on and off."""
+    return request.context.user
+
+
+@ui_preferences.patch(
+    permission=Permission.WRITE, body=UiPreferencesIn(), returns=UI_PREFERENCES_OUT
+)
+def patch_ui_preferences(request: Request) -> User:
+    """Switch some things on and off (JSON Merge Patch): null removes, what is left out stays. There
+    can be 100 in all."""
+    return request.context.update(**request.validated)

@@ -25,6 +25,8 @@ PUBLIC = {
     "/auth/cognito/confirm",
     "/auth/cognito/verification/send",
     "/auth/cognito/verification/confirm",
+    "/auth/cognito/forgot-password",
+    "/auth/cognito/reset-password",
     "/auth/cognito/login",
     "/auth/cognito/challenge",
     "/auth/cognito/mfa/setup",
@@ -54,7 +56,13 @@ def filled(path: str, ids: dict[str, int]) -> str:
     return path
 
 
-NOBODYS = {"job_id": 1_000_001, "note_id": 1_000_002, "document_id": 1_000_003}
+NOBODYS = {
+    "job_id": 1_000_001,
+    "note_id": 1_000_002,
+    "document_id": 1_000_003,
+    "interview_id": 1_000_004,
+    "view_id": 1_000_005,
+}
 
 
 @pytest.fixture
@@ -66,7 +74,15 @@ def bobs(bob: Api) -> dict[str, int]:
         f"/jobs/{job_id}/documents/presign-upload",
         {"doc_type": "resume", "filename": "bob.pdf", "size_bytes": 1},
     ).json
-    return {"job_id": job_id, "note_id": note["id"], "document_id": upload["document"]["id"]}
+    when = {"scheduled_at": "2026-11-30T13:00:00Z"}
+    interview = bob.post(f"/jobs/{job_id}/interviews", when).json
+    return {
+        "job_id": job_id,
+        "note_id": note["id"],
+        "document_id": upload["document"]["id"],
+        "interview_id": interview["id"],
+        "view_id": bob.post("/saved-views", {"name": "Bob's", "data": {}}).json["id"],
+    }
 
 
 def hs256(payload: dict[str, Any], secret: bytes) -> str:
@@ -180,7 +196,7 @@ def test_other_peoples_things_answer_as_missing_ones(ada: Api, bob: Api, bobs: d
         if "{" not in endpoint.path:
             continue
         for ids in (bobs, mixed):
-            if "{note_id" not in endpoint.path and "{document_id" not in endpoint.path:
+            if endpoint.path.count("_id:") == 1:
                 ids = bobs
             theirs, missing = (
                 ada.call(
@@ -197,6 +213,8 @@ def test_other_peoples_things_answer_as_missing_ones(ada: Api, bob: Api, bobs: d
     path = f"/jobs/{bobs['job_id']}"
     assert [note["body"] for note in bob.get(path).json["notes"]] == ["Bob's secret"]
     assert len(bob.get(f"{path}/documents").json) == 1
+    assert len(bob.get(f"{path}/interviews").json) == 1
+    assert [view["name"] for view in bob.get("/saved-views").json] == ["Bob's"]
 
 
 def test_a_document_is_not_confirmed_from_another_job(ada: Api, bob: Api, bobs: dict[str, int]):
@@ -215,6 +233,7 @@ def test_a_wrong_method_is_405(ada: Api):
         f"/jobs/{job_id}": {"GET", "HEAD", "PATCH", "DELETE"},
         f"/jobs/{job_id}/notes": {"GET", "HEAD", "POST"},
         "/users/me/settings": {"GET", "HEAD", "PUT"},
+        "/users/me/mfa": {"GET", "HEAD", "POST", "DELETE"},
         "/auth/cognito/login": {"POST"},
     }.items():
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - allowed:

@@ -1,12 +1,10 @@
 """Sign-up, sign-in, MFA, refresh, sign-out: against moto, with real TOTP codes."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from moto.cognitoidp.utils import cognito_totp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from webtest import TestApp
@@ -18,6 +16,7 @@ from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.users.models import User
 from tests.api import SAME_REQUEST_ID, Api
 from tests.pool import PASSWORD, Pool
+from tests.totp import code, wrong_code
 
 AUTH = "/auth/cognito"
 SIGN_IN_KEYS = {"status", "message", "next_step", "challenge_name", "session", "tokens"}
@@ -173,6 +172,51 @@ class TestSignIn:
         assert fault == {"refresh_token": "string_pattern"}
 
 
+class TestForgottenPassword:
+    EMAIL = "forgetful@example.com"
+    NEW = "Hopper-1906-x"
+
+    def test_a_code_and_then_a_new_one(self, anonymous: Api, pool: Pool):
+        pool.user(self.EMAIL, "Forgetful")
+        path = f"{AUTH}/forgot-password"
+        known, unknown = (
+            anonymous.post(path, {"email": email}, headers=SAME_REQUEST_ID)
+            for email in (self.EMAIL.upper(), "nobody@example.com")
+        )
+        assert (known.body, known.headers) == (unknown.body, unknown.headers)
+        assert known.json.keys() == {"status", "message"}
+        assert known.json["status"] == "OK"
+
+        reset = {"email": self.EMAIL, "new_password": self.NEW}
+        stale = {**reset, "code": "moto-confirmation-code:0"}  # moto minds these alone
+        error = anonymous.refused(400, "POST", f"{AUTH}/reset-password", stale)
+        assert error["details"] == {"code": "EXPIRED_CODE"}
+        right = {**reset, "code": "123456"}
+        answer = anonymous.post(f"{AUTH}/reset-password", right, status=200).json
+        assert answer.keys() == {"status", "message"}
+        assert self.NEW not in str(answer)
+
+        login = {"email": self.EMAIL, "password": PASSWORD}
+        anonymous.refused(401, "POST", f"{AUTH}/login", login)
+        anonymous.post(f"{AUTH}/login", {**login, "password": self.NEW}, status=200)
+
+    @pytest.mark.parametrize(
+        ("field", "value", "kind"),
+        [
+            ("email", "nobody", "string_pattern"),
+            ("code", " ", "missing"),
+            ("code", "12 34", "string_pattern"),
+            ("code", 123456, "string_type"),
+            ("new_password", "", "missing"),
+            ("new_password", "x" * 257, "string_too_long"),
+            ("token", "x", "extra_forbidden"),
+        ],
+    )
+    def test_refuses(self, anonymous: Api, field: str, value: object, kind: str):
+        body = {"email": self.EMAIL, "code": "123456", "new_password": self.NEW, field: value}
+        assert anonymous.fields_at_fault("POST", f"{AUTH}/reset-password", body) == {field: kind}
+
+
 class TestSignOut:
     OK = {"status": "OK", "message": "Logged out"}
 
@@ -254,19 +298,6 @@ class TestMfa:
         body = {"session": session, **fields}
         return strict.post(f"{AUTH}/mfa/setup", body, status=200).json
 
-    def code(self, secret: str) -> str:
-        """The code of now; moto takes no other, so not in the last moments of its time."""
-        if time.time() % 30 > 28:
-            time.sleep(2)
-        return cognito_totp(secret).generate(int(time.time())).decode()
-
-    def wrong_code(self, secret: str) -> str:
-        """A code of another time, far from now."""
-        totp = cognito_totp(secret)
-        now = self.code(secret)
-        others = (totp.generate(moment).decode() for moment in range(0, 3000, 30))
-        return next(code for code in others if code != now)
-
     def test_set_up_then_ask_each_time(self, strict: Api, session: str):
         setup = self.setup(strict, session, label="Katherine: job hunt")
         assert setup.keys() == {"secret_code", "otpauth_uri", "session"}
@@ -276,10 +307,10 @@ class TestMfa:
         assert parse_qs(uri.query) == {"secret": [setup["secret_code"]], "issuer": ["JobTracker"]}
 
         verify = {"email": self.EMAIL, "session": setup["session"], "friendly_name": "Phone"}
-        wrong = {**verify, "code": self.wrong_code(setup["secret_code"])}
+        wrong = {**verify, "code": wrong_code(setup["secret_code"])}
         error = strict.refused(400, "POST", f"{AUTH}/mfa/verify", wrong)
         assert error["details"] == {"code": "CODE_MISMATCH"}
-        right = {**verify, "code": self.code(setup["secret_code"])}
+        right = {**verify, "code": code(setup["secret_code"])}
         done = strict.post(f"{AUTH}/mfa/verify", right, status=200).json
         assert done.keys() == SIGN_IN_KEYS
         assert done["status"] == "OK"
@@ -295,10 +326,10 @@ class TestMfa:
             "challenge_name": "SOFTWARE_TOKEN_MFA",
             "session": again["session"],
         }
-        wrong = {"SOFTWARE_TOKEN_MFA_CODE": self.wrong_code(setup["secret_code"])}
+        wrong = {"SOFTWARE_TOKEN_MFA_CODE": wrong_code(setup["secret_code"])}
         error = strict.refused(400, "POST", f"{AUTH}/challenge", {**answer, "responses": wrong})
         assert error["details"] == {"code": "CODE_MISMATCH"}
-        right = {"SOFTWARE_TOKEN_MFA_CODE": self.code(setup["secret_code"])}
+        right = {"SOFTWARE_TOKEN_MFA_CODE": code(setup["secret_code"])}
         tokens = strict.post(f"{AUTH}/challenge", {**answer, "responses": right}).json["tokens"]
         strict.signed_in(tokens["access_token"]).get("/users/me")
 

@@ -26,6 +26,12 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "confirm_sign_up": ("POST", "/auth/cognito/confirm", {"email": EMAIL, "code": "123456"}),
     "resend_confirmation_code": ("POST", "/auth/cognito/verification/send", {"email": EMAIL}),
+    "forgot_password": ("POST", "/auth/cognito/forgot-password", {"email": EMAIL}),
+    "confirm_forgot_password": (
+        "POST",
+        "/auth/cognito/reset-password",
+        {"email": EMAIL, "code": "123456", "new_password": "x"},
+    ),
     "initiate_auth": ("POST", "/auth/cognito/login", {"email": EMAIL, "password": "x"}),
     "respond_to_auth_challenge": (
         "POST",
@@ -49,6 +55,14 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"current_password": "x", "new_password": "y"},
     ),
 }
+
+
+OF_WHO_IS_SIGNED_IN: dict[str, tuple[str, str, dict[str, Any] | None]] = {
+    "get_user": ("GET", "/users/me/mfa", None),
+    "associate_software_token": ("POST", "/users/me/mfa", None),
+    "verify_software_token": ("POST", "/users/me/mfa/confirm", {"code": "123456"}),
+}
+SWITCH_OFF = ("DELETE", "/users/me/mfa", {"password": "x"})
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +108,17 @@ def known(ada: Api):
         ("confirm_sign_up", "AliasExistsException", 503, None),
         ("resend_confirmation_code", "TooManyRequestsException", 429, None),
         ("resend_confirmation_code", "InternalErrorException", 503, None),
+        ("forgot_password", "TooManyRequestsException", 429, None),
+        ("forgot_password", "ResourceNotFoundException", 503, None),
+        ("forgot_password", "InternalErrorException", 503, None),
+        ("confirm_forgot_password", "CodeMismatchException", 400, {"code": "CODE_MISMATCH"}),
+        ("confirm_forgot_password", "ExpiredCodeException", 400, {"code": "EXPIRED_CODE"}),
+        ("confirm_forgot_password", "InvalidParameterException", 400, None),
+        ("confirm_forgot_password", "TooManyRequestsException", 429, None),
+        ("confirm_forgot_password", "LimitExceededException", 429, None),
+        ("confirm_forgot_password", "TooManyFailedAttemptsException", 429, None),
+        ("confirm_forgot_password", "ResourceNotFoundException", 503, None),
+        ("confirm_forgot_password", "InternalErrorException", 503, None),
         ("initiate_auth", "NotAuthorizedException", 401, None),
         ("initiate_auth", "UserNotFoundException", 401, None),
         (
@@ -176,19 +201,44 @@ def test_why_a_password_is_weak(ada: Api, cognito: Stubber, text: str, violation
     "name",
     [
         "UserNotFoundException",
+        "UserNotConfirmedException",
         "InvalidParameterException",
         "NotAuthorizedException",
         "LimitExceededException",
         "CodeDeliveryFailureException",
     ],
 )
-def test_whether_a_code_was_sent_does_not_show(ada: Api, cognito: Stubber, name: str):
-    cognito.add_response("resend_confirmation_code", {})
-    request = REQUESTS["resend_confirmation_code"]
+@pytest.mark.parametrize("operation", ["resend_confirmation_code", "forgot_password"])
+def test_whether_a_code_was_sent_does_not_show(
+    ada: Api, cognito: Stubber, operation: str, name: str
+):
+    cognito.add_response(operation, {}, {"ClientId": "client", "Username": EMAIL})
+    request = REQUESTS[operation]
     sent = ada.call(*request, status=200, headers=SAME_REQUEST_ID)
-    cognito.add_client_error("resend_confirmation_code", name, SECRET_TEXT)
+    cognito.add_client_error(operation, name, SECRET_TEXT)
     refused = ada.call(*request, status=200, headers=SAME_REQUEST_ID)
     assert (sent.body, sent.headers) == (refused.body, refused.headers)
+
+
+@pytest.mark.parametrize(
+    "name", ["UserNotFoundException", "UserNotConfirmedException", "NotAuthorizedException"]
+)
+def test_a_reset_without_an_account_looks_like_a_wrong_code(ada: Api, cognito: Stubber, name: str):
+    reset = REQUESTS["confirm_forgot_password"]
+    cognito.add_client_error("confirm_forgot_password", "CodeMismatchException", SECRET_TEXT)
+    wrong = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
+    cognito.add_client_error("confirm_forgot_password", name, SECRET_TEXT)
+    nobody = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
+    assert (wrong.body, wrong.headers) == (nobody.body, nobody.headers)
+
+
+def test_a_reset_says_why_a_password_is_weak(ada: Api, cognito: Stubber):
+    for name in ("InvalidPasswordException", "PasswordHistoryPolicyViolationException"):
+        text = "Password did not conform with policy: Password not long enough"
+        cognito.add_client_error("confirm_forgot_password", name, text)
+        error = ada.refused(400, *REQUESTS["confirm_forgot_password"])
+        violations = ["Password not long enough"]
+        assert error["details"] == {"code": "WEAK_PASSWORD", "violations": violations}
 
 
 def test_an_account_that_needs_no_confirmation(ada: Api, cognito: Stubber):
@@ -307,17 +357,200 @@ def test_a_password_that_was_changed_without_a_sign_out_is_told(
         ReadTimeoutError(endpoint_url="https://cognito"),
     ],
 )
-@pytest.mark.parametrize("operation", REQUESTS)
+@pytest.mark.parametrize(
+    ("operation", "request_"), [*REQUESTS.items(), *OF_WHO_IS_SIGNED_IN.items()]
+)
 def test_no_answer_is_503(
-    ada: Api, user_pool: UserPool, monkeypatch: pytest.MonkeyPatch, operation: str, fault: Exception
+    ada: Api,
+    user_pool: UserPool,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    request_: Any,
+    fault: Exception,
 ):
     def fail(**_parameters: Any) -> None:
         raise fault
 
     monkeypatch.setattr(user_pool.client, operation, fail)
-    ada.refused(503, *REQUESTS[operation])
+    ada.refused(503, *request_)
 
 
 def test_signing_out_does_not_wait_for_cognito(ada: Api, user_pool: UserPool, cognito: Stubber):
     cognito.add_client_error("revoke_token", "InternalErrorException")
     ada.post("/auth/cognito/logout", {"refresh_token": "x"}, status=200)
+
+
+class TestMfaOfWhoIsSignedIn:
+    USER = {
+        "Username": "some-uuid",
+        "UserAttributes": [
+            {"Name": "sub", "Value": "some-uuid"},
+            {"Name": "email", "Value": "Now@example.com"},
+        ],
+    }
+    TOKENS = {"AccessToken": "a", "IdToken": "i", "RefreshToken": "r", "ExpiresIn": 3600}
+
+    def expect_user(self, cognito: Stubber, ada: Api) -> None:
+        cognito.add_response("get_user", self.USER, {"AccessToken": ada.token})
+
+    def expect_password(self, cognito: Stubber, answer: dict[str, Any]) -> None:
+        # The address that Cognito knows, not our copy of it.
+        credentials = {"USERNAME": "now@example.com", "PASSWORD": "x"}
+        cognito.add_response(
+            "initiate_auth",
+            answer,
+            {
+                "ClientId": "client",
+                "AuthFlow": "USER_PASSWORD_AUTH",
+                "AuthParameters": credentials,
+            },
+        )
+
+    def expect_switch(self, cognito: Stubber, ada: Api, on: bool) -> None:
+        settings = {"Enabled": on, "PreferredMfa": on}
+        cognito.add_response(
+            "set_user_mfa_preference",
+            {},
+            {"AccessToken": ada.token, "SoftwareTokenMfaSettings": settings},
+        )
+
+    @pytest.mark.parametrize(
+        ("operation", "name", "status", "details"),
+        [
+            ("get_user", "NotAuthorizedException", 401, None),
+            ("get_user", "UserNotFoundException", 401, None),
+            ("get_user", "UserNotConfirmedException", 403, {"code": "EMAIL_NOT_VERIFIED"}),
+            ("get_user", "TooManyRequestsException", 429, None),
+            ("get_user", "InternalErrorException", 503, None),
+            ("associate_software_token", "NotAuthorizedException", 401, None),
+            ("associate_software_token", "InvalidParameterException", 400, None),
+            ("associate_software_token", "SoftwareTokenMFANotFoundException", 503, None),
+            ("associate_software_token", "ConcurrentModificationException", 503, None),
+            ("verify_software_token", "CodeMismatchException", 400, {"code": "CODE_MISMATCH"}),
+            (
+                "verify_software_token",
+                "EnableSoftwareTokenMFAException",
+                400,
+                {"code": "CODE_MISMATCH"},
+            ),
+            ("verify_software_token", "ExpiredCodeException", 400, {"code": "EXPIRED_CODE"}),
+            ("verify_software_token", "SoftwareTokenMFANotFoundException", 409, None),
+            ("verify_software_token", "NotAuthorizedException", 401, None),
+            ("verify_software_token", "TooManyRequestsException", 429, None),
+            ("verify_software_token", "InternalErrorException", 503, None),
+        ],
+    )
+    def test_refusals(
+        self,
+        ada: Api,
+        cognito: Stubber,
+        operation: str,
+        name: str,
+        status: int,
+        details: dict | None,
+    ):
+        cognito.add_client_error(operation, name, SECRET_TEXT)
+        error = ada.refused(status, *OF_WHO_IS_SIGNED_IN[operation])
+        assert error.get("details") == details
+        assert SECRET_TEXT not in str(error)
+
+    @pytest.mark.parametrize(
+        ("listed", "expected"),
+        [
+            ({}, {"enabled": False, "methods": []}),
+            (
+                {"UserMFASettingList": ["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"]},
+                {"enabled": True, "methods": ["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"]},
+            ),
+        ],
+    )
+    def test_which_are_on(self, ada: Api, cognito: Stubber, listed: dict, expected: dict):
+        cognito.add_response("get_user", {**self.USER, **listed}, {"AccessToken": ada.token})
+        assert ada.get("/users/me/mfa", status=200).json == expected
+
+    def test_a_code_switches_it_on(self, ada: Api, cognito: Stubber):
+        cognito.add_response(
+            "verify_software_token",
+            {"Status": "SUCCESS"},
+            {"AccessToken": ada.token, "UserCode": "123456", "FriendlyDeviceName": "Phone"},
+        )
+        self.expect_switch(cognito, ada, on=True)
+        body = {"code": "123456", "friendly_name": "Phone"}
+        answer = ada.post("/users/me/mfa/confirm", body, status=200).json
+        assert answer == {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
+
+    def test_a_code_that_is_not_taken_switches_nothing_on(self, ada: Api, cognito: Stubber):
+        cognito.add_response("verify_software_token", {"Status": "ERROR"})
+        error = ada.refused(400, *OF_WHO_IS_SIGNED_IN["verify_software_token"])
+        assert error["details"] == {"code": "CODE_MISMATCH"}
+
+    def test_off_with_a_password_that_leads_to_a_challenge(self, ada: Api, cognito: Stubber):
+        self.expect_user(cognito, ada)
+        challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
+        self.expect_password(cognito, challenge)
+        self.expect_switch(cognito, ada, on=False)
+        answer = ada.call(*SWITCH_OFF, status=200).json
+        assert answer == {"enabled": False, "methods": []}
+
+    def test_off_with_a_password_that_leads_to_tokens(self, ada: Api, cognito: Stubber):
+        self.expect_user(cognito, ada)
+        self.expect_password(cognito, {"AuthenticationResult": self.TOKENS})
+        cognito.add_response("revoke_token", {}, {"ClientId": "client", "Token": "r"})
+        self.expect_switch(cognito, ada, on=False)
+        ada.call(*SWITCH_OFF, status=200)
+
+    def test_off_although_its_own_tokens_are_not_revoked(
+        self, ada: Api, cognito: Stubber, caplog: pytest.LogCaptureFixture
+    ):
+        self.expect_user(cognito, ada)
+        self.expect_password(cognito, {"AuthenticationResult": self.TOKENS})
+        cognito.add_client_error("revoke_token", "InternalErrorException")
+        self.expect_switch(cognito, ada, on=False)
+        ada.call(*SWITCH_OFF, status=200)
+        assert "not revoked" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("name", "text", "status", "details"),
+        [
+            ("NotAuthorizedException", SECRET_TEXT, 400, {"code": "WRONG_PASSWORD"}),
+            ("UserNotFoundException", SECRET_TEXT, 400, {"code": "WRONG_PASSWORD"}),
+            ("NotAuthorizedException", "Password attempts exceeded", 429, None),
+            ("UserNotConfirmedException", SECRET_TEXT, 403, {"code": "EMAIL_NOT_VERIFIED"}),
+            ("InvalidParameterException", SECRET_TEXT, 503, None),
+            ("TooManyRequestsException", SECRET_TEXT, 429, None),
+        ],
+    )
+    def test_not_off_without_the_password(
+        self,
+        ada: Api,
+        cognito: Stubber,
+        name: str,
+        text: str,
+        status: int,
+        details: dict | None,
+    ):
+        self.expect_user(cognito, ada)
+        cognito.add_client_error("initiate_auth", name, text)
+        error = ada.refused(status, *SWITCH_OFF)
+        assert error.get("details") == details
+        assert text not in str(error)
+
+    def test_a_dead_token_is_told_before_the_password_is_tried(self, ada: Api, cognito: Stubber):
+        cognito.add_client_error("get_user", "NotAuthorizedException", SECRET_TEXT)
+        ada.refused(401, *SWITCH_OFF)
+
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [
+            ("InvalidParameterException", 409),
+            ("NotAuthorizedException", 401),
+            ("InternalErrorException", 503),
+        ],
+    )
+    def test_not_off_where_it_is_required(self, ada: Api, cognito: Stubber, name: str, status: int):
+        self.expect_user(cognito, ada)
+        challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
+        self.expect_password(cognito, challenge)
+        cognito.add_client_error("set_user_mfa_preference", name, SECRET_TEXT)
+        error = ada.refused(status, *SWITCH_OFF)
+        assert ("required" in error["message"]) == (status == 409)

@@ -20,6 +20,11 @@ DOCUMENT = """
     VALUES (:user, :job, :type, 'cv.pdf', 1, :key, :key || '/final', now(), :status) RETURNING id
 """
 
+INTERVIEW = """
+    INSERT INTO interviews (user_id, application_id, scheduled_at)
+    VALUES (:user, :job, '2026-11-30 14:00+01') RETURNING id
+"""
+
 
 @pytest.fixture
 def sql(connection: Connection) -> Any:
@@ -44,6 +49,18 @@ def bobs_job(sql: Any, users: list[int]) -> int:
     return sql(insert, user=users[1])
 
 
+@pytest.fixture
+def bobs_interview(sql: Any, users: list[int], bobs_job: int) -> int:
+    return sql(INTERVIEW, user=users[1], job=bobs_job)
+
+
+@pytest.fixture
+def bobs_views(sql: Any, users: list[int]) -> None:
+    for name in "12":
+        insert = "INSERT INTO saved_views (user_id, name, data) VALUES (:user, :name, '{}')"
+        sql(insert, user=users[1], name=name)
+
+
 class TestIsolation:
     def test_a_note_cannot_hang_under_anothers_job(self, sql: Any, users: list[int], bobs_job: int):
         ada, bob = users
@@ -60,6 +77,10 @@ class TestIsolation:
         sql(DOCUMENT, user=bob, **given)
         with pytest.raises(IntegrityError, match="fk_documents_user_id_application_id_jobs"):
             sql(DOCUMENT, user=ada, **given)
+
+    def test_nor_an_interview(self, sql: Any, users: list[int], bobs_job: int):
+        with pytest.raises(IntegrityError, match="fk_interviews_user_id_application_id_jobs"):
+            sql(INTERVIEW, user=users[0], job=bobs_job)
 
     def test_a_job_does_not_change_hands_with_what_hangs_under_it(
         self, sql: Any, users: list[int], bobs_job: int
@@ -108,13 +129,32 @@ class TestConstraints:
             ("UPDATE users SET default_jobs_sort = 'id'", IntegrityError),
             ("UPDATE users SET default_jobs_view = 'none'", IntegrityError),
             ("UPDATE users SET cognito_sub = 'same'", IntegrityError),
+            ("UPDATE users SET ui_preferences = '[true]'", IntegrityError),
+            ("""UPDATE users SET ui_preferences = '{"a": true, "b": 1}'""", IntegrityError),
+            (
+                """UPDATE users SET ui_preferences = (
+                       SELECT jsonb_object_agg(key, true) FROM generate_series(0, 100) AS key)""",
+                IntegrityError,
+            ),
             ("UPDATE jobs SET status = 'hired'", IntegrityError),
             ("UPDATE jobs SET tags = array_fill('x'::text, ARRAY[51])", IntegrityError),
             ("UPDATE jobs SET company_name = repeat('x', 256)", DataError),
             ("UPDATE jobs SET job_url = repeat('x', 2001)", DataError),
+            ("UPDATE interviews SET status = 'won'", IntegrityError),
+            ("UPDATE interviews SET stage = repeat('x', 51)", DataError),
+            ("UPDATE interviews SET scheduled_at = NULL", IntegrityError),
+            ("UPDATE saved_views SET name = 'same'", IntegrityError),
+            ("UPDATE saved_views SET name = repeat('x', 81) WHERE name = '1'", DataError),
+            ("UPDATE saved_views SET data = '[]'", IntegrityError),
+            (
+                "UPDATE saved_views SET data = json_build_object('a', repeat('x', 16384))",
+                IntegrityError,
+            ),
+            ("UPDATE saved_views SET user_id = 0", IntegrityError),
         ],
     )
-    def test_vocabularies_and_bounds(self, sql: Any, bobs_job: int, statement: str, error: type):
+    @pytest.mark.usefixtures("bobs_interview", "bobs_views")
+    def test_vocabularies_and_bounds(self, sql: Any, statement: str, error: type):
         with pytest.raises(error):
             sql(statement)
 

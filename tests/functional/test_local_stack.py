@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from jobtracker.local.aws import CONFIRMATION_CODE
+from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
 from jobtracker.local.turnstile import DUMMY_TOKEN
+from tests import totp
 from tests.server import SECONDS_TO_START, Server
 
 EMAIL, OLD_PASSWORD, NEW_PASSWORD = "ada@example.com", "Lovelace-1815", "Lovelace-1852"
@@ -119,6 +120,29 @@ def test_a_new_user(server: Server):
     assert call("POST", "/auth/cognito/refresh", refresh)[0] == 200
     assert call("POST", "/auth/cognito/logout", refresh)[0] == 200
     assert call("POST", "/auth/cognito/refresh", refresh)[0] == 401
+
+    for email in (EMAIL, "nobody@example.com"):
+        assert call("POST", "/auth/cognito/forgot-password", {"email": email})[0] == 200
+    reset = {"email": EMAIL, "code": RESET_CODE, "new_password": OLD_PASSWORD}
+    for wrong in ({"code": "000000"}, {"email": "nobody@example.com"}):
+        refused = call("POST", "/auth/cognito/reset-password", {**reset, **wrong})
+        assert (refused[0], refused[1]["details"]["code"]) == (400, "CODE_MISMATCH")
+    weak = call("POST", "/auth/cognito/reset-password", {**reset, "new_password": "weak"})
+    assert weak[1]["details"]["code"] == "WEAK_PASSWORD"
+    assert call("POST", "/auth/cognito/reset-password", reset)[0] == 200
+    assert call("POST", "/auth/cognito/login", login)[0] == 401
+    login["password"] = OLD_PASSWORD
+    token = call("POST", "/auth/cognito/login", login)[1]["tokens"]["access_token"]
+
+    secret = call("POST", "/users/me/mfa", token=token)[1]["secret_code"]
+    confirm = "/users/me/mfa/confirm"
+    assert call("POST", confirm, {"code": totp.wrong_code(secret)}, token)[0] == 400
+    assert call("POST", confirm, {"code": totp.code(secret)}, token)[1]["enabled"] is True
+    assert call("POST", "/auth/cognito/login", login)[1]["next_step"] == "SOFTWARE_TOKEN_MFA"
+    assert call("DELETE", "/users/me/mfa", {"password": NEW_PASSWORD}, token)[0] == 400
+    assert call("DELETE", "/users/me/mfa", {"password": OLD_PASSWORD}, token)[0] == 200
+    assert call("GET", "/users/me/mfa", token=token)[1] == {"enabled": False, "methods": []}
+    assert call("POST", "/auth/cognito/login", login)[1]["status"] == "OK"
 
 
 def test_a_reload_keeps_the_stack_and_a_kill_leaves_nothing(server: Server):

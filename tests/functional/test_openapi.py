@@ -79,6 +79,11 @@ def test_statuses_of_an_operation(document: dict[str, Any]):
     assert statuses("/jobs", "get") == "200 400 401 422 503"
     assert statuses("/jobs", "post") == "201 400 401 409 413 415 422 503"
     assert statuses("/jobs/{job_id}", "delete") == "204 401 404 503"
+    totp = "/users/me/mfa"
+    assert statuses(totp, "post") == "200 400 401 413 415 422 429 503"
+    assert statuses(totp, "delete") == "200 400 401 403 409 413 415 422 429 503"
+    assert document["paths"][totp]["delete"]["requestBody"]["required"] is True
+    assert document["paths"][totp]["post"]["requestBody"]["required"] is False
     upload = "/jobs/{job_id}/documents/presign-upload"
     assert statuses(upload, "post") == "201 400 401 404 409 413 415 422 429 503"
     assert statuses("/auth/cognito/login", "post") == "200 400 401 403 413 415 422 429 503"

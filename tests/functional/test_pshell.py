@@ -1,5 +1,6 @@
 """What pshell puts at the prompt."""
 
+import datetime
 from typing import Any
 
 import pytest
@@ -39,6 +40,10 @@ def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
     prompt["commit"]()
     job.update(status="rejected")
     prompt["root"]["users"]["me"]["settings"].update(theme="light")
+    prompt["root"]["users"]["me"]["ui-preferences"].update({"compact_rows": True})
+    when = datetime.datetime(2026, 11, 30, 13, tzinfo=datetime.UTC)
+    job["interviews"].add(scheduled_at=when).update(kind="video")
+    root["saved-views"].create(name="Mine", data={"a": 1}).update(name="My own")
     prompt["commit"]()
     job.update(status="ghosted")
     job["notes"].add(body="Never mind.")
@@ -46,6 +51,10 @@ def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
     (listed,) = ada.get("/jobs").json
     assert listed["status"] == job.job.status == "rejected"
     assert ada.get("/users/me/settings").json["theme"] == "light"
+    assert ada.get("/users/me").json["ui_preferences"] == {"compact_rows": True}
+    (interview,) = ada.get(f"/jobs/{listed['id']}/interviews").json
+    assert (interview["kind"], interview["status"]) == ("video", "scheduled")
+    assert [view["name"] for view in ada.get("/saved-views").json] == ["My own"]
     assert [note["body"] for note in ada.get(f"/jobs/{listed['id']}/notes").json] == [
         "Called back."
     ]

@@ -74,6 +74,39 @@ def test_one_resume_is_left_of_five(client: Api, job: str):
     assert [document["status"] for document in left] == ["uploaded"]
 
 
+def test_a_job_has_at_most_so_many_interviews(
+    client: Api, job: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("jobtracker.interviews.resources.MAX_INTERVIEWS", 3)
+    when = {"scheduled_at": "2026-11-30T13:00:00Z"}
+    answers = at_once(lambda _number: client.post(f"{job}/interviews", when, status="*"))
+    assert statuses(answers) == [201] * 3 + [409] * (THREADS - 3)
+    assert len(client.get(f"{job}/interviews").json) == 3
+
+
+def test_a_name_is_given_to_one_saved_view(client: Api):
+    view = {"name": "Remote", "data": {}}
+    answers = at_once(lambda _number: client.post("/saved-views", view, status="*"))
+    assert statuses(answers) == [201] + [409] * (THREADS - 1)
+    others = [client.post("/saved-views", {**view, "name": str(n)}).json for n in range(THREADS)]
+
+    def rename(number: int) -> TestResponse:
+        path = f"/saved-views/{others[number]['id']}"
+        return client.patch(path, {"name": "Onsite"}, status="*")
+
+    assert statuses(at_once(rename)) == [200] + [409] * (THREADS - 1)
+
+
+def test_somebody_has_at_most_so_many_saved_views(client: Api, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jobtracker.saved_views.resources.MAX_VIEWS", 3)
+
+    def save(number: int) -> TestResponse:
+        return client.post("/saved-views", {"name": str(number), "data": {}}, status="*")
+
+    assert statuses(at_once(save)) == [201] * 3 + [409] * (THREADS - 3)
+    assert len(client.get("/saved-views").json) == 3
+
+
 def forget(client: Api, path: str, _number: int) -> TestResponse:
     return client.call("DELETE", path, status="*")
 
@@ -105,7 +138,16 @@ def test_a_storm_with_one_key(client: Api, job: str, path: str):
 def test_what_is_deleted_is_deleted_once(client: Api, job: str):
     note = client.post(f"{job}/notes", {"body": "x"}).json["id"]
     document = announce(client, job).json["document"]["id"]
-    for path in (f"{job}/notes/{note}", f"{job}/documents/{document}", job):
+    when = {"scheduled_at": "2026-11-30T13:00:00Z"}
+    interview = client.post(f"{job}/interviews", when).json["id"]
+    view = client.post("/saved-views", {"name": "x", "data": {}}).json["id"]
+    for path in (
+        f"{job}/notes/{note}",
+        f"{job}/documents/{document}",
+        f"{job}/interviews/{interview}",
+        f"/saved-views/{view}",
+        job,
+    ):
         answers = at_once(functools.partial(forget, client, path))
         assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
@@ -122,6 +164,27 @@ def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
         assert after.items() >= patch.items()
 
 
+def test_ui_preferences_that_are_patched_at_once_are_all_kept(client: Api):
+    def patch(number: int) -> TestResponse:
+        body = {"preferences": {f"p{number}": True}}
+        return client.patch("/users/me/ui-preferences", body, status="*")
+
+    client.get("/users/me")
+    assert statuses(at_once(patch)) == [200] * THREADS
+    kept = client.get("/users/me/ui-preferences").json["ui_preferences"]
+    assert kept == {f"p{number}": True for number in range(THREADS)}
+
+    most = {"preferences": {f"q{number}": True for number in range(100 - THREADS - 3)}}
+    client.patch("/users/me/ui-preferences", most)
+
+    def patch_more(number: int) -> TestResponse:
+        body = {"preferences": {f"r{number}": True}}
+        return client.patch("/users/me/ui-preferences", body, status="*")
+
+    assert statuses(at_once(patch_more)) == [200] * 3 + [422] * (THREADS - 3)
+    assert len(client.get("/users/me/ui-preferences").json["ui_preferences"]) == 100
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -134,6 +197,9 @@ def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
         ),
         ("POST", "/documents/confirm-upload", {"document_id": "{document}"}),
         ("DELETE", "/documents/{document}", None),
+        ("POST", "/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}),
+        ("PATCH", "/interviews/{interview}", {"status": "cancelled"}),
+        ("DELETE", "/interviews/{interview}", None),
     ],
 )
 def test_a_job_that_is_deleted_meanwhile_is_404(
@@ -148,6 +214,9 @@ def test_a_job_that_is_deleted_meanwhile_is_404(
     ids = {
         "note": client.post(f"{job}/notes", {"body": "x"}).json["id"],
         "document": announce(client, job).json["document"]["id"],
+        "interview": client.post(
+            f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}
+        ).json["id"],
     }
     if body == {"document_id": "{document}"}:
         body = {"document_id": ids["document"]}

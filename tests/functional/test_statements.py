@@ -1,5 +1,6 @@
 """How many SQL statements each endpoint makes, the user included, whatever the number of rows."""
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,8 +10,10 @@ import urllib3
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
+from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
+from jobtracker.saved_views.models import SavedView
 from tests.api import Api
 from tests.pool import PASSWORD, Pool
 
@@ -37,11 +40,16 @@ def statements(connection: Connection) -> Any:
 
 @pytest.fixture
 def job_id(ada: Api, db: Session) -> int:
-    """A job with many notes, among many jobs."""
+    """A job with many notes and interviews, among many jobs; and many saved views."""
     job_id = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json["id"]
     user_id = ada.get("/users/me").json["id"]
     db.add_all(Job(user_id=user_id, company_name="Acme", job_title="x") for _ in range(200))
     db.add_all(Note(user_id=user_id, application_id=job_id, body="x") for _ in range(200))
+    now = datetime.datetime.now(datetime.UTC)
+    db.add_all(
+        Interview(user_id=user_id, application_id=job_id, scheduled_at=now) for _ in range(199)
+    )
+    db.add_all(SavedView(user_id=user_id, name=str(number), data={}) for number in range(99))
     db.commit()
     return job_id
 
@@ -52,18 +60,29 @@ def job_id(ada: Api, db: Session) -> int:
         ("/health", 0),
         ("/users/me", 1),
         ("/users/me/settings", 1),
+        ("/users/me/ui-preferences", 1),
+        ("/users/me/mfa", 1),
         ("/jobs", 2),
         ("/jobs?q=a&status=applied&tag=b&tag_q=c", 2),
         ("/jobs/{job_id}", 3),
         ("/jobs/{job_id}/notes", 3),
         ("/jobs/{job_id}/notes/{note_id}", 3),
         ("/jobs/{job_id}/documents", 3),
+        ("/jobs/{job_id}/interviews", 3),
+        ("/jobs/{job_id}/interviews/{interview_id}", 3),
+        ("/saved-views", 2),
+        ("/saved-views/{view_id}", 2),
     ],
 )
 def test_reads(ada: Api, job_id: int, statements: Any, path: str, count: int):
-    note_id = ada.get(f"/jobs/{job_id}/notes").json[0]["id"]
+    ids = {
+        "job_id": job_id,
+        "note_id": ada.get(f"/jobs/{job_id}/notes").json[0]["id"],
+        "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
+        "view_id": ada.get("/saved-views").json[0]["id"],
+    }
     with statements() as seen:
-        ada.get(path.format(job_id=job_id, note_id=note_id))
+        ada.get(path.format(**ids))
     assert len(seen) == count, seen
 
 
@@ -79,11 +98,27 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     settings = {"auto_refresh_seconds": 10}
     assert cost("PUT", "/users/me/settings", settings) == 2
     assert cost("PUT", "/users/me/settings", settings) == 1
+    preferences = {"preferences": {"a": True, "b": None}}
+    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 2
+    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 1
+    assert cost("POST", "/users/me/mfa") == 1
     assert cost("POST", "/jobs", {"company_name": "Acme", "job_title": "x"}) == 2
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 3
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 2
     assert cost("POST", f"{job}/notes", {"body": "x"}) == 4
     assert cost("DELETE", f"{job}/notes/{answers[-1].json['id']}") == 5
+
+    assert cost("POST", f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}) == 5
+    interview = f"{job}/interviews/{answers[-1].json['id']}"
+    assert cost("PATCH", interview, {"status": "completed"}) == 5
+    assert cost("PATCH", interview, {"status": "completed"}) == 3
+    assert cost("DELETE", interview) == 5
+
+    assert cost("POST", "/saved-views", {"name": "Mine", "data": {}}) == 4
+    view = f"/saved-views/{answers[-1].json['id']}"
+    assert cost("PATCH", view, {"data": {"a": 1}}) == 3
+    assert cost("PATCH", view, {"data": {"a": 1}}) == 2
+    assert cost("DELETE", view) == 3
 
     announcement = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     assert cost("POST", f"{job}/documents/presign-upload", announcement) == 6
@@ -105,6 +140,7 @@ def test_sign_in_and_public_endpoints(anonymous: Api, pool: Pool, ada: Api, stat
         anonymous.post("/auth/cognito/login", login)
     assert len(seen) == 2  # one to see that the database is there, before Cognito is asked
     with statements() as seen:
+        anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
         # A stale token beside it is not looked at.
         ada.signed_in("garbage").post("/auth/cognito/logout")
         anonymous.refused(401, "GET", "/jobs")

@@ -24,6 +24,7 @@ def test_me(ada: Api):
         "email": "ada@example.com",
         "name": "Ada",
         "auto_refresh_seconds": 0,
+        "ui_preferences": {},
         "created_at": me["created_at"],
         "is_email_verified": True,
         "email_verified_at": me["created_at"],
@@ -97,6 +98,65 @@ class TestSettings:
         body = {"theme": "light", field: value}
         assert ada.fields_at_fault("PUT", "/users/me/settings", body) == {field: kind}
         assert ada.get("/users/me/settings").json == DEFAULTS
+
+
+class TestUiPreferences:
+    PATH = "/users/me/ui-preferences"
+
+    def kept(self, api: Api) -> dict[str, bool]:
+        """What is kept, which /users/me says as well."""
+        answer = api.get(self.PATH, status=200).json
+        assert answer.keys() == {"ui_preferences"}
+        assert api.get("/users/me").json["ui_preferences"] == answer["ui_preferences"]
+        return answer["ui_preferences"]
+
+    def patch(self, api: Api, **preferences: bool | None) -> dict[str, bool]:
+        answer = api.patch(self.PATH, {"preferences": preferences}, status=200).json
+        assert answer == {"ui_preferences": self.kept(api)}
+        return answer["ui_preferences"]
+
+    def test_are_merged(self, ada: Api, bob: Api):
+        assert self.kept(ada) == {}
+        assert self.patch(ada, a=True, b_2=False) == {"a": True, "b_2": False}
+        assert self.patch(ada, b_2=True, c=False) == {"a": True, "b_2": True, "c": False}
+        assert self.patch(ada) == {"a": True, "b_2": True, "c": False}
+        assert self.patch(ada, a=None, b_2=False, d=None) == {"b_2": False, "c": False}
+        assert self.kept(bob) == {}
+
+    def test_a_hundred_in_all(self, ada: Api):
+        many = {f"{number:064}": True for number in range(100)}
+        assert self.patch(ada, **many) == many
+        body = {"preferences": {"one_more": False}}
+        assert ada.fields_at_fault("PATCH", self.PATH, body) == {"preferences": "too_long"}
+        assert self.kept(ada) == many
+        removed = dict.fromkeys(many)
+        assert self.patch(ada, **{**removed, "one_more": False}) == {"one_more": False}
+
+    @pytest.mark.parametrize(
+        ("preferences", "kind"),
+        [
+            (None, "missing"),
+            ([], "dict_type"),
+            ("a", "dict_type"),
+            ({"": True}, "string_pattern"),
+            ({"A": True}, "string_pattern"),
+            ({"a-b": True}, "string_pattern"),
+            ({"a\n": True}, "string_pattern"),
+            ({"\u0661": True}, "string_pattern"),
+            ({"\ud800": None}, "string_pattern"),
+            ({"x" * 65: True}, "string_pattern"),
+            ({"a": 1}, "bool_type"),
+            ({"a": "true"}, "bool_type"),
+            ({"a": {}}, "bool_type"),
+            ({str(number): True for number in range(101)}, "too_long"),
+        ],
+    )
+    def test_refuse(self, ada: Api, preferences: object, kind: str):
+        self.patch(ada, kept=True)
+        body = {"preferences": preferences}
+        assert ada.fields_at_fault("PATCH", self.PATH, body) == {"preferences": kind}
+        assert ada.fields_at_fault("PATCH", self.PATH, {}) == {"preferences": "missing"}
+        assert self.kept(ada) == {"kept": True}
 
 
 class TestChangePassword:

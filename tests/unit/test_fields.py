@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from jobtracker.documents.storage import attachment
 from jobtracker.fields import (
     Boolean,
+    BooleanMap,
     Choice,
     Date,
     Email,
     Integer,
+    JsonObject,
     ListOf,
+    Lowercase,
     Nested,
     Schema,
     Secret,
@@ -38,7 +41,7 @@ json_values = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(st.characters(codec=None))
-    | st.sampled_from(["2026-02-28", "a@b.cd", "https://a.b", "word", " "]),
+    | st.sampled_from(["2026-02-28", "2026-02-28T12:00:00Z", "a@b.cd", "https://a.b", "word", " "]),
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec=None)), inner)
     ),
@@ -47,6 +50,7 @@ json_values = st.recursive(
 
 TYPES: list[tuple[Type, type]] = [
     (Text(max=9), str),
+    (Lowercase(max=9), str),
     (Secret(max=9), str),
     (Email(), str),
     (WebAddress(max=30), str),
@@ -54,6 +58,9 @@ TYPES: list[tuple[Type, type]] = [
     (Integer(min=0, max=9), int),
     (Boolean(), bool),
     (Date(), datetime.date),
+    (Timestamp(), datetime.datetime),
+    (BooleanMap(key="[a-z]+", removable=True), dict),
+    (JsonObject(max_bytes=99, max_depth=3), dict),
     (TextMap(max_entries=2, max_text=9), dict),
     (TextList(Text(max=9), max_items=2), list),
 ]
@@ -76,6 +83,42 @@ def test_anything_is_taken_or_refused_in_words(field: Type, kind: type):
             json.dumps(taken, default=str, ensure_ascii=False).encode()
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-30T13:00:00Z", "2026-11-30T13:00:00"),
+        (" 2026-11-30t13:00:00z\n", "2026-11-30T13:00:00"),
+        ("2026-11-30T13:00:00+01:00", "2026-11-30T12:00:00"),
+        ("2026-11-30T23:59:59.5-23:59", "2026-12-01T23:58:59.500000"),
+        ("2026-11-30T13:00:00.123456789Z", "2026-11-30T13:00:00.123456"),
+        ("2026-11-30T13:00:00-00:00", "2026-11-30T13:00:00"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999"),
+    ],
+)
+def test_a_moment_is_in_utc_from_there_on(text: str, utc: str):
+    taken = SchemaNode(Timestamp(), name="at").deserialize(text)
+    assert taken == datetime.datetime.fromisoformat(utc).replace(tzinfo=datetime.UTC)
+    assert taken.tzinfo is datetime.UTC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-11-30T13:00:00", "2026-11-30T13:00Z", "2026-11-30", "2026-11-30 13:00:00Z"),
+        *("2026-11-30T13:00:00+0100", "2026-11-30T13:00:00+01", "20261130T130000Z", "now"),
+        *("2026-11-31T13:00:00Z", "2026-11-30T24:00:00Z", "2026-11-30T13:60:00Z"),
+        *("2026-12-31T23:59:60Z", "2026-11-30T13:00:00+24:00", "2026-11-30T13:00:00,5Z"),
+        *("0000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"),
+        *("12026-11-30T13:00:00Z", "\u0662026-11-30T13:00:00Z", "2026-11-30T13:00:00.Z"),
+    ],
+)
+def test_a_moment_needs_its_offset_and_to_be_one(text: str):
+    with pytest.raises(colander.Invalid) as refused:
+        SchemaNode(Timestamp(), name="at").deserialize(text)
+    assert errors_of(refused.value, "body")[0]["type"] == "timestamp_format"
 
 
 class Everything(Schema):

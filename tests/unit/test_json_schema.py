@@ -9,14 +9,16 @@ from colander import SchemaNode, drop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtracker.auth.schemas import ConfirmIn, LoginIn
+from jobtracker.auth.schemas import ConfirmIn, LoginIn, ResetPasswordIn
 from jobtracker.documents.schemas import PresignUploadIn
 from jobtracker.fields import (
     Boolean,
+    BooleanMap,
     Choice,
     Date,
     Email,
     Integer,
+    JsonObject,
     ListOf,
     Nested,
     Schema,
@@ -28,10 +30,12 @@ from jobtracker.fields import (
     Type,
     WebAddress,
 )
+from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn
 from jobtracker.jobs.schemas import JOB_PATCH, JobIn, JobOut
 from jobtracker.notes.schemas import NoteIn
 from jobtracker.openapi import json_schema
-from jobtracker.users.schemas import SettingsIn
+from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn
+from jobtracker.users.schemas import SettingsIn, UiPreferencesIn
 
 
 class Inner(Schema):
@@ -57,6 +61,18 @@ class Inner(Schema):
                 "items": {"type": "string", "enum": ["a"]},
                 "description": "At most 2, blank and repeated ones not counted.",
             },
+        ),
+        (
+            BooleanMap(key="[a-z]+"),
+            {
+                "type": "object",
+                "additionalProperties": {"type": "boolean"},
+                "propertyNames": {"pattern": "^[a-z]+$"},
+            },
+        ),
+        (
+            JsonObject(max_bytes=9, max_depth=2),
+            {"type": "object", "description": "At most 9 bytes as compact JSON, 2 levels deep."},
         ),
         (Nested(Inner()), {"$ref": "#/components/schemas/Inner"}),
         (ListOf(Inner()), {"type": "array", "items": {"$ref": "#/components/schemas/Inner"}}),
@@ -108,9 +124,15 @@ def test_what_goes_out():
 SURPRISES: list[Any] = [
     *(None, "", " ", "\x1f", "\x00", "x\x00", "x" * 256, "x" * 10_001, "\u00e4@b.cd", "a@b.cd"),
     *(0, -1, 1.0, 1.5, 10**30, True, [], {}, ["a"], ["\x00"], ["x" * 65], [1]),
+    *({"a": True}, {"a": None}, {"A": True}, {"a": 1}),
     *("application/pdf", "text", "resume", "saved", "a b", "http:", "https://a.b"),
 ]
-INPUTS = [JobIn(), JOB_PATCH, NoteIn(), SettingsIn(), PresignUploadIn(), LoginIn(), ConfirmIn()]
+INPUTS = [
+    *(JobIn(), JOB_PATCH, NoteIn(), InterviewIn(), INTERVIEW_PATCH, PresignUploadIn()),
+    *(SavedViewIn(), SAVED_VIEW_PATCH, UiPreferencesIn(), SettingsIn()),
+    *(LoginIn(), ConfirmIn(), ResetPasswordIn()),
+]
+FORMATS = ("job_url", "applied_date", "scheduled_at")
 
 
 @pytest.mark.parametrize("schema", INPUTS, ids=lambda schema: schema.component)
@@ -126,7 +148,7 @@ def test_schema_and_fields_agree_on_one_changed_field(schema: Schema):
             taken = True
         except colander.Invalid:
             taken = False
-        if isinstance(value, str) and name in ("job_url", "applied_date") and value.strip():
+        if isinstance(value, str) and name in FORMATS and value.strip():
             return  # formats, which a validator only notes
         if value in (" ", "\x1f") and name == "status":
             return  # blank as "" is, which is the one blank that the document names

@@ -28,7 +28,7 @@ def test_a_step_to_what_is_not_there(root: Any):
 
 def test_whose_it_is_is_asked_first():
     nobody = SimpleNamespace(identity=None)
-    for name in ("jobs", "users"):
+    for name in ("jobs", "users", "saved-views"):
         with pytest.raises(Unauthorized):
             Root(nobody)[name]
 

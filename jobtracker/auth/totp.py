@@ -1,0 +1,16 @@
+"""What an authenticator app reads."""
+
+from urllib.parse import quote, urlencode
+
+# What the app shows beside the code.
+ISSUER = "JobTracker"
+
+
+def otpauth_uri(secret: str, label: str | None) -> str:
+    """What an authenticator app reads as a QR code.
+
+    https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+    """
+    account = f"{ISSUER}:{quote(label, safe='')}" if label else ISSUER
+    query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)
+    return f"otpauth://totp/{account}?{query}"

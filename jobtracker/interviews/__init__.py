@@ -1,0 +1,7 @@
+"""Interviews for a job."""
+
+from typing import Any
+
+
+def includeme(config: Any) -> None:
+    config.scan("jobtracker.interviews.views")

@@ -1,0 +1,71 @@
+"""``root["jobs"][7]["interviews"]``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobtracker.errors import Conflict
+from jobtracker.interviews.models import MAX_INTERVIEWS, Interview
+from jobtracker.jobs.resources import JobResource
+from jobtracker.tree import Collection, Resource
+
+
+class InterviewCollection(Collection, under=JobResource, name="interviews"):
+    """``/jobs/7/interviews``."""
+
+    __parent__: JobResource
+
+    def find(self, row_id: int) -> "InterviewResource":
+        interview = Interview.by_id(self.db, self.user.id, self.__parent__.job.id, row_id)
+        if interview is None:
+            raise KeyError(row_id)
+        return InterviewResource(self, interview)
+
+    def list(self) -> Sequence[Interview]:
+        """The interviews, the last one first."""
+        return Interview.of_job(self.db, self.user.id, self.__parent__.job.id)
+
+    def add(self, **fields: Any) -> "InterviewResource":
+        """Write down one more.
+
+        :raises Conflict: when the job has as many as it can have
+        """
+        job = self.__parent__.job
+        now = job.touch(self.db)  # which locks the job: two do not count at once
+        if Interview.count(self.db, self.user.id, job.id) >= MAX_INTERVIEWS:
+            raise Conflict(f"A job can have at most {MAX_INTERVIEWS} interviews.")
+        interview = Interview(
+            user_id=self.user.id, application_id=job.id, created_at=now, updated_at=now, **fields
+        )
+        self.db.add(interview)
+        self.db.flush()
+        return InterviewResource(self, interview)
+
+
+class InterviewResource(Resource):
+    """``/jobs/7/interviews/4``."""
+
+    __parent__: InterviewCollection
+
+    def __init__(self, parent: Resource, interview: Interview) -> None:
+        super().__init__(parent, str(interview.id))
+        self.interview = interview
+
+    def update(self, **fields: Any) -> Interview:
+        """Change some fields. What is as it was already is no change."""
+        interview = self.interview
+        changes = {
+            name: value for name, value in fields.items() if getattr(interview, name) != value
+        }
+        if changes:
+            # The job first, as in all writes under it: none waits for one that waits for it.
+            interview.updated_at = self.__parent__.__parent__.job.touch(self.db)
+            for name, value in changes.items():
+                setattr(interview, name, value)
+            self.db.flush()
+        return interview
+
+    def delete(self) -> None:
+        """Forget the interview."""
+        self.__parent__.__parent__.job.touch(self.db)
+        self.interview.remove(self.db)
+        self.deleted()

@@ -1,0 +1,56 @@
+"""``/jobs/{job_id}/interviews``."""
+
+from collections.abc import Sequence
+
+from pyramid.request import Request
+
+from jobtracker.api import ApiService, created
+from jobtracker.fields import ListOf
+from jobtracker.interviews.models import Interview
+from jobtracker.interviews.resources import InterviewCollection, InterviewResource
+from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn, InterviewOut
+from jobtracker.security import Permission
+
+INTERVIEW_OUT = InterviewOut()
+
+interviews = ApiService("interviews", "/jobs/{job_id}/interviews", context=InterviewCollection)
+interview = ApiService(
+    "interview", "/jobs/{job_id}/interviews/{interview_id}", context=InterviewResource
+)
+
+
+@interviews.get(permission=Permission.READ, returns=ListOf(INTERVIEW_OUT))
+def get_interviews(request: Request) -> Sequence[Interview]:
+    """The interviews for a job, the last one first."""
+    return request.context.list()
+
+
+@interviews.post(
+    permission=Permission.WRITE,
+    body=InterviewIn(),
+    returns=INTERVIEW_OUT,
+    status=201,
+    errors=(409,),
+)
+def post_interview(request: Request) -> Interview:
+    """Write down an interview. A job can have 200."""
+    new = request.context.add(**request.validated)
+    return created(request, new).interview
+
+
+@interview.get(permission=Permission.READ, returns=INTERVIEW_OUT)
+def get_interview(request: Request) -> Interview:
+    """One interview."""
+    return request.context.interview
+
+
+@interview.patch(permission=Permission.WRITE, body=INTERVIEW_PATCH, returns=INTERVIEW_OUT)
+def patch_interview(request: Request) -> Interview:
+    """Change some fields (JSON Merge Patch): null clears."""
+    return request.context.update(**request.validated)
+
+
+@interview.delete(permission=Permission.WRITE, status=204)
+def delete_interview(request: Request) -> None:
+    """Forget an interview."""
+    request.context.delete()

@@ -1,0 +1,45 @@
+"""The second factor on the wire."""
+
+from colander import SchemaNode
+
+from jobtracker.auth.schemas import totp_code
+from jobtracker.fields import Boolean, Schema, Secret, Text, TextList
+from jobtracker.users.schemas import MAX_PASSWORD
+
+
+class MfaOut(Schema):
+    example = {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
+
+    enabled = SchemaNode(Boolean())
+    methods = SchemaNode(TextList(Text(), max_items=10))
+
+
+class MfaEnrolIn(Schema):
+    example = {"label": "ada@example.com"}
+
+    label = SchemaNode(Text(max=255), missing=None)
+
+
+class MfaEnrolOut(Schema):
+    example = {
+        "secret_code": "JBSWY3DPEHPK3PXP",
+        "otpauth_uri": (
+            "otpauth://totp/JobTracker:ada%40example.com?secret=JBSWY3DPEHPK3PXP&issuer=JobTracker"
+        ),
+    }
+
+    secret_code = SchemaNode(Text())
+    otpauth_uri = SchemaNode(Text())
+
+
+class MfaConfirmIn(Schema):
+    example = {"code": "123456", "friendly_name": "Phone"}
+
+    code = totp_code()
+    friendly_name = SchemaNode(Text(max=255), missing=None)
+
+
+class MfaDisableIn(Schema):
+    example = {"password": "Lovelace-1815"}
+
+    password = SchemaNode(Secret(max=MAX_PASSWORD))

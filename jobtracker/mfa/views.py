@@ -1,0 +1,75 @@
+"""``/users/me/mfa``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyramid.request import Request
+
+from jobtracker.api import ApiService, body_if_any
+from jobtracker.auth.cognito import TOTP
+from jobtracker.auth.totp import otpauth_uri
+from jobtracker.mfa.resources import MfaResource
+from jobtracker.mfa.schemas import MfaConfirmIn, MfaDisableIn, MfaEnrolIn, MfaEnrolOut, MfaOut
+from jobtracker.rate_limits import AUTH_BY_USER
+from jobtracker.security import Permission, bearer_token
+
+MFA_OUT = MfaOut()
+MFA_ENROL_IN = MfaEnrolIn()
+
+mfa = ApiService("mfa", "/users/me/mfa", context=MfaResource)
+mfa_confirm = ApiService(
+    "mfa_confirm", "/users/me/mfa/confirm", context=MfaResource, traverse="/users/me/mfa"
+)
+
+
+@mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429))
+def get_mfa(request: Request) -> dict[str, Any]:
+    """Whether signing in takes more than the password, and what."""
+    return _switched(request.context.methods(bearer_token(request)))
+
+
+@mfa.post(
+    permission=Permission.WRITE,
+    optional_body=MFA_ENROL_IN,
+    returns=MfaEnrolOut(),
+    errors=(400, 413, 415, 422),
+    rate_limits=[AUTH_BY_USER],
+    takes_key=False,  # a secret is not kept to be given again, and nothing is done twice
+)
+def post_mfa(request: Request) -> dict[str, str]:
+    """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
+    the e-mail address unless another is given."""
+    label = body_if_any(MFA_ENROL_IN, request)["label"]
+    secret = request.context.enrol(bearer_token(request))
+    uri = otpauth_uri(secret, label or request.context.user.email)
+    return {"secret_code": secret, "otpauth_uri": uri}
+
+
+@mfa_confirm.post(
+    permission=Permission.WRITE,
+    body=MfaConfirmIn(),
+    returns=MFA_OUT,
+    errors=(400, 403, 409),
+    rate_limits=[AUTH_BY_USER],
+)
+def post_mfa_confirm(request: Request) -> dict[str, Any]:
+    """End to set up TOTP with a first code. From now on signing in asks for one."""
+    request.context.confirm(bearer_token(request), **request.validated)
+    return _switched([TOTP])
+
+
+@mfa.delete(
+    permission=Permission.WRITE,
+    body=MfaDisableIn(),
+    returns=MFA_OUT,
+    errors=(400, 403, 409),
+    rate_limits=[AUTH_BY_USER],
+)
+def delete_mfa(request: Request) -> dict[str, Any]:
+    """Switch TOTP off. The password is asked for again."""
+    request.context.disable(bearer_token(request), **request.validated)
+    return _switched([])
+
+
+def _switched(methods: Sequence[str]) -> dict[str, Any]:
+    return {"enabled": bool(methods), "methods": methods}

@@ -1,0 +1,36 @@
+"""Saved views on the wire."""
+
+from colander import SchemaNode
+
+from jobtracker.fields import Integer, JsonObject, Schema, Text, Timestamp, merge_patch
+from jobtracker.saved_views.models import MAX_BYTES, MAX_NAME
+
+MAX_DEPTH = 32
+
+
+class SavedViewIn(Schema):
+    example = {
+        "name": "Remote, waiting",
+        "data": {"filters": {"status": ["applied"], "tag": ["remote"]}, "sort": "updated_desc"},
+    }
+
+    name = SchemaNode(Text(max=MAX_NAME))
+    data = SchemaNode(JsonObject(max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+
+
+SAVED_VIEW_PATCH = merge_patch(SavedViewIn(), "SavedViewPatch", example={"name": "Remote"})
+
+
+class SavedViewOut(Schema):
+    example = {
+        "id": 2,
+        **SavedViewIn.example,
+        "created_at": "2026-11-23T09:00:00.000000Z",
+        "updated_at": "2026-11-23T09:30:00.000000Z",
+    }
+
+    id = SchemaNode(Integer())
+    name = SchemaNode(Text())
+    data = SchemaNode(JsonObject(max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+    created_at = SchemaNode(Timestamp())
+    updated_at = SchemaNode(Timestamp())
