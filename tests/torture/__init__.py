@@ -1,0 +1,1 @@
+"""What must hold when things break: real processes, real kills, real storms. `make torture`."""

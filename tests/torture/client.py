@@ -1,0 +1,146 @@
+"""A client over real HTTP, from many threads at once."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+
+from tests.proxy import HOST
+
+JOB = {"company_name": "Acme", "job_title": "x"}
+RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
+CONTENT = b"x"  # of the size that RESUME announces
+
+SECONDS_TO_ANSWER = 30
+CONNECTIONS = 64
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def told(self) -> tuple[int, bytes, str]:
+        """What a client goes by, whichever server it came from."""
+        return self.status, self.body, urlsplit(self.headers.get("Location", "")).path
+
+
+class Client:
+    """Somebody's client of one server. All threads can share it.
+
+    :param token: an access token, or nothing for nobody
+    """
+
+    def __init__(self, port: int, token: str = "") -> None:
+        self.port = port
+        self.token = token
+        self.http = urllib3.HTTPConnectionPool(
+            HOST, port, maxsize=CONNECTIONS, timeout=SECONDS_TO_ANSWER, retries=False
+        )
+
+    def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Answer:
+        """One request.
+
+        :param key: an Idempotency-Key
+        :raises urllib3.exceptions.HTTPError: when there is no answer, or not all of it
+        """
+        headers = {}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        content = None if body is None else json.dumps(body).encode()
+        start = time.monotonic()
+        response = self.http.request(method, path, body=content, headers=headers)
+        seconds = time.monotonic() - start
+        assert response.headers["X-Request-ID"]
+        return Answer(response.status, response.headers, response.data, seconds)
+
+    def done(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        """The JSON of a request that must succeed."""
+        answer = self.call(method, path, body, key=key)
+        assert answer.status < 300, answer
+        return answer.json if answer.body else None
+
+    def make_job(self, **fields: Any) -> str:
+        """The path of a new job."""
+        return f"/jobs/{self.done('POST', '/jobs', {**JOB, **fields})['id']}"
+
+    def announce(self, job: str) -> Any:
+        """What presign-upload says to a resume."""
+        return self.done("POST", f"{job}/documents/presign-upload", RESUME)
+
+    def upload(self, job: str) -> int:
+        """The id of a resume that has been announced and PUT, not confirmed."""
+        upload = self.announce(job)
+        assert put(upload) == 200
+        return upload["document"]["id"]
+
+    def confirm(self, job: str, document: int) -> Answer:
+        return self.call("POST", f"{job}/documents/confirm-upload", {"document_id": document})
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def put(upload: Any) -> int:
+    """PUT what presign-upload was told of, on a connection of its own, and return the status."""
+    with urllib3.PoolManager(retries=False, timeout=SECONDS_TO_ANSWER) as http:
+        headers = upload["upload_headers"]
+        return http.request("PUT", upload["upload_url"], body=CONTENT, headers=headers).status
+
+
+def tell(*lines: str) -> None:
+    """Figures, for whoever runs the test."""
+    print("", *lines, sep="\n")  # noqa: T201
+
+
+def unique(what: str = "key") -> str:
+    return f"{what}-{uuid.uuid4().hex}"
+
+
+def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """What the calls return, which all begin at the same moment."""
+    barrier = Barrier(len(calls))
+
+    def one(call: Callable[[], T]) -> T:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(one, calls))
+
+
+def statuses(answers: Sequence[Answer]) -> list[int]:
+    return sorted(answer.status for answer in answers)
+
+
+def fault_of(answer: Answer, status: int = 503) -> str | None:
+    """What is wrong with a refusal, if anything is."""
+    if answer.status != status:
+        return f"{answer.status} {answer.body[:200]!r}, not {status}"
+    try:
+        error = answer.json
+    except ValueError:
+        return f"{answer.body[:200]!r} is not JSON"
+    if not {"error", "message"} <= error.keys() <= {"error", "message", "details"}:
+        return f"{error} is not of the shape of errors"
+    if status in (429, 503) and int(answer.headers.get("Retry-After", 0)) < 1:
+        return "there is no Retry-After"
+    return None

@@ -1,0 +1,45 @@
+"""A server process whose PostgreSQL, Cognito, S3 and Turnstile are elsewhere."""
+
+import subprocess
+from configparser import RawConfigParser
+from pathlib import Path
+
+from jobtracker.local import CHECKOUT
+from tests.server import Server, free_port
+from tests.torture.client import Client
+
+
+class Instance(Server):
+    """pserve, with an ini file of the checkout in which some settings are changed.
+
+    :param settings: of ``[app:main]``
+    :param ini: which of the checkout's
+    """
+
+    def __init__(
+        self, folder: Path, settings: dict[str, str], ini: str = "development.ini"
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ini = folder / ini
+        parser = RawConfigParser()
+        parser.read(CHECKOUT / ini)
+        parser["app:main"].update(settings)
+        server = parser["server:main"]
+        if "listen" in server:
+            server["listen"] = f"127.0.0.1:{self.port}"
+        else:
+            server["port"] = str(self.port)
+        with self.ini.open("w") as file:
+            parser.write(file)
+
+    def client(self, token: str = "") -> Client:
+        return Client(self.port, token)
+
+    def kill(self) -> None:
+        """SIGKILL, and return when it is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None

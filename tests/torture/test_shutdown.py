@@ -1,0 +1,150 @@
+"""SIGTERM: what was begun is finished, nothing new is begun, and it does not take long."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPConnection
+
+import psycopg
+import pytest
+
+from tests.proxy import HOST
+from tests.torture.client import Answer, Client, fault_of, tell, unique
+from tests.torture.instance import Instance
+
+pytestmark = pytest.mark.torture
+
+THREADS = 8  # of the server, as both ini files have it
+SECONDS_LOCKED = 1
+SECONDS_TO_END = 5
+
+
+@pytest.fixture(params=["development.ini", "production.ini"])
+def server(request: pytest.FixtureRequest, pserve: Callable[..., Instance]) -> Instance:
+    return pserve(ini=request.param)
+
+
+@pytest.fixture
+def client(server: Instance, someone: Callable[[], str]) -> Iterator[Client]:
+    client = server.client(someone())
+    yield client
+    client.close()
+
+
+@contextlib.contextmanager
+def locked(database: psycopg.Connection, job: str, seconds: float) -> Iterator[None]:
+    """Keep the job's row, so that who wants to change it waits, until the end and those seconds."""
+    with database.transaction():
+        database.execute("SELECT FROM jobs WHERE id = %s FOR UPDATE", [job.rpartition("/")[2]])
+        yield
+        time.sleep(seconds)
+
+
+def wait_until_they_wait(settings: dict[str, str], number: int) -> None:
+    """Return when that many sessions of the server wait for a lock."""
+    question = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    deadline = time.monotonic() + 10
+    with psycopg.connect(settings["sqlalchemy.url"], autocommit=True) as look:
+        while (row := look.execute(question).fetchone()) is None or row[0] < number:
+            assert time.monotonic() < deadline, f"{row} wait, not {number}"
+            time.sleep(0.02)
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def idle_connection(port: int) -> HTTPConnection:
+    """A connection that is kept alive after one answer."""
+    idle = HTTPConnection(HOST, port, timeout=SECONDS_TO_END)
+    idle.request("GET", "/health")
+    assert b"ok" in idle.getresponse().read()
+    assert idle.sock is not None
+    return idle
+
+
+def seconds_until_closed(idle: HTTPConnection) -> float:
+    start = time.monotonic()
+    with contextlib.closing(idle), contextlib.suppress(ConnectionResetError):
+        assert idle.sock.recv(1) == b""
+    return time.monotonic() - start
+
+
+def end(server: Instance) -> float:
+    """The seconds until the process has ended by itself, which it must, with status 0."""
+    assert server.process is not None
+    start = time.monotonic()
+    assert server.process.wait(SECONDS_TO_END) == 0, server.output()
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("requests", [1, THREADS, THREADS + 6])
+def test_what_is_in_flight_is_finished(
+    server: Instance,
+    client: Client,
+    served: dict[str, str],
+    database: psycopg.Connection,
+    requests: int,
+):
+    """The last of the cases has requests that wait for a thread when the signal comes."""
+    job = client.make_job()
+    titles = [unique("title") for _ in range(requests)]
+
+    def patch(title: str) -> Answer:
+        return client.call("PATCH", job, {"job_title": title})
+
+    idle = idle_connection(server.port)
+    with ThreadPoolExecutor(requests) as threads:
+        with locked(database, job, SECONDS_LOCKED):
+            answers: list[Future[Answer]] = [threads.submit(patch, title) for title in titles]
+            wait_until_they_wait(served, min(requests, THREADS))
+            time.sleep(0.2)  # those that wait for a thread are in the server by now
+            assert server.process is not None
+            server.process.terminate()
+        refused = is_refused(server.port)
+        told = [(answer.result().status, answer.result().json["job_title"]) for answer in answers]
+    assert told == [(200, title) for title in titles]
+    seconds = end(server)
+    seconds_idle = seconds_until_closed(idle)
+    (kept,) = database.execute(
+        "SELECT job_title FROM jobs WHERE id = %s", [job.rpartition("/")[2]]
+    ).fetchall()
+    assert kept[0] in titles
+    assert refused
+    assert is_refused(server.port)
+    tell(
+        f"SIGTERM with {requests} in flight ({server.ini.name}): all answered, ended "
+        f"{seconds:.2f} s after the last, idle connection closed {seconds_idle:.2f} s later"
+    )
+
+
+def test_idle_connections_do_not_keep_it_up(server: Instance):
+    idle = [idle_connection(server.port) for _ in range(20)]
+    server.process.terminate()  # type: ignore[union-attr]
+    seconds = end(server)
+    assert max(seconds_until_closed(each) for each in idle) < 1
+    assert is_refused(server.port)
+    tell(f"SIGTERM with 20 idle connections ({server.ini.name}): ended after {seconds:.2f} s")
+
+
+def test_what_waits_for_ever_does_not_keep_it_up(
+    server: Instance, client: Client, served: dict[str, str], database: psycopg.Connection
+):
+    """A request that needs what somebody else does not let go of: it is refused, and told so."""
+    job = client.make_job()
+    start = time.monotonic()
+    with ThreadPoolExecutor(1) as threads, locked(database, job, 0):
+        stuck = threads.submit(client.call, "PATCH", job, {"job_title": unique()})
+        wait_until_they_wait(served, 1)
+        assert server.process is not None
+        server.process.terminate()
+        end(server)
+        seconds = time.monotonic() - start
+    assert fault_of(stuck.result()) is None
+    tell(f"SIGTERM with a request that is stuck ({server.ini.name}): ended in {seconds:.2f} s")
