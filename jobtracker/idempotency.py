@@ -117,12 +117,15 @@ def once(view: Json) -> Json:
         user_id = request.identity.id
         key_hash = hashlib.sha256(f"{user_id} {key}".encode()).digest()
         request_hash = hmac.digest(key.encode(), _canonical(request), "sha256")
-        if not IdempotentAnswer.lock(request.db, key_hash):
-            raise Conflict(
-                "The first request with this key is not answered yet.",
-                retry_after=STILL_RUNNING_FOR,
-            )
+        # Those who come again need no lock, and do not keep each other from the answer.
         answer = IdempotentAnswer.find(request.db, user_id, key_hash)
+        if answer is None:
+            if not IdempotentAnswer.lock(request.db, key_hash):
+                raise Conflict(
+                    "The first request with this key is not answered yet.",
+                    retry_after=STILL_RUNNING_FOR,
+                )
+            answer = IdempotentAnswer.find(request.db, user_id, key_hash)
         if answer is None:
             answer = IdempotentAnswer(
                 user_id=user_id,

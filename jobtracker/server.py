@@ -7,6 +7,7 @@
 All options of waitress hold, beside ``seconds_to_finish``: https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html
 """
 
+import functools
 import logging
 import signal
 import time
@@ -74,6 +75,14 @@ class Channel(HTTPChannel):
         return bool(self.requests or self.total_outbufs_len or self.request is not None)
 
 
+def accept_all(listening: BaseWSGIServer) -> None:
+    """Take all who wait to be connected, not one at each turn: the threads take turns too."""
+    connections = -1
+    while len(listening.active_channels) > connections:
+        connections = len(listening.active_channels)
+        BaseWSGIServer.handle_accept(listening)
+
+
 class Dispatcher(ThreadedTaskDispatcher):
     """The threads, and what waits for them."""
 
@@ -106,6 +115,7 @@ def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **optio
     listening = [each for each in connections.values() if isinstance(each, BaseWSGIServer)]
     for each in listening:
         each.channel_class = Channel
+        each.handle_accept = functools.partial(accept_all, each)
         each.origins = frozenset(app.registry.settings["cors.origins"])
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
 

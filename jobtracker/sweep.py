@@ -41,9 +41,9 @@ def sweep(registry: Any) -> str | None:
     except DBAPIError as error:
         return f"jobtracker-sweep: PostgreSQL: {type(error.orig).__name__}; nothing is lost"
     print(  # noqa: T201 (a command's answer)
-        f"uploads given up: {swept.uploads_given_up}, objects deleted: {swept.objects_deleted}, "
+        f"uploads given up: {swept.uploads_given_up}, deletions carried out: {swept.deletions}, "
         f"answers forgotten: {answers}"
     )
-    if swept.objects_left:
-        return f"jobtracker-sweep: S3 would not delete {swept.objects_left} objects"
+    if swept.deletions_left:
+        return f"jobtracker-sweep: S3 would not delete {swept.deletions_left} objects"
     return None

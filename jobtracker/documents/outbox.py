@@ -48,8 +48,8 @@ class Swept(NamedTuple):
     """What the sweeper did."""
 
     uploads_given_up: int
-    objects_deleted: int
-    objects_left: int
+    deletions: int
+    deletions_left: int
 
 
 def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> Swept:
