@@ -17,6 +17,7 @@ TWEENS = (
     "jobtracker.tracing.tracing_tween_factory",  # X-Request-ID, the access log
     "jobtracker.cors.cors_tween_factory",  # headers on every answer, preflights
     "pyramid.tweens.excview_tween_factory",  # every failure is one JSON shape
+    "jobtracker.conditional.conditional_tween_factory",  # what the client has already is not made
     "pyramid_tm.tm_tween_factory",  # a transaction for each request that may write
 )
 
@@ -37,6 +38,8 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.errors")
     config.include("jobtracker.rate_limits")
     config.include("jobtracker.api")  # Cornice, the JSON renderer, trailing slashes
+    config.include("jobtracker.pages")  # cursors
+    config.include("jobtracker.conditional")  # ETags
     config.set_security_policy(CognitoSecurityPolicy())
 
     # What is served.

@@ -25,9 +25,17 @@ from pyramid.events import NewRequest
 from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
-from jobtracker import idempotency
-from jobtracker.errors import BadRequest, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
-from jobtracker.fields import Nested, Schema, TextList, Type, errors_of
+from jobtracker import conditional, idempotency
+from jobtracker.conditional import Conditional
+from jobtracker.errors import (
+    BadRequest,
+    Changed,
+    Invalid,
+    NotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+from jobtracker.fields import Integer, Nested, Schema, TextList, Type, errors_of
 from jobtracker.rate_limits import RateLimit, check_rates
 from jobtracker.security import Permission
 from jobtracker.tree import Resource
@@ -59,6 +67,8 @@ class Operation(NamedTuple):
     optional_body: Schema | None = None
     rate_limits: tuple[RateLimit, ...] = ()
     takes_key: bool = False
+    if_match: Schema | None = None
+    conditional: Conditional | None = None
 
 
 class ApiService(Service):
@@ -98,6 +108,8 @@ class ApiService(Service):
         optional_body: Schema | None = None,
         rate_limits: Iterable[RateLimit] = (),
         takes_key: bool = True,
+        if_match: Schema | None = None,
+        conditional: Conditional | None = Conditional.BY_REVISION,
         **kwargs: Any,
     ) -> None:
         """One method of the URL.
@@ -111,6 +123,9 @@ class ApiService(Service):
         :param errors: statuses beyond those that follow from permission, path, body and query
         :param optional_body: a body that the view reads by itself, and does not insist on
         :param rate_limits: how often it may be asked, looked at once all else is found right
+        :param if_match: what goes out with a 412, where the context has a version: If-Match is
+            then in ``request.versions``
+        :param conditional: by what a GET of somebody who is signed in can be told to be unchanged
         :param takes_key: whether a POST of somebody who is signed in heeds Idempotency-Key
         """
         method = method.upper()
@@ -126,6 +141,10 @@ class ApiService(Service):
             optional_body=optional_body,
             rate_limits=tuple(rate_limits),
             takes_key=takes_key and method == "POST" and permission is not Permission.PUBLIC,
+            if_match=if_match,
+            conditional=conditional
+            if method == "GET" and permission is Permission.READ and returns is not None
+            else None,
         )
         validators = []
         if query is not None:
@@ -142,7 +161,14 @@ class ApiService(Service):
 def _answering(operation: Operation) -> Callable[[Request], Any]:
     @functools.wraps(operation.view)
     def answering(request: Request) -> Any:
-        result = operation.view(request)
+        if operation.if_match is not None:
+            request.versions = conditional.versions(request)
+        try:
+            result = operation.view(request)
+        except Changed as changed:
+            raise conditional.refusal(changed, operation.if_match) from None
+        if (version := getattr(request.context, "version", None)) is not None:
+            request.response.headers["ETag"] = f'"{version}"'
         if operation.status == 204:
             return HTTPNoContent()
         if operation.returns is None:
@@ -224,7 +250,9 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
         raise BadRequest("The query is not UTF-8.") from None
     parameters: dict[str, Any] = {}
     for node in schema.children:
-        values = [value for value in given.getall(node.name) if value.strip()]
+        values: list[Any] = [value for value in given.getall(node.name) if value.strip()]
+        if values and isinstance(node.typ, Integer) and re.fullmatch("-?[0-9]{1,18}", values[-1]):
+            values[-1] = int(values[-1])
         if values:
             parameters[node.name] = values if isinstance(node.typ, TextList) else values[-1]
     request.validated = _deserialized(schema, parameters, "query")

@@ -1,42 +1,31 @@
 """PostgreSQL: the engine, ``request.db``, and what all tables have in common."""
 
 import datetime
-import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import zope.sqlalchemy
 from pyramid.request import Request
-from pyramid_retry import mark_error_retryable
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Connection,
     DateTime,
-    Engine,
-    ExceptionContext,
     FetchedValue,
     Identity,
     MetaData,
     Text,
-    create_engine,
     delete,
-    event,
     func,
     inspect,
-    text,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 
+from jobtracker.connections import Reading, Runs, Writing, make_engine
 from jobtracker.errors import ApiError, NotFound
-from jobtracker.renderer import json_dumps
-
-# Seconds that PostgreSQL has to say by itself that a statement took too long.
-GRACE = 0.5
 
 
 class Base(DeclarativeBase):
@@ -98,6 +87,11 @@ def moving_timestamp() -> Any:
     return mapped_column(server_default=NOW, server_onupdate=FetchedValue())
 
 
+def counter() -> Any:
+    """A number that the database counts up."""
+    return mapped_column(server_default="1", server_onupdate=FetchedValue())
+
+
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     """The column holds one of the words: a vocabulary can grow without a new type."""
     return CheckConstraint(f"{column} IN ({in_words(words)})", name=column)
@@ -113,95 +107,11 @@ def refused_by(constraint: str, refusal: ApiError) -> Iterator[None]:
     """Raise the refusal where the database refuses, by the constraint of that name."""
     try:
         yield
-    except IntegrityError as error:
-        cause = error.orig
+    except (IntegrityError, psycopg.IntegrityError) as error:
+        cause = getattr(error, "orig", error)
         if isinstance(cause, psycopg.Error) and cause.diag.constraint_name == constraint:
             raise refusal from None
         raise
-
-
-class Overdue(psycopg.OperationalError):
-    """PostgreSQL did not answer in time, and did not say why: the network stalls, or its host."""
-
-
-class ImpatientConnection(psycopg.Connection[Any]):
-    """A connection that does not wait for an answer for ever.
-
-    PostgreSQL's own time-outs reach us only as long as anything does.
-    """
-
-    #: Seconds for a statement; None for no bound.
-    patience: float | None = None
-
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.patience is not None:
-            gen = self._until(time.monotonic() + self.patience, gen)
-        return super().wait(gen, *args, **kwargs)
-
-    def _until(self, deadline: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        try:
-            waits_for = next(gen)
-            while True:
-                ready = yield waits_for
-                if time.monotonic() > deadline:
-                    self.close()
-                    raise Overdue("no answer in time")
-                waits_for = gen.send(ready)
-        except StopIteration as done:
-            return done.value
-
-
-def make_engine(settings: dict[str, Any]) -> Engine:
-    """The connection pool, which connects when first asked. All it does ends in bounded time."""
-    bounds = {
-        "statement_timeout": settings["sqlalchemy.statement_timeout"],
-        "lock_timeout": settings["sqlalchemy.lock_timeout"],
-        "idle_in_transaction_session_timeout": settings["sqlalchemy.idle_in_transaction_timeout"],
-    }
-    options = ["-c TimeZone=UTC", *(f"-c {name}={seconds}s" for name, seconds in bounds.items())]
-    engine = create_engine(
-        settings["sqlalchemy.url"],
-        pool_size=settings["sqlalchemy.pool_size"],
-        max_overflow=settings["sqlalchemy.max_overflow"],
-        pool_timeout=settings["sqlalchemy.pool_timeout"],
-        connect_args={
-            "connect_timeout": settings["sqlalchemy.connect_timeout"],
-            "options": " ".join(options),
-        },
-        json_serializer=json_dumps,
-        # Notes, addresses and names have no business in a log or a traceback.
-        hide_parameters=True,
-    )
-    patience = settings["sqlalchemy.statement_timeout"] + GRACE
-
-    @event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]) -> Any:
-        connection = ImpatientConnection.connect(*args, **options)
-        connection.patience = patience
-        return connection
-
-    event.listen(engine, "handle_error", _on_error)
-    return engine
-
-
-def _on_error(context: ExceptionContext) -> None:
-    error = context.original_exception
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-        # A primary that became a standby: the pool has to look for the new one.
-        context.is_disconnect = True
-    elif context.is_disconnect and context.statement and not isinstance(error, Overdue):
-        # A pooled connection that died: nothing was committed (a commit is no statement), and the
-        # request can be tried again on a new one.
-        mark_error_retryable(context.sqlalchemy_exception)
-
-
-def without_time_limits(connection: Connection) -> None:
-    """Let a connection take its time, and leave the pool: for migrations."""
-    connection.detach()
-    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-        connection.execute(text(f"SET {name} = 0"))
-    connection.commit()
-    cast(ImpatientConnection, connection.connection.dbapi_connection).patience = None
 
 
 def session_for(request: Request) -> Session:
@@ -220,6 +130,15 @@ def session_for(request: Request) -> Session:
     return session
 
 
+def connection_for(request: Request) -> Runs:
+    """``request.connection``: the same as request.db, for SQL that needs no objects."""
+    if request.environ.get("tm.active"):
+        return Writing(request.db)
+    reading = request.registry["db_reading"]()
+    request.add_finished_callback(lambda _request: reading.close())
+    return reading
+
+
 def may_write(request: Request) -> bool:
     """Whether the request is given a transaction: not by a safe method (RFC 9110, 9.2.1)."""
     return request.method not in ("GET", "HEAD", "OPTIONS")
@@ -231,7 +150,9 @@ def includeme(config: Any) -> None:
     config.registry["db_engine"] = engine
     config.registry["db_sessions"] = sessionmaker(engine, expire_on_commit=False)
     config.registry["db_reading_sessions"] = sessionmaker(reading, expire_on_commit=False)
+    config.registry["db_reading"] = lambda: Reading(engine)
     config.add_request_method(session_for, "db", reify=True)
+    config.add_request_method(connection_for, "connection", reify=True)
     config.add_settings(
         {
             "tm.manager_hook": "pyramid_tm.explicit_manager",

@@ -96,6 +96,10 @@ class Conflict(ApiError):
     status = 409
 
 
+class PreconditionFailed(ApiError):
+    status = 412
+
+
 class PayloadTooLarge(ApiError):
     status = 413
 
@@ -121,6 +125,14 @@ class Unavailable(ApiError):
     """A dependency (database, Cognito, S3, Turnstile) does not do its part."""
 
     status = 503
+
+
+class Changed(Exception):
+    """Somebody has changed it since; ``current`` is how it is now."""
+
+    def __init__(self, current: Any) -> None:
+        super().__init__()
+        self.current = current
 
 
 def answer(request: Request, error: ApiError) -> Response:
@@ -180,7 +192,7 @@ def unexpected(error: Exception, request: Request) -> Response:
 def _told(error: Exception) -> str:
     """An error for the log: what and where."""
     what = "".join(traceback.format_exception_only(error))
-    of_postgres = getattr(error, "orig", None)
+    of_postgres = getattr(error, "orig", error)
     # The server's own text can hold a whole row; without a code it is of the connection.
     if isinstance(of_postgres, psycopg.Error) and of_postgres.sqlstate is not None:
         constraint = of_postgres.diag.constraint_name or ""
@@ -199,6 +211,9 @@ def includeme(config: Any) -> None:
         sqlalchemy_exc.OperationalError,
         sqlalchemy_exc.InterfaceError,
         sqlalchemy_exc.TimeoutError,
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.ReadOnlySqlTransaction,
     ):
         config.add_exception_view(database_unavailable, context=gone, retryable_error=False)
     config.add_exception_view(

@@ -7,12 +7,13 @@ from typing import Any
 from pyramid.interfaces import ISecurityPolicy
 from sqlalchemy import or_, select
 
+from jobtracker.connections import Writing
 from jobtracker.documents.models import Document, ObjectDeletion
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
 from jobtracker.saved_views.models import SavedView
-from jobtracker.users.models import User
+from jobtracker.users.models import User, UserRow
 
 MODELS = SimpleNamespace(
     Document=Document,
@@ -31,11 +32,12 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
     # A session of its own, which goes on after a commit: what was found before can be used on.
     # The transaction manager goes along for its hooks.
     db = request.db = request.registry["db_sessions"]()
+    request.set_property(lambda _request: Writing(db), "connection")
 
-    def act_as(who: str | int) -> User:
+    def act_as(who: str | int) -> UserRow:
         """Be a user, by e-mail address, Cognito sub or id: root["jobs"] is then theirs."""
         matches = User.id == who if isinstance(who, int) else _named(who)
-        user = db.scalars(select(User).where(matches)).one()
+        user = UserRow._make(db.execute(select(User.__table__).where(matches)).one())
         request.registry.getUtility(ISecurityPolicy).act_as(request, user)
         return user
 

@@ -10,7 +10,7 @@ from typing import Any
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.request import Request, RequestLocalCache
 
-from jobtracker.users.models import User
+from jobtracker.users.models import User, UserRow
 
 
 class Permission(StrEnum):
@@ -22,7 +22,7 @@ class Permission(StrEnum):
 
 
 class CognitoSecurityPolicy:
-    """Pyramid's security policy: ``request.identity`` is the :class:`User` of the access token.
+    """Pyramid's security policy: ``request.identity`` is the :class:`UserRow` of the access token.
 
     The token is verified (RFC 6750, header alone) and the user's row read, once a request, and only
     when something asks: public endpoints never do.
@@ -32,7 +32,7 @@ class CognitoSecurityPolicy:
         self._acl = ACLHelper()
         self._identities = RequestLocalCache(self._load)
 
-    def identity(self, request: Request) -> User | None:
+    def identity(self, request: Request) -> UserRow | None:
         return self._identities.get_or_create(request)
 
     def authenticated_userid(self, request: Request) -> str | None:
@@ -52,23 +52,23 @@ class CognitoSecurityPolicy:
     def forget(self, request: Request, **kwargs: Any) -> list[tuple[str, str]]:
         return []
 
-    def act_as(self, request: Request, user: User) -> None:
-        """Make the request that user's, without a token: for pshell."""
+    def act_as(self, request: Request, user: UserRow) -> None:
+        """Make the request that user's, without a token: for pshell, or for one that changed."""
         self._identities.set(request, user)
 
-    def _load(self, request: Request) -> User | None:
+    def _load(self, request: Request) -> UserRow | None:
         token = bearer_token(request)
         if token is None:
             return None
         sub = request.access_tokens.sub_of(token)
         if sub is None:
             return None
-        user = User.by_sub(request.db, sub)
+        user = UserRow.by_sub(request.connection, sub)
         if user is None:
             # Signed in elsewhere than here: Cognito knows who it is.
             profile = request.cognito.profile(token)
             User.sign_in(request.db, sub, email=profile.email, name=profile.name)
-            user = User.by_sub(request.db, sub)
+            user = UserRow.by_sub(request.connection, sub)
         return user
 
 

@@ -176,6 +176,9 @@ SETTINGS = (
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
     Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
     Setting("proxies.trusted", _networks, ()),
+    # Polling and pages
+    Setting("cache.max_bytes", _positive, 16 * 1024 * 1024),
+    Setting("cursors.secret", _word, None),
     # Browsers
     Setting("cors.origins", _origins, ()),
 )
@@ -198,6 +201,8 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
         TURNSTILE_URL,
     ):
         raise InvalidSettings("turnstile.secret", "is the published test secret that lets all pass")
+    if typed["cursors.secret"] is None:  # known to all of our processes, and to nobody else
+        typed["cursors.secret"] = typed["sqlalchemy.url"]
     if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
         raise InvalidSettings("s3.access_key_id", "goes with s3.secret_access_key, both or neither")
     return {**raw, **typed}

@@ -33,15 +33,17 @@ folder and no edit elsewhere::
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pyramid.authorization import Allow, Everyone
+from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
 from pyramid.traversal import resource_path
 from sqlalchemy.orm import Session
 
+from jobtracker.connections import Runs
 from jobtracker.errors import Unauthorized
 from jobtracker.security import Permission
 
 if TYPE_CHECKING:
-    from jobtracker.users.models import User
+    from jobtracker.users.models import UserRow
 
 # PostgreSQL's bigint: no id is beyond it.
 MAX_ID = 2**63 - 1
@@ -77,9 +79,19 @@ class Resource:
         return self.request.db
 
     @property
-    def user(self) -> "User":
+    def connection(self) -> Runs:
+        """The same as :attr:`db`, for SQL that needs no objects."""
+        return self.request.connection
+
+    @property
+    def user(self) -> "UserRow":
         """Whoever is signed in, whose data this is."""
         return self.request.identity
+
+    def now_is(self, user: "UserRow") -> "UserRow":
+        """Whoever is signed in was changed to this."""
+        self.request.registry.getUtility(ISecurityPolicy).act_as(self.request, user)
+        return user
 
     def deleted(self) -> None:
         """Tell all who want to know that this node is gone, with all below it."""

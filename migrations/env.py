@@ -17,7 +17,8 @@ import jobtracker.jobs.models
 import jobtracker.notes.models
 import jobtracker.saved_views.models
 import jobtracker.users.models  # noqa: F401
-from jobtracker.db import Base, without_time_limits
+from jobtracker.connections import without_time_limits
+from jobtracker.db import Base
 
 # Any number, the same for all who migrate: one at a time, the others wait and find the work done.
 LOCK = 0x10B7AC4E

@@ -11,15 +11,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, sessionmaker
 from webtest import TestApp
 
 import jobtracker
+from jobtracker.connections import ImpatientConnection
 from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
@@ -105,6 +107,22 @@ def app(settings: dict[str, str]) -> Iterator[Any]:
     application.registry["db_engine"].dispose()
 
 
+class OnThis:
+    """Reads on the test's connection."""
+
+    def __init__(self, driver: ImpatientConnection) -> None:
+        self.execute = driver.execute
+
+    def close(self) -> None:
+        """It goes on."""
+
+
+def forget_who_revised(driver: ImpatientConnection) -> None:
+    """What comes next counts as another transaction."""
+    cursor = psycopg.Cursor(driver)
+    cursor.execute("UPDATE users SET revised_by = NULL WHERE revised_by IS NOT NULL")
+
+
 @pytest.fixture
 def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """The connection of this test, to which the application is bound."""
@@ -118,6 +136,10 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         )
         monkeypatch.setitem(app.registry, "db_sessions", writing)
         monkeypatch.setitem(app.registry, "db_reading_sessions", reading)
+        driver = cast(ImpatientConnection, connection.connection.dbapi_connection)
+        monkeypatch.setitem(app.registry, "db_reading", lambda: OnThis(driver))
+        # To PostgreSQL it is all one transaction, which counts in a user's revision once.
+        event.listen(writing, "after_commit", lambda _session: forget_who_revised(driver))
         # Nobody has asked for anything yet.
         monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
         yield connection

@@ -43,22 +43,22 @@ class DocumentCollection(Collection, under=JobResource, name="documents"):
         max_bytes = self.request.registry.settings["documents.max_bytes"]
         if size_bytes > max_bytes:
             raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
-        job = self.__parent__.job
-        job.lock(self.db)  # announcements of a job come one after the other, so that none slips by
+        job = self.__parent__
+        job.lock()  # announcements of a job come one after the other, so that none slips by
         upload_seconds = self.request.bucket.upload_seconds
-        if Document.count_pending(self.db, self.user.id, job.id) >= MAX_PENDING:
+        if Document.count_pending(self.db, self.user.id, job.job.id) >= MAX_PENDING:
             raise RateLimited(
                 f"{MAX_PENDING} uploads have not been completed. Please complete or delete one.",
                 retry_after=upload_seconds,
             )
         document = Document.announced(
             self.user.id,
-            job.id,
+            job.job.id,
             doc_type=doc_type,
             filename=filename,
             content_type=content_type,
             size_bytes=size_bytes,
-            created_at=job.touch(self.db),
+            created_at=job.touch(),
             upload_seconds=upload_seconds,
         )
         self.db.add(document)
@@ -92,7 +92,6 @@ class DocumentResource(Resource):
         :raises Conflict: when it is not there yet, or not what was announced
         """
         document = self.document
-        job = self.__parent__.__parent__.job
         # Held while S3 is asked, so that of two confirmations the second finds the first one done.
         document.lock(self.db)
         if document.status != DocumentStatus.PENDING:
@@ -101,7 +100,7 @@ class DocumentResource(Resource):
         if stored is None or stored.size_bytes != document.size_bytes:
             raise Conflict("The file has not arrived yet.")
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
-        now = job.touch(self.db)
+        now = self.__parent__.__parent__.touch()
         document.replace_others(self.db)
         document.status = DocumentStatus.UPLOADED
         document.uploaded_at = now
@@ -128,7 +127,7 @@ class DocumentResource(Resource):
     def delete(self) -> None:
         """Forget the document, and have its object deleted."""
         self.document.lock(self.db)  # before the job, as in confirm()
-        self.__parent__.__parent__.job.touch(self.db)
+        self.__parent__.__parent__.touch()
         self.document.remove(self.db)
         self.deleted()
 

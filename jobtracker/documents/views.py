@@ -76,7 +76,9 @@ def post_confirm_upload(request: Request) -> Document:
     return announced.confirm()
 
 
-@presign_download.get(permission=Permission.READ, returns=DownloadOut(), errors=(409,))
+@presign_download.get(
+    permission=Permission.READ, returns=DownloadOut(), errors=(409,), conditional=None
+)
 def get_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a document from."""
     url = request.context.download_url()

@@ -14,27 +14,31 @@ class InterviewCollection(Collection, under=JobResource, name="interviews"):
 
     __parent__: JobResource
 
+    @property
+    def _of_job(self) -> tuple[int, int]:
+        return self.user.id, self.__parent__.job.id
+
     def find(self, row_id: int) -> "InterviewResource":
-        interview = Interview.by_id(self.db, self.user.id, self.__parent__.job.id, row_id)
+        interview = Interview.by_id(self.db, *self._of_job, row_id)
         if interview is None:
             raise KeyError(row_id)
         return InterviewResource(self, interview)
 
     def list(self) -> Sequence[Interview]:
         """The interviews, the last one first."""
-        return Interview.of_job(self.db, self.user.id, self.__parent__.job.id)
+        return Interview.of_job(self.db, *self._of_job)
 
     def add(self, **fields: Any) -> "InterviewResource":
         """Write down one more.
 
         :raises Conflict: when the job has as many as it can have
         """
-        job = self.__parent__.job
-        now = job.touch(self.db)  # which locks the job: two do not count at once
-        if Interview.count(self.db, self.user.id, job.id) >= MAX_INTERVIEWS:
+        now = self.__parent__.touch()  # which locks the job: two do not count at once
+        if Interview.count(self.db, *self._of_job) >= MAX_INTERVIEWS:
             raise Conflict(f"A job can have at most {MAX_INTERVIEWS} interviews.")
+        user_id, job_id = self._of_job
         interview = Interview(
-            user_id=self.user.id, application_id=job.id, created_at=now, updated_at=now, **fields
+            user_id=user_id, application_id=job_id, created_at=now, updated_at=now, **fields
         )
         self.db.add(interview)
         self.db.flush()
@@ -58,7 +62,7 @@ class InterviewResource(Resource):
         }
         if changes:
             # The job first, as in all writes under it: none waits for one that waits for it.
-            interview.updated_at = self.__parent__.__parent__.job.touch(self.db)
+            interview.updated_at = self.__parent__.__parent__.touch()
             for name, value in changes.items():
                 setattr(interview, name, value)
             self.db.flush()
@@ -66,6 +70,6 @@ class InterviewResource(Resource):
 
     def delete(self) -> None:
         """Forget the interview."""
-        self.__parent__.__parent__.job.touch(self.db)
+        self.__parent__.__parent__.touch()
         self.interview.remove(self.db)
         self.deleted()

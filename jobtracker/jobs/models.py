@@ -1,24 +1,14 @@
-"""The table of jobs, and how it is searched."""
+"""The table of jobs. What is asked of it is in queries.py."""
 
 import datetime
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import (
-    CheckConstraint,
-    ForeignKeyConstraint,
-    Index,
-    String,
-    Text,
-    func,
-    literal,
-    or_,
-    select,
-)
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Mapped, Session, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from jobtracker.db import NOW, Base, identity, moving_timestamp, one_of, timestamp
+from jobtracker.db import Base, counter, identity, moving_timestamp, one_of, timestamp
 
 MAX_NAME = 255
 MAX_URL = 2000
@@ -43,8 +33,14 @@ class Status(StrEnum):
 
 
 def tidy_tags(tags: Iterable[str]) -> list[str]:
-    """Tags as they are kept: trimmed, lowercased, none blank, none twice, A to Z."""
-    return sorted({tidy for tag in tags if (tidy := tag.strip().lower())})
+    """Tags as they are kept: trimmed, lowercased, none blank, none twice, A to Z.
+
+    :raises ValueError: for one that is too long
+    """
+    tidied = sorted({tidy for tag in tags if (tidy := tag.strip().lower())})
+    if any(len(tag) > MAX_TAG for tag in tidied):
+        raise ValueError(f"A tag has at most {MAX_TAG} characters")
+    return tidied
 
 
 class Job(Base):
@@ -70,74 +66,15 @@ class Job(Base):
     # Not ARRAY(String(64)): it is rendered as a cast, which cuts what is too long without a word.
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()
-    # When one of the fields above was changed.
+    # When one of the fields above was changed, and how often: both are kept by a trigger.
     updated_at: Mapped[datetime.datetime] = moving_timestamp()
     # When the user last did something with the job: made it, changed it, a note, a document.
     last_activity_at: Mapped[datetime.datetime] = moving_timestamp()
+    version: Mapped[int] = counter()
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.company_name}: {self.job_title}>"
 
     @validates("tags")
     def _tidy_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:
-        tidy = tidy_tags(tags or ())
-        if any(len(tag) > MAX_TAG for tag in tidy):
-            raise ValueError(f"A tag has at most {MAX_TAG} characters")
-        return tidy
-
-    @classmethod
-    def of_user(
-        cls,
-        db: Session,
-        user_id: int,
-        *,
-        q: str | None = None,
-        status: Collection[str] = (),
-        tag: Collection[str] = (),
-        tag_q: str | None = None,
-    ) -> Sequence["Job"]:
-        """The user's jobs, those with the latest activity first.
-
-        :param q: a part of company, title or location, in any case
-        :param status: any of these
-        :param tag: has any of these
-        :param tag_q: a part of a tag
-        """
-        query = select(cls).where(cls.user_id == user_id)
-        if q:
-            columns = (cls.company_name, cls.job_title, cls.location)
-            query = query.where(or_(*(column.icontains(q, autoescape=True) for column in columns)))
-        if status:
-            query = query.where(cls.status.in_(status))
-        if tag:
-            query = query.where(cls.tags.overlap(tidy_tags(tag)))
-        if tag_q:
-            tags = func.unnest(cls.tags).column_valued("tag")
-            found = select(literal(1)).where(tags.contains(tag_q.lower(), autoescape=True))
-            query = query.where(found.exists())
-        return db.scalars(query.order_by(cls.last_activity_at.desc(), cls.id.desc())).all()
-
-    @classmethod
-    def by_id(cls, db: Session, user_id: int, job_id: int) -> "Job | None":
-        """That job, if it is that user's."""
-        return db.scalar(select(cls).where(cls.user_id == user_id, cls.id == job_id))
-
-    def lock(self, db: Session) -> None:
-        """Wait for others who change this job or what hangs under it, and keep them waiting.
-
-        FOR NO KEY UPDATE: rows that point to this one can still be made.
-
-        :raises jobtracker.errors.NotFound: when it was deleted in the meantime
-        """
-        self.reread(db, with_for_update={"key_share": True})
-
-    def touch(self, db: Session) -> datetime.datetime:
-        """The user did something with the job: now, and that is returned.
-
-        :raises sqlalchemy.orm.exc.StaleDataError: when the job was deleted in the meantime; it is
-            retryable, and the next try finds nothing
-        """
-        # An UPDATE that waited for its turn may be older than the one before it.
-        self.last_activity_at = func.greatest(Job.last_activity_at, NOW)
-        db.flush()
-        return self.last_activity_at
+        return tidy_tags(tags or ())

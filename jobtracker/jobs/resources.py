@@ -1,10 +1,12 @@
 """``root["jobs"]``: the jobs of whoever is signed in, and what can be done with one."""
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Collection as Some
 from typing import Any
 
-from jobtracker.db import NOW
-from jobtracker.jobs.models import Job
+from jobtracker.jobs import queries
+from jobtracker.jobs.queries import SORTS, JobRow
+from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.tree import Collection, Private, Resource, Root
 
 
@@ -12,40 +14,79 @@ class JobCollection(Private, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
     def find(self, row_id: int) -> "JobResource":
-        job = Job.by_id(self.db, self.user.id, row_id)
+        job = queries.by_id(self.connection, self.user.id, row_id)
         if job is None:
             raise KeyError(row_id)
         return JobResource(self, job)
 
-    def list(self, **filters: Any) -> Sequence[Job]:
-        """The jobs, those with the latest activity first; filters as for :meth:`Job.of_user`."""
-        return Job.of_user(self.db, self.user.id, **filters)
+    def page(
+        self,
+        *,
+        limit: int = MAX_LIMIT,
+        after: tuple[Any, ...] | None = None,
+        sort: str = "activity",
+        **filters: Any,
+    ) -> Page:
+        """Some of the jobs; sorts and filters as for :func:`queries.some`."""
+        rows = queries.some(
+            self.connection, self.user.id, limit=limit + 1, after=after, sort=sort, **filters
+        )
+        return Page.of(rows, limit, SORTS[sort])
+
+    def list(self, **options: Any) -> Some[JobRow]:
+        """The jobs, those with the latest activity first; options as for :meth:`page`."""
+        return self.page(**options).rows
 
     def create(self, **fields: Any) -> "JobResource":
         """Keep track of one more job."""
-        job = Job(user_id=self.user.id, **fields)
-        self.db.add(job)
-        self.db.flush()
-        return JobResource(self, job)
+        return JobResource(self, queries.create(self.connection, self.user.id, **fields))
 
 
 class JobResource(Resource):
     """``/jobs/7``."""
 
-    def __init__(self, parent: Resource, job: Job) -> None:
+    def __init__(self, parent: Resource, job: JobRow) -> None:
         super().__init__(parent, str(job.id))
         self.job = job
 
-    def update(self, **changes: Any) -> Job:
-        """Change some fields. What is as it was already is no change."""
-        for name, value in changes.items():
-            setattr(self.job, name, value)
-        if self.db.is_modified(self.job):
-            self.job.updated_at = NOW
-            self.job.touch(self.db)
+    @property
+    def version(self) -> str:
+        """What the job's fields are known by: another after each change."""
+        return str(self.job.version)
+
+    def touch(self) -> datetime.datetime:
+        """The user did something with the job: now, and that is returned. It is locked from here.
+
+        :raises NotFound: when it was deleted in the meantime
+        """
+        self.job = queries.touch(self.connection, self.user.id, self.job.id)
+        return self.job.last_activity_at
+
+    def lock(self) -> None:
+        """Wait for others who change this job or what hangs under it, and keep them waiting.
+
+        :raises NotFound: when it was deleted in the meantime
+        """
+        self.job = queries.lock(self.connection, self.user.id, self.job.id)
+
+    def update(self, versions: Some[str] | None = None, **changes: Any) -> JobRow:
+        """Change some fields. What is as it was already is no change.
+
+        :param versions: those that it may be of, in the eyes of whoever changes it
+        :raises Changed: when it is of another
+        """
+        self.job = queries.change(
+            self.connection, self.user.id, self.job.id, _numbers(versions), **changes
+        )
         return self.job
 
-    def delete(self) -> None:
-        """Forget the job, with all that hangs under it."""
-        self.job.remove(self.db)
+    def delete(self, versions: Some[str] | None = None) -> None:
+        """Forget the job, with all that hangs under it. Raises as :meth:`update`."""
+        queries.remove(self.connection, self.user.id, self.job.id, _numbers(versions))
         self.deleted()
+
+
+def _numbers(versions: Some[str] | None) -> list[int] | None:
+    if versions is None:
+        return None
+    return [int(each) for each in versions if each.isascii() and each.isdigit() and len(each) < 19]

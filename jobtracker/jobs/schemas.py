@@ -18,7 +18,9 @@ from jobtracker.fields import (
     merge_patch,
 )
 from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Status, tidy_tags
+from jobtracker.jobs.queries import SORTS
 from jobtracker.notes.schemas import NoteOut
+from jobtracker.pages import PageQuery
 
 
 class Tag(Lowercase):
@@ -64,7 +66,8 @@ class JobIn(Schema):
 JOB_PATCH = merge_patch(JobIn(), "JobPatch", example={"status": "offer", "location": None})
 
 
-class JobFilters(Schema):
+class JobFilters(PageQuery):
+    sort = SchemaNode(Choice(SORTS), missing="activity")
     q = SchemaNode(Text(max=MAX_NAME), missing=drop, nullable=True)
     status = SchemaNode(TextList(Choice(Status), max_items=100), missing=drop)
     tag = SchemaNode(TextList(Tag(), max_items=100), missing=drop)

@@ -7,9 +7,10 @@ from pyramid.request import Request
 
 from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
-from jobtracker.jobs.models import Job
+from jobtracker.jobs.queries import JobRow
 from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut, JobWithNotesOut
+from jobtracker.pages import paged
 from jobtracker.security import Permission
 
 JOB_OUT = JobOut()
@@ -19,13 +20,14 @@ job = ApiService("job", "/jobs/{job_id}", context=JobResource)
 
 
 @jobs.get(permission=Permission.READ, query=JobFilters(), returns=ListOf(JOB_OUT))
-def get_jobs(request: Request) -> Sequence[Job]:
-    """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored."""
-    return request.context.list(**request.validated)
+def get_jobs(request: Request) -> Sequence[JobRow]:
+    """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored. Where
+    there are more than the limit, the header `Link` leads to the next page."""
+    return paged(request, request.context.page, **request.validated)
 
 
 @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT, status=201)
-def post_job(request: Request) -> Job:
+def post_job(request: Request) -> JobRow:
     """Keep track of one more job."""
     new = request.context.create(**request.validated)
     return created(request, new).job
@@ -37,13 +39,13 @@ def get_job(request: Request) -> dict[str, Any]:
     return {**JOB_OUT.dump(request.context.job), "notes": request.context["notes"].list()}
 
 
-@job.patch(permission=Permission.WRITE, body=JOB_PATCH, returns=JOB_OUT)
-def patch_job(request: Request) -> Job:
+@job.patch(permission=Permission.WRITE, body=JOB_PATCH, returns=JOB_OUT, if_match=JOB_OUT)
+def patch_job(request: Request) -> JobRow:
     """Change some fields (JSON Merge Patch): null clears, tags replace all tags."""
-    return request.context.update(**request.validated)
+    return request.context.update(request.versions, **request.validated)
 
 
-@job.delete(permission=Permission.WRITE, status=204)
+@job.delete(permission=Permission.WRITE, status=204, if_match=JOB_OUT)
 def delete_job(request: Request) -> None:
     """Forget a job, with its notes and documents."""
-    request.context.delete()
+    request.context.delete(request.versions)

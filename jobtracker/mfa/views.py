@@ -22,7 +22,7 @@ mfa_confirm = ApiService(
 )
 
 
-@mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429))
+@mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), conditional=None)
 def get_mfa(request: Request) -> dict[str, Any]:
     """Whether signing in takes more than the password, and what."""
     return _switched(request.context.methods(bearer_token(request)))

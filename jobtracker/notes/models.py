@@ -1,12 +1,25 @@
 """The table of notes."""
 
 import datetime
-from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    bindparam,
+    delete,
+    insert,
+    select,
+)
+from sqlalchemy.orm import Mapped, mapped_column
 
+from jobtracker.connections import Runs
 from jobtracker.db import Base, identity, timestamp
+from jobtracker.errors import NotFound
+from jobtracker.keyset import Key, Sort
+from jobtracker.rows import Statement, row_of
 
 MAX_BODY = 10_000
 
@@ -32,17 +45,80 @@ class Note(Base):
     def __repr__(self) -> str:
         return f"<Note {self.id} {self.body[:40]!r}>"
 
-    @classmethod
-    def of_job(cls, db: Session, user_id: int, job_id: int) -> Sequence["Note"]:
-        """The notes of a job, newest first."""
-        query = select(cls).where(cls.user_id == user_id, cls.application_id == job_id)
-        return db.scalars(query.order_by(cls.created_at.desc(), cls.id.desc())).all()
 
-    @classmethod
-    def by_id(cls, db: Session, user_id: int, job_id: int, note_id: int) -> "Note | None":
-        """That note, if it is on that job of that user's."""
-        return db.scalar(
-            select(cls).where(
-                cls.user_id == user_id, cls.application_id == job_id, cls.id == note_id
-            )
-        )
+_NoteColumns: Any = row_of(Note)
+
+
+class NoteRow(_NoteColumns):
+    """A note's values."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<Note {self.id} {self.body[:40]!r}>"
+
+
+NEWEST_FIRST = Sort(Key(Note.created_at, descending=True), Key(Note.id, descending=True))
+
+TABLE: Any = Note.__table__
+_MINE = (Note.user_id == bindparam("user_id"), Note.application_id == bindparam("job_id"))
+_THIS = (*_MINE, Note.id == bindparam("note_id"))
+_OF_JOB = select(TABLE).where(*_MINE).order_by(*NEWEST_FIRST.order())
+_SOME = _OF_JOB.limit(bindparam("limit", type_=BigInteger))
+
+_ALL = Statement(_OF_JOB, NoteRow)
+_FIRST = Statement(_SOME, NoteRow)
+_NEXT = Statement(_SOME.where(NEWEST_FIRST.after()), NoteRow)
+_BY_ID = Statement(select(TABLE).where(*_THIS), NoteRow)
+_DELETE = Statement(delete(TABLE).where(*_THIS).returning(TABLE), NoteRow)
+_INSERT = Statement(
+    insert(TABLE)
+    .values(
+        user_id=bindparam("user_id"),
+        application_id=bindparam("job_id"),
+        body=bindparam("body"),
+        created_at=bindparam("created_at"),
+    )
+    .returning(TABLE),
+    NoteRow,
+)
+
+
+def all_of_job(connection: Runs, user_id: int, job_id: int) -> list[NoteRow]:
+    """The notes of a job, newest first."""
+    return _ALL.all(connection, user_id=user_id, job_id=job_id)
+
+
+def some_of_job(
+    connection: Runs, user_id: int, job_id: int, limit: int, after: tuple[Any, ...] | None
+) -> list[NoteRow]:
+    """Some of them: those that come after a note with these keys."""
+    statement = _FIRST if after is None else _NEXT
+    keys = NEWEST_FIRST.parameters(after)
+    return statement.all(connection, user_id=user_id, job_id=job_id, limit=limit, **keys)
+
+
+def by_id(connection: Runs, user_id: int, job_id: int, note_id: int) -> NoteRow | None:
+    """That note, if it is on that job of that user's."""
+    return _BY_ID.first(connection, user_id=user_id, job_id=job_id, note_id=note_id)
+
+
+def add(
+    connection: Runs, user_id: int, job_id: int, *, body: str, created_at: datetime.datetime
+) -> NoteRow:
+    """Write a note."""
+    added = _INSERT.first(
+        connection, user_id=user_id, job_id=job_id, body=body, created_at=created_at
+    )
+    if added is None:
+        raise NotFound
+    return added
+
+
+def remove(connection: Runs, user_id: int, job_id: int, note_id: int) -> None:
+    """Delete a note.
+
+    :raises NotFound: when somebody else has, in the meantime
+    """
+    if _DELETE.first(connection, user_id=user_id, job_id=job_id, note_id=note_id) is None:
+        raise NotFound

@@ -6,9 +6,10 @@ from pyramid.request import Request
 
 from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
-from jobtracker.notes.models import Note
+from jobtracker.notes.models import NoteRow
 from jobtracker.notes.resources import NoteCollection, NoteResource
 from jobtracker.notes.schemas import NoteIn, NoteOut
+from jobtracker.pages import PageQuery, paged
 from jobtracker.rate_limits import NOTES_BY_USER
 from jobtracker.security import Permission
 
@@ -18,10 +19,10 @@ notes = ApiService("notes", "/jobs/{job_id}/notes", context=NoteCollection)
 note = ApiService("note", "/jobs/{job_id}/notes/{note_id}", context=NoteResource)
 
 
-@notes.get(permission=Permission.READ, returns=ListOf(NOTE_OUT))
-def get_notes(request: Request) -> Sequence[Note]:
+@notes.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(NOTE_OUT))
+def get_notes(request: Request) -> Sequence[NoteRow]:
     """The notes on a job, newest first."""
-    return request.context.list()
+    return paged(request, request.context.page, **request.validated)
 
 
 @notes.post(
@@ -31,14 +32,14 @@ def get_notes(request: Request) -> Sequence[Note]:
     status=201,
     rate_limits=[NOTES_BY_USER],
 )
-def post_note(request: Request) -> Note:
+def post_note(request: Request) -> NoteRow:
     """Write something down about a job."""
     new = request.context.add(**request.validated)
     return created(request, new).note
 
 
 @note.get(permission=Permission.READ, returns=NOTE_OUT)
-def get_note(request: Request) -> Note:
+def get_note(request: Request) -> NoteRow:
     """One note."""
     return request.context.note
 

@@ -11,6 +11,7 @@ from jobtracker import __version__, fields, idempotency
 from jobtracker.api import ApiService, Operation
 from jobtracker.errors import CODES
 from jobtracker.openapi import json_schema
+from jobtracker.pages import PageQuery
 from jobtracker.security import Permission
 from jobtracker.tree import MAX_ID
 
@@ -36,6 +37,7 @@ ERROR = {
                 "code": {"type": "string"},
                 "email": {"type": "string"},
                 "violations": {"type": "array", "items": {"type": "string"}},
+                "current": {"type": "object"},
             },
             "additionalProperties": False,
         },
@@ -96,6 +98,36 @@ IDEMPOTENCY_KEY = {
         "nothing is done twice. Choose a new random key, a UUID for instance, for each new thing."
     ),
     "schema": {"type": "string", "pattern": idempotency.KEY, "maxLength": 255},
+}
+
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": (
+        "The `ETag` of what you know: where it has changed since, nothing is done, and the answer is "
+        "412 with the present state in `details.current`. Without it the last writer wins, field by "
+        "field."
+    ),
+    "schema": {"type": "string"},
+}
+
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of the last answer: where nothing has changed since, it is 304.",
+    "schema": {"type": "string"},
+}
+
+ETAG = {
+    "description": "What this answer is known by: for If-None-Match and, where there is one, If-Match.",
+    "required": True,
+    "schema": {"type": "string"},
+}
+
+LINK = {
+    "description": 'Where there are more: `<URL of the next page>; rel="next"` (RFC 8288).',
+    "required": False,
+    "schema": {"type": "string"},
 }
 
 HEADERS = {
@@ -160,6 +192,10 @@ def statuses(service: ApiService, operation: Operation) -> list[int]:
         errors |= {400, 422}
     if operation.takes_key:
         errors |= {400, 409, 422}
+    if operation.if_match is not None:
+        errors |= {412}
+    if operation.conditional is not None:
+        errors |= {304}
     if operation.rate_limits:
         errors |= {429, 503}
     return [operation.status, *sorted(errors)]
@@ -184,7 +220,11 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     }
     if rest:
         described["description"] = rest
-    parameters = [IDEMPOTENCY_KEY] if operation.takes_key else []
+    parameters = [
+        *([IDEMPOTENCY_KEY] if operation.takes_key else ()),
+        *([IF_MATCH] if operation.if_match is not None else ()),
+        *([IF_NONE_MATCH] if operation.conditional is not None else ()),
+    ]
     if operation.query is not None:
         parameters += [
             {"name": node.name, "in": "query", "schema": json_schema.of_parameter(node)}
@@ -217,6 +257,8 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
         if operation.returns is not None:
             schema = json_schema.of_type(operation.returns)
             response["content"] = {"application/json": {"schema": schema}}
+    elif status == 304:
+        return {"description": "Nothing has changed.", "headers": {"ETag": ETAG}}
     else:
         component = "ValidationError" if status == 422 else "Error"
         schema = {"$ref": f"#/components/schemas/{component}"}
@@ -224,11 +266,16 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
             "description": CODES[status][1],
             "content": {"application/json": {"schema": schema}},
         }
-    if headers := HEADERS.get(status):
-        response["headers"] = {
-            name: {"description": text, "schema": {"type": "string"}}
-            for name, text in headers.items()
-        }
+    headers: dict[str, Any] = {
+        name: {"description": text, "required": True, "schema": {"type": "string"}}
+        for name, text in HEADERS.get(status, {}).items()
+    }
+    if status == operation.status and operation.conditional is not None:
+        headers["ETag"] = ETAG
+        if isinstance(operation.query, PageQuery):
+            headers["Link"] = LINK
+    if headers:
+        response["headers"] = headers
     return response
 
 

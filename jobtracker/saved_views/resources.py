@@ -30,7 +30,7 @@ class SavedViewCollection(Private, Collection, under=Root, name="saved-views"):
 
         :raises Conflict: when the name is taken, or there are as many as there can be
         """
-        self.user.lock(self.db)  # two do not count at once
+        self.user.lock(self.connection)  # two do not count at once
         if SavedView.count(self.db, self.user.id) >= MAX_VIEWS:
             raise Conflict(f"You can have at most {MAX_VIEWS} saved views.")
         view = SavedView(user_id=self.user.id, name=name, data=data)

@@ -1,20 +1,33 @@
 """The table of users."""
 
 import datetime
+import functools
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Text, case, cast, literal, or_, select, update
+from sqlalchemy import CheckConstraint, Text, bindparam, case, cast, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
-from sqlalchemy.orm.attributes import set_committed_value
 
-from jobtracker.db import NOW, Base, identity, one_of, timestamp
+from jobtracker.connections import Runs
+from jobtracker.db import NOW, Base, counter, identity, one_of, timestamp
 from jobtracker.errors import NotFound
+from jobtracker.renderer import json_dumps
+from jobtracker.rows import Statement, row_of
 
 AUTO_REFRESH_SECONDS = (0, 10, 30, 60)
 MAX_RETENTION_DAYS = 3650
 MAX_PREFERENCES = 100
+
+#: The columns that hold how the SPA shows itself.
+SETTINGS = (
+    "auto_refresh_seconds",
+    "theme",
+    "default_jobs_sort",
+    "default_jobs_view",
+    "data_retention_days",
+)
 
 
 class Theme(StrEnum):
@@ -78,6 +91,10 @@ class User(Base):
     # What the user has switched on and off; the names are the client's.
     ui_preferences: Mapped[dict[str, bool]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()
+    # Counts the transactions that changed anything of this user's, in whatever table: what all that
+    # the user can see is known by. Triggers keep it, and which transaction was the last to count.
+    revision: Mapped[int] = counter()
+    revised_by: Mapped[int | None]
 
     def __repr__(self) -> str:
         return f"<User {self.id} {self.email}>"
@@ -85,41 +102,6 @@ class User(Base):
     @property
     def is_email_verified(self) -> bool:
         return self.email_verified_at is not None
-
-    @classmethod
-    def by_sub(cls, db: Session, sub: str) -> "User | None":
-        """The user of that Cognito ``sub``."""
-        return db.scalar(select(cls).where(cls.cognito_sub == sub))
-
-    def lock(self, db: Session) -> None:
-        """Wait for others who count what this user has, and keep them waiting.
-
-        FOR NO KEY UPDATE: rows that point to this one can still be made.
-
-        :raises jobtracker.errors.NotFound: when the user was deleted in the meantime
-        """
-        self.reread(db, with_for_update={"key_share": True})
-
-    def merge_ui_preferences(self, db: Session, changes: Mapping[str, bool | None]) -> None:
-        """Set some preferences, and remove those that are None.
-
-        One statement on what is there by then, so that of two at once neither is lost.
-
-        :raises jobtracker.errors.NotFound: when the user was deleted in the meantime
-        """
-        removed = [key for key, value in changes.items() if value is None]
-        given = {key: value for key, value in changes.items() if value is not None}
-        kept = User.ui_preferences.op("-", return_type=JSONB())(cast(removed, ARRAY(Text)))
-        merged = db.scalar(
-            update(User)
-            .where(User.id == self.id)
-            .values(ui_preferences=kept.op("||")(literal(given, JSONB)))
-            .returning(User.ui_preferences)
-            .execution_options(synchronize_session=False)
-        )
-        if merged is None:
-            raise NotFound
-        set_committed_value(self, "ui_preferences", merged)
 
     @classmethod
     def sign_in(cls, db: Session, sub: str, *, email: str, name: str | None) -> None:
@@ -144,3 +126,83 @@ class User(Base):
                 ),
             )
         )
+
+
+_UserColumns: Any = row_of(User)
+
+
+class UserRow(_UserColumns):
+    """A user's values, as they were when they were read or last changed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<User {self.id} {self.email}>"
+
+    @property
+    def is_email_verified(self) -> bool:
+        return self.email_verified_at is not None
+
+    @classmethod
+    def by_sub(cls, connection: Runs, sub: str) -> "UserRow | None":
+        """The user of that Cognito ``sub``."""
+        return _BY_SUB.first(connection, sub=sub)
+
+    def lock(self, connection: Runs) -> "UserRow":
+        """Wait for others who change or count what this user has, and keep them waiting.
+
+        FOR NO KEY UPDATE: rows that point to this one can still be made.
+
+        :raises NotFound: when the user was deleted in the meantime
+        """
+        return _there(_LOCK.first(connection, id=self.id))
+
+    def change(self, connection: Runs, **values: Any) -> "UserRow":
+        """Set some values, all together. What is as it was already is no change.
+
+        :raises NotFound: when the user was deleted in the meantime
+        """
+        changed = _update(tuple(values)).first(
+            connection, id=self.id, **{f"new_{name}": value for name, value in values.items()}
+        )
+        return _there(changed or _BY_ID.first(connection, id=self.id))
+
+    def merge_ui_preferences(
+        self, connection: Runs, changes: Mapping[str, bool | None]
+    ) -> "UserRow":
+        """Set some preferences, and remove those that are None.
+
+        One statement on what is there by then, so that of two at once neither is lost.
+
+        :raises NotFound: when the user was deleted in the meantime
+        """
+        removed = [key for key, value in changes.items() if value is None]
+        given = {key: value for key, value in changes.items() if value is not None}
+        return _there(
+            _MERGE.first(connection, id=self.id, removed=removed, given=json_dumps(given).decode())
+        )
+
+
+def _there(row: UserRow | None) -> UserRow:
+    if row is None:
+        raise NotFound
+    return row
+
+
+TABLE: Any = User.__table__
+_ME = TABLE.c.id == bindparam("id")
+_BY_SUB = Statement(select(TABLE).where(TABLE.c.cognito_sub == bindparam("sub")), UserRow)
+_BY_ID = Statement(select(TABLE).where(_ME), UserRow)
+_LOCK = Statement(select(TABLE).where(_ME).with_for_update(key_share=True), UserRow)
+_KEPT = TABLE.c.ui_preferences.op("-", return_type=JSONB())(bindparam("removed", type_=ARRAY(Text)))
+_MERGED = _KEPT.op("||")(cast(bindparam("given", type_=Text), JSONB))
+_MERGE = Statement(
+    update(TABLE).where(_ME).values(ui_preferences=_MERGED).returning(TABLE), UserRow
+)
+
+
+@functools.cache
+def _update(names: tuple[str, ...]) -> Statement[UserRow]:
+    values = {name: bindparam(f"new_{name}", type_=TABLE.c[name].type) for name in names}
+    differs = or_(*(TABLE.c[name].is_distinct_from(value) for name, value in values.items()))
+    return Statement(update(TABLE).where(_ME, differs).values(values).returning(TABLE), UserRow)

@@ -1,12 +1,13 @@
 """``root["users"]["me"]``: whoever is signed in."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from jobtracker.db import refused_by
-from jobtracker.errors import Invalid
+from jobtracker.errors import Changed, Invalid
 from jobtracker.tree import Private, Resource, Root
-from jobtracker.users.models import MAX_PREFERENCES, User
+from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User, UserRow
 
 TOO_MANY_PREFERENCES = {
     "loc": ["body", "preferences"],
@@ -33,24 +34,39 @@ class UserResource(Resource, under=UserCollection, name="me"):
 class SettingsResource(Resource, under=UserResource, name="settings"):
     """``/users/me/settings``: how the SPA shows itself to this user."""
 
-    def update(self, **settings: Any) -> User:
-        """Set some of them; what is left out stays as it is."""
-        for name, value in settings.items():
-            setattr(self.user, name, value)
-        self.db.flush()
-        return self.user
+    @property
+    def version(self) -> str:
+        """What the settings are known by: the same settings, the same version."""
+        return _version(self.user)
+
+    def update(self, versions: Collection[str] | None = None, **settings: Any) -> UserRow:
+        """Set some of them; what is left out stays as it is.
+
+        :param versions: those that they may be of, in the eyes of whoever changes them
+        :raises Changed: when they are of another
+        """
+        user = self.user
+        if versions is not None:
+            user = user.lock(self.connection)
+            if _version(user) not in versions:
+                raise Changed(user)
+        return self.now_is(user.change(self.connection, **settings) if settings else user)
 
 
 class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences"):
     """``/users/me/ui-preferences``: what this user has switched on and off."""
 
-    def update(self, preferences: Mapping[str, bool | None]) -> User:
+    def update(self, preferences: Mapping[str, bool | None]) -> UserRow:
         """Set some of them, and remove those that are None; what is left out stays as it is.
 
         :raises Invalid: when there would be too many
         """
-        present = self.user.ui_preferences
-        if any(present.get(key) is not value for key, value in preferences.items()):
-            with refused_by(User.PREFERENCES_COUNT, Invalid([TOO_MANY_PREFERENCES])):
-                self.user.merge_ui_preferences(self.db, preferences)
-        return self.user
+        if not preferences:
+            return self.user
+        with refused_by(User.PREFERENCES_COUNT, Invalid([TOO_MANY_PREFERENCES])):
+            return self.now_is(self.user.merge_ui_preferences(self.connection, preferences))
+
+
+def _version(user: UserRow) -> str:
+    settings = "\n".join(str(getattr(user, name)) for name in SETTINGS)
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]

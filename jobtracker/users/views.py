@@ -7,7 +7,7 @@ from pyramid.request import Request
 from jobtracker.api import ApiService
 from jobtracker.rate_limits import AUTH_BY_USER
 from jobtracker.security import Permission, bearer_token
-from jobtracker.users.models import User
+from jobtracker.users.models import UserRow
 from jobtracker.users.resources import SettingsResource, UiPreferencesResource, UserResource
 from jobtracker.users.schemas import (
     ChangePasswordIn,
@@ -34,7 +34,7 @@ UI_PREFERENCES_OUT = UiPreferencesOut()
 
 
 @me.get(permission=Permission.READ, returns=UserOut())
-def get_me(request: Request) -> User:
+def get_me(request: Request) -> UserRow:
     """Whoever is signed in."""
     return request.context.user
 
@@ -53,20 +53,25 @@ def post_change_password(request: Request) -> dict[str, str]:
 
 
 @settings.get(permission=Permission.READ, returns=SETTINGS_OUT)
-def get_settings(request: Request) -> User:
+def get_settings(request: Request) -> UserRow:
     """How the SPA shows itself to this user."""
     return request.context.user
 
 
-@settings.put(permission=Permission.WRITE, body=SettingsIn(), returns=UpdatedSettingsOut())
+@settings.put(
+    permission=Permission.WRITE,
+    body=SettingsIn(),
+    returns=UpdatedSettingsOut(),
+    if_match=SETTINGS_OUT,
+)
 def put_settings(request: Request) -> dict[str, Any]:
     """Set some settings, or all. What is left out stays as it is."""
-    user = request.context.update(**request.validated)
+    user = request.context.update(request.versions, **request.validated)
     return {**SETTINGS_OUT.dump(user), "message": "Settings updated"}
 
 
 @ui_preferences.get(permission=Permission.READ, returns=UI_PREFERENCES_OUT)
-def get_ui_preferences(request: Request) -> User:
+def get_ui_preferences(request: Request) -> UserRow:
     """What this user has switched on and off."""
     return request.context.user
 
@@ -74,7 +79,7 @@ def get_ui_preferences(request: Request) -> User:
 @ui_preferences.patch(
     permission=Permission.WRITE, body=UiPreferencesIn(), returns=UI_PREFERENCES_OUT
 )
-def patch_ui_preferences(request: Request) -> User:
+def patch_ui_preferences(request: Request) -> UserRow:
     """Switch some things on and off (JSON Merge Patch): null removes, what is left out stays. There
     can be 100 in all."""
     return request.context.update(**request.validated)

@@ -85,7 +85,7 @@ def test_a_bug_is_a_500_that_tells_nothing(
     def fail(*_args: Any, **_filters: Any) -> None:
         b"\xff".decode()
 
-    monkeypatch.setattr("jobtracker.jobs.models.Job.of_user", fail)
+    monkeypatch.setattr("jobtracker.jobs.queries.some", fail)
     error = ada.refused(500, "GET", "/jobs")
     assert error.keys() == {"error", "message"}
     assert "UnicodeDecodeError" in caplog.text
@@ -95,11 +95,11 @@ def test_a_bug_is_a_500_that_tells_nothing(
 def test_what_postgres_says_of_a_row_is_not_logged(
     ada: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    def insert(db: Any, *_args: Any, **_filters: Any) -> None:
-        insert = "INSERT INTO users (cognito_sub, email) VALUES (:sub, NULL)"
-        db.execute(text(insert), {"sub": "p" + "rivate"})
+    def insert(connection: Any, *_args: Any, **_filters: Any) -> None:
+        insert = "INSERT INTO users (cognito_sub, email) VALUES (%(sub)s, NULL)"
+        connection.execute(insert, {"sub": "p" + "rivate"})
 
-    monkeypatch.setattr("jobtracker.jobs.models.Job.of_user", insert)
+    monkeypatch.setattr("jobtracker.jobs.queries.some", insert)
     ada.refused(500, "GET", "/jobs")
     assert "NotNullViolation 23502" in caplog.text
     assert "private" not in caplog.text

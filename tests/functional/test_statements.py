@@ -3,13 +3,15 @@
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 import pytest
 import urllib3
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from jobtracker.connections import ImpatientConnection
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
@@ -20,20 +22,24 @@ from tests.pool import PASSWORD, Pool
 
 @pytest.fixture
 def statements(connection: Connection) -> Any:
+    driver = cast(ImpatientConnection, connection.connection.dbapi_connection)
+
     @contextmanager
     def counted() -> Iterator[list[str]]:
         seen: list[str] = []
 
-        def see(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-            # Savepoints stand for the BEGIN and COMMIT of production.
-            if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-                seen.append(statement)
+        class Counting(psycopg.Cursor[Any]):
+            def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+                # Savepoints stand for the BEGIN and COMMIT of production.
+                if not str(query).startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+                    seen.append(str(query))
+                return super().execute(query, *args, **options)
 
-        event.listen(connection, "before_cursor_execute", see)
+        usual, driver.cursor_factory = driver.cursor_factory, Counting
         try:
             yield seen
         finally:
-            event.remove(connection, "before_cursor_execute", see)
+            driver.cursor_factory = usual
 
     return counted
 
@@ -81,9 +87,20 @@ def test_reads(ada: Api, job_id: int, statements: Any, path: str, count: int):
         "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
         "view_id": ada.get("/saved-views").json[0]["id"],
     }
+    separator = "&" if "?" in path else "?"
+    path = path.format(**ids) + f"{separator}fresh=1"
     with statements() as seen:
-        ada.get(path.format(**ids))
+        answer = ada.get(path)
     assert len(seen) == count, seen
+    # Nothing has changed: one, for the user, whether or not the client says what it has.
+    if "ETag" in answer.headers:
+        for headers in ({}, {"If-None-Match": answer.headers["ETag"]}):
+            with statements() as seen:
+                again = ada.get(path, headers=headers, status="*")
+            assert len(seen) == 1, seen
+            assert again.status_code == (304 if headers else 200)
+            assert again.body == (b"" if headers else answer.body)
+    assert ("ETag" in answer.headers) == (not path.startswith(("/health", "/users/me/mfa")))
 
 
 def test_writes(ada: Api, job_id: int, statements: Any):
@@ -97,14 +114,14 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     job = f"/jobs/{job_id}"
     settings = {"auto_refresh_seconds": 10}
     assert cost("PUT", "/users/me/settings", settings) == 2
-    assert cost("PUT", "/users/me/settings", settings) == 1
+    assert cost("PUT", "/users/me/settings", settings) == 3  # it looks, since nothing changes
     preferences = {"preferences": {"a": True, "b": None}}
     assert cost("PATCH", "/users/me/ui-preferences", preferences) == 2
-    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 1
+    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 2
     assert cost("POST", "/users/me/mfa") == 1
     assert cost("POST", "/jobs", {"company_name": "Acme", "job_title": "x"}) == 2
     assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 3
-    assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 2
+    assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 4  # it looks, likewise
     assert cost("POST", f"{job}/notes", {"body": "x"}) == 4
     assert cost("DELETE", f"{job}/notes/{answers[-1].json['id']}") == 5
 

@@ -1,0 +1,185 @@
+"""Conditional requests (RFC 9110, section 13): cheap polling, and tabs that respect each other.
+
+Everything of a user's is known by the user's revision, which every transaction counts up that
+changes anything of theirs. So a GET that carries the ETag of its last answer costs one query, for
+the user, who is asked for anyway. What does not change between two revisions is not even made
+twice: bodies are kept by their ETags, which the revision is part of, so that none of them can be
+out of date.
+
+A resource that can be changed has a version of its own in its ETag, before a hyphen: that is what
+If-Match is compared with.
+"""
+
+import base64
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NamedTuple
+
+from cornice.service import get_services
+from pyramid.events import ApplicationCreated
+from pyramid.registry import Registry
+from pyramid.request import Request
+from pyramid.response import Response
+
+from jobtracker.errors import Changed, PreconditionFailed
+from jobtracker.fields import Schema
+
+_ETAG = re.compile(r'(W/)?"([^"]*)"')
+
+
+class Conditional(Enum):
+    """By what an answer is known to be the same as the last one."""
+
+    BY_REVISION = "revision"
+    #: What depends on the clock as well: it has to be made to be compared.
+    BY_BODY = "body"
+
+
+class Kept(NamedTuple):
+    """An answer that can be given again."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+class Bodies:
+    """The answers that were given last, up to so many bytes. It can be shared by all threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, tag: str) -> Kept | None:
+        with self._lock:
+            kept = self._kept.get(tag)
+            if kept is not None:
+                self._kept.move_to_end(tag)
+            return kept
+
+    def put(self, tag: str, kept: Kept) -> None:
+        """Keep an answer, in the place of those that were not asked for for the longest time."""
+        size = len(kept.body)
+        if size > self._max_bytes // 8:  # one list is not worth all others
+            return
+        with self._lock:
+            if tag not in self._kept:
+                self._kept[tag] = kept
+                self._bytes += size
+            while self._bytes > self._max_bytes:
+                _tag, oldest = self._kept.popitem(last=False)
+                self._bytes -= len(oldest.body)
+
+
+def tags_of(header: str) -> list[str]:
+    """The strong entity tags of an If-Match or If-None-Match header."""
+    return [tag for weak, tag in _ETAG.findall(header) if not weak]
+
+
+def versions(request: Request) -> frozenset[str] | None:
+    """What the request's If-Match asks for; None where any version will do."""
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    return frozenset(tag.partition("-")[0] for tag in tags_of(header))
+
+
+def refusal(changed: Changed, schema: Schema | None) -> PreconditionFailed:
+    """What is told to whoever wanted to change another version: the present one."""
+    details = {"current": schema.dump(changed.current)} if schema is not None else None
+    return PreconditionFailed(details=details)
+
+
+def conditional_tween_factory(
+    handler: Callable[[Request], Response], registry: Registry
+) -> Callable[[Request], Response]:
+    bodies = Bodies(registry.settings["cache.max_bytes"])
+
+    def conditional_tween(request: Request) -> Response:
+        paths = registry["conditional_paths"]
+        path = request.environ["PATH_INFO"]
+        if request.method not in ("GET", "HEAD"):
+            return handler(request)
+        if paths[Conditional.BY_REVISION].fullmatch(path):
+            return by_revision(request)
+        response = handler(request)
+        if response.status_code == 200 and paths[Conditional.BY_BODY].fullmatch(path):
+            tag = _digest(str(request.identity.id).encode(), response.body)
+            return _tagged(request, response, tag)
+        return response
+
+    def by_revision(request: Request) -> Response:
+        user = request.identity
+        if user is None:
+            return handler(request)
+        environ = request.environ
+        tag = _digest(
+            registry["representation"],
+            f"{user.id} {user.revision} {environ['PATH_INFO']}?{environ['QUERY_STRING']}".encode(),
+        )
+        asked = environ.get("HTTP_IF_NONE_MATCH")
+        if asked is not None:
+            for known in tags_of(asked):
+                if known.rpartition("-")[2] == tag:
+                    return _not_modified(known)
+        kept = bodies.get(tag)
+        if kept is not None:
+            response = Response(kept.body, headerlist=list(kept.headers))
+        else:
+            response = handler(request)
+            if response.status_code != 200:
+                return response
+            response = _tagged(request, response, tag)
+            if response.status_code == 200:
+                bodies.put(tag, Kept(response.body, tuple(response.headerlist)))
+        return response
+
+    return conditional_tween
+
+
+def _tagged(request: Request, response: Response, tag: str) -> Response:
+    version = response.headers.get("ETag", "").strip('"')
+    etag = f"{version}-{tag}" if version else tag
+    asked = request.environ.get("HTTP_IF_NONE_MATCH", "")
+    if asked.strip() == "*" or etag in tags_of(asked):
+        return _not_modified(etag)
+    response.headers["ETag"] = f'"{etag}"'
+    response.headers.update(HEADERS)
+    return response
+
+
+# Each poll asks, and nobody but the user's own browser keeps anything.
+HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+
+
+def _not_modified(etag: str) -> Response:
+    return Response(status=304, headerlist=[("ETag", f'"{etag}"'), *HEADERS.items()])
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.blake2b(b"\0".join(parts), digest_size=15).digest()
+    return base64.urlsafe_b64encode(digest).decode().replace("-", ".")
+
+
+def make(event: ApplicationCreated) -> None:
+    """Find out, once, which paths can be asked for conditionally."""
+    registry = event.app.registry
+    templates: dict[Conditional, list[str]] = {kind: [] for kind in Conditional}
+    for service in get_services():
+        operations = getattr(service, "operations", {})
+        if service in registry.cornice_services.values() and "GET" in operations:
+            kind = operations["GET"].conditional
+            if kind is not None:
+                templates[kind].append(re.sub(r"{\w+}", "[0-9]+", service.template))
+    registry["conditional_paths"] = {
+        kind: re.compile(f"({'|'.join(found) or '(?!)'})/?") for kind, found in templates.items()
+    }
+
+
+def includeme(config: Any) -> None:
+    config.add_subscriber(make, ApplicationCreated)

@@ -1,0 +1,200 @@
+"""Connections to PostgreSQL: the pool, and that nothing waits for an answer for ever."""
+
+import math
+import time
+from collections.abc import Generator, Mapping
+from typing import Any, Protocol, cast
+
+import psycopg
+from pyramid_retry import mark_error_retryable
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import Session
+
+from jobtracker.renderer import json_dumps
+
+# Seconds that PostgreSQL has to say by itself that a statement took too long.
+GRACE = 0.5
+
+# PostgreSQL ended the transaction for another's sake.
+RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+
+class Overdue(psycopg.OperationalError):
+    """PostgreSQL did not answer in time, and did not say why: the network stalls, or its host."""
+
+
+class Pool:
+    """When a connection of the pool was last found dead: all that are older are not used again."""
+
+    last_death = -math.inf
+
+    def found_dead(self) -> None:
+        self.last_death = time.monotonic()
+
+
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that does not wait for an answer for ever.
+
+    PostgreSQL's own time-outs reach us only as long as anything does.
+    """
+
+    #: Seconds for a statement; None for no bound.
+    patience: float | None = None
+    #: When it was made, and what it shares with all of its pool.
+    born: float
+    pool: "Pool"
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.patience is not None:
+            gen = self._until(time.monotonic() + self.patience, gen)
+        return super().wait(gen, *args, **kwargs)
+
+    def _until(self, deadline: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        try:
+            waits_for = next(gen)
+            while True:
+                ready = yield waits_for
+                if time.monotonic() > deadline:
+                    self.close()
+                    raise Overdue("no answer in time")
+                waits_for = gen.send(ready)
+        except StopIteration as done:
+            return done.value
+
+
+def make_engine(settings: dict[str, Any]) -> Engine:
+    """The connection pool, which connects when first asked. All it does ends in bounded time."""
+    bounds = {
+        "statement_timeout": settings["sqlalchemy.statement_timeout"],
+        "lock_timeout": settings["sqlalchemy.lock_timeout"],
+        "idle_in_transaction_session_timeout": settings["sqlalchemy.idle_in_transaction_timeout"],
+    }
+    options = ["-c TimeZone=UTC", *(f"-c {name}={seconds}s" for name, seconds in bounds.items())]
+    engine = create_engine(
+        settings["sqlalchemy.url"],
+        pool_size=settings["sqlalchemy.pool_size"],
+        max_overflow=settings["sqlalchemy.max_overflow"],
+        pool_timeout=settings["sqlalchemy.pool_timeout"],
+        connect_args={
+            "connect_timeout": settings["sqlalchemy.connect_timeout"],
+            "options": " ".join(options),
+        },
+        json_serializer=json_dumps,
+        # Notes, addresses and names have no business in a log or a traceback.
+        hide_parameters=True,
+    )
+    patience = settings["sqlalchemy.statement_timeout"] + GRACE
+    pool = Pool()
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]) -> Any:
+        connection = ImpatientConnection.connect(*args, **options)
+        connection.patience = patience
+        connection.born = time.monotonic()
+        connection.pool = pool
+        return connection
+
+    @event.listens_for(engine, "checkout")
+    def check_out(connection: ImpatientConnection, _record: Any, _fairy: Any) -> None:
+        if connection.born < pool.last_death:
+            raise DisconnectionError
+
+    event.listen(engine, "handle_error", _on_error)
+    return engine
+
+
+def _on_error(context: ExceptionContext) -> None:
+    error = context.original_exception
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        # A primary that became a standby: the pool has to look for the new one.
+        context.is_disconnect = True
+    elif context.is_disconnect and context.statement and not isinstance(error, Overdue):
+        # A pooled connection that died: nothing was committed (a commit is no statement), and the
+        # request can be tried again on a new one.
+        mark_error_retryable(context.sqlalchemy_exception)
+
+
+def without_time_limits(connection: Connection) -> None:
+    """Let a connection take its time, and leave the pool: for migrations."""
+    connection.detach()
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(text(f"SET {name} = 0"))
+    connection.commit()
+    cast(ImpatientConnection, connection.connection.dbapi_connection).patience = None
+
+
+class Runs(Protocol):
+    """What runs SQL, as psycopg's own connection does."""
+
+    def execute(
+        self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
+    ) -> psycopg.Cursor[Any]: ...
+
+
+class Reading:
+    """A connection of the pool on which each statement is its own: for those who only read.
+
+    One that died in the pool is replaced, and nobody notices.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._pooled: Any = None
+
+    def execute(
+        self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
+    ) -> psycopg.Cursor[Any]:
+        connection = self._connection()
+        try:
+            return connection.execute(query, params, binary=binary)
+        except psycopg.OperationalError as error:
+            if not connection.closed:
+                raise
+            self._pooled.invalidate(error)
+            self._pooled = None
+            # Where one died, all have: a restart, a firewall.
+            connection.pool.found_dead()
+            if isinstance(error, Overdue):
+                raise
+        return self._connection().execute(query, params, binary=binary)
+
+    def _connection(self) -> ImpatientConnection:
+        if self._pooled is None:
+            self._pooled = self._engine.raw_connection()
+            self._pooled.dbapi_connection.autocommit = True
+        return cast(ImpatientConnection, self._pooled.dbapi_connection)
+
+    def close(self) -> None:
+        """Give the connection back to the pool."""
+        if self._pooled is not None:
+            connection = self._connection()
+            if not connection.closed:
+                connection.autocommit = False
+            self._pooled.close()
+            self._pooled = None
+
+
+class Writing:
+    """The connection of a session's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._connection = session.connection()
+        self._driver = cast(ImpatientConnection, self._connection.connection.dbapi_connection)
+
+    def execute(
+        self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
+    ) -> psycopg.Cursor[Any]:
+        try:
+            return self._driver.execute(query, params, binary=binary)
+        except RETRYABLE as error:
+            mark_error_retryable(error)
+            raise
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+            if self._driver.closed or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                self._connection.invalidate(error)
+                self._driver.pool.found_dead()
+                # Nothing was committed, and there is a new connection for another try.
+                if isinstance(error, psycopg.OperationalError) and not isinstance(error, Overdue):
+                    mark_error_retryable(error)
+            raise

@@ -1,0 +1,222 @@
+"""What is asked of the table of jobs: SQL that is written once, and rows without objects."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    any_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+
+from jobtracker.connections import Runs
+from jobtracker.db import NOW
+from jobtracker.errors import Changed, NotFound
+from jobtracker.jobs.models import Job, Status, tidy_tags
+from jobtracker.keyset import Key, Sort
+from jobtracker.rows import Statement, like, row_of
+
+TABLE: Any = Job.__table__
+_JobColumns: Any = row_of(Job)
+
+
+class JobRow(_JobColumns):
+    """A job's values, as they were when it was read or last changed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id} {self.company_name}: {self.job_title}>"
+
+
+RANK = {status.value: rank for rank, status in enumerate(Status)}
+
+#: What a list can be sorted by.
+SORTS = {
+    "activity": Sort(Key(Job.last_activity_at, descending=True), Key(Job.id, descending=True)),
+    "created": Sort(Key(Job.created_at, descending=True), Key(Job.id, descending=True)),
+    "updated": Sort(Key(Job.updated_at, descending=True), Key(Job.id, descending=True)),
+    "company": Sort(Key(Job.company_name, by=func.lower), Key(Job.id)),
+    "status": Sort(
+        Key(Job.status, by=lambda status: case(RANK, value=status)),
+        Key(Job.last_activity_at, descending=True),
+        Key(Job.id, descending=True),
+    ),
+}
+
+_MINE = (Job.user_id == bindparam("user_id"), Job.id == bindparam("job_id"))
+# An UPDATE that waited for its turn may be older than the one before it.
+_LATEST = func.greatest(Job.last_activity_at, NOW)
+_VERSIONS = bindparam("versions", type_=ARRAY(BigInteger))
+_AS_IT_WAS = or_(_VERSIONS.is_(None), Job.version == any_(_VERSIONS))
+
+_BY_ID = Statement(select(TABLE).where(*_MINE), JobRow)
+# FOR NO KEY UPDATE: rows that point to this one can still be made.
+_LOCK = Statement(select(TABLE).where(*_MINE).with_for_update(key_share=True), JobRow)
+_TOUCH = Statement(
+    update(TABLE).where(*_MINE).values(last_activity_at=_LATEST).returning(TABLE), JobRow
+)
+_DELETE = Statement(delete(TABLE).where(*_MINE, _AS_IT_WAS).returning(TABLE), JobRow)
+
+
+def by_id(connection: Runs, user_id: int, job_id: int) -> JobRow | None:
+    """That job, if it is that user's."""
+    return _BY_ID.first(connection, user_id=user_id, job_id=job_id)
+
+
+def some(
+    connection: Runs,
+    user_id: int,
+    *,
+    limit: int,
+    sort: str = "activity",
+    after: tuple[Any, ...] | None = None,
+    **filters: Any,
+) -> list[JobRow]:
+    """Some of the user's jobs.
+
+    :param sort: one of :data:`SORTS`
+    :param after: only those that come after a job with these keys of the sort
+    :param filters: ``q``, a part of company, title or location, in any case; ``status`` and
+        ``tag``, any of them; ``tag_q``, a part of a tag
+    """
+    given = {name: value for name, value in filters.items() if value}
+    if "q" in given:
+        given["q"] = like(given["q"])
+    if "tag" in given:
+        given["tag"] = tidy_tags(given["tag"])
+    if "tag_q" in given:
+        given["tag_q"] = like(given["tag_q"].lower())
+    if "status" in given:
+        given["status"] = list(given["status"])
+    statement = _listing(sort, after is not None, tuple(sorted(given)))
+    keys = SORTS[sort].parameters(after)
+    return statement.all(connection, user_id=user_id, limit=limit, **given, **keys)
+
+
+@functools.cache
+def _listing(sort: str, is_continued: bool, filters: tuple[str, ...]) -> Statement[JobRow]:
+    query = select(TABLE).where(Job.user_id == bindparam("user_id"))
+    query = query.where(*(_FILTERS[name]() for name in filters))
+    if is_continued:
+        query = query.where(SORTS[sort].after())
+    query = query.order_by(*SORTS[sort].order()).limit(bindparam("limit", type_=BigInteger))
+    return Statement(query, JobRow)
+
+
+def _found() -> ColumnElement[bool]:
+    columns = (Job.company_name, Job.job_title, Job.location)
+    return or_(*(column.ilike(bindparam("q"), escape="\\") for column in columns))
+
+
+def _found_in_tags() -> ColumnElement[bool]:
+    tags = func.unnest(Job.tags).column_valued("tag")
+    return select(literal(1)).where(tags.like(bindparam("tag_q"), escape="\\")).exists()
+
+
+_FILTERS = {
+    "q": _found,
+    "status": lambda: Job.status == any_(bindparam("status", type_=ARRAY(TEXT))),
+    "tag": lambda: Job.tags.overlap(bindparam("tag", type_=ARRAY(TEXT))),
+    "tag_q": _found_in_tags,
+}
+
+
+def create(connection: Runs, user_id: int, **fields: Any) -> JobRow:
+    """Make a job."""
+    row = _insert(tuple(fields)).first(connection, user_id=user_id, **_new_values(fields))
+    return _there(row)
+
+
+def touch(connection: Runs, user_id: int, job_id: int) -> JobRow:
+    """The user did something with the job, now. It is locked from here on.
+
+    :raises NotFound: when it was deleted in the meantime
+    """
+    return _there(_TOUCH.first(connection, user_id=user_id, job_id=job_id))
+
+
+def lock(connection: Runs, user_id: int, job_id: int) -> JobRow:
+    """Wait for others who change this job or what hangs under it, and keep them waiting.
+
+    :raises NotFound: when it was deleted in the meantime
+    """
+    return _there(_LOCK.first(connection, user_id=user_id, job_id=job_id))
+
+
+def change(
+    connection: Runs, user_id: int, job_id: int, versions: list[int] | None, **fields: Any
+) -> JobRow:
+    """Set some fields, all together. What is as it was already is no change.
+
+    :param versions: those that it may be of
+    :raises Changed: when it is of another
+    :raises NotFound: when it was deleted in the meantime
+    """
+    if fields:
+        found = _update(tuple(fields)).first(
+            connection, user_id=user_id, job_id=job_id, versions=versions, **_new_values(fields)
+        )
+        if found is not None:
+            return found
+    return _expected(connection, user_id, job_id, versions)
+
+
+def remove(connection: Runs, user_id: int, job_id: int, versions: list[int] | None) -> None:
+    """Delete a job, with all that hangs under it.
+
+    :raises Changed: when it is of another version
+    :raises NotFound: when somebody else has deleted it, in the meantime
+    """
+    found = _DELETE.first(connection, user_id=user_id, job_id=job_id, versions=versions)
+    if found is None:
+        _expected(connection, user_id, job_id, versions)
+        raise NotFound
+
+
+def _expected(connection: Runs, user_id: int, job_id: int, versions: list[int] | None) -> JobRow:
+    row = _there(by_id(connection, user_id, job_id))
+    if versions is not None and row.version not in versions:
+        raise Changed(row)
+    return row
+
+
+def _there(row: JobRow | None) -> JobRow:
+    if row is None:
+        raise NotFound
+    return row
+
+
+@functools.cache
+def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
+    values = {"user_id": bindparam("user_id"), **_new(names)}
+    return Statement(insert(TABLE).values(values).returning(TABLE), JobRow)
+
+
+@functools.cache
+def _update(names: tuple[str, ...]) -> Statement[JobRow]:
+    values = _new(names)
+    differs = or_(*(TABLE.c[name].is_distinct_from(value) for name, value in values.items()))
+    changed = update(TABLE).where(*_MINE, _AS_IT_WAS, differs)
+    return Statement(changed.values(**values, last_activity_at=_LATEST).returning(TABLE), JobRow)
+
+
+def _new(names: tuple[str, ...]) -> dict[str, ColumnElement[Any]]:
+    return {name: bindparam(f"new_{name}", type_=TABLE.c[name].type) for name in names}
+
+
+def _new_values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    if "tags" in fields:
+        fields = {**fields, "tags": tidy_tags(fields["tags"] or ())}
+    return {f"new_{name}": value for name, value in fields.items()}

@@ -1,0 +1,23 @@
+"""Interviews and saved views count in a user's revision too."""
+
+from alembic import op
+
+revision: str = "0008"
+down_revision: str | None = "0007"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+TABLES = ("interviews", "saved_views")
+
+
+def upgrade() -> None:
+    for table in TABLES:
+        op.execute(f"""
+            CREATE TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION bump_revision()
+        """)
+
+
+def downgrade() -> None:
+    for table in TABLES:
+        op.execute(f"DROP TRIGGER bump_revision ON {table}")
