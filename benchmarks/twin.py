@@ -54,7 +54,7 @@ JOB = (
     "updated_at, last_activity_at"
 )
 USER_BY_SUB = """
-    SELECT id, email, name, auto_refresh_seconds, created_at, email_verified_at
+    SELECT id, email, name, auto_refresh_seconds, ui_preferences, created_at, email_verified_at
     FROM users WHERE cognito_sub = $1
 """
 JOBS_OF_USER = f"""
@@ -136,7 +136,13 @@ def signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def me(_request: Request, _connection: Any, user: Any) -> Response:
-    return answer({**user, "is_email_verified": user["email_verified_at"] is not None})
+    return answer(
+        {
+            **user,
+            "ui_preferences": orjson.Fragment(user["ui_preferences"]),
+            "is_email_verified": user["email_verified_at"] is not None,
+        }
+    )
 
 
 async def get_jobs(request: Request, connection: Any, user: Any) -> Response:

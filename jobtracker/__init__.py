@@ -37,6 +37,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("pyramid_retry")  # deadlocks and serialization failures: once more
     config.include("jobtracker.errors")
     config.include("jobtracker.rate_limits")
+    config.include("jobtracker.requests")
     config.include("jobtracker.api")  # Cornice, the JSON renderer, trailing slashes
     config.include("jobtracker.pages")  # cursors
     config.include("jobtracker.conditional")  # ETags

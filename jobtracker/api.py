@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import colander
-from cornice.service import Service
-from pyramid.events import NewRequest
+from cornice.service import Service, get_services
+from pyramid.events import ApplicationCreated, NewRequest
 from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
@@ -69,6 +69,7 @@ class Operation(NamedTuple):
     takes_key: bool = False
     if_match: Schema | None = None
     conditional: Conditional | None = None
+    one_statement: bool = False
 
 
 class ApiService(Service):
@@ -110,6 +111,7 @@ class ApiService(Service):
         takes_key: bool = True,
         if_match: Schema | None = None,
         conditional: Conditional | None = Conditional.BY_REVISION,
+        one_statement: bool = False,
         **kwargs: Any,
     ) -> None:
         """One method of the URL.
@@ -126,6 +128,7 @@ class ApiService(Service):
         :param if_match: what goes out with a 412, where the context has a version: If-Match is
             then in ``request.versions``
         :param conditional: by what a GET of somebody who is signed in can be told to be unchanged
+        :param one_statement: whether all that it changes is changed by one statement of SQL
         :param takes_key: whether a POST of somebody who is signed in heeds Idempotency-Key
         """
         method = method.upper()
@@ -145,6 +148,7 @@ class ApiService(Service):
             conditional=conditional
             if method == "GET" and permission is Permission.READ and returns is not None
             else None,
+            one_statement=one_statement,
         )
         validators = []
         if query is not None:
@@ -186,8 +190,42 @@ def gateway(name: str) -> Callable[[Request], Any]:
 
 def created(request: Request, resource: R) -> R:
     """Tell the path of what was made."""
-    request.response.headers["Location"] = request.resource_path(resource).rstrip("/")
+    request.response.headers["Location"] = resource.path
     return resource
+
+
+def paths(services: Iterable["ApiService"]) -> re.Pattern[str]:
+    """What matches the paths of services, and no others."""
+    templates = (re.sub(r"{\w+}", "[0-9]+", service.template) for service in services)
+    return re.compile(f"({'|'.join(templates) or '(?!)'})/?")
+
+
+def find_one_statement_paths(event: ApplicationCreated) -> None:
+    """Find out, once, which requests need no transaction."""
+    registry = event.app.registry
+    found: dict[str, list[ApiService]] = {}
+    for service in services_of(registry):
+        for method, operation in service.operations.items():
+            if operation.one_statement:
+                found.setdefault(method, []).append(service)
+    registry["one_statement_paths"] = {method: paths(some) for method, some in found.items()}
+
+
+def find_conditional_paths(event: ApplicationCreated) -> None:
+    """Find out, once, which paths can be asked for conditionally."""
+    registry = event.app.registry
+    found: dict[Conditional, list[ApiService]] = {kind: [] for kind in Conditional}
+    for service in services_of(registry):
+        operation = service.operations.get("GET")
+        if operation is not None and operation.conditional is not None:
+            found[operation.conditional].append(service)
+    registry["conditional_paths"] = {kind: paths(some) for kind, some in found.items()}
+
+
+def services_of(registry: Any) -> list["ApiService"]:
+    """The services of an application."""
+    registered = set(registry.cornice_services.values())
+    return [service for service in get_services() if service in registered]
 
 
 def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kwargs: Any) -> None:
@@ -284,3 +322,5 @@ def includeme(config: Any) -> None:
     config.include("cornice")
     config.include("jobtracker.renderer")
     config.add_subscriber(one_path_for_each_resource, NewRequest)
+    config.add_subscriber(find_one_statement_paths, ApplicationCreated)
+    config.add_subscriber(find_conditional_paths, ApplicationCreated)

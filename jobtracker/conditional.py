@@ -19,8 +19,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
-from cornice.service import get_services
-from pyramid.events import ApplicationCreated
+from pyramid.events import NewResponse
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
@@ -166,20 +165,10 @@ def _digest(*parts: bytes) -> str:
     return base64.urlsafe_b64encode(digest).decode().replace("-", ".")
 
 
-def make(event: ApplicationCreated) -> None:
-    """Find out, once, which paths can be asked for conditionally."""
-    registry = event.app.registry
-    templates: dict[Conditional, list[str]] = {kind: [] for kind in Conditional}
-    for service in get_services():
-        operations = getattr(service, "operations", {})
-        if service in registry.cornice_services.values() and "GET" in operations:
-            kind = operations["GET"].conditional
-            if kind is not None:
-                templates[kind].append(re.sub(r"{\w+}", "[0-9]+", service.template))
-    registry["conditional_paths"] = {
-        kind: re.compile(f"({'|'.join(found) or '(?!)'})/?") for kind, found in templates.items()
-    }
+def keep_nothing(event: NewResponse) -> None:
+    """What says nothing else is kept by nobody: tokens, presigned URLs, errors."""
+    event.response.headers.setdefault("Cache-Control", "no-store")
 
 
 def includeme(config: Any) -> None:
-    config.add_subscriber(make, ApplicationCreated)
+    config.add_subscriber(keep_nothing, NewResponse)

@@ -2,10 +2,11 @@
 
 import math
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from pyramid_retry import mark_error_retryable
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
@@ -15,6 +16,9 @@ from jobtracker.renderer import json_dumps
 
 # Seconds that PostgreSQL has to say by itself that a statement took too long.
 GRACE = 0.5
+
+# Seconds between two looks whether somebody presses Ctrl-C: psycopg's own.
+WAKE_UP_EVERY = 0.1
 
 # PostgreSQL ended the transaction for another's sake.
 RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
@@ -45,26 +49,21 @@ class ImpatientConnection(psycopg.Connection[Any]):
     born: float
     pool: "Pool"
 
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.patience is not None:
-            gen = self._until(time.monotonic() + self.patience, gen)
-        return super().wait(gen, *args, **kwargs)
-
-    def _until(self, deadline: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    def wait(self, gen: Any, interval: float = WAKE_UP_EVERY, timeout: float | None = None) -> Any:
         try:
-            waits_for = next(gen)
-            while True:
-                ready = yield waits_for
-                if time.monotonic() > deadline:
-                    self.close()
-                    raise Overdue("no answer in time")
-                waits_for = gen.send(ready)
-        except StopIteration as done:
-            return done.value
+            return super().wait(gen, interval, timeout=timeout or self.patience)
+        except psycopg.OperationalError as error:
+            if self.closed or self.info.transaction_status is not TransactionStatus.ACTIVE:
+                raise  # PostgreSQL's own word
+            self.close()
+            raise Overdue("no answer in time") from error
 
 
-def make_engine(settings: dict[str, Any]) -> Engine:
-    """The connection pool, which connects when first asked. All it does ends in bounded time."""
+def make_engine(settings: dict[str, Any], *, reading: bool = False) -> Engine:
+    """A connection pool, which connects when first asked. All it does ends in bounded time.
+
+    :param reading: each statement is its own transaction, and there is none to end
+    """
     bounds = {
         "statement_timeout": settings["sqlalchemy.statement_timeout"],
         "lock_timeout": settings["sqlalchemy.lock_timeout"],
@@ -81,6 +80,7 @@ def make_engine(settings: dict[str, Any]) -> Engine:
             "options": " ".join(options),
         },
         json_serializer=json_dumps,
+        **({"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None} if reading else {}),
         # Notes, addresses and names have no business in a log or a traceback.
         hide_parameters=True,
     )
@@ -132,10 +132,10 @@ class Runs(Protocol):
     ) -> psycopg.Cursor[Any]: ...
 
 
-class Reading:
-    """A connection of the pool on which each statement is its own: for those who only read.
+class Statements:
+    """A connection of the pool on which each statement is a transaction of its own.
 
-    One that died in the pool is replaced, and nobody notices.
+    One that died in the pool is replaced, and nobody notices: what only reads is asked again.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -148,6 +148,9 @@ class Reading:
         connection = self._connection()
         try:
             return connection.execute(query, params, binary=binary)
+        except RETRYABLE as error:
+            mark_error_retryable(error)
+            raise
         except psycopg.OperationalError as error:
             if not connection.closed:
                 raise
@@ -155,22 +158,18 @@ class Reading:
             self._pooled = None
             # Where one died, all have: a restart, a firewall.
             connection.pool.found_dead()
-            if isinstance(error, Overdue):
-                raise
+            if isinstance(error, Overdue) or not query.startswith("SELECT"):
+                raise  # what writes may have been done
         return self._connection().execute(query, params, binary=binary)
 
     def _connection(self) -> ImpatientConnection:
         if self._pooled is None:
             self._pooled = self._engine.raw_connection()
-            self._pooled.dbapi_connection.autocommit = True
         return cast(ImpatientConnection, self._pooled.dbapi_connection)
 
     def close(self) -> None:
         """Give the connection back to the pool."""
         if self._pooled is not None:
-            connection = self._connection()
-            if not connection.closed:
-                connection.autocommit = False
             self._pooled.close()
             self._pooled = None
 

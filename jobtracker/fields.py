@@ -9,11 +9,12 @@ default falls back to it; one that is ``nullable`` takes it (in a merge patch: i
 """
 
 import datetime
+import functools
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
-from functools import partial
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -392,10 +393,29 @@ class Schema(colander.MappingSchema):
         super().__init_subclass__(**kwargs)
         cls.component = cls.__name__
 
+    @functools.cached_property
+    def _out(self) -> tuple[list[str], Callable[[Any], tuple[Any, ...]], dict[str, Type]]:
+        """The fields' names, what takes them from a row, and those that the renderer needs help
+        with."""
+        names = [child.name for child in self.children]
+        of_row = attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
+        helped = {
+            child.name: child.typ
+            for child in self.children
+            if type(child.typ).dump is not Type.dump
+        }
+        return names, of_row, helped
+
     def dump(self, source: Any) -> dict[str, Any]:
         """The fields of the schema, and no others, of a row or a dictionary."""
-        value_of = source.__getitem__ if isinstance(source, Mapping) else partial(getattr, source)
-        return {child.name: child.typ.dump(value_of(child.name)) for child in self.children}
+        names, of_row, helped = self._out
+        if isinstance(source, dict):
+            dumped = {name: source[name] for name in names}
+        else:
+            dumped = dict(zip(names, of_row(source), strict=True))
+        for name, typ in helped.items():
+            dumped[name] = typ.dump(dumped[name])
+        return dumped
 
 
 class Nested(Type):

@@ -6,9 +6,10 @@ What is inserted or deleted meanwhile makes no row come twice and none be skippe
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, tuple_
+from sqlalchemy.orm import Session
 
-# Rows of a page.
+# Rows of a page, at most.
 MAX_LIMIT = 1000
 
 
@@ -68,6 +69,15 @@ class Sort:
         """The parameters of :meth:`after`."""
         names = [f"after_{key.name}" for key in self.keys]
         return dict(zip(names, values or (), strict=False))
+
+    def page(
+        self, db: Session, query: "Select[Any]", limit: int, after: Sequence[Any] | None
+    ) -> "Page":
+        """A page of what an ORM query finds."""
+        query = query.order_by(*self.order()).limit(limit + 1)
+        if after is not None:
+            query = query.where(self.after())
+        return Page.of(db.scalars(query, self.parameters(after)).all(), limit, self)
 
     def values(self, row: Any) -> list[Any]:
         """The keys of a row."""

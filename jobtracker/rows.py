@@ -36,7 +36,8 @@ class Statement(Generic[R]):
 
     def __init__(self, clause: ClauseElement, row: type[R]) -> None:
         self._clause = clause
-        self._make: Callable[[Any], R] = row._make  # type: ignore[attr-defined]
+        # What _make() does, without Python.
+        self._make: Callable[[Any], R] = functools.partial(tuple.__new__, row)  # type: ignore[type-var]
 
     @functools.cached_property
     def _compiled(self) -> tuple[str, dict[str, Any]]:

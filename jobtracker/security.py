@@ -40,10 +40,12 @@ class CognitoSecurityPolicy:
         return None if user is None else f"user:{user.id}"
 
     def permits(self, request: Request, context: Any, permission: str) -> Any:
-        allowed = self._acl.permits(context, [Everyone], permission)
-        if not allowed and (userid := self.authenticated_userid(request)) is not None:
-            allowed = self._acl.permits(context, [Everyone, Authenticated, userid], permission)
-        return allowed
+        principals = [Everyone]
+        if permission != Permission.PUBLIC:
+            userid = self.authenticated_userid(request)
+            if userid is not None:
+                principals += [Authenticated, userid]
+        return self._acl.permits(context, principals, permission)
 
     def remember(self, request: Request, userid: str, **kwargs: Any) -> list[tuple[str, str]]:
         """Nothing: the client keeps its tokens."""

@@ -5,9 +5,9 @@ that it passes.
 """
 
 import logging
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -31,7 +31,7 @@ log = logging.getLogger("jobtracker.access")
 
 def request_id_of(given: str | None) -> str:
     """The id that was given, or a new one where it is none."""
-    return given if given and _ID.fullmatch(given) else uuid.uuid4().hex
+    return given if given and _ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def tracing_tween_factory(

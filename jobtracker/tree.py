@@ -35,7 +35,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pyramid.authorization import Allow, Everyone
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
-from pyramid.traversal import resource_path
 from sqlalchemy.orm import Session
 
 from jobtracker.connections import Runs
@@ -71,7 +70,14 @@ class Resource:
         return self.children[name](self, name)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {resource_path(self)}>"
+        return f"<{type(self).__name__} {self.path}>"
+
+    @property
+    def path(self) -> str:
+        """The URL's path; no name in the tree needs an escape."""
+        if self.__parent__ is None:
+            return ""
+        return f"{self.__parent__.path}/{self.__name__}"
 
     @property
     def db(self) -> Session:

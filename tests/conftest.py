@@ -105,13 +105,20 @@ def app(settings: dict[str, str]) -> Iterator[Any]:
     migrations.upgrade(application.registry["db_engine"])
     yield application
     application.registry["db_engine"].dispose()
+    application.registry["db_reading_engine"].dispose()
 
 
 class OnThis:
-    """Reads on the test's connection."""
+    """Statements on the test's connection, as if each were a transaction of its own."""
 
     def __init__(self, driver: ImpatientConnection) -> None:
-        self.execute = driver.execute
+        self.driver = driver
+
+    def execute(self, query: str, *args: Any, **options: Any) -> Any:
+        cursor = self.driver.execute(query, *args, **options)
+        if not query.startswith("SELECT"):
+            forget_who_revised(self.driver)
+        return cursor
 
     def close(self) -> None:
         """It goes on."""
@@ -138,7 +145,8 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         monkeypatch.setitem(app.registry, "db_reading_sessions", reading)
         driver = cast(ImpatientConnection, connection.connection.dbapi_connection)
         monkeypatch.setitem(app.registry, "db_reading", lambda: OnThis(driver))
-        # To PostgreSQL it is all one transaction, which counts in a user's revision once.
+        # To PostgreSQL it is all one transaction, which counts in a revision once, at its end.
+        psycopg.Cursor(driver).execute("SET CONSTRAINTS ALL IMMEDIATE")
         event.listen(writing, "after_commit", lambda _session: forget_who_revised(driver))
         # Nobody has asked for anything yet.
         monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))

@@ -4,6 +4,7 @@ import datetime
 import uuid
 from collections.abc import Collection, Sequence
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -23,6 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobtracker.db import NOW, Base, identity, in_words, one_of, timestamp
+from jobtracker.keyset import Key, Page, Sort
 
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
@@ -148,10 +150,11 @@ class Document(Base):
         return select(cls).where(cls.user_id == user_id, cls.application_id == job_id)
 
     @classmethod
-    def of_job(cls, db: Session, user_id: int, job_id: int) -> Sequence["Document"]:
-        """The documents of a job, newest first."""
-        query = cls._where(user_id, job_id)
-        return db.scalars(query.order_by(cls.created_at.desc(), cls.id.desc())).all()
+    def page_of_job(
+        cls, db: Session, user_id: int, job_id: int, limit: int, after: Sequence[Any] | None
+    ) -> Page:
+        """Some of the documents of a job, newest first."""
+        return NEWEST_FIRST.page(db, cls._where(user_id, job_id), limit, after)
 
     @classmethod
     def by_id(cls, db: Session, user_id: int, job_id: int, document_id: int) -> "Document | None":
@@ -205,6 +208,9 @@ class Document(Base):
                     Document.id != self.id,
                 )
             )
+
+
+NEWEST_FIRST = Sort(Key(Document.created_at, descending=True), Key(Document.id, descending=True))
 
 
 class ObjectDeletion(Base):

@@ -1,6 +1,7 @@
 """``root["jobs"][7]["documents"]``."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pyramid.events import subscriber
 
@@ -14,6 +15,7 @@ from jobtracker.documents.models import (
 from jobtracker.documents.outbox import carry_out_after_commit
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
 from jobtracker.jobs.resources import JobResource
+from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.tree import Collection, Resource, ResourceDeleted
 
 
@@ -28,9 +30,14 @@ class DocumentCollection(Collection, under=JobResource, name="documents"):
             raise KeyError(row_id)
         return DocumentResource(self, document)
 
+    def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page:
+        """Some of the documents, newest first."""
+        job_id = self.__parent__.job.id
+        return Document.page_of_job(self.db, self.user.id, job_id, limit, after)
+
     def list(self) -> Sequence[Document]:
         """The documents, newest first."""
-        return Document.of_job(self.db, self.user.id, self.__parent__.job.id)
+        return self.page().rows
 
     def announce(
         self, *, doc_type: str, filename: str, size_bytes: int, content_type: str | None = None

@@ -17,6 +17,7 @@ from jobtracker.documents.schemas import (
 )
 from jobtracker.errors import NotFound
 from jobtracker.fields import ListOf
+from jobtracker.pages import PageQuery, paged
 from jobtracker.rate_limits import PRESIGN_BY_USER
 from jobtracker.security import Permission
 
@@ -39,10 +40,10 @@ presign_download = ApiService(
 )
 
 
-@documents.get(permission=Permission.READ, returns=ListOf(DOCUMENT_OUT))
+@documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
 def get_documents(request: Request) -> Sequence[Document]:
     """The documents of a job, newest first."""
-    return request.context.list()
+    return paged(request, request.context.page, **request.validated)
 
 
 @presign_upload.post(

@@ -3,11 +3,13 @@
 import datetime
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint, Index, Select, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobtracker.db import Base, identity, one_of, timestamp
+from jobtracker.keyset import Key, Page, Sort
 
 MAX_WORD = 50
 MAX_NAME = 255
@@ -57,10 +59,11 @@ class Interview(Base):
         return select(cls).where(cls.user_id == user_id, cls.application_id == job_id)
 
     @classmethod
-    def of_job(cls, db: Session, user_id: int, job_id: int) -> Sequence["Interview"]:
-        """The interviews of a job, the last one first."""
-        query = cls._where(user_id, job_id)
-        return db.scalars(query.order_by(cls.scheduled_at.desc(), cls.id.desc())).all()
+    def page_of_job(
+        cls, db: Session, user_id: int, job_id: int, limit: int, after: Sequence[Any] | None
+    ) -> Page:
+        """Some of the interviews of a job, the last one first."""
+        return LAST_FIRST.page(db, cls._where(user_id, job_id), limit, after)
 
     @classmethod
     def by_id(cls, db: Session, user_id: int, job_id: int, interview_id: int) -> "Interview | None":
@@ -71,3 +74,6 @@ class Interview(Base):
     def count(cls, db: Session, user_id: int, job_id: int) -> int:
         """How many a job has."""
         return db.scalar(cls._where(user_id, job_id).with_only_columns(func.count())) or 0
+
+
+LAST_FIRST = Sort(Key(Interview.scheduled_at, descending=True), Key(Interview.id, descending=True))

@@ -6,6 +6,7 @@ from typing import Any
 from jobtracker.errors import Conflict
 from jobtracker.interviews.models import MAX_INTERVIEWS, Interview
 from jobtracker.jobs.resources import JobResource
+from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.tree import Collection, Resource
 
 
@@ -24,9 +25,13 @@ class InterviewCollection(Collection, under=JobResource, name="interviews"):
             raise KeyError(row_id)
         return InterviewResource(self, interview)
 
+    def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page:
+        """Some of the interviews, the last one first."""
+        return Interview.page_of_job(self.db, *self._of_job, limit, after)
+
     def list(self) -> Sequence[Interview]:
         """The interviews, the last one first."""
-        return Interview.of_job(self.db, *self._of_job)
+        return self.page().rows
 
     def add(self, **fields: Any) -> "InterviewResource":
         """Write down one more.

@@ -9,6 +9,7 @@ from jobtracker.fields import ListOf
 from jobtracker.interviews.models import Interview
 from jobtracker.interviews.resources import InterviewCollection, InterviewResource
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn, InterviewOut
+from jobtracker.pages import PageQuery, paged
 from jobtracker.security import Permission
 
 INTERVIEW_OUT = InterviewOut()
@@ -19,10 +20,10 @@ interview = ApiService(
 )
 
 
-@interviews.get(permission=Permission.READ, returns=ListOf(INTERVIEW_OUT))
+@interviews.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(INTERVIEW_OUT))
 def get_interviews(request: Request) -> Sequence[Interview]:
     """The interviews for a job, the last one first."""
-    return request.context.list()
+    return paged(request, request.context.page, **request.validated)
 
 
 @interviews.post(

@@ -26,7 +26,9 @@ def get_jobs(request: Request) -> Sequence[JobRow]:
     return paged(request, request.context.page, **request.validated)
 
 
-@jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT, status=201)
+@jobs.post(
+    permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT, status=201, one_statement=True
+)
 def post_job(request: Request) -> JobRow:
     """Keep track of one more job."""
     new = request.context.create(**request.validated)
@@ -39,7 +41,13 @@ def get_job(request: Request) -> dict[str, Any]:
     return {**JOB_OUT.dump(request.context.job), "notes": request.context["notes"].list()}
 
 
-@job.patch(permission=Permission.WRITE, body=JOB_PATCH, returns=JOB_OUT, if_match=JOB_OUT)
+@job.patch(
+    permission=Permission.WRITE,
+    body=JOB_PATCH,
+    returns=JOB_OUT,
+    if_match=JOB_OUT,
+    one_statement=True,
+)
 def patch_job(request: Request) -> JobRow:
     """Change some fields (JSON Merge Patch): null clears, tags replace all tags."""
     return request.context.update(request.versions, **request.validated)

@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
-from cornice.service import get_services
 from pyramid.events import ApplicationCreated
 
+from jobtracker.api import services_of
 from jobtracker.openapi.document import make_document
 from jobtracker.openapi.served import Served
 from jobtracker.renderer import json_dumps
@@ -14,8 +14,7 @@ from jobtracker.renderer import json_dumps
 def make(event: ApplicationCreated) -> None:
     """Make the document, once, of all services that were registered."""
     registry = event.app.registry
-    services = set(registry.cornice_services.values())
-    document = make_document(service for service in get_services() if service in services)
+    document = make_document(services_of(registry))
     registry["openapi_document"] = document
     # What our answers look like: another version of us looks otherwise, and its ETags tell.
     registry["representation"] = hashlib.sha256(json_dumps(document)).digest()

@@ -104,9 +104,9 @@ IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "description": (
-        "The `ETag` of what you know: where it has changed since, nothing is done, and the answer is "
-        "412 with the present state in `details.current`. Without it the last writer wins, field by "
-        "field."
+        "The `ETag` of what you know: where it has changed since, nothing is done, and the answer "
+        "is 412 with the present state in `details.current`. Without it the last writer wins, "
+        "field by field."
     ),
     "schema": {"type": "string"},
 }
@@ -119,7 +119,7 @@ IF_NONE_MATCH = {
 }
 
 ETAG = {
-    "description": "What this answer is known by: for If-None-Match and, where there is one, If-Match.",
+    "description": "What this is known by: for If-None-Match and, where there is one, If-Match.",
     "required": True,
     "schema": {"type": "string"},
 }

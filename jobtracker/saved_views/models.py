@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobtracker.db import Base, identity, moving_timestamp, timestamp
+from jobtracker.keyset import Key, Page, Sort
 from jobtracker.renderer import json_dumps
 
 MAX_NAME = 80
@@ -67,10 +68,11 @@ class SavedView(Base):
         return select(cls).where(cls.user_id == user_id)
 
     @classmethod
-    def of_user(cls, db: Session, user_id: int) -> Sequence["SavedView"]:
-        """The user's views, the one that was changed last first."""
-        query = cls._where(user_id)
-        return db.scalars(query.order_by(cls.updated_at.desc(), cls.id.desc())).all()
+    def page_of_user(
+        cls, db: Session, user_id: int, limit: int, after: Sequence[Any] | None
+    ) -> Page:
+        """Some of the user's views, the one that was changed last first."""
+        return LATEST_FIRST.page(db, cls._where(user_id), limit, after)
 
     @classmethod
     def by_id(cls, db: Session, user_id: int, view_id: int) -> "SavedView | None":
@@ -81,3 +83,6 @@ class SavedView(Base):
     def count(cls, db: Session, user_id: int) -> int:
         """How many the user has."""
         return db.scalar(cls._where(user_id).with_only_columns(func.count())) or 0
+
+
+LATEST_FIRST = Sort(Key(SavedView.updated_at, descending=True), Key(SavedView.id, descending=True))

@@ -5,6 +5,7 @@ from typing import Any
 
 from jobtracker.db import NOW, refused_by
 from jobtracker.errors import Conflict
+from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.saved_views.models import MAX_VIEWS, SavedView
 from jobtracker.tree import Collection, Private, Resource, Root
 
@@ -21,9 +22,13 @@ class SavedViewCollection(Private, Collection, under=Root, name="saved-views"):
             raise KeyError(row_id)
         return SavedViewResource(self, view)
 
+    def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page:
+        """Some of the views, the one that was changed last first."""
+        return SavedView.page_of_user(self.db, self.user.id, limit, after)
+
     def list(self) -> Sequence[SavedView]:
         """The views, the one that was changed last first."""
-        return SavedView.of_user(self.db, self.user.id)
+        return self.page().rows
 
     def create(self, name: str, data: dict[str, Any]) -> "SavedViewResource":
         """Keep one more.

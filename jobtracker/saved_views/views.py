@@ -6,6 +6,7 @@ from pyramid.request import Request
 
 from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
+from jobtracker.pages import PageQuery, paged
 from jobtracker.saved_views.models import SavedView
 from jobtracker.saved_views.resources import SavedViewCollection, SavedViewResource
 from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn, SavedViewOut
@@ -17,10 +18,10 @@ saved_views = ApiService("saved_views", "/saved-views", context=SavedViewCollect
 saved_view = ApiService("saved_view", "/saved-views/{view_id}", context=SavedViewResource)
 
 
-@saved_views.get(permission=Permission.READ, returns=ListOf(SAVED_VIEW_OUT))
+@saved_views.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(SAVED_VIEW_OUT))
 def get_saved_views(request: Request) -> Sequence[SavedView]:
     """Your saved views, the one that was changed last first."""
-    return request.context.list()
+    return paged(request, request.context.page, **request.validated)
 
 
 @saved_views.post(

@@ -18,7 +18,8 @@ def upgrade() -> None:
     # Room on each page for the next version of a row: users' rows are written all the time.
     op.execute("ALTER TABLE users SET (fillfactor = 70)")
 
-    # Once for each transaction, by whatever way it changes something.
+    # Once for each transaction, by whatever way it changes something; at its end, so that those who
+    # write at once wait for each other no longer than a commit takes.
     op.execute("""
         CREATE FUNCTION bump_revision() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE
@@ -32,7 +33,8 @@ def upgrade() -> None:
     """)
     for table in TABLES:
         op.execute(f"""
-            CREATE TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON {table}
+            CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON {table}
+            DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION bump_revision()
         """)
     # What changes in the user's own row counts as well; the counting itself does not.

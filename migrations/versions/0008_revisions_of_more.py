@@ -13,7 +13,8 @@ TABLES = ("interviews", "saved_views")
 def upgrade() -> None:
     for table in TABLES:
         op.execute(f"""
-            CREATE TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON {table}
+            CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON {table}
+            DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION bump_revision()
         """)
 

@@ -20,6 +20,7 @@ def busy_app(postgres: Postgres, settings: dict[str, str]) -> Iterator[Any]:
     migrations.upgrade(app.registry["db_engine"])
     yield app
     app.registry["db_engine"].dispose()
+    app.registry["db_reading_engine"].dispose()
 
 
 @pytest.fixture

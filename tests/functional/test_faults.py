@@ -24,12 +24,12 @@ NOBODY = "http://127.0.0.1:1"
 @pytest.fixture
 def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
     """A client of an application with some settings that lead nowhere."""
-    engines = []
+    engines: list[Any] = []
 
     def with_settings(**wrong: str) -> Api:
         changed = {name.replace("__", "."): value for name, value in wrong.items()}
         app = jobtracker.main({}, **{**settings, **changed})
-        engines.append(app.registry["db_engine"])
+        engines.extend((app.registry["db_engine"], app.registry["db_reading_engine"]))
         return Api(TestApp(app), pool.user("ada@example.com", "Ada").access_token)
 
     yield with_settings

@@ -23,7 +23,7 @@ PROGRAM = """
 import sys, time
 from types import SimpleNamespace
 from webob import Request, Response
-from jobtracker.server import serve
+from jobtracker.servers.waitress import serve
 
 def app(environ, start_response):
     request = Request(environ)

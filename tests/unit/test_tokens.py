@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -83,10 +84,10 @@ def tokens(keys: KeyServer, clock: Clock) -> AccessTokens:
     return tokens
 
 
-def token(kid: str = "known") -> str:
+def token(kid: str = "known", **others: Any) -> str:
     claims = {"sub": "ada", "iss": ISSUER, "client_id": "client", "token_use": "access"}
     return jwt.encode(
-        {**claims, "exp": 4_000_000_000}, KEY, algorithm="RS256", headers={"kid": kid}
+        {**claims, "exp": 4_000_000_000, **others}, KEY, algorithm="RS256", headers={"kid": kid}
     )
 
 
@@ -110,7 +111,47 @@ def test_what_no_key_could_sign_asks_for_none(tokens: AccessTokens, keys: KeySer
     assert keys.paths == []
 
 
-def test_a_new_key_is_found(tokens: AccessTokens, keys: KeyServer, clock: Clock):
+def test_a_token_is_not_verified_each_time(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+    verify = jwt.decode
+    verified: list[str] = []
+
+    def counted(token: str, *args: Any, **options: Any) -> Any:
+        verified.append(token)
+        return verify(token, *args, **options)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    assert [tokens.sub_of(each) for each in [token()] * 3] == ["ada"] * 3
+    assert len(verified) == 1
+    bad = token()[:-4] + "AAAA"
+    assert [tokens.sub_of(bad) for _ in range(2)] == [None] * 2
+    assert len(verified) == 3
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    tokens.sub_of(token())
+    assert len(verified) == 4
+
+
+def test_no_longer_than_it_holds(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+    now = time.time()
+    ends = token(exp=int(now) + 5)
+    assert tokens.sub_of(ends) == "ada"
+    monkeypatch.setattr(time, "time", lambda: now + 16)
+    assert tokens._verified[ends].until < time.time()
+
+
+def test_of_those_that_are_remembered_there_is_an_end(
+    tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("jobtracker.auth.tokens.MAX_REMEMBERED", 3)
+    for number in range(10):
+        assert tokens.sub_of(token(jti=str(number))) == "ada"
+        assert len(tokens._verified) <= 3
+
+
+def test_a_new_key_is_found(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("jobtracker.auth.tokens.REMEMBERED_FOR", 0)
     both, keys.answer = keys.answer, (200, keys.answer[1].replace(b"known", b"old"))
     assert tokens.sub_of(token("old")) == "ada"
     keys.answer = both

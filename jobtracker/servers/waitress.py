@@ -1,8 +1,4 @@
-"""waitress, as JobTracker wants it: ``use = egg:jobtracker#waitress`` in ``[server:main]``.
-
-- What it refuses by itself (a malformed header, a body without end) has the one shape of errors.
-- ``/health`` goes before all that waits for a thread.
-- Told to stop (SIGTERM, SIGINT), it takes no more, finishes what it has begun, and then ends.
+"""waitress: one process, in plain Python, for development and wherever Granian is not to be had.
 
 All options of waitress hold, beside ``seconds_to_finish``: https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html
 """
@@ -20,11 +16,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
-from jobtracker.cors import answer_headers
-from jobtracker.errors import CODES
-from jobtracker.renderer import json_dumps
-from jobtracker.tracing import HEADER as REQUEST_ID
-from jobtracker.tracing import request_id_of
+from jobtracker.servers import refusal
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +41,14 @@ class RefusedTask(ErrorTask):
 
     def execute(self) -> None:
         headers = self.request.headers
-        status = self.request.error.code if self.request.error.code in CODES else 400
-        code, message = CODES[status]
-        body = json_dumps({"error": code, "message": message})
+        status, answered, body = refusal(
+            self.request.error.code,
+            self.channel.server.settings,
+            origin=headers.get("ORIGIN", ""),
+            request_id=headers.get("X_REQUEST_ID", ""),
+        )
         self.status = f"{status} {responses[status]}"
-        self.response_headers += [
-            ("Content-Type", "application/json"),
-            (REQUEST_ID, request_id_of(headers.get("X_REQUEST_ID"))),
-            *answer_headers(headers.get("ORIGIN", ""), self.channel.server.origins).items(),
-        ]
+        self.response_headers += answered
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
@@ -116,7 +107,7 @@ def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **optio
     for each in listening:
         each.channel_class = Channel
         each.handle_accept = functools.partial(accept_all, each)
-        each.origins = frozenset(app.registry.settings["cors.origins"])
+        each.settings = app.registry.settings
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
 
     def stop(*_: Any) -> None:

@@ -1,0 +1,178 @@
+"""Granian: several processes, and HTTP spoken by Rust. What it costs beside others is in
+benchmarks/README.md.
+
+It is used by its RSGI, not by its WSGI, which takes a thread as soon as a request's headers are
+there: as many slow uploads as there are threads would keep everybody else waiting. Here the event
+loop waits for the body, and a thread is given complete requests only.
+
+https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md
+"""
+
+import asyncio
+import functools
+import io
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server import Server
+from pyramid.paster import get_app, setup_logging
+
+from jobtracker.servers import refusal
+
+# Granian's own loggers write where the ini file says, as everybody's.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {},
+    "handlers": {},
+    "loggers": {
+        "_granian": {"handlers": [], "propagate": True},
+        "granian.access": {"handlers": [], "propagate": True},
+    },
+}
+
+
+def server_factory(
+    global_config: dict[str, str],
+    *,
+    host: str = "127.0.0.1",
+    port: str = "6543",
+    workers: str = "",
+    threads: str = "8",
+    connection_limit: str = "5000",
+    idle_seconds: str = "75",
+    body_seconds: str = "30",
+    max_request_body_size: str = "8388608",
+    seconds_to_finish: str = "10",
+) -> Callable[[Any], None]:
+    """A server for PasteDeploy.
+
+    :param workers: processes; as many as there are cores unless it says otherwise
+    :param threads: of each process
+    :param connection_limit: of each process, idle ones included; others wait
+    :param idle_seconds: after which an idle connection is closed. Longer than those of the load
+        balancer in front, or it uses some that are being closed
+    :param body_seconds: for a body to come
+    :param seconds_to_finish: for what has begun, once it is told to stop
+    """
+    ini = global_config["__file__"]
+
+    def serve(_app: Any) -> None:
+        # That it was made has shown that the settings are right. Each worker makes its own, so that
+        # no two share a connection to anything.
+        server = Server(
+            target=ini,
+            address=host,
+            port=int(port),
+            interface=Interfaces.RSGI,
+            workers=int(workers or os.cpu_count() or 1),
+            backpressure=int(connection_limit),
+            http1_settings=HTTP1Settings(header_read_timeout=int(idle_seconds) * 1000),
+            websockets=False,
+            log_dictconfig=LOGGING,
+            workers_kill_timeout=int(seconds_to_finish),
+            respawn_failed_workers=True,
+        )
+        setup_logging(ini)  # Granian has just set up its own
+        loader = functools.partial(
+            rsgi_application,
+            ini,
+            threads=int(threads),
+            max_body=int(max_request_body_size),
+            body_seconds=int(body_seconds),
+        )
+        server.serve(target_loader=loader, wrap_loader=False)
+
+    return serve
+
+
+def rsgi_application(
+    ini: str, *, threads: int, max_body: int, body_seconds: int
+) -> Callable[..., Any]:
+    """The application of an ini file, as Granian calls it in a worker."""
+    setup_logging(ini)
+    wsgi = get_app(ini)
+    settings = wsgi.registry.settings
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
+    health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
+
+    async def answering(scope: Any, protocol: Any) -> None:
+        body = b""
+        if scope.method not in ("GET", "HEAD", "OPTIONS"):
+            try:
+                async with asyncio.timeout(body_seconds):
+                    body = await _read(protocol, max_body)
+            except (TimeoutError, ValueError) as error:
+                status = 413 if isinstance(error, ValueError) else 400
+                headers = scope.headers
+                refused = refusal(
+                    status,
+                    settings,
+                    origin=headers.get("origin", ""),
+                    request_id=headers.get("x-request-id", ""),
+                )
+                protocol.response_bytes(*refused)
+                return
+        chosen = health_pool if scope.path == "/health" else pool
+        environ = _environ(scope, body)
+        loop = asyncio.get_running_loop()
+        protocol.response_bytes(*await loop.run_in_executor(chosen, _call, wsgi, environ))
+
+    return answering
+
+
+async def _read(protocol: Any, max_body: int) -> bytes:
+    chunks, length = [], 0
+    async for chunk in protocol:
+        length += len(chunk)
+        if length > max_body:
+            raise ValueError(length)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _environ(scope: Any, body: bytes) -> dict[str, Any]:
+    """The request, as PEP 3333 has it."""
+    host, _, port = scope.server.rpartition(":")
+    environ = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        # Percent-encoding is undone already. WSGI wants the bytes, as Latin-1.
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        if name == "content-type":
+            environ["CONTENT_TYPE"] = value
+        elif "_" not in name and name != "content-length":  # X_Forwarded_For is not that header
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            environ[key] = f"{environ[key]}, {value}" if key in environ else value
+    return environ
+
+
+def _call(wsgi: Any, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+    began: list[Any] = []
+    chunks = wsgi(environ, lambda status, headers, _error=None: began.extend((status, headers)))
+    try:
+        body = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    return int(began[0][:3]), began[1], body
