@@ -224,7 +224,64 @@ class Date(Type):
 
 
 class Timestamp(Type):
-    """A moment, in UTC (RFC 3339, ``Z``). So far it only goes out."""
+    """A moment: RFC 3339, with ``Z`` or an offset on the way in, in UTC (``Z``) on the way out."""
+
+    RFC3339 = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})",
+        re.IGNORECASE,
+    )
+
+    def parse(self, node: Any, value: Any) -> datetime.datetime | None:
+        text = trimmed_text(node, value)
+        if not text:
+            return None
+        try:
+            if not self.RFC3339.fullmatch(text):
+                raise ValueError
+            return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
+        except (ValueError, OverflowError):  # no such day; before the year 1 or after 9999 in UTC
+            raise Wrong(
+                node, "Must be a moment like 2026-01-31T09:30:00+01:00.", "datetime_format"
+            ) from None
+
+
+class WholeNumberText(Type):
+    """A whole number in a query, where everything is text.
+
+    :param clamp: whether what is larger than ``max`` means ``max``, or is refused
+    """
+
+    def __init__(self, min: int, max: int, *, clamp: bool = False) -> None:
+        self.min, self.max, self.clamp = min, max, clamp
+
+    def parse(self, node: Any, value: Any) -> int | None:
+        text = trimmed_text(node, value)
+        if not text:
+            return None
+        if not re.fullmatch("[0-9]+", text):
+            raise Wrong(node, f"Must be a whole number from {self.min}.", "int_type")
+        # Nobody means more than 18 digits, and Python refuses to read thousands.
+        number = int(text.lstrip("0")[:19] or "0")
+        if number < self.min:
+            raise Wrong(node, f"Must be at least {self.min}.", "greater_than_equal")
+        if number > self.max and not self.clamp:
+            raise Wrong(node, f"Must be at most {self.max}.", "less_than_equal")
+        return min(number, self.max)
+
+
+class Number(Type):
+    """A number, which need not be whole. It only goes out."""
+
+
+class JsonObject(Type):
+    """An object whose fields depend on what it tells of. It only goes out."""
+
+
+class Counts(Type):
+    """An object of words and how many there are of each. It only goes out."""
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        self.words = tuple(words)
 
 
 class TextMap(Type):
