@@ -7,13 +7,19 @@ from typing import Any
 from pyramid.interfaces import ISecurityPolicy
 from sqlalchemy import or_, select
 
+from jobtracker.activity.models import Activity
 from jobtracker.documents.models import Document, ObjectDeletion
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
 from jobtracker.users.models import User
 
 MODELS = SimpleNamespace(
-    Document=Document, Job=Job, Note=Note, ObjectDeletion=ObjectDeletion, User=User
+    Activity=Activity,
+    Document=Document,
+    Job=Job,
+    Note=Note,
+    ObjectDeletion=ObjectDeletion,
+    User=User,
 )
 
 

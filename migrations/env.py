@@ -10,6 +10,7 @@ from pyramid.paster import bootstrap
 from sqlalchemy import Connection, text
 
 # Importing the models puts their tables into the metadata.
+import jobtracker.activity.models
 import jobtracker.documents.models
 import jobtracker.idempotency
 import jobtracker.jobs.models
