@@ -9,6 +9,7 @@ from sqlalchemy import or_, select
 
 from jobtracker.activity.models import Activity
 from jobtracker.documents.models import Document, ObjectDeletion
+from jobtracker.history.models import JobStep
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
 from jobtracker.users.models import User
@@ -17,6 +18,7 @@ MODELS = SimpleNamespace(
     Activity=Activity,
     Document=Document,
     Job=Job,
+    JobStep=JobStep,
     Note=Note,
     ObjectDeletion=ObjectDeletion,
     User=User,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 # Importing the models puts their tables into the metadata.
 import jobtracker.activity.models
 import jobtracker.documents.models
+import jobtracker.history.models
 import jobtracker.idempotency
 import jobtracker.jobs.models
 import jobtracker.notes.models

@@ -1,6 +1,7 @@
 """Jobs: make, read, change, find, forget."""
 
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -221,7 +222,7 @@ class TestNextAction:
 
     def test_that_is_changed_or_done_leaves_its_time(self, ada: Api):
         path = f"/jobs/{make(ada)['id']}"
-        times = [None]
+        times: list[Any] = [None]
         for patch in (
             {"next_action_at": "2026-11-30T09:00:00Z"},
             {"next_action_at": "2026-11-30T10:00:00+01:00"},  # the same
