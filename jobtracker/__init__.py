@@ -48,6 +48,8 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.documents")
     config.include("jobtracker.activity")
     config.include("jobtracker.history")
+    config.include("jobtracker.details")
+    config.include("jobtracker.board")
     config.include("jobtracker.openapi")  # of all of these
 
     return config.make_wsgi_app()

@@ -1,0 +1,38 @@
+"""All of a job on the wire."""
+
+from colander import SchemaNode
+
+from jobtracker.activity.resources import DEFAULT_LIMIT, MAX_LIMIT
+from jobtracker.activity.schemas import ActivityOut
+from jobtracker.fields import ListOf, Nested, Schema, Text, WholeNumberText
+from jobtracker.jobs.schemas import JobOut
+from jobtracker.notes.schemas import NoteOut
+
+
+class InterviewOut(Schema):
+    """SEAM: to be imported from jobtracker.interviews.schemas. There are none yet."""
+
+
+class DetailsQuery(Schema):
+    activity_limit = SchemaNode(WholeNumberText(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
+
+
+class ActivityPageOut(Schema):
+    example = {"items": [ActivityOut.example], "next_cursor": None}
+
+    items = SchemaNode(ListOf(ActivityOut()))
+    next_cursor = SchemaNode(Text(), nullable=True)
+
+
+class DetailsOut(Schema):
+    example = {
+        "job": JobOut.example,
+        "notes": [NoteOut.example],
+        "interviews": [],
+        "activity": ActivityPageOut.example,
+    }
+
+    job = SchemaNode(Nested(JobOut()))
+    notes = SchemaNode(ListOf(NoteOut()))
+    interviews = SchemaNode(ListOf(InterviewOut()))
+    activity = SchemaNode(Nested(ActivityPageOut()))
