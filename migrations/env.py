@@ -16,6 +16,7 @@ import jobtracker.history.models
 import jobtracker.idempotency
 import jobtracker.jobs.models
 import jobtracker.notes.models
+import jobtracker.search.models
 import jobtracker.users.models  # noqa: F401
 from jobtracker.db import Base, without_time_limits
 

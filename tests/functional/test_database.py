@@ -51,7 +51,7 @@ class TestIsolation:
         sql(insert, user=bob, job=bobs_job)
         with pytest.raises(IntegrityError, match="fk_notes_user_id_application_id_jobs"):
             sql(insert, user=ada, job=bobs_job)
-        with pytest.raises(IntegrityError, match="fk_notes_user_id_application_id_jobs"):
+        with pytest.raises(IntegrityError, match="fk_note"):  # its words hold on to it as well
             sql("UPDATE notes SET user_id = :user", user=ada)
 
     def test_nor_a_document(self, sql: Any, users: list[int], bobs_job: int):
