@@ -51,6 +51,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.details")
     config.include("jobtracker.board")
     config.include("jobtracker.search")
+    config.include("jobtracker.stats")
     config.include("jobtracker.openapi")  # of all of these
 
     return config.make_wsgi_app()

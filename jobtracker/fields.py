@@ -245,6 +245,14 @@ class Timestamp(Type):
             ) from None
 
 
+class DayOrMoment(Timestamp):
+    """A moment, or a day: its first moment, in UTC."""
+
+    def parse(self, node: Any, value: Any) -> datetime.datetime | None:
+        text = trimmed_text(node, value)
+        return super().parse(node, f"{text}T00:00:00Z" if len(text) == 10 else text)
+
+
 class WholeNumberText(Type):
     """A whole number in a query, where everything is text.
 

@@ -168,6 +168,11 @@ def _(_field: fields.Timestamp) -> JsonSchema:
 
 
 @of_type.register
+def _(_field: fields.DayOrMoment) -> JsonSchema:
+    return {"type": "string", "description": "A day in UTC, or a moment with its UTC offset."}
+
+
+@of_type.register
 def _(field: fields.WholeNumberText) -> JsonSchema:
     schema: JsonSchema = {"type": "integer", "minimum": field.min}
     if field.clamp:

@@ -58,6 +58,14 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/{job_id}/notes", 3),
         ("/jobs/{job_id}/notes/{note_id}", 3),
         ("/jobs/{job_id}/documents", 3),
+        ("/jobs/{job_id}/activity", 3),
+        ("/jobs/{job_id}/history", 3),
+        ("/jobs/{job_id}/details", 4),
+        ("/jobs/board", 2),
+        ("/jobs/search?q=", 1),
+        ("/jobs/search?q=acme%20x", 2),
+        ("/jobs/stats/funnel", 2),
+        ("/jobs/metrics/activity", 2),
     ],
 )
 def test_reads(ada: Api, job_id: int, statements: Any, path: str, count: int):
