@@ -35,7 +35,7 @@ class JobStep(Base):
     id: Mapped[int] = identity()
     application_id: Mapped[int]
     status: Mapped[str]
-    at: Mapped[datetime.datetime]
+    at: Mapped[datetime.datetime] = timestamp()
     created_at: Mapped[datetime.datetime] = timestamp()
 
     def __repr__(self) -> str:

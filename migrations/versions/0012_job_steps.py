@@ -8,6 +8,7 @@ down_revision: str | None = "0011"
 branch_labels: str | None = None
 depends_on: str | None = None
 
+NOW = sa.text("statement_timestamp()")
 STATUSES = (
     *("saved", "applied", "recruiter_screen", "interviewing", "onsite", "offer"),
     *("accepted", "rejected", "withdrawn", "ghosted", "archived"),
@@ -21,13 +22,8 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("application_id", sa.BigInteger, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("statement_timestamp()"),
-            nullable=False,
-        ),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.PrimaryKeyConstraint("user_id", "id", name=op.f("pk_job_steps")),
         sa.ForeignKeyConstraint(
             ["user_id", "application_id"],

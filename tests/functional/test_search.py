@@ -43,14 +43,8 @@ def ids(found: list[dict[str, Any]]) -> list[int]:
         ("ZU\u0308RICH", "<mark>Z\u00fcrich</mark>, West"),
         ("visa", "Ask &lt;b&gt;Eve&lt;/b&gt; on the <mark>visa</mark> &amp; pay"),
         ("globex visa", "<mark>Globex</mark> AG"),
-        (
-            "visa about",
-            "Ask &lt;b&gt;Eve&lt;/b&gt; <mark>about</mark> the <mark>visa</mark> &amp; pay",
-        ),
-        (
-            "eve@visa",
-            "Ask &lt;b&gt;<mark>Eve</mark>&lt;/b&gt; about the <mark>visa</mark> &amp; pay",
-        ),
+        ("visa on", "Ask &lt;b&gt;Eve&lt;/b&gt; <mark>on</mark> the <mark>visa</mark> &amp; pay"),
+        ("eve@visa", "Ask &lt;b&gt;<mark>Eve</mark>&lt;/b&gt; on the <mark>visa</mark> &amp; pay"),
         ("\u65e5\u672c", None),
         ("globex nothing", None),
         ("lobex", None),

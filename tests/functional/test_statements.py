@@ -93,6 +93,10 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     assert cost("POST", f"{job}/notes", {"body": "x"}) == 4
     assert cost("DELETE", f"{job}/notes/{answers[-1].json['id']}") == 5
 
+    assert cost("POST", f"{job}/history", {"status": "saved", "at": "2026-01-01T00:00:00Z"}) == 6
+    assert cost("DELETE", f"{job}/history/{answers[-1].json['id']}") == 7
+    assert cost("POST", f"{job}/history", {"status": "accepted"}) == 6
+
     announcement = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     assert cost("POST", f"{job}/documents/presign-upload", announcement) == 6
     upload = answers[-1].json

@@ -15,6 +15,7 @@ from jobtracker.fields import (
     Boolean,
     Choice,
     Date,
+    DayOrMoment,
     Email,
     Integer,
     ListOf,
@@ -27,6 +28,7 @@ from jobtracker.fields import (
     Timestamp,
     Type,
     WebAddress,
+    WholeNumberText,
     errors_of,
     merge_patch,
 )
@@ -54,6 +56,9 @@ TYPES: list[tuple[Type, type]] = [
     (Integer(min=0, max=9), int),
     (Boolean(), bool),
     (Date(), datetime.date),
+    (Timestamp(), datetime.datetime),
+    (DayOrMoment(), datetime.datetime),
+    (WholeNumberText(1, 9, clamp=True), int),
     (TextMap(max_entries=2, max_text=9), dict),
     (TextList(Text(max=9), max_items=2), list),
 ]

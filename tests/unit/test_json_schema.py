@@ -14,11 +14,14 @@ from jobtracker.documents.schemas import PresignUploadIn
 from jobtracker.fields import (
     Boolean,
     Choice,
+    Counts,
     Date,
     Email,
     Integer,
+    JsonObject,
     ListOf,
     Nested,
+    Number,
     Schema,
     Secret,
     Text,
@@ -27,10 +30,12 @@ from jobtracker.fields import (
     Timestamp,
     Type,
     WebAddress,
+    WholeNumberText,
 )
 from jobtracker.jobs.schemas import JOB_PATCH, JobIn, JobOut
 from jobtracker.notes.schemas import NoteIn
 from jobtracker.openapi import json_schema
+from jobtracker.users.models import Theme
 from jobtracker.users.schemas import SettingsIn
 
 
@@ -49,6 +54,21 @@ class Inner(Schema):
         (Integer(choices=(0, 10)), {"type": "integer", "enum": [0, 10]}),
         (Boolean(), {"type": "boolean"}),
         (Date(), {"type": "string", "format": "date"}),
+        (Number(), {"type": "number"}),
+        (JsonObject(), {"type": "object"}),
+        (WholeNumberText(1, 9), {"type": "integer", "minimum": 1, "maximum": 9}),
+        (
+            WholeNumberText(1, 9, clamp=True),
+            {"type": "integer", "minimum": 1, "description": "Beyond 9 it is taken for 9."},
+        ),
+        (
+            Counts(Theme),
+            {
+                "type": "object",
+                "propertyNames": {"enum": ["dark", "light", "system"]},
+                "additionalProperties": {"type": "integer", "minimum": 0},
+            },
+        ),
         (Timestamp(), {"type": "string", "format": "date-time"}),
         (
             TextList(Choice(["a"]), max_items=2),
