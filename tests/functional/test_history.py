@@ -129,7 +129,7 @@ def test_at_most_two_hundred(ada: Api, job: str, connection: Connection):
         ({"status": "offer", "at": "2026-01-01T00:00:00"}, {"at": "datetime_format"}),
         ({"status": "offer", "at": "1969-12-31T23:59:59Z"}, {"at": "greater_than_equal"}),
         ({"status": "offer", "at": "1970-01-01T00:00:00+01:00"}, {"at": "greater_than_equal"}),
-        ({"status": "offer", "at": ago(seconds=-75)}, {"at": "less_than_equal"}),
+        ({"status": "offer", "at": ago(hours=-1)}, {"at": "less_than_equal"}),
         ({"status": "offer", "id": 1}, {"id": "extra_forbidden"}),
     ],
 )
