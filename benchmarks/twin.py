@@ -51,7 +51,7 @@ FIELDS = (*LENGTHS, "status", "applied_date", "tags")
 
 JOB = (
     "id, company_name, job_title, location, status, applied_date, job_url, tags, created_at, "
-    "updated_at, last_activity_at"
+    "updated_at, last_activity_at, priority, next_action_at, next_action_title, last_action_at"
 )
 USER_BY_SUB = """
     SELECT id, email, name, auto_refresh_seconds, ui_preferences, created_at, email_verified_at

@@ -53,6 +53,12 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.documents")
     config.include("jobtracker.interviews")
     config.include("jobtracker.saved_views")
+    config.include("jobtracker.activity")
+    config.include("jobtracker.history")
+    config.include("jobtracker.details")
+    config.include("jobtracker.board")
+    config.include("jobtracker.search")
+    config.include("jobtracker.stats")
     config.include("jobtracker.openapi")  # of all of these
 
     return config.make_wsgi_app()

@@ -35,7 +35,7 @@ from jobtracker.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from jobtracker.fields import Integer, Nested, Schema, TextList, Type, errors_of
+from jobtracker.fields import Nested, Schema, TextList, Type, errors_of
 from jobtracker.rate_limits import RateLimit, check_rates
 from jobtracker.security import Permission
 from jobtracker.tree import Resource
@@ -288,9 +288,7 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
         raise BadRequest("The query is not UTF-8.") from None
     parameters: dict[str, Any] = {}
     for node in schema.children:
-        values: list[Any] = [value for value in given.getall(node.name) if value.strip()]
-        if values and isinstance(node.typ, Integer) and re.fullmatch("-?[0-9]{1,18}", values[-1]):
-            values[-1] = int(values[-1])
+        values = [value for value in given.getall(node.name) if value.strip()]
         if values:
             parameters[node.name] = values if isinstance(node.typ, TextList) else values[-1]
     request.validated = _deserialized(schema, parameters, "query")

@@ -295,6 +295,53 @@ class JsonObject(Type):
             raise Wrong(node, "Must have numbers that a double can hold.", "number_range")
 
 
+class DayOrMoment(Timestamp):
+    """A moment, or a day: its first moment, in UTC."""
+
+    def parse(self, node: Any, value: Any) -> datetime.datetime | None:
+        text = trimmed_text(node, value)
+        return super().parse(node, f"{text}T00:00:00Z" if len(text) == 10 else text)
+
+
+class WholeNumberText(Type):
+    """A whole number in a query, where everything is text.
+
+    :param clamp: whether what is larger than ``max`` means ``max``, or is refused
+    """
+
+    def __init__(self, min: int, max: int, *, clamp: bool = False) -> None:
+        self.min, self.max, self.clamp = min, max, clamp
+
+    def parse(self, node: Any, value: Any) -> int | None:
+        text = trimmed_text(node, value)
+        if not text:
+            return None
+        if not re.fullmatch("[0-9]+", text):
+            raise Wrong(node, f"Must be a whole number from {self.min}.", "int_type")
+        # Nobody means more than 18 digits, and Python refuses to read thousands.
+        number = int(text.lstrip("0")[:19] or "0")
+        if number < self.min:
+            raise Wrong(node, f"Must be at least {self.min}.", "greater_than_equal")
+        if number > self.max and not self.clamp:
+            raise Wrong(node, f"Must be at most {self.max}.", "less_than_equal")
+        return min(number, self.max)
+
+
+class Number(Type):
+    """A number, which need not be whole. It only goes out."""
+
+
+class OpenObject(Type):
+    """An object whose fields depend on what it tells of. It only goes out."""
+
+
+class Counts(Type):
+    """An object of words and how many there are of each. It only goes out."""
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        self.words = tuple(words)
+
+
 class TextMap(Type):
     """An object of texts by name."""
 

@@ -16,7 +16,7 @@ import orjson
 from pyramid.request import Request
 
 from jobtracker.errors import Invalid
-from jobtracker.fields import Integer, Schema, Text
+from jobtracker.fields import Schema, Text, WholeNumberText
 from jobtracker.keyset import MAX_LIMIT, Page
 
 MAX_CURSOR = 2000
@@ -27,7 +27,7 @@ SIGNATURE_BYTES = 16
 class PageQuery(Schema):
     """The parameters of every list."""
 
-    limit = colander.SchemaNode(Integer(min=1, max=MAX_LIMIT), missing=MAX_LIMIT)
+    limit = colander.SchemaNode(WholeNumberText(1, MAX_LIMIT), missing=MAX_LIMIT)
     cursor = colander.SchemaNode(Text(max=MAX_CURSOR), missing=None)
 
 
@@ -71,7 +71,7 @@ def paged(
     :param page_of: gives the page for ``limit``, ``after`` and ``listing``
     :raises Invalid: for a cursor of another list, or of nobody's
     """
-    scope = f"{request.identity.id} {request.path} {sorted(listing.items())!r}"
+    scope = scope_of(request, request.path, **listing)
     cursors = request.registry["cursors"]
     after = None
     if cursor is not None:
@@ -86,6 +86,11 @@ def paged(
         query.append(("cursor", cursors.seal(page.last, scope)))
         request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
     return page.rows
+
+
+def scope_of(request: Request, path: str, **listing: Any) -> str:
+    """Where a cursor holds: for a user, a path, and what is listed there in which order."""
+    return f"{request.identity.id} {path.rstrip('/')} {sorted(listing.items())!r}"
 
 
 def includeme(config: Any) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from pyramid.interfaces import ISecurityPolicy
 from sqlalchemy import or_, select
 
+from jobtracker.activity.models import Activity
 from jobtracker.connections import Writing
 from jobtracker.documents.models import Document, ObjectDeletion
+from jobtracker.history.models import JobStep
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
@@ -16,9 +18,11 @@ from jobtracker.saved_views.models import SavedView
 from jobtracker.users.models import User, UserRow
 
 MODELS = SimpleNamespace(
+    Activity=Activity,
     Document=Document,
     Interview=Interview,
     Job=Job,
+    JobStep=JobStep,
     Note=Note,
     ObjectDeletion=ObjectDeletion,
     SavedView=SavedView,

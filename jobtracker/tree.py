@@ -9,13 +9,21 @@
       │           ├── ui-preferences
       │           └── mfa
       ├── jobs                    the jobs of whoever is signed in
+      │     ├── board
+      │     ├── search
+      │     ├── stats
+      │     ├── metrics
       │     └── 7
       │           ├── notes
       │           │     └── 3
       │           ├── documents
       │           │     └── 5
-      │           └── interviews
-      │                 └── 4
+      │           ├── interviews
+      │           │     └── 4
+      │           ├── history
+      │           │     └── 9
+      │           ├── activity
+      │           └── details
       └── saved-views
             └── 2
 
@@ -113,9 +121,11 @@ class ResourceDeleted:
 
 
 class Collection(Resource):
-    """A node whose children are rows, by their id."""
+    """A node whose children are rows, by their id, beside those that have names."""
 
     def __getitem__(self, key: str | int) -> Resource:
+        if isinstance(key, str) and key in self.children:
+            return super().__getitem__(key)
         if isinstance(key, str) and not (key.isascii() and key.isdigit() and len(key) < 20):
             raise KeyError(key)
         if not 0 < int(key) <= MAX_ID:

@@ -10,12 +10,15 @@ from pyramid.paster import bootstrap
 from sqlalchemy import Connection, text
 
 # Importing the models puts their tables into the metadata.
+import jobtracker.activity.models
 import jobtracker.documents.models
+import jobtracker.history.models
 import jobtracker.idempotency
 import jobtracker.interviews.models
 import jobtracker.jobs.models
 import jobtracker.notes.models
 import jobtracker.saved_views.models
+import jobtracker.search.models
 import jobtracker.users.models  # noqa: F401
 from jobtracker.connections import without_time_limits
 from jobtracker.db import Base

@@ -4,7 +4,15 @@ import datetime
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text
+from sqlalchemy import (
+    CheckConstraint,
+    FetchedValue,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    null,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
@@ -32,6 +40,42 @@ class Status(StrEnum):
     ARCHIVED = "archived"
 
 
+class Kind(StrEnum):
+    """What a status means: the rungs of a ladder, from the first to the last, and its ends."""
+
+    LEAD = "lead"
+    APPLIED = "applied"
+    SCREENING = "screening"
+    INTERVIEW = "interview"
+    OFFER = "offer"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"  # no rung: from any of them it can come to this
+
+
+KINDS = {
+    Status.SAVED: Kind.LEAD,
+    Status.APPLIED: Kind.APPLIED,
+    Status.RECRUITER_SCREEN: Kind.SCREENING,
+    Status.INTERVIEWING: Kind.INTERVIEW,
+    Status.ONSITE: Kind.INTERVIEW,
+    Status.OFFER: Kind.OFFER,
+    Status.ACCEPTED: Kind.ACCEPTED,
+    Status.REJECTED: Kind.CLOSED,
+    Status.WITHDRAWN: Kind.CLOSED,
+    Status.GHOSTED: Kind.CLOSED,
+    Status.ARCHIVED: Kind.CLOSED,
+}
+
+#: Nothing more is expected of a job of these.
+OVER = tuple(status for status in Status if KINDS[status] in (Kind.ACCEPTED, Kind.CLOSED))
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
 def tidy_tags(tags: Iterable[str]) -> list[str]:
     """Tags as they are kept: trimmed, lowercased, none blank, none twice, A to Z.
 
@@ -50,6 +94,7 @@ class Job(Base):
     __table_args__ = (
         ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
         one_of("status", Status),
+        one_of("priority", Priority),
         CheckConstraint(f"cardinality(tags) <= {MAX_TAGS}", name="tags"),
         # GET /jobs, in its order.
         Index(None, "user_id", "last_activity_at", "id"),
@@ -65,6 +110,14 @@ class Job(Base):
     job_url: Mapped[str | None] = mapped_column(String(MAX_URL))
     # Not ARRAY(String(64)): it is rendered as a cast, which cuts what is too long without a word.
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    priority: Mapped[str] = mapped_column(server_default=Priority.NORMAL)
+    # What the user means to do next, and when.
+    next_action_at: Mapped[datetime.datetime | None]
+    next_action_title: Mapped[str | None] = mapped_column(String(MAX_NAME))
+    # When that was last changed or done: a trigger of the table sets it.
+    last_action_at: Mapped[datetime.datetime | None] = mapped_column(
+        insert_default=null(), server_onupdate=FetchedValue()
+    )
     created_at: Mapped[datetime.datetime] = timestamp()
     # When one of the fields above was changed, and how often: both are kept by a trigger.
     updated_at: Mapped[datetime.datetime] = moving_timestamp()

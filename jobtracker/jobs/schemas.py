@@ -17,7 +17,7 @@ from jobtracker.fields import (
     WebAddress,
     merge_patch,
 )
-from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Status, tidy_tags
+from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Priority, Status, tidy_tags
 from jobtracker.jobs.queries import SORTS
 from jobtracker.notes.schemas import NoteOut
 from jobtracker.pages import PageQuery
@@ -48,6 +48,9 @@ JOB = {
     "applied_date": "2026-11-23",
     "job_url": "https://acme.example/jobs/1",
     "tags": ["remote"],
+    "priority": "normal",
+    "next_action_at": "2026-11-30T08:00:00.000000Z",
+    "next_action_title": "Ask how it goes",
 }
 
 
@@ -61,6 +64,9 @@ class JobIn(Schema):
     applied_date = SchemaNode(Date(), missing=None, nullable=True)
     job_url = SchemaNode(WebAddress(max=MAX_URL), missing=None, nullable=True)
     tags = SchemaNode(Tags(), missing=(), nullable=True, when_null=())
+    priority = SchemaNode(Choice(Priority), missing=Priority.NORMAL)
+    next_action_at = SchemaNode(Timestamp(), missing=None, nullable=True)
+    next_action_title = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
 
 
 JOB_PATCH = merge_patch(JobIn(), "JobPatch", example={"status": "offer", "location": None})
@@ -78,6 +84,7 @@ class JobOut(Schema):
     example = {
         "id": 7,
         **JOB,
+        "last_action_at": None,
         "created_at": "2026-11-23T09:00:00.000000Z",
         "updated_at": "2026-11-23T09:00:00.000000Z",
         "last_activity_at": "2026-11-23T09:30:00.000000Z",
@@ -91,6 +98,10 @@ class JobOut(Schema):
     applied_date = SchemaNode(Date(), nullable=True)
     job_url = SchemaNode(Text(), nullable=True)
     tags = SchemaNode(Tags())
+    priority = SchemaNode(Choice(Priority))
+    next_action_at = SchemaNode(Timestamp(), nullable=True)
+    next_action_title = SchemaNode(Text(), nullable=True)
+    last_action_at = SchemaNode(Timestamp(), nullable=True)
     created_at = SchemaNode(Timestamp())
     updated_at = SchemaNode(Timestamp())
     last_activity_at = SchemaNode(Timestamp())

@@ -37,9 +37,9 @@ def of_output(schema: fields.Schema) -> JsonSchema:
 def of_parameter(node: Any) -> JsonSchema:
     """The schema of a query parameter; blank ones are ignored."""
     schema = of_type(node.typ)
-    if isinstance(node.typ, fields.TextList):
-        return schema
-    return {**schema, "pattern": NO_NUL}
+    if isinstance(node.missing, int | str):
+        schema["default"] = node.missing
+    return {**schema, "pattern": NO_NUL} if schema["type"] == "string" else schema
 
 
 def _of_object(schema: fields.Schema, required: list[str], of_node: Any) -> JsonSchema:
@@ -171,6 +171,38 @@ def _(_field: fields.Timestamp) -> JsonSchema:
 def _(field: fields.JsonObject) -> JsonSchema:
     bounds = f"At most {field.max_bytes} bytes as compact JSON, {field.max_depth} levels deep."
     return {"type": "object", "description": bounds}
+
+
+@of_type.register
+def _(_field: fields.DayOrMoment) -> JsonSchema:
+    return {"type": "string", "description": "A day in UTC, or a moment with its UTC offset."}
+
+
+@of_type.register
+def _(field: fields.WholeNumberText) -> JsonSchema:
+    schema: JsonSchema = {"type": "integer", "minimum": field.min}
+    if field.clamp:
+        return {**schema, "description": f"Beyond {field.max} it is taken for {field.max}."}
+    return {**schema, "maximum": field.max}
+
+
+@of_type.register
+def _(_field: fields.Number) -> JsonSchema:
+    return {"type": "number"}
+
+
+@of_type.register
+def _(_field: fields.OpenObject) -> JsonSchema:
+    return {"type": "object"}
+
+
+@of_type.register
+def _(field: fields.Counts) -> JsonSchema:
+    return {
+        "type": "object",
+        "propertyNames": {"enum": [str(word) for word in field.words]},
+        "additionalProperties": {"type": "integer", "minimum": 0},
+    }
 
 
 @of_type.register

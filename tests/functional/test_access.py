@@ -62,6 +62,7 @@ NOBODYS = {
     "document_id": 1_000_003,
     "interview_id": 1_000_004,
     "view_id": 1_000_005,
+    "step_id": 1_000_006,
 }
 
 
@@ -76,12 +77,14 @@ def bobs(bob: Api) -> dict[str, int]:
     ).json
     when = {"scheduled_at": "2026-11-30T13:00:00Z"}
     interview = bob.post(f"/jobs/{job_id}/interviews", when).json
+    (step,) = bob.get(f"/jobs/{job_id}/history").json
     return {
         "job_id": job_id,
         "note_id": note["id"],
         "document_id": upload["document"]["id"],
         "interview_id": interview["id"],
         "view_id": bob.post("/saved-views", {"name": "Bob's", "data": {}}).json["id"],
+        "step_id": step["id"],
     }
 
 

@@ -70,6 +70,7 @@ def url(postgres: Postgres, settings: dict[str, str]) -> Iterator[str]:
     yield server.application_url.rstrip("/")
     server.shutdown()
     app.registry["db_engine"].dispose()
+    app.registry["db_reading_engine"].dispose()
 
 
 class Page:

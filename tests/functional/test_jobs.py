@@ -1,6 +1,7 @@
 """Jobs: make, read, change, find, forget."""
 
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -29,6 +30,10 @@ class TestCreate:
             "applied_date": None,
             "job_url": None,
             "tags": [],
+            "priority": "normal",
+            "next_action_at": None,
+            "next_action_title": None,
+            "last_action_at": None,
             "created_at": job["created_at"],
             "updated_at": job["created_at"],
             "last_activity_at": job["created_at"],
@@ -108,6 +113,17 @@ class TestCreate:
             ("tags", ["x" * 65], "string_too_long"),
             ("tags", ["\u0130" * 64], "string_too_long"),  # each is two when lowercased
             ("tags", [str(number) for number in range(51)], "too_long"),
+            ("priority", "urgent", "enum"),
+            ("next_action_at", "2026-11-30", "timestamp_format"),
+            ("next_action_at", "2026-11-30T09:00:00", "timestamp_format"),
+            ("next_action_at", "2026-11-30 09:00:00Z", "timestamp_format"),
+            ("next_action_at", "2026-11-30T09:00Z", "timestamp_format"),
+            ("next_action_at", "2026-11-31T09:00:00Z", "timestamp_format"),
+            ("next_action_at", "2026-11-30T09:00:00+24:00", "timestamp_format"),
+            ("next_action_at", "0001-01-01T00:00:00+01:00", "timestamp_format"),
+            ("next_action_at", 1_790_000_000, "string_type"),
+            ("next_action_title", "x" * 256, "string_too_long"),
+            ("last_action_at", "2026-11-30T09:00:00Z", "extra_forbidden"),
             ("user_id", 1, "extra_forbidden"),
             ("id", 1, "extra_forbidden"),
         ],
@@ -184,6 +200,41 @@ class TestPatch:
         job = make(ada)
         ada.refused(422, "PATCH", f"/jobs/{job['id']}", {"location": "Linz", "status": "x"})
         assert ada.get(f"/jobs/{job['id']}").json == {**job, "notes": []}
+
+
+class TestNextAction:
+    @pytest.mark.parametrize(
+        ("given", "kept"),
+        [
+            ("2026-11-30T09:00:00Z", "2026-11-30T09:00:00Z"),
+            ("2026-11-30t09:00:00.5z", "2026-11-30T09:00:00.500000Z"),
+            ("2026-11-30T09:00:00.123456+05:30", "2026-11-30T03:30:00.123456Z"),
+            (" 2026-01-01T00:30:00-01:00 ", "2026-01-01T01:30:00Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ],
+    )
+    def test_is_a_moment_in_utc(self, ada: Api, given: str, kept: str):
+        job = make(ada, next_action_at=given, next_action_title=" Ask ", priority="High")
+        assert (job["next_action_at"], job["next_action_title"]) == (kept, "Ask")
+        assert (job["priority"], job["last_action_at"]) == ("high", None)
+        assert ada.get(f"/jobs/{job['id']}").json["next_action_at"] == kept
+
+    def test_that_is_changed_or_done_leaves_its_time(self, ada: Api):
+        path = f"/jobs/{make(ada)['id']}"
+        times: list[Any] = [None]
+        for patch in (
+            {"next_action_at": "2026-11-30T09:00:00Z"},
+            {"next_action_at": "2026-11-30T10:00:00+01:00"},  # the same
+            {"priority": "low"},
+            {"next_action_title": "Ask"},
+            {"next_action_at": None, "next_action_title": None},
+        ):
+            times.append(ada.patch(path, patch).json["last_action_at"])
+        assert times[1] == times[2] == times[3]
+        assert None not in times[1:]
+        assert times[3] < times[4] < times[5]
+        assert ada.get(path).json["last_action_at"] == times[5]
 
 
 class TestList:

@@ -63,6 +63,25 @@ def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
         root["jobs"][listed["id"] + 1]
 
 
+def test_what_is_seen_of_all_jobs_and_what_became_of_one(prompt: dict[str, Any]):
+    prompt["act_as"]("ada@example.com")
+    jobs = prompt["root"]["jobs"]
+    job = jobs.create(company_name="Acme", job_title="Engineer")
+    job["history"].record("offer")
+    assert [step.status for step in job["history"].list()] == ["applied", "offer"]
+    assert job.job.status == "offer"
+    job["history"][job["history"].list()[1].id].delete()
+    assert job.job.status == "applied"
+    assert [entry.type for entry in job["activity"].list()] == [
+        *("status_changed", "status_changed", "job_created")
+    ]
+    assert job["details"].read()["job"] is job.job
+    assert [card.id for card in jobs["board"].read().jobs] == [job.job.id]
+    assert [hit["id"] for hit in jobs["search"].find("acme")] == [job.job.id]
+    assert jobs["stats"].funnel()["total"] == 1
+    assert jobs["metrics"].activity() == {"job_created": 1, "status_changed": 2}
+
+
 def test_by_id_and_by_sub(prompt: dict[str, Any], db: Session):
     (user,) = db.query(User).all()
     assert prompt["act_as"](user.id).id == user.id

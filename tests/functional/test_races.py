@@ -253,3 +253,58 @@ def test_every_answer_gives_its_connection_back(client: Api, busy_app: Any, job:
     client.call("DELETE", job, status=204)
     Api(client.app).call("GET", "/jobs", status=401)
     assert pool.checkedout() == 0
+
+
+def test_steps_of_the_past_are_all_kept(client: Api, job: str):
+    def record(number: int) -> TestResponse:
+        body = {"status": "saved", "at": f"2026-01-0{number + 1}T12:00:00Z"}
+        return client.call("POST", f"{job}/history", body, status="*")
+
+    assert statuses(at_once(record)) == [201] * THREADS
+    steps = client.get(f"{job}/history").json
+    assert [step["status"] for step in steps] == ["saved"] * THREADS + ["applied"]
+    assert client.get(job).json["status"] == "applied"
+
+
+def test_the_status_is_always_the_latest_step(client: Api, job: str):
+    words = ["saved", "offer", "rejected", "onsite"]
+
+    def change(number: int) -> TestResponse:
+        body = {"status": words[number % 4]}
+        if number % 2:
+            return client.call("POST", f"{job}/history", body, status="*")
+        return client.call("PATCH", job, body, status="*")
+
+    assert set(statuses(at_once(change))) <= {200, 201}
+    steps = [step["status"] for step in client.get(f"{job}/history").json]
+    assert client.get(job).json["status"] == steps[-1]
+    # What is told is one unbroken way from the first status to the present one. By id: a statement
+    # that waited for its turn began before the one that it waited for.
+    entries = sorted(client.get(f"{job}/activity").json, key=lambda entry: entry["id"])
+    told = [entry["data"] for entry in entries[1:]]
+    assert [entry["from"] for entry in told] + [steps[-1]] == (
+        ["applied"] + [entry["to"] for entry in told]
+    )
+
+
+def test_one_step_is_left(client: Api, job: str):
+    client.post(f"{job}/history", {"status": "offer"})
+    paths = [f"{job}/history/{step['id']}" for step in client.get(f"{job}/history").json]
+    answers = at_once(lambda number: client.call("DELETE", paths[number], status="*"), 2)
+    assert statuses(answers) == [204, 409]
+    (left,) = client.get(f"{job}/history").json
+    assert client.get(job).json["status"] == left["status"]
+
+
+def test_jobs_and_uploads_can_be_deleted_at_once(client: Api, busy_app: Any, job: str):
+    """What tells of a deletion does not wait for who deletes the job: nobody is in a deadlock."""
+    announce(client, job)
+    engine = busy_app.registry["db_engine"]
+    with engine.begin() as one, ThreadPoolExecutor(1) as threads:
+        one.execute(text("SELECT FROM documents FOR UPDATE"))
+        other = threads.submit(client.call, "DELETE", job, status="*")
+        while not one.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            pass
+        one.execute(text("DELETE FROM documents"))
+        one.commit()
+        assert other.result().status_code == 204

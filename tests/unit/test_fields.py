@@ -16,6 +16,7 @@ from jobtracker.fields import (
     BooleanMap,
     Choice,
     Date,
+    DayOrMoment,
     Email,
     Integer,
     JsonObject,
@@ -30,6 +31,7 @@ from jobtracker.fields import (
     Timestamp,
     Type,
     WebAddress,
+    WholeNumberText,
     errors_of,
     merge_patch,
 )
@@ -61,6 +63,8 @@ TYPES: list[tuple[Type, type]] = [
     (Timestamp(), datetime.datetime),
     (BooleanMap(key="[a-z]+", removable=True), dict),
     (JsonObject(max_bytes=99, max_depth=3), dict),
+    (DayOrMoment(), datetime.datetime),
+    (WholeNumberText(1, 9, clamp=True), int),
     (TextMap(max_entries=2, max_text=9), dict),
     (TextList(Text(max=9), max_items=2), list),
 ]

@@ -15,12 +15,15 @@ from jobtracker.fields import (
     Boolean,
     BooleanMap,
     Choice,
+    Counts,
     Date,
     Email,
     Integer,
     JsonObject,
     ListOf,
     Nested,
+    Number,
+    OpenObject,
     Schema,
     Secret,
     Text,
@@ -29,12 +32,14 @@ from jobtracker.fields import (
     Timestamp,
     Type,
     WebAddress,
+    WholeNumberText,
 )
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn
 from jobtracker.jobs.schemas import JOB_PATCH, JobIn, JobOut
 from jobtracker.notes.schemas import NoteIn
 from jobtracker.openapi import json_schema
 from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn
+from jobtracker.users.models import Theme
 from jobtracker.users.schemas import SettingsIn, UiPreferencesIn
 
 
@@ -53,6 +58,21 @@ class Inner(Schema):
         (Integer(choices=(0, 10)), {"type": "integer", "enum": [0, 10]}),
         (Boolean(), {"type": "boolean"}),
         (Date(), {"type": "string", "format": "date"}),
+        (Number(), {"type": "number"}),
+        (OpenObject(), {"type": "object"}),
+        (WholeNumberText(1, 9), {"type": "integer", "minimum": 1, "maximum": 9}),
+        (
+            WholeNumberText(1, 9, clamp=True),
+            {"type": "integer", "minimum": 1, "description": "Beyond 9 it is taken for 9."},
+        ),
+        (
+            Counts(Theme),
+            {
+                "type": "object",
+                "propertyNames": {"enum": ["dark", "light", "system"]},
+                "additionalProperties": {"type": "integer", "minimum": 0},
+            },
+        ),
         (Timestamp(), {"type": "string", "format": "date-time"}),
         (
             TextList(Choice(["a"]), max_items=2),
@@ -148,9 +168,9 @@ def test_schema_and_fields_agree_on_one_changed_field(schema: Schema):
             taken = True
         except colander.Invalid:
             taken = False
-        if isinstance(value, str) and name in FORMATS and value.strip():
+        if isinstance(value, str) and name in (*FORMATS, "next_action_at") and value.strip():
             return  # formats, which a validator only notes
-        if value in (" ", "\x1f") and name == "status":
+        if value in (" ", "\x1f") and name in ("status", "priority"):
             return  # blank as "" is, which is the one blank that the document names
         assert validator.is_valid(body) == taken, (name, value)
 

@@ -54,6 +54,18 @@ def test_an_id_is_a_number_or_its_digits(root: Any, key: str | int):
     assert found.request is root.request
 
 
+def test_a_collection_has_named_children_beside_its_rows(root: Any):
+    class Rows(Collection):
+        pass
+
+    class Sum(Resource, under=Rows, name="sum"):
+        pass
+
+    assert isinstance(Rows(root, "rows")["sum"], Sum)
+    with pytest.raises(KeyError):
+        Rows(root, "rows")[7]
+
+
 def test_a_new_kind_of_child_needs_no_edit_elsewhere(root: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(JobResource, "children", dict(JobResource.children))
 

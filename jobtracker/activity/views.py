@@ -1,0 +1,43 @@
+"""``/jobs/{job_id}/activity`` and ``/jobs/metrics/activity``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyramid.request import Request
+
+from jobtracker.activity.models import Activity
+from jobtracker.activity.resources import ActivityResource, MetricsResource
+from jobtracker.activity.schemas import (
+    ActivityMetricsOut,
+    ActivityOut,
+    ActivityQuery,
+    MetricsQuery,
+)
+from jobtracker.api import ApiService
+from jobtracker.conditional import Conditional
+from jobtracker.fields import ListOf
+from jobtracker.pages import paged
+from jobtracker.security import Permission
+
+activity = ApiService("activity", "/jobs/{job_id}/activity", context=ActivityResource)
+metrics = ApiService(
+    "activity_metrics", "/jobs/metrics/activity", context=MetricsResource, traverse="/jobs/metrics"
+)
+
+
+@activity.get(permission=Permission.READ, query=ActivityQuery(), returns=ListOf(ActivityOut()))
+def get_activity(request: Request) -> Sequence[Activity]:
+    """What happened to a job last, newest first."""
+    return paged(request, request.context.page, **request.validated)
+
+
+@metrics.get(
+    permission=Permission.READ,
+    query=MetricsQuery(),
+    returns=ActivityMetricsOut(),
+    conditional=Conditional.BY_BODY,
+)
+def get_activity_metrics(request: Request) -> dict[str, Any]:
+    """How much happened in the last days, by type. A type of which nothing happened is left out."""
+    per_type = request.context.activity(**request.validated)
+    return {**request.validated, "total_events": sum(per_type.values()), "per_type": per_type}

@@ -1,0 +1,23 @@
+"""``root["jobs"][7]["details"]``."""
+
+from typing import Any
+
+from jobtracker.activity.resources import DEFAULT_LIMIT
+from jobtracker.jobs.resources import JobResource
+from jobtracker.tree import Resource
+
+
+class DetailsResource(Resource, under=JobResource, name="details"):
+    """``/jobs/7/details``."""
+
+    __parent__: JobResource
+
+    def read(self, activity_limit: int = DEFAULT_LIMIT) -> dict[str, Any]:
+        """The job, and what hangs under it: each as its own resource lists it."""
+        job: Any = self.__parent__
+        return {
+            "job": job.job,
+            "notes": job["notes"].list(),
+            "interviews": job["interviews"].list(),
+            "activity": job["activity"].page(limit=activity_limit),
+        }

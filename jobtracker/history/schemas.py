@@ -1,0 +1,47 @@
+"""Steps on the wire."""
+
+import datetime
+from typing import Any
+
+from colander import SchemaNode
+
+from jobtracker.fields import Choice, Integer, Schema, Timestamp, Wrong
+from jobtracker.history.models import EARLIEST
+from jobtracker.jobs.models import Status
+
+# By how much the clock of who asks may be ahead of ours.
+SKEW = datetime.timedelta(minutes=1)
+
+
+class PastMoment(Timestamp):
+    """A moment that has come, since 1970."""
+
+    def parse(self, node: Any, value: Any) -> datetime.datetime | None:
+        moment = super().parse(node, value)
+        if moment is not None and moment < EARLIEST:
+            raise Wrong(node, "Must not be before 1970.", "greater_than_equal")
+        if moment is not None and moment > datetime.datetime.now(datetime.UTC) + SKEW:
+            raise Wrong(node, "Must not be in the future.", "less_than_equal")
+        return moment
+
+
+class StepIn(Schema):
+    example = {"status": "interviewing", "at": "2026-11-20T13:00:00.000000Z"}
+
+    status = SchemaNode(Choice(Status))
+    at = SchemaNode(PastMoment(), missing=None, nullable=True)
+
+
+class StepOut(Schema):
+    example = {
+        "id": 9,
+        "application_id": 7,
+        **StepIn.example,
+        "created_at": "2026-11-23T09:30:00.000000Z",
+    }
+
+    id = SchemaNode(Integer())
+    application_id = SchemaNode(Integer())
+    status = SchemaNode(Choice(Status))
+    at = SchemaNode(Timestamp())
+    created_at = SchemaNode(Timestamp())

@@ -1,0 +1,45 @@
+"""``/jobs/{job_id}/history``."""
+
+from collections.abc import Sequence
+
+from pyramid.request import Request
+
+from jobtracker.api import ApiService, created
+from jobtracker.fields import ListOf
+from jobtracker.history.models import JobStep
+from jobtracker.history.resources import HistoryCollection, StepResource
+from jobtracker.history.schemas import StepIn, StepOut
+from jobtracker.security import Permission
+
+STEP_OUT = StepOut()
+
+history = ApiService("history", "/jobs/{job_id}/history", context=HistoryCollection)
+step = ApiService("step", "/jobs/{job_id}/history/{step_id}", context=StepResource)
+
+
+@history.get(permission=Permission.READ, returns=ListOf(STEP_OUT))
+def get_history(request: Request) -> Sequence[JobStep]:
+    """Which status a job had from when on, in this order. The last is its present status."""
+    return request.context.list()
+
+
+@history.post(
+    permission=Permission.WRITE, body=StepIn(), returns=STEP_OUT, status=201, errors=(409,)
+)
+def post_step(request: Request) -> JobStep:
+    """Say when a job came to a status: now, or in the past. The latest step is the present status.
+    A job has at most 200."""
+    new = request.context.record(**request.validated)
+    return created(request, new).step
+
+
+@step.get(permission=Permission.READ, returns=STEP_OUT)
+def get_step(request: Request) -> JobStep:
+    """One step."""
+    return request.context.step
+
+
+@step.delete(permission=Permission.WRITE, status=204, errors=(409,))
+def delete_step(request: Request) -> None:
+    """Take a wrong step back, unless it is the only one."""
+    request.context.delete()

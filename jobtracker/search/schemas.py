@@ -1,0 +1,21 @@
+"""Searches on the wire."""
+
+from colander import SchemaNode
+
+from jobtracker.board.schemas import CardOut
+from jobtracker.fields import Schema, Text, WholeNumberText
+from jobtracker.jobs.models import MAX_NAME
+from jobtracker.search.resources import DEFAULT_LIMIT, MAX_LIMIT
+
+
+class SearchQuery(Schema):
+    q = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
+    limit = SchemaNode(WholeNumberText(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
+
+
+class HitOut(CardOut):
+    """A job that was found."""
+
+    example = {**CardOut.example, "highlight": "They <mark>called</mark> back."}
+
+    highlight = SchemaNode(Text(), nullable=True)

@@ -1,0 +1,51 @@
+"""Statistics on the wire."""
+
+from colander import SchemaNode
+
+from jobtracker.fields import Choice, DayOrMoment, Integer, ListOf, Number, Schema
+from jobtracker.jobs.models import OVER, Status
+from jobtracker.stats.models import LADDER
+
+
+class FunnelQuery(Schema):
+    since = SchemaNode(DayOrMoment(), name="from", missing=None, nullable=True)
+    until = SchemaNode(DayOrMoment(), name="to", missing=None, nullable=True)
+
+
+class StageOut(Schema):
+    example = {"stage": "applied", "reached": 40, "conversion": 0.25, "median_days": 6.5}
+
+    stage = SchemaNode(Choice(LADDER))
+    reached = SchemaNode(Integer())
+    conversion = SchemaNode(Number(), nullable=True)
+    median_days = SchemaNode(Number(), nullable=True)
+
+
+class OutcomeOut(Schema):
+    example = {"source": "interview", "outcome": "rejected", "count": 3}
+
+    source = SchemaNode(Choice(LADDER[:-1]), nullable=True)
+    outcome = SchemaNode(Choice(OVER))
+    count = SchemaNode(Integer())
+
+
+class EdgeOut(Schema):
+    example = {"from": "applied", "to": "interviewing", "count": 9}
+
+    came_from = SchemaNode(Choice(Status), name="from")
+    to = SchemaNode(Choice(Status))
+    count = SchemaNode(Integer())
+
+
+class FunnelOut(Schema):
+    example = {
+        "stages": [StageOut.example],
+        "outcomes": [OutcomeOut.example],
+        "edges": [EdgeOut.example],
+        "total": 42,
+    }
+
+    stages = SchemaNode(ListOf(StageOut()))
+    outcomes = SchemaNode(ListOf(OutcomeOut()))
+    edges = SchemaNode(ListOf(EdgeOut()))
+    total = SchemaNode(Integer())
