@@ -6,7 +6,10 @@ INSTALLED := .venv/.installed
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
 
-.PHONY: serve test fuzz torture format clean
+# Options of `make bench`, as in `make bench BENCH='--seconds 10'`.
+BENCH ?=
+
+.PHONY: serve test fuzz torture bench format clean
 
 serve: $(INSTALLED)
 	@$(BIN)/pserve development.ini
@@ -20,6 +23,10 @@ test: $(INSTALLED)
 
 fuzz: $(INSTALLED)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 torture: $(INSTALLED)
 	$(BIN)/pytest -m torture tests/torture -s

@@ -5,8 +5,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
+import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.types.json import set_json_loads
 from pyramid_retry import mark_error_retryable
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
@@ -19,6 +21,8 @@ GRACE = 0.5
 
 # Seconds between two looks whether somebody presses Ctrl-C: psycopg's own.
 WAKE_UP_EVERY = 0.1
+
+set_json_loads(orjson.loads)
 
 # PostgreSQL ended the transaction for another's sake.
 RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)

@@ -11,10 +11,12 @@ https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md
 import asyncio
 import functools
 import io
+import logging
 import os
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
 from typing import Any
 
 from granian.constants import Interfaces
@@ -23,6 +25,8 @@ from granian.server import Server
 from pyramid.paster import get_app, setup_logging
 
 from jobtracker.servers import refusal
+
+log = logging.getLogger(__name__)
 
 # Granian's own loggers write where the ini file says, as everybody's.
 LOGGING = {
@@ -98,8 +102,8 @@ def rsgi_application(
     setup_logging(ini)
     wsgi = get_app(ini)
     settings = wsgi.registry.settings
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
-    health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
+    pool = Threads(threads, wsgi)
+    health_pool = Threads(1, wsgi)
 
     async def answering(scope: Any, protocol: Any) -> None:
         body = b""
@@ -119,11 +123,43 @@ def rsgi_application(
                 protocol.response_bytes(*refused)
                 return
         chosen = health_pool if scope.path == "/health" else pool
-        environ = _environ(scope, body)
-        loop = asyncio.get_running_loop()
-        protocol.response_bytes(*await loop.run_in_executor(chosen, _call, wsgi, environ))
+        await chosen.answered(scope, protocol, body)
 
     return answering
+
+
+class Threads:
+    """Threads that call a WSGI application, and send its answers.
+
+    Less than a ThreadPoolExecutor: an answer does not come back to the event loop, which only has
+    to hear that there is one.
+    """
+
+    def __init__(self, number: int, wsgi: Callable[..., Iterable[bytes]]) -> None:
+        self._waiting: SimpleQueue[tuple[Any, Any, bytes, asyncio.Future[None]]] = SimpleQueue()
+        self._wsgi = wsgi
+        for _ in range(number):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    async def answered(self, scope: Any, protocol: Any, body: bytes) -> None:
+        """Return when a request is answered."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.put((scope, protocol, body, done))
+        await done
+
+    def _work(self) -> None:
+        while True:
+            scope, protocol, body, done = self._waiting.get()
+            try:
+                protocol.response_bytes(*_call(self._wsgi, _environ(scope, body)))
+            except Exception:
+                log.exception("A request was not answered")
+            done.get_loop().call_soon_threadsafe(_end, done)
+
+
+def _end(done: "asyncio.Future[None]") -> None:
+    if not done.cancelled():  # whoever asked has gone
+        done.set_result(None)
 
 
 async def _read(protocol: Any, max_body: int) -> bytes:
