@@ -208,8 +208,11 @@ def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
 def _update(names: tuple[str, ...]) -> Statement[JobRow]:
     values = _new(names)
     differs = or_(*(TABLE.c[name].is_distinct_from(value) for name, value in values.items()))
-    changed = update(TABLE).where(*_MINE, _AS_IT_WAS, differs)
-    return Statement(changed.values(**values, last_activity_at=_LATEST).returning(TABLE), JobRow)
+    # The row is written also where nothing differs, so that the answer is what was asked for and
+    # not what somebody else makes of it a moment later. It then tells of no activity.
+    activity = case((differs, _LATEST), else_=Job.last_activity_at)
+    changed = update(TABLE).where(*_MINE, _AS_IT_WAS)
+    return Statement(changed.values(**values, last_activity_at=activity).returning(TABLE), JobRow)
 
 
 def _new(names: tuple[str, ...]) -> dict[str, ColumnElement[Any]]:

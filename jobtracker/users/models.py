@@ -162,10 +162,8 @@ class UserRow(_UserColumns):
 
         :raises NotFound: when the user was deleted in the meantime
         """
-        changed = _update(tuple(values)).first(
-            connection, id=self.id, **{f"new_{name}": value for name, value in values.items()}
-        )
-        return _there(changed or _BY_ID.first(connection, id=self.id))
+        new = {f"new_{name}": value for name, value in values.items()}
+        return _there(_update(tuple(values)).first(connection, id=self.id, **new))
 
     def merge_ui_preferences(
         self, connection: Runs, changes: Mapping[str, bool | None]
@@ -192,7 +190,6 @@ def _there(row: UserRow | None) -> UserRow:
 TABLE: Any = User.__table__
 _ME = TABLE.c.id == bindparam("id")
 _BY_SUB = Statement(select(TABLE).where(TABLE.c.cognito_sub == bindparam("sub")), UserRow)
-_BY_ID = Statement(select(TABLE).where(_ME), UserRow)
 _LOCK = Statement(select(TABLE).where(_ME).with_for_update(key_share=True), UserRow)
 _KEPT = TABLE.c.ui_preferences.op("-", return_type=JSONB())(bindparam("removed", type_=ARRAY(Text)))
 _MERGED = _KEPT.op("||")(cast(bindparam("given", type_=Text), JSONB))
@@ -204,5 +201,4 @@ _MERGE = Statement(
 @functools.cache
 def _update(names: tuple[str, ...]) -> Statement[UserRow]:
     values = {name: bindparam(f"new_{name}", type_=TABLE.c[name].type) for name in names}
-    differs = or_(*(TABLE.c[name].is_distinct_from(value) for name, value in values.items()))
-    return Statement(update(TABLE).where(_ME, differs).values(values).returning(TABLE), UserRow)
+    return Statement(update(TABLE).where(_ME).values(values).returning(TABLE), UserRow)

@@ -33,9 +33,14 @@ def upgrade() -> None:
     """)
     for table in TABLES:
         op.execute(f"""
-            CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON {table}
+            CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR DELETE ON {table}
             DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION bump_revision()
+        """)
+        op.execute(f"""
+            CREATE CONSTRAINT TRIGGER bump_revision_by_update AFTER UPDATE ON {table}
+            DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW WHEN (OLD *<> NEW) EXECUTE FUNCTION bump_revision()
         """)
     # What changes in the user's own row counts as well; the counting itself does not.
     op.execute("""
@@ -82,6 +87,7 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER bump_own_revision ON users")
     op.execute("DROP FUNCTION bump_own_revision")
     for table in TABLES:
+        op.execute(f"DROP TRIGGER bump_revision_by_update ON {table}")
         op.execute(f"DROP TRIGGER bump_revision ON {table}")
     op.execute("DROP FUNCTION bump_revision")
     op.execute("ALTER TABLE users RESET (fillfactor)")

@@ -13,12 +13,18 @@ TABLES = ("interviews", "saved_views")
 def upgrade() -> None:
     for table in TABLES:
         op.execute(f"""
-            CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON {table}
+            CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR DELETE ON {table}
             DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW EXECUTE FUNCTION bump_revision()
+        """)
+        op.execute(f"""
+            CREATE CONSTRAINT TRIGGER bump_revision_by_update AFTER UPDATE ON {table}
+            DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW WHEN (OLD *<> NEW) EXECUTE FUNCTION bump_revision()
         """)
 
 
 def downgrade() -> None:
     for table in TABLES:
+        op.execute(f"DROP TRIGGER bump_revision_by_update ON {table}")
         op.execute(f"DROP TRIGGER bump_revision ON {table}")

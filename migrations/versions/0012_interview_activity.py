@@ -39,13 +39,19 @@ def upgrade() -> None:
         FOR EACH ROW EXECUTE FUNCTION record_interview_activity()
     """)
     op.execute("""
-        CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR UPDATE OR DELETE ON job_steps
+        CREATE CONSTRAINT TRIGGER bump_revision AFTER INSERT OR DELETE ON job_steps
         DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION bump_revision()
+    """)
+    op.execute("""
+        CREATE CONSTRAINT TRIGGER bump_revision_by_update AFTER UPDATE ON job_steps
+        DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (OLD *<> NEW) EXECUTE FUNCTION bump_revision()
     """)
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER bump_revision_by_update ON job_steps")
     op.execute("DROP TRIGGER bump_revision ON job_steps")
     op.execute("DROP TRIGGER record_activity ON interviews")
     op.execute("DROP FUNCTION record_interview_activity")
