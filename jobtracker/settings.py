@@ -177,7 +177,7 @@ SETTINGS = (
     Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
     Setting("proxies.trusted", _networks, ()),
     # Polling and pages
-    Setting("cache.max_bytes", _positive, 16 * 1024 * 1024),
+    Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
     # Browsers
     Setting("cors.origins", _origins, ()),

@@ -12,6 +12,7 @@ import asyncio
 import functools
 import io
 import logging
+import multiprocessing
 import os
 import sys
 import threading
@@ -22,7 +23,7 @@ from typing import Any
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server import Server
-from pyramid.paster import get_app, setup_logging
+from pyramid.paster import setup_logging
 
 from jobtracker.servers import refusal
 
@@ -66,9 +67,10 @@ def server_factory(
     """
     ini = global_config["__file__"]
 
-    def serve(_app: Any) -> None:
-        # That it was made has shown that the settings are right. Each worker makes its own, so that
-        # no two share a connection to anything.
+    def serve(app: Any) -> None:
+        # Workers are forks: they share the application's memory. It has no connection to anything
+        # yet, and no thread.
+        multiprocessing.set_start_method("fork", force=True)
         server = Server(
             target=ini,
             address=host,
@@ -85,6 +87,7 @@ def server_factory(
         setup_logging(ini)  # Granian has just set up its own
         loader = functools.partial(
             rsgi_application,
+            app,
             ini,
             threads=int(threads),
             max_body=int(max_request_body_size),
@@ -96,11 +99,13 @@ def server_factory(
 
 
 def rsgi_application(
-    ini: str, *, threads: int, max_body: int, body_seconds: int
+    wsgi: Any, ini: str, *, threads: int, max_body: int, body_seconds: int
 ) -> Callable[..., Any]:
-    """The application of an ini file, as Granian calls it in a worker."""
-    setup_logging(ini)
-    wsgi = get_app(ini)
+    """A Pyramid application, as Granian calls it in a worker.
+
+    :param ini: whose logging it is to have
+    """
+    setup_logging(ini)  # Granian sets up its own in each worker
     settings = wsgi.registry.settings
     pool = Threads(threads, wsgi)
     health_pool = Threads(1, wsgi)
