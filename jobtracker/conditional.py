@@ -30,6 +30,10 @@ from jobtracker.fields import Schema
 _ETAG = re.compile(r'(W/)?"([^"]*)"')
 
 
+# Bytes of what is kept beside an answer's body and headers.
+ENTRY = 500
+
+
 class Conditional(Enum):
     """By what an answer is known to be the same as the last one."""
 
@@ -43,6 +47,11 @@ class Kept(NamedTuple):
 
     body: bytes
     headers: tuple[tuple[str, str], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, or so."""
+        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers) + ENTRY
 
 
 class Bodies:
@@ -63,7 +72,7 @@ class Bodies:
 
     def put(self, tag: str, kept: Kept) -> None:
         """Keep an answer, in the place of those that were not asked for for the longest time."""
-        size = len(kept.body)
+        size = kept.size
         if size > self._max_bytes // 8:  # one list is not worth all others
             return
         with self._lock:
@@ -72,12 +81,15 @@ class Bodies:
                 self._bytes += size
             while self._bytes > self._max_bytes:
                 _tag, oldest = self._kept.popitem(last=False)
-                self._bytes -= len(oldest.body)
+                self._bytes -= oldest.size
 
 
-def tags_of(header: str) -> list[str]:
-    """The strong entity tags of an If-Match or If-None-Match header."""
-    return [tag for weak, tag in _ETAG.findall(header) if not weak]
+def tags_of(header: str, *, weak_too: bool = False) -> list[str]:
+    """The entity tags of an If-Match, or with the weak ones of an If-None-Match header.
+
+    A proxy that compresses makes a strong tag weak: RFC 9110, 13.1.1 and 13.1.2 say what counts.
+    """
+    return [tag for weak, tag in _ETAG.findall(header) if weak_too or not weak]
 
 
 def versions(request: Request) -> frozenset[str] | None:
@@ -117,22 +129,22 @@ def conditional_tween_factory(
         if user is None:
             return handler(request)
         environ = request.environ
-        tag = _digest(
-            registry["representation"],
-            f"{user.id} {user.revision} {environ['PATH_INFO']}?{environ['QUERY_STRING']}".encode(),
-        )
+        # With the host: links lead to the one that was asked.
+        url = f"{request.host_url}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        tag = _digest(registry["representation"], f"{user.id} {user.revision} {url}".encode())
         asked = environ.get("HTTP_IF_NONE_MATCH")
         if asked is not None:
-            for known in tags_of(asked):
+            for known in tags_of(asked, weak_too=True):
                 if known.rpartition("-")[2] == tag:
                     return _not_modified(known)
         kept = bodies.get(tag)
         if kept is not None:
             response = Response(kept.body, headerlist=list(kept.headers))
-        else:
-            response = handler(request)
-            if response.status_code != 200:
-                return response
+            if (asked or "").strip() == "*":
+                return _not_modified(response.headers["ETag"].strip('"'))
+            return response
+        response = handler(request)
+        if response.status_code == 200:
             response = _tagged(request, response, tag)
             if response.status_code == 200:
                 bodies.put(tag, Kept(response.body, tuple(response.headerlist)))
@@ -145,7 +157,7 @@ def _tagged(request: Request, response: Response, tag: str) -> Response:
     version = response.headers.get("ETag", "").strip('"')
     etag = f"{version}-{tag}" if version else tag
     asked = request.environ.get("HTTP_IF_NONE_MATCH", "")
-    if asked.strip() == "*" or etag in tags_of(asked):
+    if asked.strip() == "*" or etag in tags_of(asked, weak_too=True):
         return _not_modified(etag)
     response.headers["ETag"] = f'"{etag}"'
     response.headers.update(HEADERS)

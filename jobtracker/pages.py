@@ -19,7 +19,8 @@ from jobtracker.errors import Invalid
 from jobtracker.fields import Schema, Text, WholeNumberText
 from jobtracker.keyset import MAX_LIMIT, Page
 
-MAX_CURSOR = 2000
+# The keys of a row, each character of which JSON can write as six.
+MAX_CURSOR = 4000
 
 SIGNATURE_BYTES = 16
 

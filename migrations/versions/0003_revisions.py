@@ -26,7 +26,8 @@ def upgrade() -> None:
             this bigint := pg_current_xact_id()::text::bigint;
         BEGIN
             UPDATE users SET revision = revision + 1, revised_by = this
-            WHERE id = CASE WHEN TG_OP = 'DELETE' THEN OLD.user_id ELSE NEW.user_id END
+            WHERE id IN (CASE WHEN TG_OP <> 'INSERT' THEN OLD.user_id END,
+                         CASE WHEN TG_OP <> 'DELETE' THEN NEW.user_id END)
                 AND revised_by IS DISTINCT FROM this;
             RETURN NULL;
         END $$
