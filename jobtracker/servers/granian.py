@@ -14,6 +14,7 @@ import io
 import logging
 import multiprocessing
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -28,6 +29,10 @@ from pyramid.paster import setup_logging
 from jobtracker.servers import refusal
 
 log = logging.getLogger(__name__)
+
+# What asks Cognito, S3 or Turnstile, which can take seconds: it has threads of its own, so that
+# nobody else waits for those.
+ASKS_OTHERS = re.compile("/auth/|/users/me/(change-password|mfa)|/jobs/[0-9]+/documents/")
 
 # Granian's own loggers write where the ini file says, as everybody's.
 LOGGING = {
@@ -48,7 +53,8 @@ def server_factory(
     host: str = "127.0.0.1",
     port: str = "6543",
     workers: str = "",
-    threads: str = "8",
+    threads: str = "4",
+    gateway_threads: str = "8",
     connection_limit: str = "5000",
     idle_seconds: str = "75",
     body_seconds: str = "30",
@@ -58,7 +64,9 @@ def server_factory(
     """A server for PasteDeploy.
 
     :param workers: processes; as many as there are cores unless it says otherwise
-    :param threads: of each process
+    :param threads: of each process, for what asks PostgreSQL alone. More of them do not do more:
+        they wait for each other
+    :param gateway_threads: of each process, for what asks Cognito, S3 or Turnstile as well
     :param connection_limit: of each process, idle ones included; others wait
     :param idle_seconds: after which an idle connection is closed. Longer than those of the load
         balancer in front, or it uses some that are being closed
@@ -90,6 +98,7 @@ def server_factory(
             app,
             ini,
             threads=int(threads),
+            gateway_threads=int(gateway_threads),
             max_body=int(max_request_body_size),
             body_seconds=int(body_seconds),
         )
@@ -99,7 +108,7 @@ def server_factory(
 
 
 def rsgi_application(
-    wsgi: Any, ini: str, *, threads: int, max_body: int, body_seconds: int
+    wsgi: Any, ini: str, *, threads: int, gateway_threads: int, max_body: int, body_seconds: int
 ) -> Callable[..., Any]:
     """A Pyramid application, as Granian calls it in a worker.
 
@@ -108,6 +117,7 @@ def rsgi_application(
     setup_logging(ini)  # Granian sets up its own in each worker
     settings = wsgi.registry.settings
     pool = Threads(threads, wsgi)
+    gateway_pool = Threads(gateway_threads, wsgi)
     health_pool = Threads(1, wsgi)
 
     async def answering(scope: Any, protocol: Any) -> None:
@@ -127,7 +137,12 @@ def rsgi_application(
                 )
                 protocol.response_bytes(*refused)
                 return
-        chosen = health_pool if scope.path == "/health" else pool
+        if scope.path == "/health":
+            chosen = health_pool
+        elif scope.method == "DELETE" or ASKS_OTHERS.match(scope.path):
+            chosen = gateway_pool
+        else:
+            chosen = pool
         await chosen.answered(scope, protocol, body)
 
     return answering
