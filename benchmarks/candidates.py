@@ -41,6 +41,6 @@ CANDIDATES = (
     ),
     Candidate(
         "granian-rsgi",
-        {"paste.server_factory": "benchmarks.buffering_granian:server_factory", "threads": "8"},
+        {"use": "egg:jobtracker#granian", "threads": "8"},
     ),
 )
