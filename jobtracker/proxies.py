@@ -14,16 +14,31 @@ def client_address(request: Request) -> IPv4Address | IPv6Address:
     is the last address in ``X-Forwarded-For`` that is not such a proxy: what stands before that
     one, anybody can have written.
     """
-    trusted = request.registry.settings["proxies.trusted"]
-    # A Unix socket has no address: whoever is at its other end is on this machine.
-    address = _address(request.environ.get("REMOTE_ADDR", "")) or LOOPBACK
+    address = _peer(request)
     said = request.environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    while said and any(address in network for network in trusted):
+    while said and _is_trusted(request, address):
         before = _address(said.pop().strip())
         if before is None:
             break
         address = before
     return address
+
+
+def take_over_scheme(request: Request) -> None:
+    """Let URLs of ours (Location, Link) begin as the client's did, where a trusted proxy says how in
+    ``X-Forwarded-Proto``."""
+    scheme = request.environ.get("HTTP_X_FORWARDED_PROTO")
+    if scheme in ("http", "https") and _is_trusted(request, _peer(request)):
+        request.environ["wsgi.url_scheme"] = scheme
+
+
+def _peer(request: Request) -> IPv4Address | IPv6Address:
+    # A Unix socket has no address: whoever is at its other end is on this machine.
+    return _address(request.environ.get("REMOTE_ADDR", "")) or LOOPBACK
+
+
+def _is_trusted(request: Request, address: IPv4Address | IPv6Address) -> bool:
+    return any(address in network for network in request.registry.settings["proxies.trusted"])
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -16,7 +16,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from jobtracker.logs import request_id
-from jobtracker.proxies import client_address
+from jobtracker.proxies import client_address, take_over_scheme
 
 HEADER = "X-Request-ID"
 
@@ -38,6 +38,7 @@ def tracing_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
     def tracing_tween(request: Request) -> Response:
+        take_over_scheme(request)
         environ = request.environ
         # Another try of the same request has the same id.
         name = environ.get("jobtracker.request_id") or request_id_of(request.headers.get(HEADER))
