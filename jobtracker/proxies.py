@@ -25,7 +25,7 @@ def client_address(request: Request) -> IPv4Address | IPv6Address:
 
 
 def take_over_scheme(request: Request) -> None:
-    """Let URLs of ours (Location, Link) begin as the client's did, where a trusted proxy says how in
+    """Let URLs of ours (Location, Link) begin as the client's did, where a trusted proxy says how:
     ``X-Forwarded-Proto``."""
     scheme = request.environ.get("HTTP_X_FORWARDED_PROTO")
     if scheme in ("http", "https") and _is_trusted(request, _peer(request)):
