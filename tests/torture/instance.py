@@ -8,6 +8,9 @@ from jobtracker.local import CHECKOUT
 from tests.server import Server, free_port
 from tests.torture.client import Client
 
+# Of the server: what waits for a lock leaves others to wait for a thread.
+THREADS = 8
+
 
 class Instance(Server):
     """pserve, with an ini file of the checkout in which some settings are changed.
@@ -31,6 +34,7 @@ class Instance(Server):
             server["listen"] = f"127.0.0.1:{self.port}"
         else:
             server["port"] = str(self.port)
+        server["threads"] = str(THREADS)
         with self.ini.open("w") as file:
             parser.write(file)
 
