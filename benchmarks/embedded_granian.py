@@ -24,17 +24,7 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 from pyramid.paster import get_app, setup_logging
 
-# Granian's own loggers go where the ini file says, as those of everybody else.
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {},
-    "handlers": {},
-    "loggers": {
-        "_granian": {"handlers": [], "propagate": True},
-        "granian.access": {"handlers": [], "propagate": True},
-    },
-}
+from jobtracker.servers.granian import LOGGING
 
 
 def server_factory(

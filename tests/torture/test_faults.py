@@ -18,13 +18,12 @@ from tests.pool import PASSWORD, Pool
 from tests.proxy import HOST, Proxy
 from tests.torture.client import JOB, RESUME, Answer, Client, at_once, fault_of, tell, unique
 from tests.torture.conftest import migrate
-from tests.torture.instance import Instance
+from tests.torture.instance import THREADS, Instance
 
 pytestmark = pytest.mark.torture
 
 SECONDS_TO_REFUSE = 5
 SECONDS_TO_RECOVER = 30
-THREADS = 8  # of the server
 
 Fault = Callable[[Proxy], None]
 FAULTS: dict[str, Fault] = {

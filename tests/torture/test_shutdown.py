@@ -12,11 +12,10 @@ import pytest
 
 from tests.proxy import HOST
 from tests.torture.client import Answer, Client, fault_of, tell, unique
-from tests.torture.instance import Instance
+from tests.torture.instance import THREADS, Instance
 
 pytestmark = pytest.mark.torture
 
-THREADS = 8  # of the server, as both ini files have it
 SECONDS_LOCKED = 1
 SECONDS_TO_END = 5
 
