@@ -175,7 +175,11 @@ def _(field: fields.JsonObject) -> JsonSchema:
 
 @of_type.register
 def _(_field: fields.DayOrMoment) -> JsonSchema:
-    return {"type": "string", "description": "A day in UTC, or a moment with its UTC offset."}
+    return {
+        "type": "string",
+        "anyOf": [{"format": "date"}, {"format": "date-time"}],
+        "description": "A day in UTC, or a moment with its UTC offset.",
+    }
 
 
 @of_type.register
