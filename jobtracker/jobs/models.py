@@ -77,11 +77,16 @@ class Priority(StrEnum):
 
 
 def tidy_tags(tags: Iterable[str]) -> list[str]:
-    """Tags as they are kept: trimmed, lowercased, none blank, none twice, A to Z.
+    """Tags as they are kept: trimmed, lowercased, none blank, none twice, A to Z."""
+    return sorted({tidy for tag in tags if (tidy := tag.strip().lower())})
 
-    :raises ValueError: for one that is too long
+
+def checked_tags(tags: Iterable[str] | None) -> list[str]:
+    """Tags as they are kept, and none too long: the database would not say so.
+
+    :raises ValueError:
     """
-    tidied = sorted({tidy for tag in tags if (tidy := tag.strip().lower())})
+    tidied = tidy_tags(tags or ())
     if any(len(tag) > MAX_TAG for tag in tidied):
         raise ValueError(f"A tag has at most {MAX_TAG} characters")
     return tidied
@@ -130,4 +135,4 @@ class Job(Base):
 
     @validates("tags")
     def _tidy_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:
-        return tidy_tags(tags or ())
+        return checked_tags(tags)

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from jobtracker.connections import Runs
 from jobtracker.db import NOW
 from jobtracker.errors import Changed, NotFound
-from jobtracker.jobs.models import Job, Status, tidy_tags
+from jobtracker.jobs.models import Job, Status, checked_tags, tidy_tags
 from jobtracker.keyset import Key, Sort
 from jobtracker.rows import Statement, like, row_of
 
@@ -221,5 +221,5 @@ def _new(names: tuple[str, ...]) -> dict[str, ColumnElement[Any]]:
 
 def _new_values(fields: Mapping[str, Any]) -> dict[str, Any]:
     if "tags" in fields:
-        fields = {**fields, "tags": tidy_tags(fields["tags"] or ())}
+        fields = {**fields, "tags": checked_tags(fields["tags"])}
     return {f"new_{name}": value for name, value in fields.items()}
