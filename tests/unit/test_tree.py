@@ -7,6 +7,7 @@ import pytest
 
 from jobtracker.errors import Unauthorized
 from jobtracker.jobs.resources import JobCollection, JobResource
+from jobtracker.saved_views.resources import SavedViewCollection
 from jobtracker.tree import Collection, Resource, Root
 from jobtracker.users.resources import UserCollection, UserResource
 
