@@ -11,9 +11,11 @@ If-Match is compared with.
 """
 
 import base64
+import datetime
 import hashlib
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import Enum
@@ -38,8 +40,19 @@ class Conditional(Enum):
     """By what an answer is known to be the same as the last one."""
 
     BY_REVISION = "revision"
-    #: What depends on the clock as well: it has to be made to be compared.
+    #: What counts up to now as well, and takes :func:`tick` for now.
+    BY_TICK = "tick"
+    #: What can change at any moment: it has to be made to be compared.
     BY_BODY = "body"
+
+
+# Seconds. What is told in days, to four decimals, is not told more exactly than that.
+TICK = 10
+
+
+def tick(request: Request) -> datetime.datetime:
+    """``request.tick``: now, but for the last seconds, so that it is the same for some time."""
+    return datetime.datetime.fromtimestamp(time.time() // TICK * TICK, datetime.UTC)
 
 
 class Kept(NamedTuple):
@@ -118,20 +131,24 @@ def conditional_tween_factory(
             return handler(request)
         if paths[Conditional.BY_REVISION].fullmatch(path):
             return by_revision(request)
+        if paths[Conditional.BY_TICK].fullmatch(path):
+            return by_revision(request, str(request.tick))
         response = handler(request)
         if response.status_code == 200 and paths[Conditional.BY_BODY].fullmatch(path):
             tag = _digest(str(request.identity.id).encode(), response.body)
             return _tagged(request, response, tag)
         return response
 
-    def by_revision(request: Request) -> Response:
+    def by_revision(request: Request, moment: str = "") -> Response:
         user = request.identity
         if user is None:
             return handler(request)
         environ = request.environ
         # With the host: links lead to the one that was asked.
         url = f"{request.host_url}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
-        tag = _digest(registry["representation"], f"{user.id} {user.revision} {url}".encode())
+        tag = _digest(
+            registry["representation"], f"{user.id} {user.revision} {moment} {url}".encode()
+        )
         asked = environ.get("HTTP_IF_NONE_MATCH")
         if asked is not None:
             for known in tags_of(asked, weak_too=True):
@@ -184,3 +201,4 @@ def keep_nothing(event: NewResponse) -> None:
 
 def includeme(config: Any) -> None:
     config.add_subscriber(keep_nothing, NewResponse)
+    config.add_request_method(tick, "tick", reify=True)

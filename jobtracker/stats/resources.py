@@ -12,7 +12,11 @@ class StatsResource(Resource, under=JobCollection, name="stats"):
     """``/jobs/stats``."""
 
     def funnel(
-        self, since: datetime.datetime | None = None, until: datetime.datetime | None = None
+        self,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+        now: datetime.datetime | None = None,
     ) -> dict[str, Any]:
         """What became of the jobs that began in [since, until): :func:`funnel_of_user`."""
-        return funnel_of_user(self.db, self.user.id, since=since, until=until)
+        now = now or datetime.datetime.now(datetime.UTC)
+        return funnel_of_user(self.db, self.user.id, since=since, until=until, now=now)

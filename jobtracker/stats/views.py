@@ -17,7 +17,7 @@ funnel = ApiService("funnel", "/jobs/stats/funnel", context=StatsResource, trave
     permission=Permission.READ,
     query=FunnelQuery(),
     returns=FunnelOut(),
-    conditional=Conditional.BY_BODY,
+    conditional=Conditional.BY_TICK,
 )
 def get_funnel(request: Request) -> dict[str, Any]:
     """What became of your jobs: of those whose first step is not before `from`, and before `to`.
@@ -26,12 +26,12 @@ def get_funnel(request: Request) -> dict[str, Any]:
     that ever had a step of that very kind; a stage that was skipped was not reached. `conversion`
     is the part of those that came to any later stage after they first came to this one: 0 to 1,
     null where nobody was and for the last stage. `median_days` is the median, over the jobs that
-    were there, of all the time that each spent there; where a job is now counts up to now, except
-    accepted.
+    were there, of all the time that each spent there; where a job is now counts up to now, to
+    ten seconds, except accepted.
 
     `outcomes` are the jobs that are closed or accepted now, by their status and by the furthest
     stage from lead to offer that they ever were at (`source`, null where there was none). `edges`
     count how often one status came after another.
     """
     given = request.validated
-    return request.context.funnel(since=given["from"], until=given["to"])
+    return request.context.funnel(since=given["from"], until=given["to"], now=request.tick)

@@ -1,10 +1,15 @@
 """The funnel: what a hand counts is what the endpoint says."""
 
+import datetime
+import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
+from jobtracker.jobs.models import KINDS, Kind, Status
+from jobtracker.stats.models import LADDER, STATUSES
 from tests.api import Api
 
 
@@ -142,3 +147,124 @@ def test_refuses(ada: Api, moment: str):
     for name in ("from", "to"):
         wrong = ada.fields_at_fault("GET", f"/jobs/stats/funnel?{name}={moment}", None)
         assert wrong.keys() == {name}
+
+
+# ------------------------------------------------------------------------------ journeys
+
+JOURNEYS_AS_FUNNEL_SEES_THEM = """
+    SELECT application_id, began, status, since, rung, source, reached, went_on, days, edges
+    FROM job_journeys ORDER BY application_id
+"""
+
+
+def journeys_by_hand(connection: Connection) -> list[tuple[Any, ...]]:
+    """What the steps of each job come to, step by step."""
+    steps = "SELECT application_id, status, at FROM job_steps ORDER BY application_id, at, id"
+    by_job: dict[int, list[Any]] = {}
+    for step in connection.execute(text(steps)):
+        by_job.setdefault(step.application_id, []).append(step)
+    return [(job_id, *journey_by_hand(steps)) for job_id, steps in by_job.items()]
+
+
+def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
+    rungs = [
+        None if KINDS[step.status] is Kind.CLOSED else LADDER.index(KINDS[step.status])
+        for step in steps
+    ]
+    days: list[float | None] = [None] * len(LADDER)
+    reached = went_on = 0
+    edges = []
+    for place, (step, rung) in enumerate(zip(steps, rungs, strict=True)):
+        following = steps[place + 1] if place + 1 < len(steps) else None
+        if following and following.status != step.status:
+            edges.append(11 * STATUSES.index(step.status) + STATUSES.index(following.status))
+        if rung is None:
+            continue
+        if following or rung < len(LADDER) - 1:
+            stayed = (following.at - step.at).total_seconds() if following else 0
+            days[rung] = (days[rung] or 0) + stayed / 86400
+        reached |= 2 << rung
+        if any(later is not None and later > rung for later in rungs[place:]):
+            went_on |= 2 << rung
+    present = None if rungs[-1] is None else rungs[-1] + 1
+    source = max(
+        (rung + 1 for rung in rungs if rung is not None and rung < len(LADDER) - 1), default=None
+    )
+    first, last = steps[0], steps[-1]
+    shape = (present, source, reached, went_on, days)
+    return first.at, last.status, last.at, *shape, bytes(edges)
+
+
+def test_journeys_follow_the_steps_however_these_are_changed(
+    ada: Api, connection: Connection, make: Any
+):
+    chance = random.Random(1)  # noqa: S311
+    jobs = [
+        make("saved@2026-01-01"),
+        make("applied@2026-01-01 offer@2026-01-03 accepted@2026-01-05"),
+        make("rejected@2026-01-01 rejected@2026-01-01 rejected@2026-01-02"),
+    ]
+
+    def check() -> None:
+        kept = [tuple(row) for row in connection.execute(text(JOURNEYS_AS_FUNNEL_SEES_THEM))]
+        approx = pytest.approx
+        expected = [
+            (*one[:8], approx(one[8], abs=1e-9), one[9]) for one in journeys_by_hand(connection)
+        ]
+        assert kept == expected
+
+    many = """
+        INSERT INTO job_steps (user_id, application_id, status, at)
+        SELECT user_id, id, (ARRAY[:statuses])[1 + floor(random() * 11)],
+               timestamptz '2026-02-01' + random() * interval '100 days'
+        FROM jobs, generate_series(1, 9) WHERE id = ANY(:jobs)
+    """.replace("ARRAY[:statuses]", f"ARRAY{list(map(str, STATUSES))}")
+    check()
+    for _ in range(5):
+        connection.execute(text(many), {"jobs": chance.sample(jobs, 2)})
+        check()
+        for change in (
+            "UPDATE job_steps SET at = at - interval '40 days' WHERE id % 3 = 0",
+            "UPDATE job_steps SET status = 'onsite' WHERE id % 4 = 0",
+            "UPDATE job_steps SET application_id = :job WHERE id % 5 = 0",
+            "DELETE FROM job_steps WHERE id % 7 = 0",
+            "DELETE FROM job_steps WHERE application_id = :job AND :job % 2 = 0",
+        ):
+            connection.execute(text(change), {"job": chance.choice(jobs)})
+            check()
+    ada.patch(f"/jobs/{jobs[0]}", {"status": "ghosted"})
+    check()
+    ada.delete(f"/jobs/{jobs[0]}", status=204)
+    check()
+    connection.execute(text("DELETE FROM jobs"))
+    assert connection.execute(text("SELECT count(*) FROM job_journeys")).scalar() == 0
+
+
+def test_what_sql_knows_of_statuses_is_what_python_knows(connection: Connection):
+    for rank, status in enumerate(Status):
+        found = connection.execute(
+            text("SELECT rank_of(:status), rung_of(:status)"), {"status": status}
+        ).one()
+        kind = KINDS[status]
+        assert found == (rank, None if kind is Kind.CLOSED else LADDER.index(kind) + 1)
+
+
+def test_is_the_same_for_some_seconds_and_then_goes_on(
+    ada: Api, make: Any, monkeypatch: pytest.MonkeyPatch
+):
+    make("applied@2026-01-01")
+    began = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC).timestamp()
+
+    def at(seconds: float) -> Any:
+        clock = SimpleNamespace(time=lambda: began + seconds)
+        monkeypatch.setattr("jobtracker.conditional.time", clock)
+        return ada.get("/jobs/stats/funnel", headers={"If-None-Match": etag}, status="*")
+
+    etag = ""
+    first = at(86400.5)
+    etag = first.headers["ETag"]
+    assert stages(first.json, "median_days")[1] == 1
+    assert at(86409.9).status_code == 304
+    assert stages(at(86400 + 8640).json, "median_days")[1] == 1.1
+    # Somebody whose clock is behind ours.
+    assert stages(at(-60).json, "median_days")[1] == 0
