@@ -112,13 +112,24 @@ def _expired_code(_text: str) -> ApiError:
     return BadRequest("This code is no longer valid.", details={"code": "EXPIRED_CODE"})
 
 
+# Cognito's words for what a password lacks, and those that the SPA knows.
+VIOLATIONS = {
+    "Password not long enough": "min_length",
+    "Password must have uppercase characters": "uppercase",
+    "Password must have lowercase characters": "lowercase",
+    "Password must have numeric characters": "number",
+    "Password must have symbol characters": "special_char",
+}
+
+
 def _weak_password(text: str) -> ApiError:
     # "Password did not conform with policy: Password not long enough": the only one of Cognito's
     # texts that goes out, since it speaks of the password that was just typed and of nothing else.
     violations = [part.strip() for part in text.partition(":")[2].split(";") if part.strip()]
+    told = [VIOLATIONS.get(violation, violation) for violation in violations]
     return BadRequest(
         "This password is too weak.",
-        details={"code": "WEAK_PASSWORD", "violations": violations or ["Choose another password"]},
+        details={"code": "WEAK_PASSWORD", "violations": told or ["Choose another password"]},
     )
 
 

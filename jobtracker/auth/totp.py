@@ -11,6 +11,8 @@ def otpauth_uri(secret: str, label: str | None) -> str:
 
     https://github.com/google/google-authenticator/wiki/Key-Uri-Format
     """
-    account = f"{ISSUER}:{quote(label, safe='')}" if label else ISSUER
+    # Some say the issuer themselves.
+    own = (label or "").removeprefix(f"{ISSUER}:")
+    account = f"{ISSUER}:{quote(own, safe='')}" if own else ISSUER
     query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)
     return f"otpauth://totp/{account}?{query}"

@@ -1,10 +1,8 @@
 """``root["jobs"]["board"]``."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
-
-from sqlalchemy import Row
 
 from jobtracker.board.models import cards_of_user
 from jobtracker.jobs.models import Status
@@ -13,15 +11,21 @@ from jobtracker.tree import Resource
 
 
 class Board(NamedTuple):
-    """All jobs as cards, and how many there are of each status."""
+    """Jobs as cards, and in ``meta`` how many there are of each status and in all."""
 
     statuses: Sequence[Status]
-    jobs: Sequence[Row[Any]]
-    counts: dict[str, int]
+    jobs: Sequence[Any]
+    meta: dict[str, Any]
 
-    @property
-    def meta(self) -> dict[str, Any]:
-        return {"counts": self.counts, "total": len(self.jobs)}
+    @classmethod
+    def of(cls, cards: Sequence[Any], statuses: Iterable[str]) -> "Board":
+        """A board of cards.
+
+        :param statuses: the status of each
+        """
+        counted = Counter(statuses)
+        counts = {status.value: counted[status] for status in Status}
+        return cls(list(Status), cards, {"counts": counts, "total": len(cards)})
 
 
 class BoardResource(Resource, under=JobCollection, name="board"):
@@ -30,5 +34,4 @@ class BoardResource(Resource, under=JobCollection, name="board"):
     def read(self) -> Board:
         """The board, as it is."""
         cards = cards_of_user(self.db, self.user.id)
-        counted = Counter(card.status for card in cards)
-        return Board(list(Status), cards, {status.value: counted[status] for status in Status})
+        return Board.of(cards, (card.status for card in cards))

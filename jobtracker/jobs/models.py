@@ -119,7 +119,8 @@ class Job(Base):
     # What the user means to do next, and when.
     next_action_at: Mapped[datetime.datetime | None]
     next_action_title: Mapped[str | None] = mapped_column(String(MAX_NAME))
-    # When that was last changed or done: a trigger of the table sets it.
+    # When the user last did such a thing. Where nobody says so, a trigger of the table does, when
+    # the next action is changed or done.
     last_action_at: Mapped[datetime.datetime | None] = mapped_column(
         insert_default=null(), server_onupdate=FetchedValue()
     )

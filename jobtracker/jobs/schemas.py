@@ -51,6 +51,7 @@ JOB = {
     "priority": "normal",
     "next_action_at": "2026-11-30T08:00:00.000000Z",
     "next_action_title": "Ask how it goes",
+    "last_action_at": "2026-11-23T09:00:00.000000Z",
 }
 
 
@@ -67,6 +68,7 @@ class JobIn(Schema):
     priority = SchemaNode(Choice(Priority), missing=Priority.NORMAL)
     next_action_at = SchemaNode(Timestamp(), missing=None, nullable=True)
     next_action_title = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
+    last_action_at = SchemaNode(Timestamp(), missing=None, nullable=True)
 
 
 JOB_PATCH = merge_patch(JobIn(), "JobPatch", example={"status": "offer", "location": None})
@@ -84,7 +86,6 @@ class JobOut(Schema):
     example = {
         "id": 7,
         **JOB,
-        "last_action_at": None,
         "created_at": "2026-11-23T09:00:00.000000Z",
         "updated_at": "2026-11-23T09:00:00.000000Z",
         "last_activity_at": "2026-11-23T09:30:00.000000Z",

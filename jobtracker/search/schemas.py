@@ -2,8 +2,8 @@
 
 from colander import SchemaNode
 
-from jobtracker.board.schemas import CardOut
-from jobtracker.fields import Schema, Text, WholeNumberText
+from jobtracker.board.schemas import BoardOut, CardOut
+from jobtracker.fields import ListOf, Schema, Text, WholeNumberText
 from jobtracker.jobs.models import MAX_NAME
 from jobtracker.search.resources import DEFAULT_LIMIT, MAX_LIMIT
 
@@ -19,3 +19,11 @@ class HitOut(CardOut):
     example = {**CardOut.example, "highlight": "They <mark>called</mark> back."}
 
     highlight = SchemaNode(Text(), nullable=True)
+
+
+class FoundOut(BoardOut):
+    """What was found, as a board of its own: the SPA shows both in the same way."""
+
+    example = {**BoardOut.example, "jobs": [HitOut.example]}
+
+    jobs = SchemaNode(ListOf(HitOut()))

@@ -1,14 +1,12 @@
 """``/jobs/search``."""
 
-from typing import Any
-
 from pyramid.request import Request
 
 from jobtracker.api import ApiService
+from jobtracker.board.resources import Board
 from jobtracker.conditional import Conditional
-from jobtracker.fields import ListOf
 from jobtracker.search.resources import SearchResource
-from jobtracker.search.schemas import HitOut, SearchQuery
+from jobtracker.search.schemas import FoundOut, SearchQuery
 from jobtracker.security import Permission
 
 search = ApiService("search", "/jobs/search", context=SearchResource)
@@ -17,13 +15,14 @@ search = ApiService("search", "/jobs/search", context=SearchResource)
 @search.get(
     permission=Permission.READ,
     query=SearchQuery(),
-    returns=ListOf(HitOut()),
+    returns=FoundOut(),
     conditional=Conditional.BY_BODY,
 )
-def get_search(request: Request) -> list[dict[str, Any]]:
-    """Your jobs that have all words of `q`, best first. Words are looked for in title and company,
-    which weigh most, tags, location and notes; the last can be the beginning of one. Nothing but
-    letters and digits counts. No words, no jobs. `highlight` is a piece of the text that was found,
-    as HTML: `<mark>` and `</mark>` are around the words, and all else is escaped.
+def get_search(request: Request) -> Board:
+    """A board of your jobs that have all words of `q`, best first. Words are looked for in title
+    and company, which weigh most, tags, location and notes; the last can be the beginning of one.
+    Nothing but letters and digits counts. No words, no jobs. `highlight` is a piece of the text
+    that was found, as HTML: `<mark>` and `</mark>` are around the words, and all else is escaped.
     """
-    return request.context.find(**request.validated)
+    found = request.context.find(**request.validated)
+    return Board.of(found, (hit["status"] for hit in found))

@@ -123,7 +123,7 @@ class TestCreate:
             ("next_action_at", "0001-01-01T00:00:00+01:00", "timestamp_format"),
             ("next_action_at", 1_790_000_000, "string_type"),
             ("next_action_title", "x" * 256, "string_too_long"),
-            ("last_action_at", "2026-11-30T09:00:00Z", "extra_forbidden"),
+            ("last_action_at", "2026-11-30T09:00", "timestamp_format"),
             ("user_id", 1, "extra_forbidden"),
             ("id", 1, "extra_forbidden"),
         ],
@@ -235,6 +235,19 @@ class TestNextAction:
         assert None not in times[1:]
         assert times[3] < times[4] < times[5]
         assert ada.get(path).json["last_action_at"] == times[5]
+
+    def test_says_by_itself_when_something_was_done(self, ada: Api):
+        path = f"/jobs/{make(ada, last_action_at='2026-11-20T09:00:00Z')['id']}"
+        assert ada.get(path).json["last_action_at"] == "2026-11-20T09:00:00Z"
+        moment = "2026-11-21T09:00:00Z"
+        for patch in ({"last_action_at": moment}, {"next_action_title": "Ask"}):
+            job = ada.patch(path, {**patch, "last_action_at": moment}).json
+        assert job["next_action_title"] == "Ask"
+        # The same as before, beside another next action: that is what was done last.
+        assert job["last_action_at"] > moment
+        both = {"last_action_at": moment, "next_action_title": "Ask again"}
+        assert ada.patch(path, both).json["last_action_at"] == moment
+        assert ada.patch(path, {"last_action_at": None}).json["last_action_at"] is None
 
 
 class TestList:

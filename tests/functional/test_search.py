@@ -22,7 +22,7 @@ def make(api: Api, note: str = "", **fields: object) -> int:
 
 
 def search(api: Api, q: str, limit: str = "") -> list[dict[str, Any]]:
-    return api.get(f"/jobs/search?q={quote(q)}&limit={limit}").json
+    return api.get(f"/jobs/search?q={quote(q)}&limit={limit}").json["jobs"]
 
 
 def ids(found: list[dict[str, Any]]) -> list[int]:
