@@ -40,8 +40,8 @@ def cors_tween_factory(
             "Access-Control-Request-Method" in request.headers
         )
         response = Response(status=204) if origin and preflight else handler(request)
-        vary = response.vary or ()
-        response.vary = (*vary, "Origin")
+        vary = response.headers.get("Vary")
+        response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
         if headers := answer_headers(origin, origins):
             response.headers.update(headers)
             if preflight:
