@@ -12,9 +12,9 @@ import datetime
 import functools
 import math
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -429,6 +429,22 @@ class Object(Type):
         return parsed
 
 
+@functools.cache
+def _taking(row: type[Any], names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """What takes these values from a row of that class: by their places in it, if it is a tuple,
+    which costs a third of what their names do."""
+    places: tuple[Any, ...] = names
+    taking: Callable[..., Callable[[Any], Any]] = itemgetter
+    if issubclass(row, tuple) and set(names) <= set(getattr(row, "_fields", ())):
+        places = tuple(row._fields.index(name) for name in names)  # type: ignore[attr-defined]
+    elif not issubclass(row, dict):
+        taking = attrgetter
+    if len(names) == 1:
+        one = taking(*places)
+        return lambda source: (one(source),)
+    return taking(*places)
+
+
 class Schema(colander.MappingSchema):
     """An object on the wire, in or out. Its name in the OpenAPI document is that of the class."""
 
@@ -441,27 +457,30 @@ class Schema(colander.MappingSchema):
         cls.component = cls.__name__
 
     @functools.cached_property
-    def _out(self) -> tuple[list[str], Callable[[Any], tuple[Any, ...]], dict[str, Type]]:
-        """The fields' names, what takes them from a row, and those that the renderer needs help
-        with."""
-        names = [child.name for child in self.children]
-        of_row = attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
+    def _out(self) -> tuple[list[str], dict[str, Type]]:
+        """The fields' names, and those that the renderer needs help with."""
         helped = {
             child.name: child.typ
             for child in self.children
             if type(child.typ).dump is not Type.dump
         }
-        return names, of_row, helped
+        return [child.name for child in self.children], helped
 
     def dump(self, source: Any) -> dict[str, Any]:
         """The fields of the schema, and no others, of a row or a dictionary."""
-        names, of_row, helped = self._out
-        if isinstance(source, dict):
-            dumped = {name: source[name] for name in names}
-        else:
-            dumped = dict(zip(names, of_row(source), strict=True))
+        return self.dump_all([source])[0]
+
+    def dump_all(self, sources: Sequence[Any]) -> list[dict[str, Any]]:
+        """The same of many, all of one class."""
+        if not sources:
+            return []
+        names, helped = self._out
+        row: Any = type(sources[0])
+        take = _taking(row, tuple(names))
+        dumped = [dict(zip(names, take(source), strict=True)) for source in sources]
         for name, typ in helped.items():
-            dumped[name] = typ.dump(dumped[name])
+            for one in dumped:
+                one[name] = typ.dump(one[name])
         return dumped
 
 
@@ -481,8 +500,8 @@ class ListOf(Type):
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
 
-    def dump(self, value: Iterable[Any]) -> list[dict[str, Any]]:
-        return [self.schema.dump(item) for item in value]
+    def dump(self, value: Sequence[Any]) -> list[dict[str, Any]]:
+        return self.schema.dump_all(value)
 
 
 def merge_patch(schema: Schema, component: str, example: Any = None) -> Schema:
