@@ -9,7 +9,7 @@ benchmarks/README.md)::
 
 import functools
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ClauseElement
@@ -55,6 +55,16 @@ class Statement(Generic[R]):
         sql, constants = self._compiled
         row = connection.execute(sql, {**constants, **parameters}, binary=True).fetchone()
         return None if row is None else self._make(row)
+
+
+def text_array(texts: Iterable[str]) -> str:
+    """An array of texts as PostgreSQL reads it. What psycopg makes of a list takes a tenth of all
+    that a ``POST /jobs`` costs Python.
+
+    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    """
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in escaped) + "}"
 
 
 def like(part: str) -> str:

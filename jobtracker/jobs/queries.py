@@ -25,7 +25,7 @@ from jobtracker.db import NOW
 from jobtracker.errors import Changed, NotFound
 from jobtracker.jobs.models import Job, Status, checked_tags, tidy_tags
 from jobtracker.keyset import Key, Sort
-from jobtracker.rows import Statement, like, row_of
+from jobtracker.rows import Statement, like, row_of, text_array
 
 TABLE: Any = Job.__table__
 _JobColumns: Any = row_of(Job)
@@ -221,5 +221,5 @@ def _new(names: tuple[str, ...]) -> dict[str, ColumnElement[Any]]:
 
 def _new_values(fields: Mapping[str, Any]) -> dict[str, Any]:
     if "tags" in fields:
-        fields = {**fields, "tags": checked_tags(fields["tags"])}
+        fields = {**fields, "tags": text_array(checked_tags(fields["tags"]))}
     return {f"new_{name}": value for name, value in fields.items()}
