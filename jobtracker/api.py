@@ -264,7 +264,7 @@ def json_object(request: Request) -> dict[str, Any]:
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise PayloadTooLarge
     try:
-        value = json.loads(request.body.decode(), parse_constant=_refuse_constant)
+        value = _JSON.decode(request.body.decode())
     except (ValueError, RecursionError):
         raise BadRequest("The body is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -274,6 +274,9 @@ def json_object(request: Request) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and Infinity are no JSON (RFC 8259, section 6)
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:

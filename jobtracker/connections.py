@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
@@ -10,7 +11,15 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 from pyramid_retry import mark_error_retryable
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    QueuePool,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
@@ -142,8 +151,8 @@ class Statements:
     One that died in the pool is replaced, and nobody notices: what only reads is asked again.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, lender: "Lender") -> None:
+        self._lender = lender
         self._pooled: Any = None
 
     def execute(
@@ -168,14 +177,58 @@ class Statements:
 
     def _connection(self) -> ImpatientConnection:
         if self._pooled is None:
-            self._pooled = self._engine.raw_connection()
+            self._pooled = self._lender.engine.raw_connection()
         return cast(ImpatientConnection, self._pooled.dbapi_connection)
 
     def close(self) -> None:
-        """Give the connection back to the pool."""
+        """Let others have the connection."""
         if self._pooled is not None:
-            self._pooled.close()
-            self._pooled = None
+            self._lender.take_back(self)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether no other of the pool was found dead since it was made."""
+        connection = self._connection()
+        return not connection.closed and connection.born >= connection.pool.last_death
+
+    def release(self, *, closed: bool = False) -> None:
+        """Give the connection back to the pool, or close it."""
+        pooled, self._pooled = self._pooled, None
+        if closed:
+            pooled.invalidate()
+        pooled.close()
+
+
+class Lender:
+    """Lends :class:`Statements`, and keeps those at hand that come back, with their connections: as
+    many as the pool keeps open. To go through the pool each time takes a tenth of a 304.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._idle: deque[Statements] = deque()
+        event.listen(engine, "engine_disposed", self._close_idle)
+
+    def lend(self) -> Statements:
+        """What nobody else has."""
+        try:
+            statements = self._idle.pop()
+        except IndexError:
+            return Statements(self)
+        if not statements.is_alive:
+            statements.release(closed=True)
+        return statements
+
+    def take_back(self, statements: Statements) -> None:
+        """It is not needed for now."""
+        if cast(QueuePool, self.engine.pool).overflow() > 0:  # more than the pool keeps
+            statements.release()
+        else:
+            self._idle.append(statements)
+
+    def _close_idle(self, _engine: Engine) -> None:
+        while self._idle:
+            self._idle.pop().release(closed=True)
 
 
 class Writing:

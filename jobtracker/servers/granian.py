@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 # nobody else waits for those.
 ASKS_OTHERS = re.compile("/auth/|/users/me/(change-password|mfa)|/jobs/[0-9]+/documents/")
 
+SAFE = ("GET", "HEAD", "OPTIONS")
+
 # New objects, less those that are gone, that it takes to look for garbage: Python's own number is
 # 700, which is a few requests.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -60,6 +62,7 @@ def server_factory(
     port: str = "6543",
     workers: str = "",
     threads: str = "4",
+    write_threads: str = "8",
     gateway_threads: str = "8",
     connection_limit: str = "5000",
     idle_seconds: str = "75",
@@ -70,8 +73,10 @@ def server_factory(
     """A server for PasteDeploy.
 
     :param workers: processes; as many as there are cores unless it says otherwise
-    :param threads: of each process, for what asks PostgreSQL alone. More of them do not do more:
+    :param threads: of each process, for what reads from PostgreSQL. More of them do not do more:
         they wait for each other
+    :param write_threads: of each process, for what writes to PostgreSQL: they wait for its disk,
+        and what waits together is done together
     :param gateway_threads: of each process, for what asks Cognito, S3 or Turnstile as well
     :param connection_limit: of each process, idle ones included; others wait
     :param idle_seconds: after which an idle connection is closed. Longer than those of the load
@@ -106,6 +111,7 @@ def server_factory(
             ini,
             multiprocessing.Value("i", 0),
             threads=int(threads),
+            write_threads=int(write_threads),
             gateway_threads=int(gateway_threads),
             max_body=int(max_request_body_size),
             body_seconds=int(body_seconds),
@@ -121,6 +127,7 @@ def rsgi_application(
     started: Any,
     *,
     threads: int,
+    write_threads: int,
     gateway_threads: int,
     max_body: int,
     body_seconds: int,
@@ -134,12 +141,13 @@ def rsgi_application(
     _stay_on_one_core(started)
     settings = wsgi.registry.settings
     pool = Threads(threads, wsgi)
+    writing_pool = Threads(write_threads, wsgi)
     gateway_pool = Threads(gateway_threads, wsgi)
     health_pool = Threads(1, wsgi)
 
     async def answering(scope: Any, protocol: Any) -> None:
         body = b""
-        if scope.method not in ("GET", "HEAD", "OPTIONS"):
+        if scope.method not in SAFE:
             try:
                 async with asyncio.timeout(body_seconds):
                     body = await _read(protocol, max_body)
@@ -158,8 +166,10 @@ def rsgi_application(
             chosen = health_pool
         elif scope.method == "DELETE" or ASKS_OTHERS.match(scope.path):
             chosen = gateway_pool
-        else:
+        elif scope.method in SAFE:
             chosen = pool
+        else:
+            chosen = writing_pool
         await chosen.answered(scope, protocol, body)
 
     return answering
@@ -266,6 +276,7 @@ def _environ(scope: Any, body: bytes) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": io.BytesIO(body),
+        "webob.is_body_seekable": True,  # or WebOb would copy it
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
