@@ -7,6 +7,7 @@ import re
 import statistics
 import time
 
+import psycopg
 import urllib3
 
 from benchmarks import sides
@@ -23,6 +24,16 @@ MANY = Rows(readers=50_000, jobs_each=JOBS_EACH)
 # (shared_buffers, 128 MB as it comes); those of five hundred do not where there are five million.
 ASKING = (100, 500)
 WALKS = 15
+ASKED_FOR_FUNNEL = 50
+MAKE_STEPS = """
+    INSERT INTO job_steps (user_id, application_id, status, at)
+    SELECT user_id, id,
+           (ARRAY['saved', 'applied', 'recruiter_screen', 'interviewing', 'onsite', 'offer',
+                  'accepted', 'rejected', 'withdrawn', 'ghosted', 'archived'])[
+               1 + (id * 7 + k * k * 5 + k) %% 11],
+           timestamptz '2026-01-01 08:00:00+00' + k * interval '1 day' + id * interval '1 minute'
+    FROM jobs, generate_series(1, 8) k WHERE user_id = %(user)s
+"""
 HEAD = ("A page of 50 out of", "users who ask", "requests/s", "ratio", "ms p50 / p99")
 
 
@@ -37,7 +48,7 @@ def report(made: Stage, arguments: argparse.Namespace) -> None:
         with sides.ours(many, arguments.server, "many") as in_many:
             both = ((few, in_few), (many, in_many))
             rows = [row for asking in ASKING for row in _pages(both, asking, arguments)]
-            print(f"\n{markdown(HEAD, rows)}\n\n{_walk(few, in_few)}")
+            print(f"\n{markdown(HEAD, rows)}\n\n{_walk(few, in_few)}\n\n{_funnel(few, in_few)}")
 
 
 def _has_pages(server: Server, made: Stage) -> bool:
@@ -107,6 +118,35 @@ def _walk(made: Stage, server: Server) -> str:
         for at, page in enumerate(taken, start=1)
     ]
     return markdown(["Page of 1,000 out of 5,000", "ms", "ratio to the first"], rows)
+
+
+def _funnel(made: Stage, server: Server) -> str:
+    """The funnel of the long list, of eight steps for each job, beside a plain list of fifty."""
+    with psycopg.connect(made.database_url, autocommit=True) as connection:
+        connection.execute(MAKE_STEPS, {"user": made.rows.collector})
+        connection.execute("VACUUM (ANALYZE)")
+    token = made.token_of(made.rows.collector)
+    taken: dict[str, list[float]] = {"/jobs?limit=50": [], "/jobs/stats/funnel?": []}
+    http = urllib3.PoolManager()
+    for number in range(ASKED_FOR_FUNNEL):
+        for path, times in taken.items():
+            began = time.perf_counter()
+            # Another query each time, so that nothing is left from the last.
+            url = f"{server.url}{path}&fresh={number}"
+            answer = http.request("GET", url, headers={"Authorization": f"Bearer {token}"})
+            times.append(time.perf_counter() - began)
+            if answer.status != 200:
+                raise RuntimeError(f"GET {path} is answered with {answer.status}")
+    base, funnel = (statistics.median(times) for times in taken.values())
+    rows = [
+        ["a list of 50", f"{base * 1000:.1f}", "1.00"],
+        [
+            "the funnel of 5,000 jobs with 40,000 steps",
+            f"{funnel * 1000:.1f}",
+            f"{funnel / base:.2f}",
+        ],
+    ]
+    return markdown(["What", "ms", "ratio"], rows)
 
 
 def _next(link: str) -> str | None:

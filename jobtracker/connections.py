@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: the pool, and that nothing waits for an answer for ever."""
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -177,58 +178,47 @@ class Statements:
 
     def _connection(self) -> ImpatientConnection:
         if self._pooled is None:
-            self._pooled = self._lender.engine.raw_connection()
+            self._pooled = self._lender.lend()
         return cast(ImpatientConnection, self._pooled.dbapi_connection)
 
     def close(self) -> None:
         """Let others have the connection."""
         if self._pooled is not None:
-            self._lender.take_back(self)
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether no other of the pool was found dead since it was made."""
-        connection = self._connection()
-        return not connection.closed and connection.born >= connection.pool.last_death
-
-    def release(self, *, closed: bool = False) -> None:
-        """Give the connection back to the pool, or close it."""
-        pooled, self._pooled = self._pooled, None
-        if closed:
-            pooled.invalidate()
-        pooled.close()
+            pooled, self._pooled = self._pooled, None
+            self._lender.take_back(pooled)
 
 
 class Lender:
-    """Lends :class:`Statements`, and keeps those at hand that come back, with their connections: as
-    many as the pool keeps open. To go through the pool each time takes a tenth of a 304.
+    """Lends a pool's connections, and keeps those at hand that come back: as many as the pool keeps
+    open. To go through the pool each time takes a tenth of a 304.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._idle: deque[Statements] = deque()
+        self._engine = engine
+        self._idle: deque[Any] = deque()
         event.listen(engine, "engine_disposed", self._close_idle)
 
-    def lend(self) -> Statements:
-        """What nobody else has."""
-        try:
-            statements = self._idle.pop()
-        except IndexError:
-            return Statements(self)
-        if not statements.is_alive:
-            statements.release(closed=True)
-        return statements
+    def lend(self) -> Any:
+        """A connection of the pool that nobody else has, and that is not known to be dead."""
+        with contextlib.suppress(IndexError):
+            while True:
+                pooled = self._idle.pop()
+                connection = pooled.dbapi_connection
+                if not connection.closed and connection.born >= connection.pool.last_death:
+                    return pooled
+                pooled.invalidate()
+        return self._engine.raw_connection()
 
-    def take_back(self, statements: Statements) -> None:
+    def take_back(self, pooled: Any) -> None:
         """It is not needed for now."""
-        if cast(QueuePool, self.engine.pool).overflow() > 0:  # more than the pool keeps
-            statements.release()
+        if cast(QueuePool, self._engine.pool).overflow() > 0:  # more than the pool keeps
+            pooled.close()
         else:
-            self._idle.append(statements)
+            self._idle.append(pooled)
 
     def _close_idle(self, _engine: Engine) -> None:
         while self._idle:
-            self._idle.pop().release(closed=True)
+            self._idle.pop().invalidate()
 
 
 class Writing:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 
-from jobtracker.connections import Lender, Runs, Writing, make_engine
+from jobtracker.connections import Lender, Runs, Statements, Writing, make_engine
 from jobtracker.errors import ApiError, NotFound
 
 
@@ -165,7 +165,8 @@ def includeme(config: Any) -> None:
     config.registry["db_reading_engine"] = reading
     config.registry["db_sessions"] = sessionmaker(engine, expire_on_commit=False)
     config.registry["db_reading_sessions"] = sessionmaker(reading, expire_on_commit=False)
-    config.registry["db_reading"] = Lender(reading).lend
+    lender = Lender(reading)
+    config.registry["db_reading"] = lambda: Statements(lender)
     config.add_request_method(session_for, "db", reify=True)
     config.add_request_method(connection_for, "connection", reify=True)
     config.add_settings(
