@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: the pool, and that nothing waits for an answer for ever."""
 
 import contextlib
+import functools
 import math
 import time
 from collections import deque
@@ -32,6 +33,9 @@ GRACE = 0.5
 # Seconds between two looks whether somebody presses Ctrl-C: psycopg's own.
 WAKE_UP_EVERY = 0.1
 
+# Cursors that a connection keeps, with the last row that each has read.
+MAX_CURSORS = 100
+
 set_json_loads(orjson.loads)
 
 # PostgreSQL ended the transaction for another's sake.
@@ -62,6 +66,20 @@ class ImpatientConnection(psycopg.Connection[Any]):
     #: When it was made, and what it shares with all of its pool.
     born: float
     pool: "Pool"
+
+    @functools.cached_property
+    def _cursors(self) -> dict[Any, psycopg.Cursor[Any]]:
+        return {}
+
+    def cursor_of(self, query: Any, *, binary: bool) -> psycopg.Cursor[Any]:
+        """The cursor that has run this query before, unless it was closed: it knows already how to
+        read the columns, which takes a fifth of what a row costs."""
+        cursor = self._cursors.get(query)
+        if cursor is None or cursor.closed or type(cursor) is not self.cursor_factory:
+            if len(self._cursors) >= MAX_CURSORS:
+                self._cursors.clear()
+            cursor = self._cursors[query] = self.cursor(binary=binary)
+        return cursor
 
     def wait(self, gen: Any, interval: float = WAKE_UP_EVERY, timeout: float | None = None) -> Any:
         try:
@@ -161,7 +179,7 @@ class Statements:
     ) -> psycopg.Cursor[Any]:
         connection = self._connection()
         try:
-            return connection.execute(query, params, binary=binary)
+            return connection.cursor_of(query, binary=binary).execute(query, params)
         except RETRYABLE as error:
             mark_error_retryable(error)
             raise
@@ -174,7 +192,7 @@ class Statements:
             connection.pool.found_dead()
             if isinstance(error, Overdue) or not query.startswith("SELECT"):
                 raise  # what writes may have been done
-        return self._connection().execute(query, params, binary=binary)
+        return self._connection().cursor_of(query, binary=binary).execute(query, params)
 
     def _connection(self) -> ImpatientConnection:
         if self._pooled is None:
@@ -232,7 +250,7 @@ class Writing:
         self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
     ) -> psycopg.Cursor[Any]:
         try:
-            return self._driver.execute(query, params, binary=binary)
+            return self._driver.cursor_of(query, binary=binary).execute(query, params)
         except RETRYABLE as error:
             mark_error_retryable(error)
             raise

@@ -47,8 +47,8 @@ class Statement(Generic[R]):
     def all(self, connection: Runs, **parameters: Any) -> list[R]:
         """All rows."""
         sql, constants = self._compiled
-        cursor = connection.execute(sql, {**constants, **parameters}, binary=True)
-        return [self._make(row) for row in cursor.fetchall()]
+        with connection.execute(sql, {**constants, **parameters}, binary=True) as cursor:
+            return [self._make(row) for row in cursor.fetchall()]
 
     def first(self, connection: Runs, **parameters: Any) -> R | None:
         """The first row, or None."""

@@ -40,7 +40,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 # New objects, less those that are gone, that it takes to look for garbage: Python's own number is
 # 700, which is a few requests.
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
+OBJECTS_BETWEEN_COLLECTIONS = 5_000
 
 # Granian's own loggers write where the ini file says, as everybody's.
 LOGGING = {
@@ -183,7 +183,7 @@ def _leave_alone_what_is_there() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 100)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
 
 
 def _stay_on_one_core(started: Any) -> None:
