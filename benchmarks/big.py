@@ -23,6 +23,7 @@ MANY = Rows(readers=50_000, jobs_each=JOBS_EACH)
 # Users who ask, from all over the table. The pages of a hundred fit into PostgreSQL's own memory
 # (shared_buffers, 128 MB as it comes); those of five hundred do not where there are five million.
 ASKING = (100, 500)
+QUERIES = 20
 WALKS = 15
 ASKED_FOR_FUNNEL = 50
 MAKE_STEPS = """
@@ -64,7 +65,9 @@ def _pages(
     for made, server in both:
         step = made.rows.readers // asking
         tokens = [made.token_of(1 + at * step) for at in range(asking)]
-        asked.append((server, [Request("GET", "/jobs?limit=50", token) for token in tokens]))
+        # By the time that a query comes again, its answer is no longer kept.
+        paths = [f"/jobs?limit=50&fresh={number}" for number in range(QUERIES)]
+        asked.append((server, [Request("GET", path, token) for path in paths for token in tokens]))
     loads: list[list[Load]] = [[] for _ in both]
     for _ in range(arguments.rounds):
         for (server, requests), found in zip(asked, loads, strict=True):
@@ -92,8 +95,8 @@ def _walk(made: Stage, server: Server) -> str:
     token = made.token_of(made.rows.collector)
     taken: list[list[float]] = []
     http = urllib3.PoolManager()
-    for _ in range(WALKS):
-        path: str | None = "/jobs?limit=1000"
+    for number in range(WALKS):
+        path: str | None = f"/jobs?limit=1000&fresh={number}"
         seen = set()
         for at in range(100):
             began = time.perf_counter()
