@@ -111,7 +111,6 @@ def upgrade() -> None:
         LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
         RETURN array_position('{{{",".join(STATUSES)}}}'::text[], status) - 1
     """)
-    op.execute(journeys())
     # Those who change the steps of one job wait for each other, so that the last to look sees all.
     # Of a job that is being deleted nothing is left to look at.
     op.execute(f"""
@@ -135,6 +134,8 @@ def upgrade() -> None:
     """)  # noqa: S608 (all words are ours)
     for trigger, when in TRIGGERS.items():
         op.execute(f"CREATE TRIGGER {trigger} {when} EXECUTE FUNCTION keep_journeys()")
+    # Last: from the triggers on nobody can add a step until all of this is there.
+    op.execute(journeys())
 
 
 def downgrade() -> None:
