@@ -68,17 +68,17 @@ class ImpatientConnection(psycopg.Connection[Any]):
     pool: "Pool"
 
     @functools.cached_property
-    def _cursors(self) -> dict[Any, psycopg.Cursor[Any]]:
+    def _cursors(self) -> dict[tuple[Any, bool], psycopg.Cursor[Any]]:
         return {}
 
     def cursor_of(self, query: Any, *, binary: bool) -> psycopg.Cursor[Any]:
         """The cursor that has run this query before, unless it was closed: it knows already how to
         read the columns, which takes a fifth of what a row costs."""
-        cursor = self._cursors.get(query)
+        cursor = self._cursors.get((query, binary))
         if cursor is None or cursor.closed or type(cursor) is not self.cursor_factory:
             if len(self._cursors) >= MAX_CURSORS:
                 self._cursors.clear()
-            cursor = self._cursors[query] = self.cursor(binary=binary)
+            cursor = self._cursors[query, binary] = self.cursor(binary=binary)
         return cursor
 
     def wait(self, gen: Any, interval: float = WAKE_UP_EVERY, timeout: float | None = None) -> Any:
