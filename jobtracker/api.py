@@ -280,7 +280,7 @@ _JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
-    """Put the checked query into ``request.validated``. Blank and unknown parameters are ignored.
+    """Put the checked query into ``request.validated``. Empty and unknown parameters are ignored.
 
     :raises BadRequest: for what is not UTF-8
     :raises Invalid: for wrong values
@@ -291,7 +291,7 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
         raise BadRequest("The query is not UTF-8.") from None
     parameters: dict[str, Any] = {}
     for node in schema.children:
-        values = [value for value in given.getall(node.name) if value.strip()]
+        values = [value for value in given.getall(node.name) if value]
         if values:
             parameters[node.name] = values if isinstance(node.typ, TextList) else values[-1]
     request.validated = _deserialized(schema, parameters, "query")

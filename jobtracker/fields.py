@@ -304,7 +304,7 @@ class DayOrMoment(Timestamp):
 
 
 class WholeNumberText(Type):
-    """A whole number in a query, where everything is text.
+    """A whole number in a query, where everything is text. It is digits, and no blanks.
 
     :param clamp: whether what is larger than ``max`` means ``max``, or is refused
     """
@@ -312,10 +312,8 @@ class WholeNumberText(Type):
     def __init__(self, min: int, max: int, *, clamp: bool = False) -> None:
         self.min, self.max, self.clamp = min, max, clamp
 
-    def parse(self, node: Any, value: Any) -> int | None:
-        text = trimmed_text(node, value)
-        if not text:
-            return None
+    def parse(self, node: Any, value: Any) -> int:
+        text = checked_text(node, value)
         if not re.fullmatch("[0-9]+", text):
             raise Wrong(node, f"Must be a whole number from {self.min}.", "int_type")
         # Nobody means more than 18 digits, and Python refuses to read thousands.

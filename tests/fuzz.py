@@ -1,10 +1,11 @@
 """Schemathesis against a running server, as somebody who is signed in: ``python -m tests.fuzz 60``.
 
-All of its checks, for so many seconds; ``schemathesis.toml`` says where the contract is finer than
-a schema.
+All of its checks, for so many seconds; ``schemathesis.toml`` and ``fuzz_hooks.py`` say where the
+contract is finer than a schema.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from jobtracker.settings import SETTINGS
 from tests.pool import PASSWORD
 from tests.server import Server
 
-CONFIG = Path(__file__).parent / "schemathesis.toml"
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("fuzz_hooks.py")
 EMAIL = "fuzz@example.com"
 
 # Whether these are taken depends on what came before, which no schema can tell.
@@ -46,6 +48,7 @@ def main(seconds: int) -> int:
                     *("--continue-on-failure", "--no-color"),
                 ],
                 cwd=folder,
+                env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)},
                 check=False,
             )
             faults = [line for line in server.output().splitlines() if "Unexpected" in line]

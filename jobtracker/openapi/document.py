@@ -227,7 +227,12 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     ]
     if operation.query is not None:
         parameters += [
-            {"name": node.name, "in": "query", "schema": json_schema.of_parameter(node)}
+            {
+                "name": node.name,
+                "in": "query",
+                "allowEmptyValue": True,  # as if it were not there
+                "schema": json_schema.of_parameter(node),
+            }
             for node in operation.query.children
         ]
     if parameters:

@@ -122,3 +122,23 @@ class TestServed:
         monkeypatch.setattr("jobtracker.openapi.make_document", fail)
         monkeypatch.setattr("gzip.compress", fail)
         anonymous.get("/openapi.json")
+
+
+def test_an_empty_parameter_is_as_good_as_none(document: dict[str, Any], ada: Api):
+    job = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json
+    seen = 0
+    for path, method, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "query" and method == "get":
+                seen += 1
+                assert parameter["allowEmptyValue"]
+                url = path.format(job_id=job["id"])
+                assert ada.get(f"{url}?{parameter['name']}=").json == ada.get(url).json, url
+    assert seen > 15
+
+
+@pytest.mark.parametrize("limit", ["%20", "+5", "5%20", "%1F", "%C2%9E", "%D9%A5", "1e1", "0x1"])
+def test_a_number_of_a_query_is_digits(ada: Api, limit: str):
+    for path in (f"/jobs?limit={limit}", f"/jobs/search?limit={limit}"):
+        error = ada.refused(422, "GET", path)
+        assert [each["loc"] for each in error["details"]["errors"]] == [["query", "limit"]]
