@@ -283,7 +283,7 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     """Put the checked query into ``request.validated``. Empty and unknown parameters are ignored.
 
     :raises BadRequest: for what is not UTF-8
-    :raises Invalid: for wrong values
+    :raises Invalid: for wrong values, and for two where there is one
     """
     try:
         given = request.GET
@@ -292,8 +292,11 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     parameters: dict[str, Any] = {}
     for node in schema.children:
         values = [value for value in given.getall(node.name) if value]
+        if len(values) > 1 and not isinstance(node.typ, TextList):
+            fault = {"loc": ["query", node.name], "msg": "Must be given once.", "type": "repeated"}
+            raise Invalid([fault])
         if values:
-            parameters[node.name] = values if isinstance(node.typ, TextList) else values[-1]
+            parameters[node.name] = values if isinstance(node.typ, TextList) else values[0]
     request.validated = _deserialized(schema, parameters, "query")
 
 

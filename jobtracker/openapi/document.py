@@ -20,8 +20,8 @@ Keep track of job applications. Sign in by `POST /auth/cognito/login`, and send 
 `Authorization: Bearer …`.
 
 Times are RFC 3339 in UTC. Strings are trimmed; where nothing is required, a blank one means null.
-Every path can be written with a slash at its end. Somebody else's data answers 404, as if it did
-not exist."""
+An empty parameter of a query is as good as none; one that is no list is given once. Every path can
+be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
 
 ERROR_CODES = [*(code for code, _message in CODES.values()), "EMAIL_NOT_VERIFIED"]
 
@@ -226,15 +226,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
         *([IF_NONE_MATCH] if operation.conditional is not None else ()),
     ]
     if operation.query is not None:
-        parameters += [
-            {
-                "name": node.name,
-                "in": "query",
-                "allowEmptyValue": True,  # as if it were not there
-                "schema": json_schema.of_parameter(node),
-            }
-            for node in operation.query.children
-        ]
+        parameters += [json_schema.parameter(node) for node in operation.query.children]
     if parameters:
         described["parameters"] = parameters
     body = operation.body or operation.optional_body

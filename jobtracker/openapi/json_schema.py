@@ -34,12 +34,16 @@ def of_output(schema: fields.Schema) -> JsonSchema:
     return _of_object(schema, [node.name for node in schema.children], _outgoing)
 
 
-def of_parameter(node: Any) -> JsonSchema:
-    """The schema of a query parameter; blank ones are ignored."""
+def parameter(node: Any) -> JsonSchema:
+    """A query parameter. An empty one is as good as none."""
     schema = of_type(node.typ)
+    is_plain_text = schema["type"] == "string" and not schema.keys() & {"enum", "anyOf"}
     if isinstance(node.missing, int | str):
         schema["default"] = node.missing
-    return {**schema, "pattern": NO_NUL} if schema["type"] == "string" else schema
+    if schema["type"] == "string":
+        schema["pattern"] = NO_NUL
+    described = {"name": node.name, "in": "query", "schema": schema}
+    return described if is_plain_text else {**described, "allowEmptyValue": True}
 
 
 def _of_object(schema: fields.Schema, required: list[str], of_node: Any) -> JsonSchema:
