@@ -21,10 +21,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 from granian.server import Server
 from pyramid.paster import setup_logging
 
@@ -145,12 +146,15 @@ def rsgi_application(
     gateway_pool = Threads(gateway_threads, wsgi)
     health_pool = Threads(1, wsgi)
 
+    bodies = Bodies(max_body, body_seconds)
+
     async def answering(scope: Any, protocol: Any) -> None:
         body = b""
         if scope.method not in SAFE:
             try:
-                async with asyncio.timeout(body_seconds):
-                    body = await _read(protocol, max_body)
+                body = await bodies.read(scope, protocol)
+            except ProtocolClosed:  # whoever sent it has gone
+                return
             except (TimeoutError, ValueError) as error:
                 status = 413 if isinstance(error, ValueError) else 400
                 headers = scope.headers
@@ -249,14 +253,68 @@ class Threads:
             self._answered.append(done)
 
 
-async def _read(protocol: Any, max_body: int) -> bytes:
-    chunks, length = [], 0
-    async for chunk in protocol:
-        length += len(chunk)
-        if length > max_body:
-            raise ValueError(length)
-        chunks.append(chunk)
-    return b"".join(chunks)
+# Between two looks whether a body takes too long.
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class Bodies:
+    """Reads bodies of requests, those that end.
+
+    Those that take too long are looked for, all together: a timer for each costs more than to read
+    one that is there already, as most are.
+    """
+
+    def __init__(self, max_length: int, seconds: float) -> None:
+        self._max_length = max_length
+        self._seconds = seconds
+        self._due: dict[asyncio.Task[Any], float] = {}
+        self._looks = False
+
+    async def read(self, scope: Any, protocol: Any) -> bytes:
+        """The body.
+
+        :raises ValueError: when it is too long
+        :raises TimeoutError: when it does not come
+        """
+        loop, task = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
+        self._due[task] = loop.time() + self._seconds
+        if not self._looks:
+            self._look(loop)
+        try:
+            if self._is_short(scope.headers):
+                return bytes(await protocol())
+            return await self._read_in_parts(protocol)
+        except asyncio.CancelledError:
+            if task in self._due:  # it is not we who gave up
+                raise
+            task.uncancel()
+            raise TimeoutError from None
+        finally:
+            self._due.pop(task, None)
+
+    def _is_short(self, headers: Any) -> bool:
+        """Whether it says so, and nothing else that would count (RFC 9112, 6.3)."""
+        length = headers.get("content-length", "")
+        said = length.isascii() and length.isdigit() and len(length) < 20
+        return said and int(length) <= self._max_length and "transfer-encoding" not in headers
+
+    async def _read_in_parts(self, protocol: Any) -> bytes:
+        parts, length = [], 0
+        async for part in protocol:
+            length += len(part)
+            if length > self._max_length:
+                raise ValueError(length)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for task in [task for task, due in self._due.items() if due < now]:
+            del self._due[task]
+            task.cancel()
+        self._looks = bool(self._due)
+        if self._looks:
+            loop.call_later(SECONDS_BETWEEN_LOOKS, self._look, loop)
 
 
 def _environ(scope: Any, body: bytes) -> dict[str, Any]:

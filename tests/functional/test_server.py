@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPResponse
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import urllib3
@@ -40,7 +42,8 @@ where = {"host": "127.0.0.1", "port": sys.argv[1]}
 if sys.argv[3] == "waitress":
     waitress.serve(app, **where, **bounds, max_request_header_size="4096")
 else:
-    granian.server_factory({"__file__": sys.argv[4]}, **where, **bounds, workers="1")(app)
+    own = {"workers": "1", "body_seconds": "1"}
+    granian.server_factory({"__file__": sys.argv[4]}, **where, **bounds, **own)(app)
 """
 
 
@@ -52,9 +55,12 @@ class Slow:
 
     def __init__(self, kind: str) -> None:
         self.port, self.kind = free_port(), kind
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (it is as long as the server)
         ini = CHECKOUT / "production.ini"  # for its logging
         self.process = subprocess.Popen(  # noqa: S603 (our own program)
-            [sys.executable, "-c", PROGRAM, str(self.port), ORIGIN, kind, str(ini)], env=os.environ
+            [sys.executable, "-c", PROGRAM, str(self.port), ORIGIN, kind, str(ini)],
+            env=os.environ,
+            stderr=self.log,
         )
         deadline = time.monotonic() + 20
         while True:
@@ -83,6 +89,11 @@ class Slow:
             answer.begin()
             return answer.status, dict(answer.getheaders()), json.loads(answer.read())
 
+    def told(self) -> str:
+        """What it has written, errors included."""
+        self.log.seek(0)
+        return self.log.read().decode()
+
     def stop(self) -> float:
         """Tell it to stop, and return how long that took."""
         began = time.monotonic()
@@ -97,6 +108,8 @@ def slow(request: pytest.FixtureRequest) -> Iterator[Slow]:
     yield server
     server.process.kill()
     server.process.wait()
+    sys.stderr.write(server.told())
+    server.log.close()
 
 
 @pytest.mark.parametrize(
@@ -125,10 +138,39 @@ def test_what_never_reaches_the_application(slow: Slow, request_: bytes, status:
 
 
 @pytest.mark.parametrize("slow", ["granian"], indirect=True)
-@pytest.mark.parametrize("framing", [b"Content-Length: 10001\r\n\r\n", CHUNKED])
+@pytest.mark.parametrize("framing", [b"Content-Length: 9\r\n\r\n", CHUNKED + b"1\r\n"])
+def test_a_body_that_does_not_come(slow: Slow, framing: bytes):
+    head = b"POST /0 HTTP/1.1\r\nHost: x\r\n"
+    left = slow.connect()
+    left.sendall(head + framing + b"x")
+    began = time.monotonic()
+    assert slow.raw(head + framing + b"x")[::2] == (400, {"error": "BAD_REQUEST", "message": ANY})
+    assert 1 <= time.monotonic() - began < 3
+    left.close()
+    slow.stop()
+    assert "Traceback" not in slow.told()
+
+
+@pytest.mark.parametrize("slow", ["granian"], indirect=True)
+def test_a_body_whose_sender_goes(slow: Slow):
+    for framing in (b"Content-Length: 9\r\n\r\n", CHUNKED + b"1\r\n"):
+        with slow.connect() as left:
+            left.sendall(b"POST /0 HTTP/1.1\r\nHost: x\r\n" + framing + b"x")
+            time.sleep(0.1)
+    time.sleep(0.1)
+    slow.stop()
+    assert "Traceback" not in slow.told()
+
+
+@pytest.mark.parametrize("slow", ["granian"], indirect=True)
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 10001\r\n\r\n", CHUNKED, b"Content-Length: 9\r\n" + CHUNKED]
+)
 def test_a_body_without_end(slow: Slow, framing: bytes):
     head = f"POST /0 HTTP/1.1\r\nHost: x\r\nOrigin: {ORIGIN}\r\n".encode()
-    body = b"x" * 10001 if framing != CHUNKED else b"2711\r\n" + b"x" * 10001 + b"\r\n0\r\n\r\n"
+    body = b"x" * 10001
+    if framing.endswith(CHUNKED):
+        body = b"2711\r\n" + body + b"\r\n0\r\n\r\n"
     status, headers, error = slow.raw(head + framing + body)
     assert (status, error["error"]) == (413, "PAYLOAD_TOO_LARGE")
     assert {name.lower() for name in headers} >= {"x-request-id", "access-control-allow-origin"}
