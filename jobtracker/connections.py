@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import select
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -80,6 +81,13 @@ class ImpatientConnection(psycopg.Connection[Any]):
                 self._cursors.clear()
             cursor = self._cursors[query, binary] = self.cursor(binary=binary)
         return cursor
+
+    def has_been_told_something(self) -> bool:
+        """Whether PostgreSQL has said something that nobody asked for: that it ends, as a rule.
+        Whoever has something to write, once, had better not write it here."""
+        said = select.poll()
+        said.register(self.fileno(), select.POLLIN)
+        return bool(said.poll(0))
 
     def wait(self, gen: Any, interval: float = WAKE_UP_EVERY, timeout: float | None = None) -> Any:
         try:
@@ -177,7 +185,8 @@ class Statements:
     def execute(
         self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
     ) -> psycopg.Cursor[Any]:
-        connection = self._connection()
+        reads = query.startswith("SELECT")
+        connection = self._connection(reads)
         try:
             return connection.cursor_of(query, binary=binary).execute(query, params)
         except RETRYABLE as error:
@@ -190,13 +199,17 @@ class Statements:
             self._pooled = None
             # Where one died, all have: a restart, a firewall.
             connection.pool.found_dead()
-            if isinstance(error, Overdue) or not query.startswith("SELECT"):
+            if isinstance(error, Overdue) or not reads:
                 raise  # what writes may have been done
-        return self._connection().cursor_of(query, binary=binary).execute(query, params)
+        return self._connection(reads).cursor_of(query, binary=binary).execute(query, params)
 
-    def _connection(self) -> ImpatientConnection:
-        if self._pooled is None:
-            self._pooled = self._lender.lend()
+    def _connection(self, reads: bool) -> ImpatientConnection:
+        while self._pooled is None:
+            pooled = self._lender.lend()
+            if reads or not pooled.dbapi_connection.has_been_told_something():
+                self._pooled = pooled
+            else:
+                pooled.invalidate()
         return cast(ImpatientConnection, self._pooled.dbapi_connection)
 
     def close(self) -> None:

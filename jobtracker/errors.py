@@ -164,7 +164,7 @@ def http_exception(error: HTTPException, request: Request) -> Response:
 
 def forbidden(request: Request) -> Response:
     """The policy denied: to somebody it does not know, sign-in is the way; to others it is not."""
-    return answer(request, Forbidden() if request.identity else Unauthorized())
+    return answer(request, Forbidden() if request.authenticated_userid else Unauthorized())
 
 
 def undecodable(request: Request) -> Response:

@@ -22,22 +22,23 @@ class Permission(StrEnum):
 
 
 class CognitoSecurityPolicy:
-    """Pyramid's security policy: ``request.identity`` is the :class:`UserRow` of the access token.
+    """Pyramid's security policy: ``request.authenticated_userid`` is the ``sub`` of the access
+    token, and ``request.identity`` the :class:`UserRow` with that.
 
     The token is verified (RFC 6750, header alone) and the user's row read, once a request, and only
-    when something asks: public endpoints never do.
+    when something asks: public endpoints never do, and not all that asks for one needs the other.
     """
 
     def __init__(self) -> None:
         self._acl = ACLHelper()
+        self._subs = RequestLocalCache(self._verify)
         self._identities = RequestLocalCache(self._load)
 
     def identity(self, request: Request) -> UserRow | None:
         return self._identities.get_or_create(request)
 
     def authenticated_userid(self, request: Request) -> str | None:
-        user = self.identity(request)
-        return None if user is None else f"user:{user.id}"
+        return self._subs.get_or_create(request)
 
     def permits(self, request: Request, context: Any, permission: str) -> Any:
         principals = [Everyone]
@@ -56,19 +57,21 @@ class CognitoSecurityPolicy:
 
     def act_as(self, request: Request, user: UserRow) -> None:
         """Make the request that user's, without a token: for pshell, or for one that changed."""
+        self._subs.set(request, user.cognito_sub)
         self._identities.set(request, user)
 
-    def _load(self, request: Request) -> UserRow | None:
+    def _verify(self, request: Request) -> str | None:
         token = bearer_token(request)
-        if token is None:
-            return None
-        sub = request.access_tokens.sub_of(token)
+        return None if token is None else request.access_tokens.sub_of(token)
+
+    def _load(self, request: Request) -> UserRow | None:
+        sub = self.authenticated_userid(request)
         if sub is None:
             return None
         user = UserRow.by_sub(request.connection, sub)
         if user is None:
             # Signed in elsewhere than here: Cognito knows who it is.
-            profile = request.cognito.profile(token)
+            profile = request.cognito.profile(bearer_token(request))
             User.sign_in(request.db, sub, email=profile.email, name=profile.name)
             user = UserRow.by_sub(request.connection, sub)
         return user

@@ -159,7 +159,7 @@ class Private(Resource):
 
     def __init__(self, parent: Resource, name: str) -> None:
         super().__init__(parent, name)
-        if self.request.identity is None:
-            raise Unauthorized
         owner = self.request.authenticated_userid
+        if owner is None:
+            raise Unauthorized
         self.__acl__ = [(Allow, owner, (Permission.READ, Permission.WRITE))]

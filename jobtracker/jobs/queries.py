@@ -26,6 +26,7 @@ from jobtracker.errors import Changed, NotFound
 from jobtracker.jobs.models import Job, Status, checked_tags, tidy_tags
 from jobtracker.keyset import Key, Sort
 from jobtracker.rows import Statement, like, row_of, text_array
+from jobtracker.users.models import User
 
 TABLE: Any = Job.__table__
 _JobColumns: Any = row_of(Job)
@@ -133,10 +134,12 @@ _FILTERS = {
 }
 
 
-def create(connection: Runs, user_id: int, **fields: Any) -> JobRow:
-    """Make a job."""
-    row = _insert(tuple(fields)).first(connection, user_id=user_id, **_new_values(fields))
-    return _there(row)
+def create(connection: Runs, sub: str, **fields: Any) -> JobRow:
+    """Make a job of the user of that Cognito ``sub``, who is found by the same statement.
+
+    :raises NotFound: when there is no such user
+    """
+    return _there(_insert(tuple(fields)).first(connection, sub=sub, **_new_values(fields)))
 
 
 def touch(connection: Runs, user_id: int, job_id: int) -> JobRow:
@@ -200,8 +203,9 @@ def _there(row: JobRow | None) -> JobRow:
 
 @functools.cache
 def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
-    values = {"user_id": bindparam("user_id"), **_new(names)}
-    return Statement(insert(TABLE).values(values).returning(TABLE), JobRow)
+    values = select(User.id, *_new(names).values()).where(User.cognito_sub == bindparam("sub"))
+    inserted = insert(TABLE).from_select(["user_id", *names], values, include_defaults=False)
+    return Statement(inserted.returning(TABLE), JobRow)
 
 
 @functools.cache

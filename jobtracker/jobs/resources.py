@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Collection as Some
 from typing import Any
 
+from jobtracker.errors import NotFound
 from jobtracker.jobs import queries
 from jobtracker.jobs.queries import SORTS, JobRow
 from jobtracker.keyset import MAX_LIMIT, Page
@@ -39,7 +40,11 @@ class JobCollection(Private, Collection, under=Root, name="jobs"):
 
     def create(self, **fields: Any) -> "JobResource":
         """Keep track of one more job."""
-        return JobResource(self, queries.create(self.connection, self.user.id, **fields))
+        try:
+            job = queries.create(self.connection, self.request.authenticated_userid, **fields)
+        except NotFound:  # never here before: whoever asks for the user makes the row
+            job = queries.create(self.connection, self.user.cognito_sub, **fields)
+        return JobResource(self, job)
 
 
 class JobResource(Resource):

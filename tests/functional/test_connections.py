@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from jobtracker.connections import Lender, Statements, make_engine
 from jobtracker.settings import read
@@ -56,7 +56,7 @@ def test_after_one_was_found_dead_no_older_one_is_lent(engine: Engine):
     lender = Lender(engine)
     one, other = Statements(lender), Statements(lender)
     known = {pid(one), pid(other)}
-    dead = other._connection()
+    dead = other._connection(reads=True)
     one.close()
     other.close()
     dead.pool.found_dead()
@@ -70,7 +70,21 @@ def test_none_outlives_the_pool(engine: Engine):
     lender = Lender(engine)
     statements = Statements(lender)
     pid(statements)
-    connection = statements._connection()
+    connection = statements._connection(reads=True)
     statements.close()
     engine.dispose()
     assert connection.closed
+
+
+def test_what_writes_is_not_lent_one_that_was_closed(engine: Engine):
+    lender = Lender(engine)
+    first = Statements(lender)
+    known = pid(first)
+    first.close()
+    other = Statements(lender)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": known})
+    later = other.execute("WITH x AS (SELECT pg_backend_pid() AS pid) SELECT pid FROM x").fetchone()
+    assert later is not None
+    assert later[0] != known
+    other.close()

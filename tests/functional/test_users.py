@@ -37,8 +37,16 @@ def test_a_token_from_elsewhere_makes_one_user(ada: Api, bob: Api, db: Session):
     assert db.scalar(select(func.count()).select_from(User)) == 2
 
 
+def test_who_begins_with_a_job_is_made_as_well(ada: Api, db: Session):
+    job = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}, status=201).json
+    assert [each["id"] for each in ada.get("/jobs").json] == [job["id"]]
+    assert db.scalar(select(func.count()).select_from(User)) == 1
+
+
 def test_a_token_of_an_account_that_cognito_does_not_know_is_401(anonymous: Api, pool: Pool):
-    anonymous.signed_in(pool.token()).refused(401, "GET", "/users/me")
+    stranger = anonymous.signed_in(pool.token())
+    stranger.refused(401, "GET", "/users/me")
+    stranger.refused(401, "POST", "/jobs", {"company_name": "Acme", "job_title": "Engineer"})
 
 
 class TestSettings:

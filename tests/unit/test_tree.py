@@ -15,7 +15,7 @@ from jobtracker.users.resources import UserCollection, UserResource
 @pytest.fixture
 def root() -> Any:
     """A tree for a request of user 7."""
-    return Root(SimpleNamespace(identity=SimpleNamespace(id=7), authenticated_userid="user:7"))
+    return Root(SimpleNamespace(identity=SimpleNamespace(id=7), authenticated_userid="a-sub"))
 
 
 def test_a_step_to_what_is_not_there(root: Any):
@@ -28,7 +28,7 @@ def test_a_step_to_what_is_not_there(root: Any):
 
 
 def test_whose_it_is_is_asked_first():
-    nobody = SimpleNamespace(identity=None)
+    nobody = SimpleNamespace(authenticated_userid=None)
     for private in (JobCollection, UserCollection, SavedViewCollection):
         (name,) = (name for name, kind in Root.children.items() if kind is private)
         with pytest.raises(Unauthorized):
