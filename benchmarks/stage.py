@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks import ini
 from benchmarks.data import Rows, fill
 from benchmarks.pool import CLIENT_ID, ISSUER, POOL_ID, REGION, TokenPool
@@ -58,7 +60,10 @@ class Stage:
 def stage(readers: int) -> Iterator[Stage]:
     """Everything, for as long as it is needed; nothing of it is left."""
     folder = Path(tempfile.mkdtemp(prefix="jobtracker-benchmarks-"))
-    postgres = Postgres(folder / "data", folder / "postgres.log")
+    # A quarter of the memory, as PostgreSQL's manual has it for a database of its own (20.4.1). It
+    # comes with 128 MB: beyond that, each page is copied from the system's cache.
+    shared = {"shared_buffers": f"{psutil.virtual_memory().total // 4 // 2**20}MB"}
+    postgres = Postgres(folder / "data", folder / "postgres.log", shared)
     pool = TokenPool()
     with contextlib.ExitStack() as down:
         down.callback(shutil.rmtree, folder)

@@ -43,12 +43,9 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.conditional")  # ETags
     config.set_security_policy(CognitoSecurityPolicy())
 
-    # What is served.
-    config.include("jobtracker.health")
-    config.include("jobtracker.auth")
-    config.include("jobtracker.users")
-    config.include("jobtracker.mfa")
+    # What is served. Routes are tried in this order: first what is asked for all the time.
     config.include("jobtracker.jobs")
+    config.include("jobtracker.users")
     config.include("jobtracker.notes")
     config.include("jobtracker.documents")
     config.include("jobtracker.interviews")
@@ -59,6 +56,9 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.board")
     config.include("jobtracker.search")
     config.include("jobtracker.stats")
+    config.include("jobtracker.auth")
+    config.include("jobtracker.mfa")
+    config.include("jobtracker.health")
     config.include("jobtracker.openapi")  # of all of these
 
     return config.make_wsgi_app()

@@ -141,8 +141,8 @@ class Setting(NamedTuple):
 SETTINGS = (
     # PostgreSQL
     Setting("sqlalchemy.url", _database_url),
-    Setting("sqlalchemy.pool_size", _positive, 10),
-    Setting("sqlalchemy.max_overflow", _positive, 10),
+    Setting("sqlalchemy.pool_size", _positive, 12),
+    Setting("sqlalchemy.max_overflow", _positive, 8),
     Setting("sqlalchemy.pool_timeout", _positive, 2),
     Setting("sqlalchemy.connect_timeout", _positive, 2),
     Setting("sqlalchemy.statement_timeout", _positive, 3),
