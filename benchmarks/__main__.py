@@ -87,7 +87,7 @@ def _row(
                 seconds=arguments.seconds,
                 connections=arguments.connections,
             )
-            found.append(one.check(f"{server.name}, {endpoint.name}"))
+            found.append(one.check(server, endpoint.name))
     alone = pgbench.transactions(
         made.database_url,
         endpoint.script(tokens.rows),

@@ -78,7 +78,7 @@ def _pages(
                 seconds=arguments.seconds,
                 connections=arguments.connections,
             )
-            found.append(one.check(f"{server.name}, a page"))
+            found.append(one.check(server, "a page"))
     base = statistics.median(one.per_second for one in loads[0])
     rows = []
     for (made, _server), found in zip(both, loads, strict=True):

@@ -95,7 +95,7 @@ def _rounds(
                 seconds=arguments.seconds,
                 connections=arguments.connections,
             )
-            found.append(one.check(f"{server.name} {path}"))
+            found.append(one.check(server, path))
     return loads
 
 

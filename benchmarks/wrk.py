@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.serving import Server
+
 # A row of the file: method, path, token, If-None-Match, body. Each thread has rows of its own, so
 # that no two change the same job, and goes through them again and again.
 SCRIPT = """
@@ -82,12 +84,15 @@ class Load:
     failed: int
     requests: int
 
-    def check(self, name: str) -> "Load":
-        """The load, where every request was answered with success."""
+    def check(self, server: Server, what: str) -> "Load":
+        """The load, where every request was answered with success.
+
+        :raises RuntimeError: with what the server said, where some were not
+        """
         if self.refused or self.failed:
             raise RuntimeError(
-                f"{name}: of {self.requests} requests {self.refused} were answered with an error, "
-                f"and {self.failed} not at all"
+                f"{server.name}, {what}: of {self.requests} requests {self.refused} were answered "
+                f"with an error, and {self.failed} not at all\n{server.told()[-5000:]}"
             )
         return self
 
