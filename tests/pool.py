@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 from moto.utilities.utils import load_resource
 
-from jobtracker.auth.cognito import Tokens
+from jobtracker.auth.sign_in import Tokens
 from jobtracker.local.aws import Aws
 
 # moto's, of all its keys.

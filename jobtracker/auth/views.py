@@ -9,7 +9,6 @@ from pyramid.request import Request
 from sqlalchemy import select
 
 from jobtracker.api import ApiService, json_object
-from jobtracker.auth.cognito import SignIn, profile_of
 from jobtracker.auth.schemas import (
     ChallengeIn,
     ConfirmIn,
@@ -25,6 +24,7 @@ from jobtracker.auth.schemas import (
     SignUpIn,
     StatusOut,
 )
+from jobtracker.auth.sign_in import SignIn, profile_of
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
 from jobtracker.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rates

@@ -1,0 +1,118 @@
+"""Lists, and objects whose names nobody knows beforehand."""
+
+import math
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from jobtracker.fields.base import Type, Wrong
+from jobtracker.fields.text import Secret, checked_text
+from jobtracker.renderer import json_dumps
+
+
+class TextList(Type):
+    """A list of texts."""
+
+    def __init__(self, item: Type, max_items: int) -> None:
+        self.item, self.max_items = item, max_items
+
+    def parse(self, node: Any, value: Any) -> list[str]:
+        if not isinstance(value, list):
+            raise Wrong(node, "Must be a list.", "list_type")
+        found = self.tidied(
+            text for item in value if (text := self.item.parse(node, item)) is not None
+        )
+        if len(found) > self.max_items:
+            raise Wrong(node, f"Must be at most {self.max_items}.", "too_long")
+        return found
+
+    def tidied(self, texts: Iterable[str]) -> list[str]:
+        return list(texts)
+
+
+class TextMap(Type):
+    """An object of texts by name."""
+
+    def __init__(self, max_entries: int, max_text: int) -> None:
+        self.max_entries = max_entries
+        self.text = Secret(max=max_text)
+
+    def parse(self, node: Any, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        if len(value) > self.max_entries:
+            raise Wrong(node, f"Must have at most {self.max_entries} entries.", "too_long")
+        return {
+            self.text.parse(node, key) or "": self.text.parse(node, item) or ""
+            for key, item in value.items()
+        }
+
+
+class BooleanMap(Type):
+    """An object of booleans by name.
+
+    :param key: the pattern of a name
+    :param removable: whether a name's value can be null, as in a merge patch
+    """
+
+    def __init__(self, key: str, removable: bool = False) -> None:
+        self.key, self.removable = re.compile(key), removable
+
+    def parse(self, node: Any, value: Any) -> dict[str, bool | None]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        for key, item in value.items():
+            if not self.key.fullmatch(key):
+                hint = f"Must have names that match {self.key.pattern}."
+                raise Wrong(node, hint, "string_pattern")
+            if not isinstance(item, bool) and not (item is None and self.removable):
+                raise Wrong(node, "Must have values that are true or false.", "bool_type")
+        return value
+
+
+class JsonObject(Type):
+    """Any JSON object that PostgreSQL, and JSON's parsers elsewhere, can hold as it is.
+
+    :param max_bytes: of it as compact JSON, in UTF-8
+    :param max_depth: objects and lists within each other; the object itself is the first
+    """
+
+    # What neither becomes a float, nor overflows, on its way through somebody's parser.
+    INTEGERS = range(-(2**63), 2**63)
+
+    def __init__(self, max_bytes: int, max_depth: int) -> None:
+        self.max_bytes, self.max_depth = max_bytes, max_depth
+
+    def parse(self, node: Any, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Wrong(node, "Must be an object.", "dict_type")
+        self._check(node, value, 1)
+        if len(json_dumps(value)) > self.max_bytes:
+            raise Wrong(node, f"Must be at most {self.max_bytes} bytes of JSON.", "too_long")
+        return value
+
+    def _check(self, node: Any, value: Any, depth: int) -> None:
+        if isinstance(value, dict | list):
+            if depth > self.max_depth:
+                raise Wrong(node, f"Must be at most {self.max_depth} levels deep.", "too_deep")
+            inner = value if isinstance(value, list) else [*value, *value.values()]
+            for item in inner:
+                self._check(node, item, depth + 1)
+        elif isinstance(value, str):
+            checked_text(node, value)
+        elif isinstance(value, int) and value not in self.INTEGERS:
+            raise Wrong(node, "Must have whole numbers of at most 64 bits.", "number_range")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise Wrong(node, "Must have numbers that a double can hold.", "number_range")
+
+
+class Counts(Type):
+    """An object of words and how many there are of each. It only goes out."""
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        self.words = tuple(words)
+
+
+class OpenObject(Type):
+    """An object whose fields depend on what it tells of. It only goes out."""

@@ -1,0 +1,65 @@
+"""Numbers, and what is true or false."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from jobtracker.fields.base import Type, Wrong
+from jobtracker.fields.text import checked_text
+
+
+class Integer(Type):
+    """A whole number. ``1.0`` is one, as in JSON Schema; ``true`` is none."""
+
+    def __init__(
+        self, min: int | None = None, max: int | None = None, choices: Collection[int] = ()
+    ) -> None:
+        self.min, self.max, self.choices = min, max, tuple(choices)
+
+    def parse(self, node: Any, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Wrong(node, "Must be a whole number.", "int_type")
+        if self.choices and value not in self.choices:
+            raise Wrong(node, f"Must be one of {', '.join(map(str, self.choices))}.", "enum")
+        if self.min is not None and value < self.min:
+            raise Wrong(node, f"Must be at least {self.min}.", "greater_than_equal")
+        if self.max is not None and value > self.max:
+            raise Wrong(node, f"Must be at most {self.max}.", "less_than_equal")
+        return value
+
+
+class WholeNumberText(Type):
+    """A whole number in a query, where everything is text. It is digits, and no blanks.
+
+    :param clamp: whether what is larger than ``max`` means ``max``, or is refused
+    """
+
+    def __init__(self, min: int, max: int, *, clamp: bool = False) -> None:
+        self.min, self.max, self.clamp = min, max, clamp
+
+    def parse(self, node: Any, value: Any) -> int:
+        text = checked_text(node, value)
+        if not re.fullmatch("[0-9]+", text):
+            raise Wrong(node, f"Must be a whole number from {self.min}.", "int_type")
+        # Nobody means more than 18 digits, and Python refuses to read thousands.
+        number = int(text.lstrip("0")[:19] or "0")
+        if number < self.min:
+            raise Wrong(node, f"Must be at least {self.min}.", "greater_than_equal")
+        if number > self.max and not self.clamp:
+            raise Wrong(node, f"Must be at most {self.max}.", "less_than_equal")
+        return min(number, self.max)
+
+
+class Number(Type):
+    """A number, which need not be whole. It only goes out."""
+
+
+class Boolean(Type):
+    """true or false."""
+
+    def parse(self, node: Any, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Wrong(node, "Must be true or false.", "bool_type")
+        return value
