@@ -29,7 +29,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 from granian.server import Server
 from pyramid.paster import setup_logging
 
-from jobtracker.servers import refusal
+from jobtracker.servers import processors, refusal
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ def server_factory(
             respawn_failed_workers=True,
         )
         setup_logging(ini)  # Granian has just set up its own
+        processors.let_database_go_first(app.registry.settings["sqlalchemy.url"])
         _leave_alone_what_is_there()
         loader = functools.partial(
             rsgi_application,
@@ -139,7 +140,9 @@ def rsgi_application(
     :param started: how many workers there have been, shared by all
     """
     setup_logging(ini)  # Granian sets up its own in each worker
-    _stay_on_one_core(started)
+    with started.get_lock():
+        number, started.value = started.value, started.value + 1
+    processors.stay_on_one(number)
     settings = wsgi.registry.settings
     pool = Threads(threads, wsgi)
     writing_pool = Threads(write_threads, wsgi)
@@ -188,21 +191,6 @@ def _leave_alone_what_is_there() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
-
-
-def _stay_on_one_core(started: Any) -> None:
-    """Keep this worker's threads on one core, another than the last worker's.
-
-    They take turns by Python's lock anyway, and to wake one up on another core costs more than what
-    most of our requests do.
-    """
-    with started.get_lock():
-        number = started.value
-        started.value += 1
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        for thread in os.listdir("/proc/self/task"):  # and those that they start
-            os.sched_setaffinity(int(thread), {cores[number % len(cores)]})
 
 
 # Until the event loop hears that a request was answered.

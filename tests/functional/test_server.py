@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPResponse
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
@@ -36,7 +37,8 @@ def app(environ, start_response):
     told = {"X-Told": request.headers.get("X-Told", "")}
     return Response(body, headers=told)(environ, start_response)
 
-app.registry = SimpleNamespace(settings={"cors.origins": (sys.argv[2],)})
+settings = {"cors.origins": (sys.argv[2],), "sqlalchemy.url": "postgresql:///x"}
+app.registry = SimpleNamespace(settings=settings)
 bounds = {"threads": "2", "max_request_body_size": "10000", "seconds_to_finish": "3"}
 where = {"host": "127.0.0.1", "port": sys.argv[1]}
 if sys.argv[3] == "waitress":
@@ -242,3 +244,33 @@ def test_slow_clients_hold_no_thread(slow: Slow):
     assert slow.get("/0")[1] < 1
     for each in dribbling:
         each.close()
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="the kernel has no autogroups"
+)
+@pytest.mark.parametrize(
+    ("url", "alone", "nice"),
+    [
+        ("postgresql:///jobs", True, 5),
+        ("postgresql://me@/jobs?host=/run/postgresql", True, 5),
+        ("postgresql://me@localhost/jobs", True, 5),
+        ("postgresql://me@db.example.com/jobs", True, 0),
+        ("postgresql://me@/jobs?host=/run/postgresql&host=db.example.com", True, 0),
+        ("postgresql:///jobs", False, 0),
+    ],
+)
+def test_a_database_that_is_here_goes_first(url: str, alone: bool, nice: int):
+    program = (
+        "import sys; from jobtracker.servers.processors import let_database_go_first as first;"
+        "first(sys.argv[1]); print(open('/proc/self/autogroup').read())"
+    )
+    # Somebody else's session: that of a shell, which does not exec its last command.
+    shell = [] if alone else ["sh", "-c", '"$@"; exit', "sh"]
+    told = subprocess.run(  # noqa: S603 (our own program)
+        [*shell, sys.executable, "-c", program, url],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    assert told.decode().split()[1:] == ["nice", str(nice)]
