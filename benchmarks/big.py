@@ -20,8 +20,8 @@ from benchmarks.wrk import Load, Request, load
 JOBS_EACH = 100
 FEW = Rows(readers=500, jobs_each=JOBS_EACH)
 MANY = Rows(readers=50_000, jobs_each=JOBS_EACH)
-# Users who ask, from all over the table. The pages of a hundred fit into PostgreSQL's own memory
-# (shared_buffers, 128 MB as it comes); those of five hundred do not where there are five million.
+# Users who ask, from all over the table. The pages of a hundred would fit into the 128 MB that
+# PostgreSQL takes as it comes (shared_buffers); those of five hundred not, in the larger table.
 ASKING = (100, 500)
 QUERIES = 20
 WALKS = 15

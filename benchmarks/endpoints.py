@@ -153,10 +153,10 @@ ENDPOINTS = (
         THE_FIRST + "\\set j 1\n" + USER + ONE_JOB + NOTES,
     ),
     Endpoint("`GET /users/me`", _me, A_READER + USER),
-    Endpoint("`POST /jobs`", _new, A_WRITER + USER + "BEGIN;\n" + INSERT + "COMMIT;\n"),
+    Endpoint("`POST /jobs`", _new, A_WRITER + USER + INSERT),
     Endpoint(
         "`PATCH /jobs/{id}`",
         _changed,
-        A_WRITER + A_JOB_OF + USER + "BEGIN;\n" + ONE_JOB + UPDATE + "COMMIT;\n",
+        A_WRITER + A_JOB_OF + USER + ONE_JOB + UPDATE,
     ),
 )

@@ -166,18 +166,18 @@ async def post_job(request: Request, connection: Any, user: Any) -> Response:
     fields = checked(await body_of(request))
     if not all(fields.get(name) for name in REQUIRED):
         raise Refused(422, "Please check what you entered.")
-    async with connection.transaction():
-        row = await connection.fetchrow(
-            INSERT_JOB,
-            user["id"],
-            fields["company_name"],
-            fields["job_title"],
-            fields.get("location"),
-            fields.get("job_url"),
-            fields.get("status") or "applied",
-            fields.get("applied_date"),
-            fields.get("tags") or [],
-        )
+    # By itself it is a transaction.
+    row = await connection.fetchrow(
+        INSERT_JOB,
+        user["id"],
+        fields["company_name"],
+        fields["job_title"],
+        fields.get("location"),
+        fields.get("job_url"),
+        fields.get("status") or "applied",
+        fields.get("applied_date"),
+        fields.get("tags") or [],
+    )
     return answer(dict(row), 201, {"Location": f"/jobs/{row['id']}"})
 
 
@@ -185,21 +185,20 @@ async def patch_job(request: Request, connection: Any, user: Any) -> Response:
     fields = checked(await body_of(request))
     if any(name in fields and not fields[name] for name in (*REQUIRED, "status")):
         raise Refused(422, "Please check what you entered.")
-    async with connection.transaction():
-        row = await connection.fetchrow(JOB_BY_ID, user["id"], request.path_params["id"])
-        if row is None:
-            raise Refused(404, "Not found.")
-        changes = {name: value for name, value in fields.items() if row[name] != value}
-        if changes:
-            names = ", ".join(f"{name} = ${at}" for at, name in enumerate(changes, start=3))
-            row = await connection.fetchrow(
-                f"UPDATE jobs SET {names}, updated_at = statement_timestamp(), "
-                "last_activity_at = greatest(last_activity_at, statement_timestamp()) "
-                f"WHERE user_id = $1 AND id = $2 RETURNING {JOB}",
-                user["id"],
-                row["id"],
-                *changes.values(),
-            )
+    row = await connection.fetchrow(JOB_BY_ID, user["id"], request.path_params["id"])
+    if row is None:
+        raise Refused(404, "Not found.")
+    changes = {name: value for name, value in fields.items() if row[name] != value}
+    if changes:
+        names = ", ".join(f"{name} = ${at}" for at, name in enumerate(changes, start=3))
+        row = await connection.fetchrow(
+            f"UPDATE jobs SET {names}, updated_at = statement_timestamp(), "
+            "last_activity_at = greatest(last_activity_at, statement_timestamp()) "
+            f"WHERE user_id = $1 AND id = $2 RETURNING {JOB}",
+            user["id"],
+            row["id"],
+            *changes.values(),
+        )
     return answer(dict(row))
 
 

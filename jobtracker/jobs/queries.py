@@ -62,6 +62,8 @@ _LATEST = func.greatest(Job.last_activity_at, NOW)
 _VERSIONS = bindparam("versions", type_=ARRAY(BigInteger))
 _AS_IT_WAS = or_(_VERSIONS.is_(None), Job.version == any_(_VERSIONS))
 
+_OWNER = select(User.id).where(User.cognito_sub == bindparam("sub")).scalar_subquery()
+_FIND = Statement(select(TABLE).where(Job.user_id == _OWNER, Job.id == bindparam("job_id")), JobRow)
 _BY_ID = Statement(select(TABLE).where(*_MINE), JobRow)
 # FOR NO KEY UPDATE: rows that point to this one can still be made.
 _LOCK = Statement(select(TABLE).where(*_MINE).with_for_update(key_share=True), JobRow)
@@ -71,9 +73,9 @@ _TOUCH = Statement(
 _DELETE = Statement(delete(TABLE).where(*_MINE, _AS_IT_WAS).returning(TABLE), JobRow)
 
 
-def by_id(connection: Runs, user_id: int, job_id: int) -> JobRow | None:
-    """That job, if it is that user's."""
-    return _BY_ID.first(connection, user_id=user_id, job_id=job_id)
+def find(connection: Runs, sub: str, job_id: int) -> JobRow | None:
+    """That job, if it is of the user of that Cognito ``sub``, whom the same statement finds."""
+    return _FIND.first(connection, sub=sub, job_id=job_id)
 
 
 def some(
@@ -189,7 +191,7 @@ def remove(connection: Runs, user_id: int, job_id: int, versions: list[int] | No
 
 
 def _expected(connection: Runs, user_id: int, job_id: int, versions: list[int] | None) -> JobRow:
-    row = _there(by_id(connection, user_id, job_id))
+    row = _there(_BY_ID.first(connection, user_id=user_id, job_id=job_id))
     if versions is not None and row.version not in versions:
         raise Changed(row)
     return row

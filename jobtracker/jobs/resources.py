@@ -15,7 +15,7 @@ class JobCollection(Private, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
     def find(self, row_id: int) -> "JobResource":
-        job = queries.by_id(self.connection, self.user.id, row_id)
+        job = queries.find(self.connection, self.request.authenticated_userid, row_id)
         if job is None:
             raise KeyError(row_id)
         return JobResource(self, job)
@@ -64,7 +64,7 @@ class JobResource(Resource):
 
         :raises NotFound: when it was deleted in the meantime
         """
-        self.job = queries.touch(self.connection, self.user.id, self.job.id)
+        self.job = queries.touch(self.connection, self.job.user_id, self.job.id)
         return self.job.last_activity_at
 
     def lock(self) -> None:
@@ -72,7 +72,7 @@ class JobResource(Resource):
 
         :raises NotFound: when it was deleted in the meantime
         """
-        self.job = queries.lock(self.connection, self.user.id, self.job.id)
+        self.job = queries.lock(self.connection, self.job.user_id, self.job.id)
 
     def update(self, versions: Some[str] | None = None, **changes: Any) -> JobRow:
         """Change some fields. What is as it was already is no change.
@@ -81,13 +81,13 @@ class JobResource(Resource):
         :raises Changed: when it is of another
         """
         self.job = queries.change(
-            self.connection, self.user.id, self.job.id, _numbers(versions), **changes
+            self.connection, self.job.user_id, self.job.id, _numbers(versions), **changes
         )
         return self.job
 
     def delete(self, versions: Some[str] | None = None) -> None:
         """Forget the job, with all that hangs under it. Raises as :meth:`update`."""
-        queries.remove(self.connection, self.user.id, self.job.id, _numbers(versions))
+        queries.remove(self.connection, self.job.user_id, self.job.id, _numbers(versions))
         self.deleted()
 
 
