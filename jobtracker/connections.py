@@ -204,9 +204,11 @@ class Statements:
         return self._connection(reads).cursor_of(query, binary=binary).execute(query, params)
 
     def _connection(self, reads: bool) -> ImpatientConnection:
+        began = time.monotonic()
         while self._pooled is None:
             pooled = self._lender.lend()
-            if reads or not pooled.dbapi_connection.has_been_told_something():
+            connection = pooled.dbapi_connection
+            if reads or connection.born >= began or not connection.has_been_told_something():
                 self._pooled = pooled
             else:
                 pooled.invalidate()
