@@ -104,12 +104,13 @@ def _url(value: str) -> str:
         host = None
     if not host or parts.scheme not in ("http", "https"):
         raise ValueError("must be a URL like https://host")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("must begin with https:// (http:// is for this machine's own addresses)")
     return value.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -17,6 +17,7 @@ class JobCollection(Private, Collection, under=Root, name="jobs"):
     def find(self, row_id: int) -> "JobResource":
         job = queries.find(self.connection, self.request.authenticated_userid, row_id)
         if job is None:
+            _known = self.user  # 401, where Cognito does not know whoever asks
             raise KeyError(row_id)
         return JobResource(self, job)
 

@@ -149,7 +149,7 @@ def rsgi_application(
     gateway_pool = Threads(gateway_threads, wsgi)
     health_pool = Threads(1, wsgi)
 
-    bodies = Bodies(max_body, body_seconds)
+    bodies = BodyReader(max_body, body_seconds)
 
     async def answering(scope: Any, protocol: Any) -> None:
         body = b""
@@ -245,7 +245,7 @@ class Threads:
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-class Bodies:
+class BodyReader:
     """Reads bodies of requests, those that end.
 
     Those that take too long are looked for, all together: a timer for each costs more than to read

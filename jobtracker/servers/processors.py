@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from jobtracker.settings import is_loopback
+
 # How much others go first, as nice(1) has it.
 NICE = 5
-
-HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def stay_on_one(number: int) -> None:
@@ -45,6 +45,6 @@ def _is_here(url: str) -> bool:
     parts = make_url(url)
     hosts = parts.query.get("host", parts.host or "/")
     return all(
-        host.startswith("/") or host in HERE
+        host.startswith("/") or is_loopback(host)
         for host in ([hosts] if isinstance(hosts, str) else hosts)
     )

@@ -46,6 +46,7 @@ def test_who_begins_with_a_job_is_made_as_well(ada: Api, db: Session):
 def test_a_token_of_an_account_that_cognito_does_not_know_is_401(anonymous: Api, pool: Pool):
     stranger = anonymous.signed_in(pool.token())
     stranger.refused(401, "GET", "/users/me")
+    stranger.refused(401, "PATCH", "/jobs/1", {"location": "Graz"})
     stranger.refused(401, "POST", "/jobs", {"company_name": "Acme", "job_title": "Engineer"})
 
 
