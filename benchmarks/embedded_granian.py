@@ -24,7 +24,7 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 from pyramid.paster import get_app, setup_logging
 
-from jobtracker.servers.granian import LOGGING
+from jobtracker.servers.granian_server import LOGGING
 
 
 def server_factory(

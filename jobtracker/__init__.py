@@ -14,10 +14,10 @@ __version__ = "0.1.0"
 # How a request is served, from the outside in. Exceptions become answers outside of the
 # transaction: it is rolled back by then, and pyramid_tm has said whether it is worth another try.
 TWEENS = (
-    "jobtracker.tracing.tracing_tween_factory",  # X-Request-ID, the access log
-    "jobtracker.cors.cors_tween_factory",  # headers on every answer, preflights
+    "jobtracker.http.request_id.request_id_tween_factory",  # X-Request-ID, the access log
+    "jobtracker.http.cors.cors_tween_factory",  # headers on every answer, preflights
     "pyramid.tweens.excview_tween_factory",  # every failure is one JSON shape
-    "jobtracker.conditional.conditional_tween_factory",  # what the client has already is not made
+    "jobtracker.http.conditional.conditional_tween_factory",  # ETags: 304, cached responses
     "pyramid_tm.tm_tween_factory",  # a transaction for each request that may write
 )
 
@@ -32,15 +32,15 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
 
     # What holds for every request.
     config.include("jobtracker.logs")  # no secrets in them
-    config.include("jobtracker.db")  # request.db, and which requests have a transaction
+    config.include("jobtracker.db.base")  # request.db, and which requests have a transaction
     config.include("pyramid_tm")
     config.include("pyramid_retry")  # deadlocks and serialization failures: once more
     config.include("jobtracker.errors")
-    config.include("jobtracker.rate_limits")
-    config.include("jobtracker.requests")
-    config.include("jobtracker.api")  # Cornice, the JSON renderer, trailing slashes
-    config.include("jobtracker.pages")  # cursors
-    config.include("jobtracker.conditional")  # ETags
+    config.include("jobtracker.http.rate_limits")
+    config.include("jobtracker.http.request")
+    config.include("jobtracker.http.service")  # Cornice, the JSON renderer, trailing slashes
+    config.include("jobtracker.http.pagination")  # cursors
+    config.include("jobtracker.http.conditional")  # ETags
     config.set_security_policy(CognitoSecurityPolicy())
 
     # What is served. Routes are tried in this order: first what is asked for all the time.
@@ -58,7 +58,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.stats")
     config.include("jobtracker.auth")
     config.include("jobtracker.mfa")
-    config.include("jobtracker.health")
+    config.include("jobtracker.http.health")
     config.include("jobtracker.openapi")  # of all of these
 
     return config.make_wsgi_app()

@@ -108,7 +108,7 @@ class UnsupportedMediaType(ApiError):
     status = 415
 
 
-class Invalid(ApiError):
+class ValidationFailed(ApiError):
     """Fields at fault: one ``{"loc", "msg", "type"}`` for each."""
 
     status = 422
@@ -127,7 +127,7 @@ class Unavailable(ApiError):
     status = 503
 
 
-class Changed(Exception):
+class VersionConflict(Exception):
     """Somebody has changed it since; ``current`` is how it is now."""
 
     def __init__(self, current: Any) -> None:

@@ -14,7 +14,7 @@ import time
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
 # At DEBUG these write down what they send and receive: passwords, tokens, presigned URLs, rows.
-TALKATIVE = ("botocore", "urllib3", "sqlalchemy")
+NOISY_LOGGERS = ("botocore", "urllib3", "sqlalchemy")
 
 # What every record has. All else came as ``extra``.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -50,8 +50,8 @@ class JsonFormatter(logging.Formatter):
 
 def includeme(config: object) -> None:
     # Those too that an ini file names one by one: sqlalchemy.engine, for instance.
-    known = [name for name in logging.root.manager.loggerDict if name.startswith(TALKATIVE)]
-    for name in {*TALKATIVE, *known}:
+    known = [name for name in logging.root.manager.loggerDict if name.startswith(NOISY_LOGGERS)]
+    for name in {*NOISY_LOGGERS, *known}:
         logger = logging.getLogger(name)
-        if name in TALKATIVE or logger.level != logging.NOTSET:
+        if name in NOISY_LOGGERS or logger.level != logging.NOTSET:
             logger.setLevel(max(logger.getEffectiveLevel(), logging.INFO))

@@ -8,7 +8,7 @@ from pyramid.interfaces import ISecurityPolicy
 from sqlalchemy import or_, select
 
 from jobtracker.activity.models import Activity
-from jobtracker.connections import Writing
+from jobtracker.db.connections import Writing
 from jobtracker.documents.models import Document, ObjectDeletion
 from jobtracker.history.models import JobStep
 from jobtracker.interviews.models import Interview

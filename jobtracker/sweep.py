@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jobtracker.documents import outbox
 from jobtracker.errors import Unavailable
-from jobtracker.idempotency import IdempotentAnswer
+from jobtracker.http.idempotency import IdempotencyRecord
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def sweep(registry: Any) -> str | None:
     sessions = registry["db_sessions"]
     try:
         with sessions.begin() as db:
-            answers = IdempotentAnswer.forget_old(db)
+            answers = IdempotencyRecord.delete_expired(db)
         swept = outbox.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"

@@ -45,7 +45,7 @@ from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
 from sqlalchemy.orm import Session
 
-from jobtracker.connections import Runs
+from jobtracker.db.connections import SupportsExecute
 from jobtracker.errors import Unauthorized
 from jobtracker.security import Permission
 
@@ -93,7 +93,7 @@ class Resource:
         return self.request.db
 
     @property
-    def connection(self) -> Runs:
+    def connection(self) -> SupportsExecute:
         """The same as :attr:`db`, for SQL that needs no objects."""
         return self.request.connection
 
@@ -102,7 +102,7 @@ class Resource:
         """Whoever is signed in, whose data this is."""
         return self.request.identity
 
-    def now_is(self, user: "UserRow") -> "UserRow":
+    def set_current_user(self, user: "UserRow") -> "UserRow":
         """Whoever is signed in was changed to this."""
         self.request.registry.getUtility(ISecurityPolicy).act_as(self.request, user)
         return user
@@ -151,7 +151,7 @@ class Root(Resource):
         self.request = request
 
 
-class Private(Resource):
+class OwnerOnly(Resource):
     """A node, with all below it, of whoever is signed in, and of nobody else.
 
     :raises jobtracker.errors.Unauthorized: when nobody is, before anything is looked up

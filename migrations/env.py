@@ -13,15 +13,15 @@ from sqlalchemy import Connection, text
 import jobtracker.activity.models
 import jobtracker.documents.models
 import jobtracker.history.models
-import jobtracker.idempotency
+import jobtracker.http.idempotency
 import jobtracker.interviews.models
 import jobtracker.jobs.models
 import jobtracker.notes.models
 import jobtracker.saved_views.models
 import jobtracker.search.models
 import jobtracker.users.models  # noqa: F401
-from jobtracker.connections import without_time_limits
-from jobtracker.db import Base
+from jobtracker.db.base import Base
+from jobtracker.db.connections import disable_timeouts
 
 # Any number, the same for all who migrate: one at a time, the others wait and find the work done.
 LOCK = 0x10B7AC4E
@@ -31,7 +31,7 @@ SECONDS_FOR_A_TABLE = 10
 
 
 def migrate(connection: Connection) -> None:
-    without_time_limits(connection)
+    disable_timeouts(connection)
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
     connection.execute(text(f"SET lock_timeout = '{SECONDS_FOR_A_TABLE}s'"))
     connection.commit()

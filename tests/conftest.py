@@ -21,12 +21,12 @@ from sqlalchemy.orm import Session, sessionmaker
 from webtest import TestApp
 
 import jobtracker
-from jobtracker.connections import ImpatientConnection
+from jobtracker.db.connections import TimeoutConnection
+from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
-from jobtracker.rate_limits import RateLimiter
 from tests.api import ORIGIN, Api
 from tests.pool import Pool
 
@@ -111,7 +111,7 @@ def app(settings: dict[str, str]) -> Iterator[Any]:
 class OnThis:
     """Statements on the test's connection, as if each were a transaction of its own."""
 
-    def __init__(self, driver: ImpatientConnection) -> None:
+    def __init__(self, driver: TimeoutConnection) -> None:
         self.driver = driver
 
     def execute(self, query: str, *args: Any, **options: Any) -> Any:
@@ -124,7 +124,7 @@ class OnThis:
         """It goes on."""
 
 
-def forget_who_revised(driver: ImpatientConnection) -> None:
+def forget_who_revised(driver: TimeoutConnection) -> None:
     """What comes next counts as another transaction."""
     cursor = psycopg.Cursor(driver)
     cursor.execute("UPDATE users SET revised_by = NULL WHERE revised_by IS NOT NULL")
@@ -143,7 +143,7 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         )
         monkeypatch.setitem(app.registry, "db_sessions", writing)
         monkeypatch.setitem(app.registry, "db_reading_sessions", reading)
-        driver = cast(ImpatientConnection, connection.connection.dbapi_connection)
+        driver = cast(TimeoutConnection, connection.connection.dbapi_connection)
         monkeypatch.setitem(app.registry, "db_reading", lambda: OnThis(driver))
         # To PostgreSQL it is all one transaction, which counts in a revision once, at its end.
         psycopg.Cursor(driver).execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -9,8 +9,8 @@ from sqlalchemy import ForeignKeyConstraint, Index, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import NOW, Base, identity, one_of, timestamp
-from jobtracker.keyset import Key, Page, Sort
+from jobtracker.db.base import NOW, Base, enum_check, identity, timestamp
+from jobtracker.db.keyset import Key, Page, Sort
 
 
 class ActivityType(StrEnum):
@@ -40,7 +40,7 @@ class Activity(Base):
         ForeignKeyConstraint(
             ["user_id", "application_id"], ["jobs.user_id", "jobs.id"], ondelete="CASCADE"
         ),
-        one_of("type", ActivityType),
+        enum_check("type", ActivityType),
         # The activity of a job, in its order.
         Index(None, "user_id", "application_id", "created_at", "id"),
         # That of the last days.

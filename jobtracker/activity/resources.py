@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobtracker.activity.models import Activity
+from jobtracker.db.keyset import Page
 from jobtracker.jobs.resources import JobCollection, JobResource
-from jobtracker.keyset import Page
 from jobtracker.tree import Resource
 
 DEFAULT_LIMIT = 50

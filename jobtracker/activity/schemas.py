@@ -7,18 +7,18 @@ from jobtracker.activity.resources import DEFAULT_DAYS, DEFAULT_LIMIT, MAX_DAYS,
 from jobtracker.fields import (
     Choice,
     Counts,
+    FreeFormObject,
     Integer,
-    OpenObject,
+    QueryInteger,
     Schema,
     Text,
     Timestamp,
-    WholeNumberText,
 )
-from jobtracker.pages import PageQuery
+from jobtracker.http.pagination import PageQuery
 
 
 class ActivityQuery(PageQuery):
-    limit = SchemaNode(WholeNumberText(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
+    limit = SchemaNode(QueryInteger(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
 
 
 class ActivityOut(Schema):
@@ -35,12 +35,12 @@ class ActivityOut(Schema):
     application_id = SchemaNode(Integer())
     type = SchemaNode(Choice(ActivityType))
     message = SchemaNode(Text())
-    data = SchemaNode(OpenObject())
+    data = SchemaNode(FreeFormObject())
     created_at = SchemaNode(Timestamp())
 
 
 class MetricsQuery(Schema):
-    range_days = SchemaNode(WholeNumberText(1, MAX_DAYS), missing=DEFAULT_DAYS)
+    range_days = SchemaNode(QueryInteger(1, MAX_DAYS), missing=DEFAULT_DAYS)
 
 
 class ActivityMetricsOut(Schema):

@@ -13,10 +13,10 @@ from jobtracker.activity.schemas import (
     ActivityQuery,
     MetricsQuery,
 )
-from jobtracker.api import ApiService
-from jobtracker.conditional import Conditional
 from jobtracker.fields import ListOf
-from jobtracker.pages import paged
+from jobtracker.http.conditional import ETagStrategy
+from jobtracker.http.pagination import paginate
+from jobtracker.http.service import ApiService
 from jobtracker.security import Permission
 
 activity = ApiService("activity", "/jobs/{job_id}/activity", context=ActivityResource)
@@ -28,14 +28,14 @@ metrics = ApiService(
 @activity.get(permission=Permission.READ, query=ActivityQuery(), returns=ListOf(ActivityOut()))
 def get_activity(request: Request) -> Sequence[Activity]:
     """What happened to a job last, newest first."""
-    return paged(request, request.context.page, **request.validated)
+    return paginate(request, request.context.page, **request.validated)
 
 
 @metrics.get(
     permission=Permission.READ,
     query=MetricsQuery(),
     returns=ActivityMetricsOut(),
-    conditional=Conditional.BY_BODY,
+    conditional=ETagStrategy.BY_BODY,
 )
 def get_activity_metrics(request: Request) -> dict[str, Any]:
     """How much happened in the last days, by type. A type of which nothing happened is left out."""

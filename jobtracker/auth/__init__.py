@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from jobtracker.api import gateway
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.aws import Timeouts
+from jobtracker.http.service import gateway
 
 
 def includeme(config: Any) -> None:

@@ -12,7 +12,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from jobtracker.auth import refusals
+from jobtracker.auth import cognito_errors
 from jobtracker.auth.sign_in import Profile, SignIn, profile_from, sign_in_of
 from jobtracker.aws import USUAL_TIMEOUTS, Timeouts, make_client
 from jobtracker.errors import ApiError, Unavailable
@@ -84,7 +84,7 @@ class UserPool:
             self._call(operation, ClientId=self.client_id, Username=email)
         except ApiError as refusal:
             name = _cognito_name(refusal.__cause__)
-            if name not in refusals.ABOUT_THE_ACCOUNT:
+            if name not in cognito_errors.ABOUT_THE_ACCOUNT:
                 raise
             log.info("No code was sent by %s: %s", operation, name)
 
@@ -96,7 +96,7 @@ class UserPool:
         """
         self._call(
             "confirm_forgot_password",
-            refusals.OF_A_RESET,
+            cognito_errors.OF_A_RESET,
             ClientId=self.client_id,
             Username=email,
             ConfirmationCode=code,
@@ -111,15 +111,15 @@ class UserPool:
         return self._try_password(
             email,
             password,
-            {"UserNotConfirmedException": lambda _: refusals.not_verified(email=email)},
+            {"UserNotConfirmedException": lambda _: cognito_errors.not_verified(email=email)},
         )
 
     def _try_password(
-        self, email: str, password: str, special: Mapping[str, refusals.Meaning]
+        self, email: str, password: str, special: Mapping[str, cognito_errors.ErrorFactory]
     ) -> SignIn:
         answer = self._call(
             "initiate_auth",
-            {**refusals.OF_THE_APP_CLIENT, **special},
+            {**cognito_errors.OF_THE_APP_CLIENT, **special},
             ClientId=self.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password},
@@ -133,8 +133,8 @@ class UserPool:
         answer = self._call(
             "respond_to_auth_challenge",
             {
-                **refusals.OF_A_SESSION,
-                "UserNotConfirmedException": lambda _: refusals.not_verified(email=email),
+                **cognito_errors.OF_A_SESSION,
+                "UserNotConfirmedException": lambda _: cognito_errors.not_verified(email=email),
             },
             ClientId=self.client_id,
             ChallengeName=challenge_name,
@@ -145,7 +145,9 @@ class UserPool:
 
     def new_totp_secret(self, session: str) -> tuple[str, str]:
         """Begin to set up TOTP: the secret for the authenticator app, and the next session."""
-        answer = self._call("associate_software_token", refusals.OF_A_SESSION, Session=session)
+        answer = self._call(
+            "associate_software_token", cognito_errors.OF_A_SESSION, Session=session
+        )
         return answer["SecretCode"], answer["Session"]
 
     def verify_totp(
@@ -154,17 +156,21 @@ class UserPool:
         """End to set up TOTP, with a code of the app, and sign in by it."""
         device = {"FriendlyDeviceName": friendly_name} if friendly_name else {}
         answer = self._call(
-            "verify_software_token", refusals.OF_A_SESSION, Session=session, UserCode=code, **device
+            "verify_software_token",
+            cognito_errors.OF_A_SESSION,
+            Session=session,
+            UserCode=code,
+            **device,
         )
         if answer["Status"] != "SUCCESS":
-            raise refusals.wrong_code("")
+            raise cognito_errors.wrong_code("")
         return self.answer_challenge(email, "MFA_SETUP", answer["Session"], {"ANSWER": "SUCCESS"})
 
     def refresh(self, refresh_token: str) -> SignIn:
         """New tokens. Cognito sends no new refresh token; the one that came in goes on."""
         answer = self._call(
             "initiate_auth",
-            refusals.OF_THE_APP_CLIENT,
+            cognito_errors.OF_THE_APP_CLIENT,
             ClientId=self.client_id,
             AuthFlow="REFRESH_TOKEN_AUTH",
             AuthParameters={"REFRESH_TOKEN": refresh_token},
@@ -183,7 +189,7 @@ class UserPool:
         """
         self._call(
             "change_password",
-            {"NotAuthorizedException": refusals.wrong_current_password},
+            {"NotAuthorizedException": cognito_errors.wrong_current_password},
             AccessToken=access_token,
             PreviousPassword=current_password,
             ProposedPassword=new_password,
@@ -214,13 +220,13 @@ class UserPool:
         device = {"FriendlyDeviceName": device_name} if device_name else {}
         answer = self._call(
             "verify_software_token",
-            {"SoftwareTokenMFANotFoundException": refusals.no_totp_secret},
+            {"SoftwareTokenMFANotFoundException": cognito_errors.no_totp_secret},
             AccessToken=access_token,
             UserCode=code,
             **device,
         )
         if answer["Status"] != "SUCCESS":
-            raise refusals.wrong_code("")
+            raise cognito_errors.wrong_code("")
         self._switch_totp(access_token, on=True)
 
     def disable_totp(self, access_token: str, password: str) -> None:
@@ -238,8 +244,8 @@ class UserPool:
             email,
             password,
             {
-                "NotAuthorizedException": refusals.wrong_password,
-                "UserNotFoundException": refusals.wrong_password,
+                "NotAuthorizedException": cognito_errors.wrong_password,
+                "UserNotFoundException": cognito_errors.wrong_password,
             },
         )
         if sign_in.tokens:
@@ -251,7 +257,7 @@ class UserPool:
     def _switch_totp(self, access_token: str, *, on: bool) -> None:
         self._call(
             "set_user_mfa_preference",
-            {} if on else {"InvalidParameterException": refusals.mfa_is_required},
+            {} if on else {"InvalidParameterException": cognito_errors.mfa_is_required},
             AccessToken=access_token,
             SoftwareTokenMfaSettings={"Enabled": on, "PreferredMfa": on},
         )
@@ -264,7 +270,7 @@ class UserPool:
     def _call(
         self,
         operation: str,
-        special: Mapping[str, refusals.Meaning] | None = None,
+        special: Mapping[str, cognito_errors.ErrorFactory] | None = None,
         /,
         **parameters: Any,
     ) -> dict[str, Any]:
@@ -272,7 +278,9 @@ class UserPool:
             return getattr(self.client, operation)(**parameters)
         except (ClientError, BotoCoreError) as error:
             name = _cognito_name(error)
-            meaning = {**refusals.REFUSALS, **(special or {})}.get(name, refusals.unavailable)
+            meaning = {**cognito_errors.REFUSALS, **(special or {})}.get(
+                name, cognito_errors.unavailable
+            )
             text = error.response["Error"]["Message"] if isinstance(error, ClientError) else ""
             api_error = meaning(text)
             if isinstance(api_error, Unavailable):

@@ -4,7 +4,7 @@ from typing import Any
 
 from colander import SchemaNode
 
-from jobtracker.fields import Email, Integer, Nested, Schema, Secret, Text, TextMap
+from jobtracker.fields import Email, Integer, Nested, RawText, Schema, Text, TextMap
 from jobtracker.users.schemas import MAX_PASSWORD
 
 # Characters, by Cognito's API reference; of tokens it states no bound, theirs have about 2,000.
@@ -30,7 +30,7 @@ def _refresh_token(**options: Any) -> SchemaNode:
 
 
 def _session() -> SchemaNode:
-    return SchemaNode(Secret(max=MAX_SESSION))
+    return SchemaNode(RawText(max=MAX_SESSION))
 
 
 class SignUpIn(Schema):
@@ -42,7 +42,7 @@ class SignUpIn(Schema):
     }
 
     email = SchemaNode(Email())
-    password = SchemaNode(Secret(max=MAX_PASSWORD))
+    password = SchemaNode(RawText(max=MAX_PASSWORD))
     name = SchemaNode(Text(max=100))
     turnstile_token = SchemaNode(Text(max=2048))  # Cloudflare's bound
 
@@ -70,14 +70,14 @@ class ResetPasswordIn(Schema):
 
     email = SchemaNode(Email())
     code = _code()
-    new_password = SchemaNode(Secret(max=MAX_PASSWORD))
+    new_password = SchemaNode(RawText(max=MAX_PASSWORD))
 
 
 class LoginIn(Schema):
     example = {"email": "ada@example.com", "password": "Lovelace-1815"}
 
     email = SchemaNode(Email())
-    password = SchemaNode(Secret(max=MAX_PASSWORD))
+    password = SchemaNode(RawText(max=MAX_PASSWORD))
 
 
 class ChallengeIn(Schema):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jwt
 
-from jobtracker.auth.keys import PoolKeys
+from jobtracker.auth.jwks import JWKSCache
 from jobtracker.aws import USUAL_TIMEOUTS, Timeouts
 
 # Seconds by which the clocks of Cognito and ours may differ.
@@ -17,7 +17,7 @@ LEEWAY = 10
 
 # A token that was verified is not verified again for so many seconds: a signature costs more than
 # all else that a poll does. For so long may a key hold that Cognito has withdrawn.
-REMEMBERED_FOR = 60
+VERIFIED_TTL = 60
 # Tokens, of 1 KB or so.
 MAX_REMEMBERED = 5000
 
@@ -45,7 +45,7 @@ class AccessTokens:
         self.issuer = f"{aws}/{user_pool_id}"  # of every token, whatever endpoint issued it
         self.client_id = client_id
         self._verified: dict[str, Verified] = {}
-        self.keys = PoolKeys(
+        self.keys = JWKSCache(
             f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json", timeouts
         )
 
@@ -62,7 +62,7 @@ class AccessTokens:
             return verified.sub
         sub, expires = self._verify(token)
         if sub is not None:
-            until = min(expires + LEEWAY, time.time() + REMEMBERED_FOR)
+            until = min(expires + LEEWAY, time.time() + VERIFIED_TTL)
             if len(self._verified) >= MAX_REMEMBERED:
                 self._verified.clear()  # those who are here will be back at once
             self._verified[token] = Verified(sub, until)

@@ -8,7 +8,6 @@ import colander
 from pyramid.request import Request
 from sqlalchemy import select
 
-from jobtracker.api import ApiService, json_object
 from jobtracker.auth.schemas import (
     ChallengeIn,
     ConfirmIn,
@@ -27,7 +26,8 @@ from jobtracker.auth.schemas import (
 from jobtracker.auth.sign_in import SignIn, profile_of
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
-from jobtracker.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rates
+from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rates
+from jobtracker.http.service import ApiService, json_object
 from jobtracker.security import Permission
 from jobtracker.tree import Root
 from jobtracker.users.models import User

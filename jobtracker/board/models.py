@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import Row, and_, case, or_, select
 from sqlalchemy.orm import Session
 
-from jobtracker.db import NOW
-from jobtracker.jobs.models import OVER, Job, Status
+from jobtracker.db.base import NOW
+from jobtracker.jobs.models import TERMINAL_STATUSES, Job, Status
 
 #: After so long without activity, an open job needs a follow-up.
-PATIENCE = datetime.timedelta(days=5)
+FOLLOW_UP_AFTER = datetime.timedelta(days=5)
 
 #: What is to be done is due, or the job is open and nothing has happened for long.
 NEEDS_FOLLOW_UP = or_(
     and_(Job.next_action_at.is_not(None), Job.next_action_at <= NOW),
-    and_(Job.status.not_in(OVER), Job.last_activity_at <= NOW - PATIENCE),
+    and_(Job.status.not_in(TERMINAL_STATUSES), Job.last_activity_at <= NOW - FOLLOW_UP_AFTER),
 )
 
 CARD: tuple[Any, ...] = (

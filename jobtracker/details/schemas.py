@@ -4,14 +4,14 @@ from colander import SchemaNode
 
 from jobtracker.activity.resources import DEFAULT_LIMIT, MAX_LIMIT
 from jobtracker.activity.schemas import ActivityOut
-from jobtracker.fields import ListOf, Nested, Schema, Text, WholeNumberText
+from jobtracker.fields import ListOf, Nested, QueryInteger, Schema, Text
 from jobtracker.interviews.schemas import InterviewOut
 from jobtracker.jobs.schemas import JobOut
 from jobtracker.notes.schemas import NoteOut
 
 
 class DetailsQuery(Schema):
-    activity_limit = SchemaNode(WholeNumberText(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
+    activity_limit = SchemaNode(QueryInteger(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
 
 
 class ActivityPageOut(Schema):

@@ -4,10 +4,10 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService
 from jobtracker.details.resources import DetailsResource
 from jobtracker.details.schemas import DetailsOut, DetailsQuery
-from jobtracker.pages import scope_of
+from jobtracker.http.pagination import cursor_scope
+from jobtracker.http.service import ApiService
 from jobtracker.security import Permission
 
 details = ApiService("details", "/jobs/{job_id}/details", context=DetailsResource)
@@ -20,5 +20,5 @@ def get_details(request: Request) -> dict[str, Any]:
     details = request.context.read(**request.validated)
     page = details["activity"]
     path = request.context.__parent__["activity"].path
-    cursor = page.last and request.registry["cursors"].seal(page.last, scope_of(request, path))
+    cursor = page.last and request.registry["cursors"].seal(page.last, cursor_scope(request, path))
     return {**details, "activity": {"items": page.rows, "next_cursor": cursor}}

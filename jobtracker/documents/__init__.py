@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jobtracker.api import gateway
 from jobtracker.aws import Timeouts
 from jobtracker.documents.storage import Bucket
+from jobtracker.http.service import gateway
 
 
 def includeme(config: Any) -> None:

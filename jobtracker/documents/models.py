@@ -23,15 +23,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import NOW, Base, identity, in_words, one_of, timestamp
-from jobtracker.keyset import Key, Page, Sort
+from jobtracker.db.base import NOW, Base, enum_check, identity, sql_in_list, timestamp
+from jobtracker.db.keyset import Key, Page, Sort
 
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
 MAX_PENDING = 5
 
 # How long an upload may take that began before its URL's end.
-UNDER_WAY_FOR = datetime.timedelta(hours=1)
+UPLOAD_GRACE = datetime.timedelta(hours=1)
 
 
 class DocType(StrEnum):
@@ -73,9 +73,9 @@ class Document(Base):
         ForeignKeyConstraint(
             ["user_id", "application_id"], ["jobs.user_id", "jobs.id"], ondelete="CASCADE"
         ),
-        one_of("doc_type", DocType),
-        one_of("status", DocumentStatus),
-        one_of("scan_status", ScanStatus),
+        enum_check("doc_type", DocType),
+        enum_check("status", DocumentStatus),
+        enum_check("scan_status", ScanStatus),
         CheckConstraint("size_bytes > 0", name="size_bytes"),
         # The documents of a job, in their order.
         Index(None, "user_id", "application_id", "created_at", "id"),
@@ -86,7 +86,7 @@ class Document(Base):
             "doc_type",
             unique=True,
             postgresql_where=text(
-                f"status = 'uploaded' AND doc_type IN ({in_words(SINGLE_VALUED)})"
+                f"status = 'uploaded' AND doc_type IN ({sql_in_list(SINGLE_VALUED)})"
             ),
         ),
         # Uploads that never came, for the sweeper.
@@ -179,7 +179,7 @@ class Document(Base):
             select(cls.user_id, cls.id)
             .where(
                 cls.status == DocumentStatus.PENDING,
-                cls.upload_expires_at < NOW - UNDER_WAY_FOR,
+                cls.upload_expires_at < NOW - UPLOAD_GRACE,
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -194,7 +194,7 @@ class Document(Base):
 
         :raises jobtracker.errors.NotFound: when it was deleted in the meantime
         """
-        self.reread(db, with_for_update=True)
+        self.refresh(db, with_for_update=True)
 
     def replace_others(self, db: Session) -> None:
         """Delete the confirmed documents that this one takes the place of."""

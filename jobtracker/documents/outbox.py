@@ -17,21 +17,21 @@ from jobtracker.errors import Unavailable
 log = logging.getLogger(__name__)
 
 
-def carry_out_after_commit(request: Request) -> None:
+def process_deletions_after_commit(request: Request) -> None:
     """Delete the objects that the request's user no longer needs, once that is committed."""
     user_id = request.identity.id
 
-    def carry_out_if(committed: bool) -> None:
+    def process_deletions_if(committed: bool) -> None:
         if committed:
             try:
-                carry_out(request.registry["db_sessions"], request.bucket, user_id)
+                process_deletions(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
                 log.warning("Objects of user %s wait for their deletion", user_id)
 
-    request.tm.get().addAfterCommitHook(carry_out_if)
+    request.tm.get().addAfterCommitHook(process_deletions_if)
 
 
-def carry_out(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
+def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
     """Delete the objects of a user that wait for it, and return how many.
 
     :raises Unavailable: when S3 does not; nothing is forgotten then
@@ -44,7 +44,7 @@ def carry_out(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> 
     return len(deleted)
 
 
-class Swept(NamedTuple):
+class SweepResult(NamedTuple):
     """What the sweeper did."""
 
     uploads_given_up: int
@@ -52,7 +52,7 @@ class Swept(NamedTuple):
     deletions_left: int
 
 
-def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> Swept:
+def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> SweepResult:
     """Give up uploads that never came, and delete all objects that wait for it, of all users.
 
     It can run twice at once: what one is at, the other leaves alone.
@@ -80,4 +80,4 @@ def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> Swept:
         deleted += len(gone)
         failed |= not_deleted
         last = rows[-1][0], rows[-1][1]
-    return Swept(given_up, deleted, len(failed))
+    return SweepResult(given_up, deleted, len(failed))

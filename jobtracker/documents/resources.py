@@ -5,17 +5,17 @@ from typing import Any
 
 from pyramid.events import subscriber
 
+from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.documents.models import (
     MAX_PENDING,
-    UNDER_WAY_FOR,
+    UPLOAD_GRACE,
     Document,
     DocumentStatus,
     ObjectDeletion,
 )
-from jobtracker.documents.outbox import carry_out_after_commit
+from jobtracker.documents.outbox import process_deletions_after_commit
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
 from jobtracker.jobs.resources import JobResource
-from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.tree import Collection, Resource, ResourceDeleted
 
 
@@ -112,9 +112,9 @@ class DocumentResource(Resource):
         document.status = DocumentStatus.UPLOADED
         document.uploaded_at = now
         self.db.flush()
-        no_more = document.upload_expires_at + UNDER_WAY_FOR
+        no_more = document.upload_expires_at + UPLOAD_GRACE
         ObjectDeletion.ask(self.db, document.user_id, document.upload_key, until=no_more)
-        carry_out_after_commit(self.request)
+        process_deletions_after_commit(self.request)
         return document
 
     def download_url(self) -> str:
@@ -143,4 +143,4 @@ class DocumentResource(Resource):
 def delete_objects(event: ResourceDeleted) -> None:
     """With a job its documents are gone, and with a document its object is to go."""
     if isinstance(event.resource, JobResource | DocumentResource):
-        carry_out_after_commit(event.request)
+        process_deletions_after_commit(event.request)

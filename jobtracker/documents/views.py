@@ -5,7 +5,6 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService, created
 from jobtracker.documents.models import Document
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.documents.schemas import (
@@ -17,8 +16,9 @@ from jobtracker.documents.schemas import (
 )
 from jobtracker.errors import NotFound
 from jobtracker.fields import ListOf
-from jobtracker.pages import PageQuery, paged
-from jobtracker.rate_limits import PRESIGN_BY_USER
+from jobtracker.http.pagination import PageQuery, paginate
+from jobtracker.http.rate_limits import PRESIGN_BY_USER
+from jobtracker.http.service import ApiService, created
 from jobtracker.security import Permission
 
 DOCUMENT_OUT = DocumentOut()
@@ -43,7 +43,7 @@ presign_download = ApiService(
 @documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
 def get_documents(request: Request) -> Sequence[Document]:
     """The documents of a job, newest first."""
-    return paged(request, request.context.page, **request.validated)
+    return paginate(request, request.context.page, **request.validated)
 
 
 @presign_upload.post(

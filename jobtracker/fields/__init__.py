@@ -8,16 +8,16 @@ Null and blank text mean the same: nothing. A field that needs a value refuses i
 default falls back to it; one that is ``nullable`` takes it (in a merge patch: is cleared by it).
 """
 
-from jobtracker.fields.base import Type, Wrong
+from jobtracker.fields.base import InvalidValue, Type
 from jobtracker.fields.containers import (
     BooleanMap,
     Counts,
+    FreeFormObject,
     JsonObject,
-    OpenObject,
     TextList,
     TextMap,
 )
-from jobtracker.fields.numbers import Boolean, Integer, Number, WholeNumberText
+from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
 from jobtracker.fields.objects import (
     MAX_ERRORS,
     ListOf,
@@ -31,13 +31,13 @@ from jobtracker.fields.text import (
     Choice,
     Email,
     Lowercase,
-    Secret,
+    RawText,
     Text,
     WebAddress,
     checked_text,
     trimmed_text,
 )
-from jobtracker.fields.times import Date, DayOrMoment, Timestamp
+from jobtracker.fields.times import Date, DateOrDatetime, Timestamp
 
 __all__ = [
     "MAX_ERRORS",
@@ -46,26 +46,26 @@ __all__ = [
     "Choice",
     "Counts",
     "Date",
-    "DayOrMoment",
+    "DateOrDatetime",
     "Email",
+    "FreeFormObject",
     "Integer",
+    "InvalidValue",
     "JsonObject",
     "ListOf",
     "Lowercase",
     "Nested",
     "Number",
     "Object",
-    "OpenObject",
+    "QueryInteger",
+    "RawText",
     "Schema",
-    "Secret",
     "Text",
     "TextList",
     "TextMap",
     "Timestamp",
     "Type",
     "WebAddress",
-    "WholeNumberText",
-    "Wrong",
     "checked_text",
     "errors_of",
     "merge_patch",

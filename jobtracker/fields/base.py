@@ -5,7 +5,7 @@ from typing import Any
 import colander
 
 
-class Wrong(colander.Invalid):
+class InvalidValue(colander.Invalid):
     """What is wrong with a value, with the kind of error in ``type``."""
 
     def __init__(self, node: Any, message: str, kind: str) -> None:
@@ -25,19 +25,19 @@ class Type(colander.SchemaType):
     def parse(self, node: Any, value: Any) -> Any:
         """The value of a JSON value, or None where it is blank.
 
-        :raises Wrong:
+        :raises InvalidValue:
         """
         raise NotImplementedError
 
     def nothing(self, node: Any) -> Any:
         """What null or blank text means to the field.
 
-        :raises Wrong: where it means that a value is missing
+        :raises InvalidValue: where it means that a value is missing
         """
         if getattr(node, "nullable", False):
             return getattr(node, "when_null", None)
         if node.missing is colander.required or node.missing is colander.drop:
-            raise Wrong(node, "A value is required.", "missing")
+            raise InvalidValue(node, "A value is required.", "missing")
         return node.missing
 
     def dump(self, value: Any) -> Any:

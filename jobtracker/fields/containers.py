@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from jobtracker.fields.base import Type, Wrong
-from jobtracker.fields.text import Secret, checked_text
+from jobtracker.fields.base import InvalidValue, Type
+from jobtracker.fields.text import RawText, checked_text
 from jobtracker.renderer import json_dumps
 
 
@@ -19,12 +19,12 @@ class TextList(Type):
 
     def parse(self, node: Any, value: Any) -> list[str]:
         if not isinstance(value, list):
-            raise Wrong(node, "Must be a list.", "list_type")
+            raise InvalidValue(node, "Must be a list.", "list_type")
         found = self.tidied(
             text for item in value if (text := self.item.parse(node, item)) is not None
         )
         if len(found) > self.max_items:
-            raise Wrong(node, f"Must be at most {self.max_items}.", "too_long")
+            raise InvalidValue(node, f"Must be at most {self.max_items}.", "too_long")
         return found
 
     def tidied(self, texts: Iterable[str]) -> list[str]:
@@ -36,13 +36,13 @@ class TextMap(Type):
 
     def __init__(self, max_entries: int, max_text: int) -> None:
         self.max_entries = max_entries
-        self.text = Secret(max=max_text)
+        self.text = RawText(max=max_text)
 
     def parse(self, node: Any, value: Any) -> dict[str, str]:
         if not isinstance(value, dict):
-            raise Wrong(node, "Must be an object.", "dict_type")
+            raise InvalidValue(node, "Must be an object.", "dict_type")
         if len(value) > self.max_entries:
-            raise Wrong(node, f"Must have at most {self.max_entries} entries.", "too_long")
+            raise InvalidValue(node, f"Must have at most {self.max_entries} entries.", "too_long")
         return {
             self.text.parse(node, key) or "": self.text.parse(node, item) or ""
             for key, item in value.items()
@@ -61,13 +61,13 @@ class BooleanMap(Type):
 
     def parse(self, node: Any, value: Any) -> dict[str, bool | None]:
         if not isinstance(value, dict):
-            raise Wrong(node, "Must be an object.", "dict_type")
+            raise InvalidValue(node, "Must be an object.", "dict_type")
         for key, item in value.items():
             if not self.key.fullmatch(key):
                 hint = f"Must have names that match {self.key.pattern}."
-                raise Wrong(node, hint, "string_pattern")
+                raise InvalidValue(node, hint, "string_pattern")
             if not isinstance(item, bool) and not (item is None and self.removable):
-                raise Wrong(node, "Must have values that are true or false.", "bool_type")
+                raise InvalidValue(node, "Must have values that are true or false.", "bool_type")
         return value
 
 
@@ -86,25 +86,27 @@ class JsonObject(Type):
 
     def parse(self, node: Any, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise Wrong(node, "Must be an object.", "dict_type")
+            raise InvalidValue(node, "Must be an object.", "dict_type")
         self._check(node, value, 1)
         if len(json_dumps(value)) > self.max_bytes:
-            raise Wrong(node, f"Must be at most {self.max_bytes} bytes of JSON.", "too_long")
+            raise InvalidValue(node, f"Must be at most {self.max_bytes} bytes of JSON.", "too_long")
         return value
 
     def _check(self, node: Any, value: Any, depth: int) -> None:
         if isinstance(value, dict | list):
             if depth > self.max_depth:
-                raise Wrong(node, f"Must be at most {self.max_depth} levels deep.", "too_deep")
+                raise InvalidValue(
+                    node, f"Must be at most {self.max_depth} levels deep.", "too_deep"
+                )
             inner = value if isinstance(value, list) else [*value, *value.values()]
             for item in inner:
                 self._check(node, item, depth + 1)
         elif isinstance(value, str):
             checked_text(node, value)
         elif isinstance(value, int) and value not in self.INTEGERS:
-            raise Wrong(node, "Must have whole numbers of at most 64 bits.", "number_range")
+            raise InvalidValue(node, "Must have whole numbers of at most 64 bits.", "number_range")
         elif isinstance(value, float) and not math.isfinite(value):
-            raise Wrong(node, "Must have numbers that a double can hold.", "number_range")
+            raise InvalidValue(node, "Must have numbers that a double can hold.", "number_range")
 
 
 class Counts(Type):
@@ -114,5 +116,5 @@ class Counts(Type):
         self.words = tuple(words)
 
 
-class OpenObject(Type):
+class FreeFormObject(Type):
     """An object whose fields depend on what it tells of. It only goes out."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from jobtracker.fields.base import Type, Wrong
+from jobtracker.fields.base import InvalidValue, Type
 from jobtracker.fields.text import checked_text
 
 
@@ -20,17 +20,17 @@ class Integer(Type):
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Wrong(node, "Must be a whole number.", "int_type")
+            raise InvalidValue(node, "Must be a whole number.", "int_type")
         if self.choices and value not in self.choices:
-            raise Wrong(node, f"Must be one of {', '.join(map(str, self.choices))}.", "enum")
+            raise InvalidValue(node, f"Must be one of {', '.join(map(str, self.choices))}.", "enum")
         if self.min is not None and value < self.min:
-            raise Wrong(node, f"Must be at least {self.min}.", "greater_than_equal")
+            raise InvalidValue(node, f"Must be at least {self.min}.", "greater_than_equal")
         if self.max is not None and value > self.max:
-            raise Wrong(node, f"Must be at most {self.max}.", "less_than_equal")
+            raise InvalidValue(node, f"Must be at most {self.max}.", "less_than_equal")
         return value
 
 
-class WholeNumberText(Type):
+class QueryInteger(Type):
     """A whole number in a query, where everything is text. It is digits, and no blanks.
 
     :param clamp: whether what is larger than ``max`` means ``max``, or is refused
@@ -42,13 +42,13 @@ class WholeNumberText(Type):
     def parse(self, node: Any, value: Any) -> int:
         text = checked_text(node, value)
         if not re.fullmatch("[0-9]+", text):
-            raise Wrong(node, f"Must be a whole number from {self.min}.", "int_type")
+            raise InvalidValue(node, f"Must be a whole number from {self.min}.", "int_type")
         # Nobody means more than 18 digits, and Python refuses to read thousands.
         number = int(text.lstrip("0")[:19] or "0")
         if number < self.min:
-            raise Wrong(node, f"Must be at least {self.min}.", "greater_than_equal")
+            raise InvalidValue(node, f"Must be at least {self.min}.", "greater_than_equal")
         if number > self.max and not self.clamp:
-            raise Wrong(node, f"Must be at most {self.max}.", "less_than_equal")
+            raise InvalidValue(node, f"Must be at most {self.max}.", "less_than_equal")
         return min(number, self.max)
 
 
@@ -61,5 +61,5 @@ class Boolean(Type):
 
     def parse(self, node: Any, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise Wrong(node, "Must be true or false.", "bool_type")
+            raise InvalidValue(node, "Must be true or false.", "bool_type")
         return value

@@ -7,7 +7,7 @@ from typing import Any
 
 import colander
 
-from jobtracker.fields.base import Type, Wrong
+from jobtracker.fields.base import InvalidValue, Type
 from jobtracker.fields.text import Text
 
 # Of a list of errors nobody reads more; a hostile body could have a hundred thousand.
@@ -19,7 +19,7 @@ class Object(Type):
 
     def parse(self, node: Any, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise Wrong(node, "Must be an object.", "dict_type")
+            raise InvalidValue(node, "Must be an object.", "dict_type")
         errors = colander.Invalid(node)
         parsed = {}
         for child in node.children:
@@ -35,7 +35,7 @@ class Object(Type):
             if len(errors.children) >= MAX_ERRORS:
                 break
             stranger = colander.SchemaNode(Text(), name=name)
-            errors.add(Wrong(stranger, "There is no such field.", "extra_forbidden"))
+            errors.add(InvalidValue(stranger, "There is no such field.", "extra_forbidden"))
         if errors.children:
             raise errors
         return parsed
@@ -134,7 +134,9 @@ def errors_of(invalid: colander.Invalid, where: str) -> list[dict[str, Any]]:
         return [
             {
                 "loc": [where, _shown(child.node.name)],
-                "msg": str(child.msg) if isinstance(child, Wrong) else "A value is required.",
+                "msg": str(child.msg)
+                if isinstance(child, InvalidValue)
+                else "A value is required.",
                 "type": getattr(child, "type", "missing"),
             }
             for child in invalid.children

@@ -6,22 +6,22 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobtracker.fields.base import Type, Wrong
+from jobtracker.fields.base import InvalidValue, Type
 
 
 def checked_text(node: Any, value: Any) -> str:
     """Text that PostgreSQL and UTF-8 can hold.
 
-    :raises Wrong: for another type, NUL, or half of a surrogate pair
+    :raises InvalidValue: for another type, NUL, or half of a surrogate pair
     """
     if not isinstance(value, str):
-        raise Wrong(node, "Must be a string.", "string_type")
+        raise InvalidValue(node, "Must be a string.", "string_type")
     if "\0" in value:
-        raise Wrong(node, "Must not contain the character NUL.", "string_characters")
+        raise InvalidValue(node, "Must not contain the character NUL.", "string_characters")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Wrong(node, "Must be valid Unicode.", "string_characters") from None
+        raise InvalidValue(node, "Must be valid Unicode.", "string_characters") from None
     return value
 
 
@@ -32,7 +32,7 @@ _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ufeff]")
 def trimmed_text(node: Any, value: Any) -> str:
     """Text without blanks at its ends, which is empty where nothing shows.
 
-    :raises Wrong: as :func:`checked_text`
+    :raises InvalidValue: as :func:`checked_text`
     """
     text = checked_text(node, value).strip()
     return text if _VISIBLE.search(text) else ""
@@ -51,9 +51,9 @@ class Text(Type):
 
     def bounded(self, node: Any, text: str) -> str | None:
         if self.max is not None and len(text) > self.max:
-            raise Wrong(node, f"Must be at most {self.max} characters.", "string_too_long")
+            raise InvalidValue(node, f"Must be at most {self.max} characters.", "string_too_long")
         if text and self.pattern and not self.pattern.fullmatch(text):
-            raise Wrong(node, self.hint, "string_pattern")
+            raise InvalidValue(node, self.hint, "string_pattern")
         return text or None
 
 
@@ -64,7 +64,7 @@ class Lowercase(Text):
         return self.bounded(node, trimmed_text(node, value).lower())
 
 
-class Secret(Text):
+class RawText(Text):
     """Text that is taken as it is, blanks at its ends included: a password, an answer."""
 
     def parse(self, node: Any, value: Any) -> str | None:
@@ -88,7 +88,7 @@ class Email(Text):
     def parse(self, node: Any, value: Any) -> str | None:
         text = trimmed_text(node, value)
         if not text.isascii():  # before it is lowercased: a Kelvin sign becomes a k
-            raise Wrong(node, self.hint, "string_pattern")
+            raise InvalidValue(node, self.hint, "string_pattern")
         return self.bounded(node, text.lower())
 
 
@@ -101,7 +101,7 @@ class WebAddress(Text):
     def parse(self, node: Any, value: Any) -> str | None:
         text = super().parse(node, value)
         if text is not None and not self._is_web(text):
-            raise Wrong(node, "Must be an http or https address.", "url_format")
+            raise InvalidValue(node, "Must be an http or https address.", "url_format")
         return text
 
     @staticmethod
@@ -127,5 +127,5 @@ class Choice(Type):
     def parse(self, node: Any, value: Any) -> str | None:
         word = trimmed_text(node, value).lower()
         if word and word not in self.words:
-            raise Wrong(node, f"Must be one of {', '.join(self.words)}.", "enum")
+            raise InvalidValue(node, f"Must be one of {', '.join(self.words)}.", "enum")
         return word or None

@@ -4,7 +4,7 @@ import datetime
 import re
 from typing import Any
 
-from jobtracker.fields.base import Type, Wrong
+from jobtracker.fields.base import InvalidValue, Type
 from jobtracker.fields.text import trimmed_text
 
 
@@ -20,7 +20,7 @@ class Date(Type):
                 raise ValueError
             return datetime.date.fromisoformat(text)
         except ValueError:
-            raise Wrong(node, "Must be a date like 2026-01-31.", "date_format") from None
+            raise InvalidValue(node, "Must be a date like 2026-01-31.", "date_format") from None
 
 
 class Timestamp(Type):
@@ -45,10 +45,10 @@ class Timestamp(Type):
             return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
         except (ValueError, OverflowError):  # by its offset it can be before year 1
             hint = "Must be a time with its UTC offset, like 2026-01-31T14:30:00+01:00."
-            raise Wrong(node, hint, "timestamp_format") from None
+            raise InvalidValue(node, hint, "timestamp_format") from None
 
 
-class DayOrMoment(Timestamp):
+class DateOrDatetime(Timestamp):
     """A moment, or a day: its first moment, in UTC."""
 
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Select, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import NOW, Base, identity, one_of, timestamp
+from jobtracker.db.base import NOW, Base, enum_check, identity, timestamp
 from jobtracker.jobs.models import Status
 
 MAX_STEPS = 200
@@ -25,7 +25,7 @@ class JobStep(Base):
         ForeignKeyConstraint(
             ["user_id", "application_id"], ["jobs.user_id", "jobs.id"], ondelete="CASCADE"
         ),
-        one_of("status", Status),
+        enum_check("status", Status),
         CheckConstraint("at >= '1970-01-01 00:00:00+00'", name="at"),
         # The steps of a job in their order, with all that the statistics read.
         Index(None, "user_id", "application_id", "at", "id", postgresql_include=["status"]),

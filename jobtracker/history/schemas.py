@@ -5,7 +5,7 @@ from typing import Any
 
 from colander import SchemaNode
 
-from jobtracker.fields import Choice, Integer, Schema, Timestamp, Wrong
+from jobtracker.fields import Choice, Integer, InvalidValue, Schema, Timestamp
 from jobtracker.history.models import EARLIEST
 from jobtracker.jobs.models import Status
 
@@ -19,9 +19,9 @@ class PastMoment(Timestamp):
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:
         moment = super().parse(node, value)
         if moment is not None and moment < EARLIEST:
-            raise Wrong(node, "Must not be before 1970.", "greater_than_equal")
+            raise InvalidValue(node, "Must not be before 1970.", "greater_than_equal")
         if moment is not None and moment > datetime.datetime.now(datetime.UTC) + SKEW:
-            raise Wrong(node, "Must not be in the future.", "less_than_equal")
+            raise InvalidValue(node, "Must not be in the future.", "less_than_equal")
         return moment
 
 

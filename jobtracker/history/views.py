@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
 from jobtracker.history.models import JobStep
 from jobtracker.history.resources import HistoryCollection, StepResource
 from jobtracker.history.schemas import StepIn, StepOut
+from jobtracker.http.service import ApiService, created
 from jobtracker.security import Permission
 
 STEP_OUT = StepOut()

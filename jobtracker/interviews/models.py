@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ForeignKeyConstraint, Index, Select, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import Base, identity, one_of, timestamp
-from jobtracker.keyset import Key, Page, Sort
+from jobtracker.db.base import Base, enum_check, identity, timestamp
+from jobtracker.db.keyset import Key, Page, Sort
 
 MAX_WORD = 50
 MAX_NAME = 255
@@ -31,7 +31,7 @@ class Interview(Base):
         ForeignKeyConstraint(
             ["user_id", "application_id"], ["jobs.user_id", "jobs.id"], ondelete="CASCADE"
         ),
-        one_of("status", InterviewStatus),
+        enum_check("status", InterviewStatus),
         # The interviews of a job, in their order.
         Index(None, "user_id", "application_id", "scheduled_at", "id"),
     )

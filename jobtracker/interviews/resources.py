@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import Conflict
 from jobtracker.interviews.models import MAX_INTERVIEWS, Interview
 from jobtracker.jobs.resources import JobResource
-from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.tree import Collection, Resource
 
 

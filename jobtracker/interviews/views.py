@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
+from jobtracker.http.pagination import PageQuery, paginate
+from jobtracker.http.service import ApiService, created
 from jobtracker.interviews.models import Interview
 from jobtracker.interviews.resources import InterviewCollection, InterviewResource
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn, InterviewOut
-from jobtracker.pages import PageQuery, paged
 from jobtracker.security import Permission
 
 INTERVIEW_OUT = InterviewOut()
@@ -23,7 +23,7 @@ interview = ApiService(
 @interviews.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(INTERVIEW_OUT))
 def get_interviews(request: Request) -> Sequence[Interview]:
     """The interviews for a job, the last one first."""
-    return paged(request, request.context.page, **request.validated)
+    return paginate(request, request.context.page, **request.validated)
 
 
 @interviews.post(

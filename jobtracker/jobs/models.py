@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from jobtracker.db import Base, counter, identity, moving_timestamp, one_of, timestamp
+from jobtracker.db.base import Base, counter, enum_check, identity, timestamp, updated_at_column
 
 MAX_NAME = 255
 MAX_URL = 2000
@@ -52,7 +52,7 @@ class Kind(StrEnum):
     CLOSED = "closed"  # no rung: from any of them it can come to this
 
 
-KINDS = {
+STAGE_OF = {
     Status.SAVED: Kind.LEAD,
     Status.APPLIED: Kind.APPLIED,
     Status.RECRUITER_SCREEN: Kind.SCREENING,
@@ -67,7 +67,9 @@ KINDS = {
 }
 
 #: Nothing more is expected of a job of these.
-OVER = tuple(status for status in Status if KINDS[status] in (Kind.ACCEPTED, Kind.CLOSED))
+TERMINAL_STATUSES = tuple(
+    status for status in Status if STAGE_OF[status] in (Kind.ACCEPTED, Kind.CLOSED)
+)
 
 
 class Priority(StrEnum):
@@ -98,8 +100,8 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
-        one_of("status", Status),
-        one_of("priority", Priority),
+        enum_check("status", Status),
+        enum_check("priority", Priority),
         CheckConstraint(f"cardinality(tags) <= {MAX_TAGS}", name="tags"),
         # GET /jobs, in its order.
         Index(None, "user_id", "last_activity_at", "id"),
@@ -126,9 +128,9 @@ class Job(Base):
     )
     created_at: Mapped[datetime.datetime] = timestamp()
     # When one of the fields above was changed, and how often: both are kept by a trigger.
-    updated_at: Mapped[datetime.datetime] = moving_timestamp()
+    updated_at: Mapped[datetime.datetime] = updated_at_column()
     # When the user last did something with the job: made it, changed it, a note, a document.
-    last_activity_at: Mapped[datetime.datetime] = moving_timestamp()
+    last_activity_at: Mapped[datetime.datetime] = updated_at_column()
     version: Mapped[int] = counter()
 
     def __repr__(self) -> str:

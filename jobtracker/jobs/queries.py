@@ -20,16 +20,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
-from jobtracker.connections import Runs
-from jobtracker.db import NOW
-from jobtracker.errors import Changed, NotFound
+from jobtracker.db.base import NOW
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import Key, Sort
+from jobtracker.db.statements import Statement, like, row_type, text_array
+from jobtracker.errors import NotFound, VersionConflict
 from jobtracker.jobs.models import Job, Status, checked_tags, tidy_tags
-from jobtracker.keyset import Key, Sort
-from jobtracker.rows import Statement, like, row_of, text_array
 from jobtracker.users.models import User
 
 TABLE: Any = Job.__table__
-_JobColumns: Any = row_of(Job)
+_JobColumns: Any = row_type(Job)
 
 
 class JobRow(_JobColumns):
@@ -56,30 +56,32 @@ SORTS = {
     ),
 }
 
-_MINE = (Job.user_id == bindparam("user_id"), Job.id == bindparam("job_id"))
+_BY_OWNER_AND_ID = (Job.user_id == bindparam("user_id"), Job.id == bindparam("job_id"))
 # An UPDATE that waited for its turn may be older than the one before it.
 _LATEST = func.greatest(Job.last_activity_at, NOW)
 _VERSIONS = bindparam("versions", type_=ARRAY(BigInteger))
-_AS_IT_WAS = or_(_VERSIONS.is_(None), Job.version == any_(_VERSIONS))
+_VERSION_MATCHES = or_(_VERSIONS.is_(None), Job.version == any_(_VERSIONS))
 
 _OWNER = select(User.id).where(User.cognito_sub == bindparam("sub")).scalar_subquery()
 _FIND = Statement(select(TABLE).where(Job.user_id == _OWNER, Job.id == bindparam("job_id")), JobRow)
-_BY_ID = Statement(select(TABLE).where(*_MINE), JobRow)
+_BY_ID = Statement(select(TABLE).where(*_BY_OWNER_AND_ID), JobRow)
 # FOR NO KEY UPDATE: rows that point to this one can still be made.
-_LOCK = Statement(select(TABLE).where(*_MINE).with_for_update(key_share=True), JobRow)
+_LOCK = Statement(select(TABLE).where(*_BY_OWNER_AND_ID).with_for_update(key_share=True), JobRow)
 _TOUCH = Statement(
-    update(TABLE).where(*_MINE).values(last_activity_at=_LATEST).returning(TABLE), JobRow
+    update(TABLE).where(*_BY_OWNER_AND_ID).values(last_activity_at=_LATEST).returning(TABLE), JobRow
 )
-_DELETE = Statement(delete(TABLE).where(*_MINE, _AS_IT_WAS).returning(TABLE), JobRow)
+_DELETE = Statement(
+    delete(TABLE).where(*_BY_OWNER_AND_ID, _VERSION_MATCHES).returning(TABLE), JobRow
+)
 
 
-def find(connection: Runs, sub: str, job_id: int) -> JobRow | None:
+def find(connection: SupportsExecute, sub: str, job_id: int) -> JobRow | None:
     """That job, if it is of the user of that Cognito ``sub``, whom the same statement finds."""
     return _FIND.first(connection, sub=sub, job_id=job_id)
 
 
 def some(
-    connection: Runs,
+    connection: SupportsExecute,
     user_id: int,
     *,
     limit: int,
@@ -136,7 +138,7 @@ _FILTERS = {
 }
 
 
-def create(connection: Runs, sub: str, **fields: Any) -> JobRow:
+def create(connection: SupportsExecute, sub: str, **fields: Any) -> JobRow:
     """Make a job of the user of that Cognito ``sub``, who is found by the same statement.
 
     :raises NotFound: when there is no such user
@@ -144,7 +146,7 @@ def create(connection: Runs, sub: str, **fields: Any) -> JobRow:
     return _there(_insert(tuple(fields)).first(connection, sub=sub, **_new_values(fields)))
 
 
-def touch(connection: Runs, user_id: int, job_id: int) -> JobRow:
+def touch(connection: SupportsExecute, user_id: int, job_id: int) -> JobRow:
     """The user did something with the job, now. It is locked from here on.
 
     :raises NotFound: when it was deleted in the meantime
@@ -152,7 +154,7 @@ def touch(connection: Runs, user_id: int, job_id: int) -> JobRow:
     return _there(_TOUCH.first(connection, user_id=user_id, job_id=job_id))
 
 
-def lock(connection: Runs, user_id: int, job_id: int) -> JobRow:
+def lock(connection: SupportsExecute, user_id: int, job_id: int) -> JobRow:
     """Wait for others who change this job or what hangs under it, and keep them waiting.
 
     :raises NotFound: when it was deleted in the meantime
@@ -161,12 +163,16 @@ def lock(connection: Runs, user_id: int, job_id: int) -> JobRow:
 
 
 def change(
-    connection: Runs, user_id: int, job_id: int, versions: list[int] | None, **fields: Any
+    connection: SupportsExecute,
+    user_id: int,
+    job_id: int,
+    versions: list[int] | None,
+    **fields: Any,
 ) -> JobRow:
     """Set some fields, all together. What is as it was already is no change.
 
     :param versions: those that it may be of
-    :raises Changed: when it is of another
+    :raises VersionConflict: when it is of another
     :raises NotFound: when it was deleted in the meantime
     """
     if fields:
@@ -178,10 +184,12 @@ def change(
     return _expected(connection, user_id, job_id, versions)
 
 
-def remove(connection: Runs, user_id: int, job_id: int, versions: list[int] | None) -> None:
+def remove(
+    connection: SupportsExecute, user_id: int, job_id: int, versions: list[int] | None
+) -> None:
     """Delete a job, with all that hangs under it.
 
-    :raises Changed: when it is of another version
+    :raises VersionConflict: when it is of another version
     :raises NotFound: when somebody else has deleted it, in the meantime
     """
     found = _DELETE.first(connection, user_id=user_id, job_id=job_id, versions=versions)
@@ -190,10 +198,12 @@ def remove(connection: Runs, user_id: int, job_id: int, versions: list[int] | No
         raise NotFound
 
 
-def _expected(connection: Runs, user_id: int, job_id: int, versions: list[int] | None) -> JobRow:
+def _expected(
+    connection: SupportsExecute, user_id: int, job_id: int, versions: list[int] | None
+) -> JobRow:
     row = _there(_BY_ID.first(connection, user_id=user_id, job_id=job_id))
     if versions is not None and row.version not in versions:
-        raise Changed(row)
+        raise VersionConflict(row)
     return row
 
 
@@ -217,7 +227,7 @@ def _update(names: tuple[str, ...]) -> Statement[JobRow]:
     # The row is written also where nothing differs, so that the answer is what was asked for and
     # not what somebody else makes of it a moment later. It then tells of no activity.
     activity = case((differs, _LATEST), else_=Job.last_activity_at)
-    changed = update(TABLE).where(*_MINE, _AS_IT_WAS)
+    changed = update(TABLE).where(*_BY_OWNER_AND_ID, _VERSION_MATCHES)
     return Statement(changed.values(**values, last_activity_at=activity).returning(TABLE), JobRow)
 
 

@@ -4,14 +4,14 @@ import datetime
 from collections.abc import Collection as Some
 from typing import Any
 
+from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import NotFound
 from jobtracker.jobs import queries
 from jobtracker.jobs.queries import SORTS, JobRow
-from jobtracker.keyset import MAX_LIMIT, Page
-from jobtracker.tree import Collection, Private, Resource, Root
+from jobtracker.tree import Collection, OwnerOnly, Resource, Root
 
 
-class JobCollection(Private, Collection, under=Root, name="jobs"):
+class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
     def find(self, row_id: int) -> "JobResource":
@@ -79,7 +79,7 @@ class JobResource(Resource):
         """Change some fields. What is as it was already is no change.
 
         :param versions: those that it may be of, in the eyes of whoever changes it
-        :raises Changed: when it is of another
+        :raises VersionConflict: when it is of another
         """
         self.job = queries.change(
             self.connection, self.job.user_id, self.job.id, _numbers(versions), **changes

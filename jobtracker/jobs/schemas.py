@@ -17,10 +17,10 @@ from jobtracker.fields import (
     WebAddress,
     merge_patch,
 )
+from jobtracker.http.pagination import PageQuery
 from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Priority, Status, tidy_tags
 from jobtracker.jobs.queries import SORTS
 from jobtracker.notes.schemas import NoteOut
-from jobtracker.pages import PageQuery
 
 
 class Tag(Lowercase):

@@ -5,12 +5,12 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
+from jobtracker.http.pagination import paginate
+from jobtracker.http.service import ApiService, created
 from jobtracker.jobs.queries import JobRow
 from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut, JobWithNotesOut
-from jobtracker.pages import paged
 from jobtracker.security import Permission
 
 JOB_OUT = JobOut()
@@ -23,7 +23,7 @@ job = ApiService("job", "/jobs/{job_id}", context=JobResource)
 def get_jobs(request: Request) -> Sequence[JobRow]:
     """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored. Where
     there are more than the limit, the header `Link` leads to the next page."""
-    return paged(request, request.context.page, **request.validated)
+    return paginate(request, request.context.page, **request.validated)
 
 
 @jobs.post(

@@ -8,7 +8,7 @@ from jobtracker.local import ports
 from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
 from jobtracker.local.stack import LocalError
 from jobtracker.local.turnstile import DUMMY_TOKEN
-from jobtracker.servers.waitress import serve
+from jobtracker.servers.waitress_server import serve
 
 
 def server_factory(

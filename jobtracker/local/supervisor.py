@@ -29,11 +29,11 @@ def supervise(stack: Stack) -> None:
             try:
                 provided = _start(stack, down)
             except Exception as error:
-                _tell(stack, {"error": str(error)})
+                _write_state(stack, {"error": str(error)})
                 raise
-            _tell(stack, provided)
+            _write_state(stack, provided)
             down.callback(stack.file("state").unlink, missing_ok=True)
-            while not _nobody_left(stack, users.fileno()):
+            while not _has_no_users(stack, users.fileno()):
                 time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
@@ -58,13 +58,13 @@ def _start(stack: Stack, down: contextlib.ExitStack) -> dict[str, str]:
     return provided
 
 
-def _tell(stack: Stack, state: dict[str, str]) -> None:
+def _write_state(stack: Stack, state: dict[str, str]) -> None:
     new = stack.file("state.new")
     new.write_text(json.dumps(state))
     new.replace(stack.file("state"))
 
 
-def _nobody_left(stack: Stack, users: int) -> bool:
+def _has_no_users(stack: Stack, users: int) -> bool:
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,7 +3,7 @@
 from colander import SchemaNode
 
 from jobtracker.auth.schemas import totp_code
-from jobtracker.fields import Boolean, Schema, Secret, Text, TextList
+from jobtracker.fields import Boolean, RawText, Schema, Text, TextList
 from jobtracker.users.schemas import MAX_PASSWORD
 
 
@@ -42,4 +42,4 @@ class MfaConfirmIn(Schema):
 class MfaDisableIn(Schema):
     example = {"password": "Lovelace-1815"}
 
-    password = SchemaNode(Secret(max=MAX_PASSWORD))
+    password = SchemaNode(RawText(max=MAX_PASSWORD))

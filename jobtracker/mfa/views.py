@@ -5,12 +5,12 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService, body_if_any
 from jobtracker.auth.cognito import TOTP
 from jobtracker.auth.totp import otpauth_uri
+from jobtracker.http.rate_limits import AUTH_BY_USER
+from jobtracker.http.service import ApiService, validate_optional_body
 from jobtracker.mfa.resources import MfaResource
 from jobtracker.mfa.schemas import MfaConfirmIn, MfaDisableIn, MfaEnrolIn, MfaEnrolOut, MfaOut
-from jobtracker.rate_limits import AUTH_BY_USER
 from jobtracker.security import Permission, bearer_token
 
 MFA_OUT = MfaOut()
@@ -34,12 +34,12 @@ def get_mfa(request: Request) -> dict[str, Any]:
     returns=MfaEnrolOut(),
     errors=(400, 413, 415, 422),
     rate_limits=[AUTH_BY_USER],
-    takes_key=False,  # a secret is not kept to be given again, and nothing is done twice
+    idempotent=False,  # a secret is not kept to be given again, and nothing is done twice
 )
 def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
     the e-mail address unless another is given."""
-    label = body_if_any(MFA_ENROL_IN, request)["label"]
+    label = validate_optional_body(MFA_ENROL_IN, request)["label"]
     secret = request.context.enrol(bearer_token(request))
     uri = otpauth_uri(secret, label or request.context.user.email)
     return {"secret_code": secret, "otpauth_uri": uri}

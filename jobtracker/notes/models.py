@@ -15,11 +15,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtracker.connections import Runs
-from jobtracker.db import Base, identity, timestamp
+from jobtracker.db.base import Base, identity, timestamp
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import Key, Sort
+from jobtracker.db.statements import Statement, row_type
 from jobtracker.errors import NotFound
-from jobtracker.keyset import Key, Sort
-from jobtracker.rows import Statement, row_of
 
 MAX_BODY = 10_000
 
@@ -46,7 +46,7 @@ class Note(Base):
         return f"<Note {self.id} {self.body[:40]!r}>"
 
 
-_NoteColumns: Any = row_of(Note)
+_NoteColumns: Any = row_type(Note)
 
 
 class NoteRow(_NoteColumns):
@@ -61,9 +61,12 @@ class NoteRow(_NoteColumns):
 NEWEST_FIRST = Sort(Key(Note.created_at, descending=True), Key(Note.id, descending=True))
 
 TABLE: Any = Note.__table__
-_MINE = (Note.user_id == bindparam("user_id"), Note.application_id == bindparam("job_id"))
-_THIS = (*_MINE, Note.id == bindparam("note_id"))
-_OF_JOB = select(TABLE).where(*_MINE).order_by(*NEWEST_FIRST.order())
+_BY_OWNER_AND_ID = (
+    Note.user_id == bindparam("user_id"),
+    Note.application_id == bindparam("job_id"),
+)
+_THIS = (*_BY_OWNER_AND_ID, Note.id == bindparam("note_id"))
+_OF_JOB = select(TABLE).where(*_BY_OWNER_AND_ID).order_by(*NEWEST_FIRST.order())
 _SOME = _OF_JOB.limit(bindparam("limit", type_=BigInteger))
 
 _ALL = Statement(_OF_JOB, NoteRow)
@@ -84,13 +87,17 @@ _INSERT = Statement(
 )
 
 
-def all_of_job(connection: Runs, user_id: int, job_id: int) -> list[NoteRow]:
+def all_of_job(connection: SupportsExecute, user_id: int, job_id: int) -> list[NoteRow]:
     """The notes of a job, newest first."""
     return _ALL.all(connection, user_id=user_id, job_id=job_id)
 
 
 def some_of_job(
-    connection: Runs, user_id: int, job_id: int, limit: int, after: tuple[Any, ...] | None
+    connection: SupportsExecute,
+    user_id: int,
+    job_id: int,
+    limit: int,
+    after: tuple[Any, ...] | None,
 ) -> list[NoteRow]:
     """Some of them: those that come after a note with these keys."""
     statement = _FIRST if after is None else _NEXT
@@ -98,13 +105,18 @@ def some_of_job(
     return statement.all(connection, user_id=user_id, job_id=job_id, limit=limit, **keys)
 
 
-def by_id(connection: Runs, user_id: int, job_id: int, note_id: int) -> NoteRow | None:
+def by_id(connection: SupportsExecute, user_id: int, job_id: int, note_id: int) -> NoteRow | None:
     """That note, if it is on that job of that user's."""
     return _BY_ID.first(connection, user_id=user_id, job_id=job_id, note_id=note_id)
 
 
 def add(
-    connection: Runs, user_id: int, job_id: int, *, body: str, created_at: datetime.datetime
+    connection: SupportsExecute,
+    user_id: int,
+    job_id: int,
+    *,
+    body: str,
+    created_at: datetime.datetime,
 ) -> NoteRow:
     """Write a note."""
     added = _INSERT.first(
@@ -115,7 +127,7 @@ def add(
     return added
 
 
-def remove(connection: Runs, user_id: int, job_id: int, note_id: int) -> None:
+def remove(connection: SupportsExecute, user_id: int, job_id: int, note_id: int) -> None:
     """Delete a note.
 
     :raises NotFound: when somebody else has, in the meantime

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.jobs.resources import JobResource
-from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.notes import models
 from jobtracker.notes.models import NEWEST_FIRST, NoteRow
 from jobtracker.tree import Collection, Resource

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
+from jobtracker.http.pagination import PageQuery, paginate
+from jobtracker.http.rate_limits import NOTES_BY_USER
+from jobtracker.http.service import ApiService, created
 from jobtracker.notes.models import NoteRow
 from jobtracker.notes.resources import NoteCollection, NoteResource
 from jobtracker.notes.schemas import NoteIn, NoteOut
-from jobtracker.pages import PageQuery, paged
-from jobtracker.rate_limits import NOTES_BY_USER
 from jobtracker.security import Permission
 
 NOTE_OUT = NoteOut()
@@ -22,7 +22,7 @@ note = ApiService("note", "/jobs/{job_id}/notes/{note_id}", context=NoteResource
 @notes.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(NOTE_OUT))
 def get_notes(request: Request) -> Sequence[NoteRow]:
     """The notes on a job, newest first."""
-    return paged(request, request.context.page, **request.validated)
+    return paginate(request, request.context.page, **request.validated)
 
 
 @notes.post(

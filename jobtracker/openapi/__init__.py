@@ -5,9 +5,9 @@ from typing import Any
 
 from pyramid.events import ApplicationCreated
 
-from jobtracker.api import services_of
+from jobtracker.http.service import services_of
 from jobtracker.openapi.document import make_document
-from jobtracker.openapi.served import Served
+from jobtracker.openapi.precompressed import PrecompressedBody
 from jobtracker.renderer import json_dumps
 
 
@@ -18,7 +18,7 @@ def make(event: ApplicationCreated) -> None:
     registry["openapi_document"] = document
     # What our answers look like: another version of us looks otherwise, and its ETags tell.
     registry["representation"] = hashlib.sha256(json_dumps(document)).digest()
-    registry["openapi_served"] = Served(json_dumps(document), "application/json")
+    registry["openapi_served"] = PrecompressedBody(json_dumps(document), "application/json")
 
 
 def includeme(config: Any) -> None:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from jobtracker import __version__, fields, idempotency
-from jobtracker.api import ApiService, Operation
+from jobtracker import __version__, fields
 from jobtracker.errors import CODES
+from jobtracker.http import idempotency
+from jobtracker.http.pagination import PageQuery
+from jobtracker.http.service import ApiService, Operation
 from jobtracker.openapi import json_schema
-from jobtracker.pages import PageQuery
 from jobtracker.security import Permission
 from jobtracker.tree import MAX_ID
 
@@ -190,7 +191,7 @@ def statuses(service: ApiService, operation: Operation) -> list[int]:
         errors |= {400, 413, 415, 422}
     if operation.query is not None:
         errors |= {400, 422}
-    if operation.takes_key:
+    if operation.idempotent:
         errors |= {400, 409, 422}
     if operation.if_match is not None:
         errors |= {412}
@@ -221,7 +222,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     if rest:
         described["description"] = rest
     parameters = [
-        *([IDEMPOTENCY_KEY] if operation.takes_key else ()),
+        *([IDEMPOTENCY_KEY] if operation.idempotent else ()),
         *([IF_MATCH] if operation.if_match is not None else ()),
         *([IF_NONE_MATCH] if operation.conditional is not None else ()),
     ]

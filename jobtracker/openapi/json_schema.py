@@ -75,7 +75,7 @@ def _incoming(node: Any) -> JsonSchema:
 
 
 def _plain(field: fields.Type) -> str:
-    return NO_NUL if isinstance(field, fields.Secret) else NOT_BLANK
+    return NO_NUL if isinstance(field, fields.RawText) else NOT_BLANK
 
 
 def _or_blank(schema: JsonSchema, default: Any) -> JsonSchema:
@@ -178,7 +178,7 @@ def _(field: fields.JsonObject) -> JsonSchema:
 
 
 @of_type.register
-def _(_field: fields.DayOrMoment) -> JsonSchema:
+def _(_field: fields.DateOrDatetime) -> JsonSchema:
     return {
         "type": "string",
         "anyOf": [{"format": "date"}, {"format": "date-time"}],
@@ -187,7 +187,7 @@ def _(_field: fields.DayOrMoment) -> JsonSchema:
 
 
 @of_type.register
-def _(field: fields.WholeNumberText) -> JsonSchema:
+def _(field: fields.QueryInteger) -> JsonSchema:
     schema: JsonSchema = {"type": "integer", "minimum": field.min}
     if field.clamp:
         return {**schema, "description": f"Beyond {field.max} it is taken for {field.max}."}
@@ -200,7 +200,7 @@ def _(_field: fields.Number) -> JsonSchema:
 
 
 @of_type.register
-def _(_field: fields.OpenObject) -> JsonSchema:
+def _(_field: fields.FreeFormObject) -> JsonSchema:
     return {"type": "object"}
 
 

@@ -15,7 +15,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from swagger_ui_bundle import swagger_ui_path
 
 from jobtracker.errors import NotFound
-from jobtracker.openapi.served import Served
+from jobtracker.openapi.precompressed import PrecompressedBody
 
 OURS = Path(__file__).parent / "static"
 SWAGGER_UI = Path(swagger_ui_path)
@@ -50,8 +50,8 @@ HEADERS = {
 
 
 @functools.cache
-def _served(path: Path, content_type: str) -> Served:
-    return Served(path.read_bytes(), content_type)
+def _served(path: Path, content_type: str) -> PrecompressedBody:
+    return PrecompressedBody(path.read_bytes(), content_type)
 
 
 def get_page(request: Request) -> Response:

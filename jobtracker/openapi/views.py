@@ -3,7 +3,7 @@
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.api import ApiService
+from jobtracker.http.service import ApiService
 from jobtracker.security import Permission
 from jobtracker.tree import Root
 

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import Base, identity, moving_timestamp, timestamp
-from jobtracker.keyset import Key, Page, Sort
+from jobtracker.db.base import Base, identity, timestamp, updated_at_column
+from jobtracker.db.keyset import Key, Page, Sort
 from jobtracker.renderer import json_dumps
 
 MAX_NAME = 80
@@ -58,7 +58,7 @@ class SavedView(Base):
     name: Mapped[str] = mapped_column(String(MAX_NAME))
     data: Mapped[dict[str, Any]] = mapped_column(ExactJson)
     created_at: Mapped[datetime.datetime] = timestamp()
-    updated_at: Mapped[datetime.datetime] = moving_timestamp()
+    updated_at: Mapped[datetime.datetime] = updated_at_column()
 
     def __repr__(self) -> str:
         return f"<SavedView {self.id} {self.name!r}>"

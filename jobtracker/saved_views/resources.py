@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobtracker.db import NOW, refused_by
+from jobtracker.db.base import NOW, translate_constraint_error
+from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import Conflict
-from jobtracker.keyset import MAX_LIMIT, Page
 from jobtracker.saved_views.models import MAX_VIEWS, SavedView
-from jobtracker.tree import Collection, Private, Resource, Root
+from jobtracker.tree import Collection, OwnerOnly, Resource, Root
 
 # The SPA looks for "already exists".
 NAME_IS_TAKEN = "A view with this name already exists."
 
 
-class SavedViewCollection(Private, Collection, under=Root, name="saved-views"):
+class SavedViewCollection(OwnerOnly, Collection, under=Root, name="saved-views"):
     """``/saved-views``."""
 
     def find(self, row_id: int) -> "SavedViewResource":
@@ -40,7 +40,7 @@ class SavedViewCollection(Private, Collection, under=Root, name="saved-views"):
             raise Conflict(f"You can have at most {MAX_VIEWS} saved views.")
         view = SavedView(user_id=self.user.id, name=name, data=data)
         self.db.add(view)
-        with refused_by(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):
+        with translate_constraint_error(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):
             self.db.flush()
         return SavedViewResource(self, view)
 
@@ -61,7 +61,7 @@ class SavedViewResource(Resource):
             setattr(self.view, name, value)
         if self.db.is_modified(self.view):
             self.view.updated_at = NOW
-            with refused_by(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):
+            with translate_constraint_error(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):
                 self.db.flush()
         return self.view
 

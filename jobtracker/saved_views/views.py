@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService, created
 from jobtracker.fields import ListOf
-from jobtracker.pages import PageQuery, paged
+from jobtracker.http.pagination import PageQuery, paginate
+from jobtracker.http.service import ApiService, created
 from jobtracker.saved_views.models import SavedView
 from jobtracker.saved_views.resources import SavedViewCollection, SavedViewResource
 from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn, SavedViewOut
@@ -21,7 +21,7 @@ saved_view = ApiService("saved_view", "/saved-views/{view_id}", context=SavedVie
 @saved_views.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(SAVED_VIEW_OUT))
 def get_saved_views(request: Request) -> Sequence[SavedView]:
     """Your saved views, the one that was changed last first."""
-    return paged(request, request.context.page, **request.validated)
+    return paginate(request, request.context.page, **request.validated)
 
 
 @saved_views.post(

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobtracker.board.models import CARD
-from jobtracker.db import Base
+from jobtracker.db.base import Base
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
 

@@ -3,14 +3,14 @@
 from colander import SchemaNode
 
 from jobtracker.board.schemas import BoardOut, CardOut
-from jobtracker.fields import ListOf, Schema, Text, WholeNumberText
+from jobtracker.fields import ListOf, QueryInteger, Schema, Text
 from jobtracker.jobs.models import MAX_NAME
 from jobtracker.search.resources import DEFAULT_LIMIT, MAX_LIMIT
 
 
 class SearchQuery(Schema):
     q = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
-    limit = SchemaNode(WholeNumberText(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
+    limit = SchemaNode(QueryInteger(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
 
 
 class HitOut(CardOut):

@@ -2,9 +2,9 @@
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService
 from jobtracker.board.resources import Board
-from jobtracker.conditional import Conditional
+from jobtracker.http.conditional import ETagStrategy
+from jobtracker.http.service import ApiService
 from jobtracker.search.resources import SearchResource
 from jobtracker.search.schemas import FoundOut, SearchQuery
 from jobtracker.security import Permission
@@ -16,7 +16,7 @@ search = ApiService("search", "/jobs/search", context=SearchResource)
     permission=Permission.READ,
     query=SearchQuery(),
     returns=FoundOut(),
-    conditional=Conditional.BY_BODY,
+    conditional=ETagStrategy.BY_BODY,
 )
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title

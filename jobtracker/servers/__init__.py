@@ -7,11 +7,11 @@ before all that waits for a thread, and finish what they have begun when they ar
 from collections.abc import Mapping
 from typing import Any
 
-from jobtracker.cors import answer_headers
 from jobtracker.errors import CODES
+from jobtracker.http.cors import cors_headers
+from jobtracker.http.request_id import HEADER as REQUEST_ID
+from jobtracker.http.request_id import request_id_of
 from jobtracker.renderer import json_dumps
-from jobtracker.tracing import HEADER as REQUEST_ID
-from jobtracker.tracing import request_id_of
 
 
 def refusal(
@@ -28,6 +28,6 @@ def refusal(
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
         REQUEST_ID: request_id_of(request_id),
-        **answer_headers(origin, frozenset(settings["cors.origins"])),
+        **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
     return status, list(headers.items()), json_dumps({"error": code, "message": message})

@@ -17,18 +17,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import Base
-from jobtracker.jobs.models import OVER, Kind, Status
+from jobtracker.db.base import Base
+from jobtracker.jobs.models import TERMINAL_STATUSES, Kind, Status
 
 #: The rungs of the ladder, in their order. What is closed has left it.
-LADDER = tuple(kind for kind in Kind if kind is not Kind.CLOSED)
-TOP = len(LADDER)
+STAGES = tuple(kind for kind in Kind if kind is not Kind.CLOSED)
+TOP = len(STAGES)
 
 STATUSES = tuple(Status)
 SECONDS_OF_A_DAY = 86400
 
 
-class JobJourney(Base):
+class JobFunnelSummary(Base):
     """What the steps of a job come to. Triggers of job_steps keep it true, and write nothing else.
 
     Rungs are numbered from 1, as PostgreSQL counts in arrays.
@@ -65,17 +65,17 @@ def _funnel(
     until: datetime.datetime | None,
     now: datetime.datetime,
 ) -> Select[Any]:
-    cohort = [JobJourney.user_id == user_id]
+    cohort = [JobFunnelSummary.user_id == user_id]
     if since is not None:
-        cohort.append(JobJourney.began >= since)
+        cohort.append(JobFunnelSummary.began >= since)
     if until is not None:
-        cohort.append(JobJourney.began < until)
-    outcome = (JobJourney.source, JobJourney.status)
+        cohort.append(JobFunnelSummary.began < until)
+    outcome = (JobFunnelSummary.source, JobFunnelSummary.status)
     outcomes = (
         select(*outcome, func.count().label("count"))
-        .where(*cohort, JobJourney.status.in_(OVER))
+        .where(*cohort, JobFunnelSummary.status.in_(TERMINAL_STATUSES))
         .group_by(*outcome)
-        .order_by(JobJourney.source.nulls_first(), JobJourney.status)
+        .order_by(JobFunnelSummary.source.nulls_first(), JobFunnelSummary.status)
         .subquery()
     )
     rungs = range(1, TOP + 1)
@@ -83,7 +83,7 @@ def _funnel(
         func.json_build_array(
             *(func.count().filter(column.op("&")(1 << rung) != 0) for rung in rungs)
         )
-        for column in (JobJourney.reached, JobJourney.went_on)
+        for column in (JobFunnelSummary.reached, JobFunnelSummary.went_on)
     )
     medians = (func.percentile_cont(0.5).within_group(_days_on(rung, now).asc()) for rung in rungs)
     return select(
@@ -91,17 +91,19 @@ def _funnel(
         reached.label("reached"),
         went_on.label("went_on"),
         func.json_build_array(*medians).label("median_days"),
-        func.string_agg(JobJourney.edges, b"").label("edges"),
+        func.string_agg(JobFunnelSummary.edges, b"").label("edges"),
         select(func.json_agg(outcomes.table_valued())).scalar_subquery().label("outcomes"),
     ).where(*cohort)
 
 
 def _days_on(rung: int, now: datetime.datetime) -> ColumnElement[Any]:
-    days = JobJourney.days[rung]
+    days = JobFunnelSummary.days[rung]
     if rung == TOP:  # nobody waits there for what is next
         return days
-    waiting = func.greatest(func.date_part("epoch", now - JobJourney.since), 0) / SECONDS_OF_A_DAY
-    return days + case((JobJourney.rung == rung, waiting), else_=0)
+    waiting = (
+        func.greatest(func.date_part("epoch", now - JobFunnelSummary.since), 0) / SECONDS_OF_A_DAY
+    )
+    return days + case((JobFunnelSummary.rung == rung, waiting), else_=0)
 
 
 def funnel_of_user(
@@ -131,16 +133,16 @@ def funnel_of_user(
             {
                 "stage": kind,
                 "reached": reached,
-                "conversion": _ratio(went_on, reached) if kind is not LADDER[-1] else None,
+                "conversion": _ratio(went_on, reached) if kind is not STAGES[-1] else None,
                 "median_days": None if days is None else round(days, 4),
             }
             for kind, reached, went_on, days in zip(
-                LADDER, found.reached, found.went_on, found.median_days, strict=True
+                STAGES, found.reached, found.went_on, found.median_days, strict=True
             )
         ],
         "outcomes": [
             {
-                "source": row["source"] and LADDER[row["source"] - 1],
+                "source": row["source"] and STAGES[row["source"] - 1],
                 "outcome": row["status"],
                 "count": row["count"],
             }

@@ -2,20 +2,20 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import Choice, DayOrMoment, Integer, ListOf, Number, Schema
-from jobtracker.jobs.models import OVER, Status
-from jobtracker.stats.models import LADDER
+from jobtracker.fields import Choice, DateOrDatetime, Integer, ListOf, Number, Schema
+from jobtracker.jobs.models import TERMINAL_STATUSES, Status
+from jobtracker.stats.models import STAGES
 
 
 class FunnelQuery(Schema):
-    since = SchemaNode(DayOrMoment(), name="from", missing=None, nullable=True)
-    until = SchemaNode(DayOrMoment(), name="to", missing=None, nullable=True)
+    since = SchemaNode(DateOrDatetime(), name="from", missing=None, nullable=True)
+    until = SchemaNode(DateOrDatetime(), name="to", missing=None, nullable=True)
 
 
 class StageOut(Schema):
     example = {"stage": "applied", "reached": 40, "conversion": 0.25, "median_days": 6.5}
 
-    stage = SchemaNode(Choice(LADDER))
+    stage = SchemaNode(Choice(STAGES))
     reached = SchemaNode(Integer())
     conversion = SchemaNode(Number(), nullable=True)
     median_days = SchemaNode(Number(), nullable=True)
@@ -24,8 +24,8 @@ class StageOut(Schema):
 class OutcomeOut(Schema):
     example = {"source": "interview", "outcome": "rejected", "count": 3}
 
-    source = SchemaNode(Choice(LADDER[:-1]), nullable=True)
-    outcome = SchemaNode(Choice(OVER))
+    source = SchemaNode(Choice(STAGES[:-1]), nullable=True)
+    outcome = SchemaNode(Choice(TERMINAL_STATUSES))
     count = SchemaNode(Integer())
 
 

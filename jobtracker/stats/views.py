@@ -4,8 +4,8 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService
-from jobtracker.conditional import Conditional
+from jobtracker.http.conditional import ETagStrategy
+from jobtracker.http.service import ApiService
 from jobtracker.security import Permission
 from jobtracker.stats.resources import StatsResource
 from jobtracker.stats.schemas import FunnelOut, FunnelQuery
@@ -17,7 +17,7 @@ funnel = ApiService("funnel", "/jobs/stats/funnel", context=StatsResource, trave
     permission=Permission.READ,
     query=FunnelQuery(),
     returns=FunnelOut(),
-    conditional=Conditional.BY_TICK,
+    conditional=ETagStrategy.BY_TICK,
 )
 def get_funnel(request: Request) -> dict[str, Any]:
     """What became of your jobs: of those whose first step is not before `from`, and before `to`.

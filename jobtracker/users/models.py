@@ -10,11 +10,11 @@ from sqlalchemy import CheckConstraint, Text, bindparam, case, cast, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.connections import Runs
-from jobtracker.db import NOW, Base, counter, identity, one_of, timestamp
+from jobtracker.db.base import NOW, Base, counter, enum_check, identity, timestamp
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import Statement, row_type
 from jobtracker.errors import NotFound
 from jobtracker.renderer import json_dumps
-from jobtracker.rows import Statement, row_of
 
 AUTO_REFRESH_SECONDS = (0, 10, 30, 60)
 MAX_RETENTION_DAYS = 3650
@@ -56,9 +56,9 @@ class User(Base):
         CheckConstraint(
             f"auto_refresh_seconds IN {AUTO_REFRESH_SECONDS}", name="auto_refresh_seconds"
         ),
-        one_of("theme", Theme),
-        one_of("default_jobs_sort", JobsSort),
-        one_of("default_jobs_view", JobsView),
+        enum_check("theme", Theme),
+        enum_check("default_jobs_sort", JobsSort),
+        enum_check("default_jobs_view", JobsView),
         CheckConstraint(
             f"data_retention_days BETWEEN 0 AND {MAX_RETENTION_DAYS}", name="data_retention_days"
         ),
@@ -128,7 +128,7 @@ class User(Base):
         )
 
 
-_UserColumns: Any = row_of(User)
+_UserColumns: Any = row_type(User)
 
 
 class UserRow(_UserColumns):
@@ -144,11 +144,11 @@ class UserRow(_UserColumns):
         return self.email_verified_at is not None
 
     @classmethod
-    def by_sub(cls, connection: Runs, sub: str) -> "UserRow | None":
+    def by_sub(cls, connection: SupportsExecute, sub: str) -> "UserRow | None":
         """The user of that Cognito ``sub``."""
         return _BY_SUB.first(connection, sub=sub)
 
-    def lock(self, connection: Runs) -> "UserRow":
+    def lock(self, connection: SupportsExecute) -> "UserRow":
         """Wait for others who change or count what this user has, and keep them waiting.
 
         FOR NO KEY UPDATE: rows that point to this one can still be made.
@@ -157,7 +157,7 @@ class UserRow(_UserColumns):
         """
         return _there(_LOCK.first(connection, id=self.id))
 
-    def change(self, connection: Runs, **values: Any) -> "UserRow":
+    def change(self, connection: SupportsExecute, **values: Any) -> "UserRow":
         """Set some values, all together. What is as it was already is no change.
 
         :raises NotFound: when the user was deleted in the meantime
@@ -166,7 +166,7 @@ class UserRow(_UserColumns):
         return _there(_update(tuple(values)).first(connection, id=self.id, **new))
 
     def merge_ui_preferences(
-        self, connection: Runs, changes: Mapping[str, bool | None]
+        self, connection: SupportsExecute, changes: Mapping[str, bool | None]
     ) -> "UserRow":
         """Set some preferences, and remove those that are None.
 

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from jobtracker.db import refused_by
-from jobtracker.errors import Changed, Invalid
-from jobtracker.tree import Private, Resource, Root
+from jobtracker.db.base import translate_constraint_error
+from jobtracker.errors import ValidationFailed, VersionConflict
+from jobtracker.tree import OwnerOnly, Resource, Root
 from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User, UserRow
 
 TOO_MANY_PREFERENCES = {
@@ -16,7 +16,7 @@ TOO_MANY_PREFERENCES = {
 }
 
 
-class UserCollection(Private, under=Root, name="users"):
+class UserCollection(OwnerOnly, under=Root, name="users"):
     """``/users``: so far nobody but ``me``."""
 
 
@@ -43,14 +43,14 @@ class SettingsResource(Resource, under=UserResource, name="settings"):
         """Set some of them; what is left out stays as it is.
 
         :param versions: those that they may be of, in the eyes of whoever changes them
-        :raises Changed: when they are of another
+        :raises VersionConflict: when they are of another
         """
         user = self.user
         if versions is not None:
             user = user.lock(self.connection)
             if _version(user) not in versions:
-                raise Changed(user)
-        return self.now_is(user.change(self.connection, **settings) if settings else user)
+                raise VersionConflict(user)
+        return self.set_current_user(user.change(self.connection, **settings) if settings else user)
 
 
 class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences"):
@@ -59,12 +59,16 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
     def update(self, preferences: Mapping[str, bool | None]) -> UserRow:
         """Set some of them, and remove those that are None; what is left out stays as it is.
 
-        :raises Invalid: when there would be too many
+        :raises ValidationFailed: when there would be too many
         """
         if not preferences:
             return self.user
-        with refused_by(User.PREFERENCES_COUNT, Invalid([TOO_MANY_PREFERENCES])):
-            return self.now_is(self.user.merge_ui_preferences(self.connection, preferences))
+        with translate_constraint_error(
+            User.PREFERENCES_COUNT, ValidationFailed([TOO_MANY_PREFERENCES])
+        ):
+            return self.set_current_user(
+                self.user.merge_ui_preferences(self.connection, preferences)
+            )
 
 
 def _version(user: UserRow) -> str:

@@ -7,8 +7,8 @@ from jobtracker.fields import (
     BooleanMap,
     Choice,
     Integer,
+    RawText,
     Schema,
-    Secret,
     Text,
     Timestamp,
 )
@@ -63,8 +63,8 @@ class UserOut(Schema):
 class ChangePasswordIn(Schema):
     example = {"current_password": "Lovelace-1815", "new_password": "Lovelace-1852"}
 
-    current_password = SchemaNode(Secret(max=MAX_PASSWORD))
-    new_password = SchemaNode(Secret(max=MAX_PASSWORD))
+    current_password = SchemaNode(RawText(max=MAX_PASSWORD))
+    new_password = SchemaNode(RawText(max=MAX_PASSWORD))
 
 
 class MessageOut(Schema):

@@ -4,8 +4,8 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.api import ApiService
-from jobtracker.rate_limits import AUTH_BY_USER
+from jobtracker.http.rate_limits import AUTH_BY_USER
+from jobtracker.http.service import ApiService
 from jobtracker.security import Permission, bearer_token
 from jobtracker.users.models import UserRow
 from jobtracker.users.resources import SettingsResource, UiPreferencesResource, UserResource

@@ -12,7 +12,7 @@ from cornice.service import get_services
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from jobtracker.api import ApiService
+from jobtracker.http.service import ApiService
 from jobtracker.security import Permission
 from tests.api import SAME_REQUEST_ID, Api
 from tests.pool import KEY_ID, Pool, public_key, signing_key

@@ -17,8 +17,8 @@ from sqlalchemy import Engine, text
 from webtest import TestResponse
 
 from jobtracker import pshell
-from jobtracker.conditional import Bodies, Kept, tags_of
-from jobtracker.rate_limits import RateLimiter
+from jobtracker.http.conditional import CachedResponse, ResponseCache, tags_of
+from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.security import Permission
 from jobtracker.sweep import sweep
 from tests.api import Api
@@ -737,14 +737,14 @@ def test_nobody_is_given_what_is_out_of_date(client: Api, bob: Api):
 class TestBodies:
     HEADERS = (("Content-Type", "application/json"), ("ETag", '"x"'))
 
-    def kept(self, size: int) -> Kept:
-        return Kept(b"x" * (size - Kept(b"", self.HEADERS).size), self.HEADERS)
+    def kept(self, size: int) -> CachedResponse:
+        return CachedResponse(b"x" * (size - CachedResponse(b"", self.HEADERS).size), self.HEADERS)
 
-    def sizes(self, bodies: Bodies, tags: range) -> list[int]:
+    def sizes(self, bodies: ResponseCache, tags: range) -> list[int]:
         return [kept.size for tag in tags if (kept := bodies.get(str(tag))) is not None]
 
     def test_stay_within_their_bytes(self):
-        bodies = Bodies(80_000)
+        bodies = ResponseCache(80_000)
         chance = random.Random(1)  # noqa: S311
         for tag in range(2000):
             bodies.put(str(tag), self.kept(chance.randrange(1000, 12_000)))
@@ -755,7 +755,7 @@ class TestBodies:
         assert max(sizes) <= 10_000
 
     def test_those_that_were_asked_for_last_stay(self):
-        bodies = Bodies(80_000)
+        bodies = ResponseCache(80_000)
         bodies.put("old", self.kept(5000))
         for tag in range(100):
             bodies.put(str(tag), self.kept(5000))
@@ -764,14 +764,14 @@ class TestBodies:
         assert bodies.get("99") is not None
 
     def test_what_is_too_large_drives_nothing_out(self):
-        bodies = Bodies(80_000)
+        bodies = ResponseCache(80_000)
         bodies.put("small", self.kept(10_000))
         bodies.put("large", self.kept(10_001))
         assert bodies.get("small") is not None
         assert bodies.get("large") is None
 
     def test_what_is_put_twice_counts_once(self):
-        bodies = Bodies(80_000)
+        bodies = ResponseCache(80_000)
         for _ in range(100):
             bodies.put("same", self.kept(10_000))
         bodies.put("other", self.kept(10_000))
@@ -779,19 +779,19 @@ class TestBodies:
 
     def test_many_small_ones_are_not_for_nothing(self):
         """An empty list takes more room than its two bytes."""
-        bodies = Bodies(200_000)
+        bodies = ResponseCache(200_000)
         tracemalloc.start()
         try:
             for tag in range(20_000):
                 headers = (("ETag", f'"{tag}"'), ("Link", f"<{tag}>"))
-                bodies.put(str(tag), Kept(f"[{tag}]".encode(), headers))
+                bodies.put(str(tag), CachedResponse(f"[{tag}]".encode(), headers))
             used, _peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert used < 2 * 200_000
 
     def test_can_be_shared(self):
-        bodies = Bodies(80_000)
+        bodies = ResponseCache(80_000)
         barrier = Barrier(8)
 
         def use(seed: int) -> None:
@@ -799,7 +799,7 @@ class TestBodies:
             barrier.wait()
             for _ in range(1000):
                 tag = chance.randrange(50)
-                bodies.put(str(tag), Kept(b"%02d" % tag * 2000, ()))
+                bodies.put(str(tag), CachedResponse(b"%02d" % tag * 2000, ()))
                 kept = bodies.get(str(chance.randrange(50)))
                 assert kept is None or len(set(kept.body[::2] + b"\0")) <= 2
 

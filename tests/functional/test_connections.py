@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from jobtracker.connections import Lender, Statements, make_engine
+from jobtracker.db.connections import Lender, Statements, make_engine
 from jobtracker.settings import read
 
 ME = "SELECT pg_backend_pid()"
@@ -59,7 +59,7 @@ def test_after_one_was_found_dead_no_older_one_is_lent(engine: Engine):
     dead = other._connection(reads=True)
     one.close()
     other.close()
-    dead.pool.found_dead()
+    dead.pool.invalidate_older()
     later = Statements(lender)
     assert pid(later) not in known
     assert dead.closed

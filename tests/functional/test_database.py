@@ -9,8 +9,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from jobtracker.connections import make_engine
-from jobtracker.db import Base
+from jobtracker.db.base import Base
+from jobtracker.db.connections import make_engine
 from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read

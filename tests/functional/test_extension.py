@@ -11,8 +11,8 @@ from pyramid.request import Request
 from webtest import TestApp
 
 import jobtracker
-from jobtracker.api import ApiService
 from jobtracker.fields import Schema, Text
+from jobtracker.http.service import ApiService
 from jobtracker.jobs.resources import JobResource
 from jobtracker.security import Permission
 from jobtracker.tree import Resource

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from webtest import TestResponse
 
+from jobtracker.http.pagination import SIGNATURE_BYTES, Cursors
+from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.jobs.models import Status
-from jobtracker.pages import SIGNATURE_BYTES, Cursors
-from jobtracker.rate_limits import RateLimiter
 from tests.api import Api
 from tests.pool import Pool
 
@@ -63,7 +63,7 @@ def walk(client: Api, path: str) -> list[int]:
     return [row["id"] for page in pages(client, path) for row in page]
 
 
-def cursor_of(client: Api, path: str) -> str:
+def cursor_from(client: Api, path: str) -> str:
     there = next_of(client.get(path))
     assert there is not None
     return dict(parse_qsl(urlsplit(there).query))["cursor"]
@@ -371,7 +371,9 @@ class TestOtherLists:
 
     def test_have_cursors_of_their_own(self, client: Api, bob: Api, job: str):
         paths = [f"{job}/{name}" for name in ("notes", "documents", "interviews", "activity")]
-        cursors = {path: cursor_of(client, f"{path}?limit=3") for path in (*paths, "/saved-views")}
+        cursors = {
+            path: cursor_from(client, f"{path}?limit=3") for path in (*paths, "/saved-views")
+        }
         for path, (of, cursor) in itertools.product(cursors, cursors.items()):
             if path == of:
                 client.get(with_cursor(path, cursor))
@@ -384,7 +386,7 @@ class TestOtherLists:
 class TestCursors:
     def test_of_another_list_are_refused(self, client: Api, bob: Api, many: int):
         path = "/jobs?sort=created&status=saved&status=offer"
-        cursor = cursor_of(client, f"{path}&limit=3")
+        cursor = cursor_from(client, f"{path}&limit=3")
         client.get(with_cursor(f"{path}&limit=5", cursor))
         client.get(with_cursor(f"{path}&unknown=1", cursor))
         for other in (
@@ -402,7 +404,7 @@ class TestCursors:
         refused(bob, with_cursor(path, cursor), "cursor")
 
     def test_that_are_made_up_are_refused(self, client: Api, many: int):
-        cursor = cursor_of(client, "/jobs?limit=3")
+        cursor = cursor_from(client, "/jobs?limit=3")
         sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         text_ = sealed[SIGNATURE_BYTES:]
         made_up = [

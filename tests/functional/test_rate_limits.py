@@ -8,8 +8,8 @@ import limits
 import pytest
 from webtest import TestApp
 
-from jobtracker.proxies import client_address
-from jobtracker.rate_limits import RateLimiter
+from jobtracker.http.proxies import client_address
+from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.settings import read
 from tests.api import Api
 from tests.pool import PASSWORD

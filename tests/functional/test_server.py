@@ -27,7 +27,7 @@ PROGRAM = """
 import sys, time
 from types import SimpleNamespace
 from webob import Request, Response
-from jobtracker.servers import granian, waitress
+from jobtracker.servers import granian_server as granian, waitress_server as waitress
 
 def app(environ, start_response):
     request = Request(environ)
@@ -262,7 +262,7 @@ def test_slow_clients_hold_no_thread(slow: Slow):
 )
 def test_a_database_that_is_here_goes_first(url: str, alone: bool, nice: int):
     program = (
-        "import sys; from jobtracker.servers.processors import let_database_go_first as first;"
+        "import sys; from jobtracker.servers.cpu_affinity import prioritize_database as first;"
         "first(sys.argv[1]); print(open('/proc/self/autogroup').read())"
     )
     # Somebody else's session: that of a shell, which does not exec its last command.

@@ -11,8 +11,8 @@ import urllib3
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobtracker import conditional
-from jobtracker.connections import ImpatientConnection
+from jobtracker.db.connections import TimeoutConnection
+from jobtracker.http import conditional
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
@@ -26,7 +26,7 @@ BY_THE_CLOCK = ("/jobs/board", "/jobs/search", "/jobs/metrics")
 
 @pytest.fixture
 def statements(connection: Connection) -> Any:
-    driver = cast(ImpatientConnection, connection.connection.dbapi_connection)
+    driver = cast(TimeoutConnection, connection.connection.dbapi_connection)
 
     @contextmanager
     def counted() -> Iterator[list[str]]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from jobtracker.jobs.models import KINDS, Kind, Status
-from jobtracker.stats.models import LADDER, STATUSES
+from jobtracker.jobs.models import STAGE_OF, Kind, Status
+from jobtracker.stats.models import STAGES, STATUSES
 from tests.api import Api
 
 
@@ -168,10 +168,10 @@ def journeys_by_hand(connection: Connection) -> list[tuple[Any, ...]]:
 
 def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
     rungs = [
-        None if KINDS[step.status] is Kind.CLOSED else LADDER.index(KINDS[step.status])
+        None if STAGE_OF[step.status] is Kind.CLOSED else STAGES.index(STAGE_OF[step.status])
         for step in steps
     ]
-    days: list[float | None] = [None] * len(LADDER)
+    days: list[float | None] = [None] * len(STAGES)
     reached = went_on = 0
     edges = []
     for place, (step, rung) in enumerate(zip(steps, rungs, strict=True)):
@@ -180,7 +180,7 @@ def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
             edges.append(11 * STATUSES.index(step.status) + STATUSES.index(following.status))
         if rung is None:
             continue
-        if following or rung < len(LADDER) - 1:
+        if following or rung < len(STAGES) - 1:
             stayed = (following.at - step.at).total_seconds() if following else 0
             days[rung] = (days[rung] or 0) + stayed / 86400
         reached |= 2 << rung
@@ -188,7 +188,7 @@ def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
             went_on |= 2 << rung
     present = None if rungs[-1] is None else rungs[-1] + 1
     source = max(
-        (rung + 1 for rung in rungs if rung is not None and rung < len(LADDER) - 1), default=None
+        (rung + 1 for rung in rungs if rung is not None and rung < len(STAGES) - 1), default=None
     )
     first, last = steps[0], steps[-1]
     shape = (present, source, reached, went_on, days)
@@ -245,8 +245,8 @@ def test_what_sql_knows_of_statuses_is_what_python_knows(connection: Connection)
         found = connection.execute(
             text("SELECT rank_of(:status), rung_of(:status)"), {"status": status}
         ).one()
-        kind = KINDS[status]
-        assert found == (rank, None if kind is Kind.CLOSED else LADDER.index(kind) + 1)
+        kind = STAGE_OF[status]
+        assert found == (rank, None if kind is Kind.CLOSED else STAGES.index(kind) + 1)
 
 
 def test_is_the_same_for_some_seconds_and_then_goes_on(
@@ -257,7 +257,7 @@ def test_is_the_same_for_some_seconds_and_then_goes_on(
 
     def at(seconds: float) -> Any:
         clock = SimpleNamespace(time=lambda: began + seconds)
-        monkeypatch.setattr("jobtracker.conditional.time", clock)
+        monkeypatch.setattr("jobtracker.http.conditional.time", clock)
         return ada.get("/jobs/stats/funnel", headers={"If-None-Match": etag}, status="*")
 
     etag = ""

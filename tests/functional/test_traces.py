@@ -131,7 +131,7 @@ def test_nor_where_an_ini_file_asks_for_it():
         assert engine.level == logging.INFO
     finally:
         engine.setLevel(level)
-    for name in logs.TALKATIVE:
+    for name in logs.NOISY_LOGGERS:
         assert not logging.getLogger(f"{name}.anything").isEnabledFor(logging.DEBUG)
 
 

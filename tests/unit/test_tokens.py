@@ -151,7 +151,7 @@ def test_of_those_that_are_remembered_there_is_an_end(
 def test_a_new_key_is_found(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("jobtracker.auth.tokens.REMEMBERED_FOR", 0)
+    monkeypatch.setattr("jobtracker.auth.tokens.VERIFIED_TTL", 0)
     both, keys.answer = keys.answer, (200, keys.answer[1].replace(b"known", b"old"))
     assert tokens.sub_of(token("old")) == "ada"
     keys.answer = both

@@ -25,18 +25,18 @@ from pyramid.events import ApplicationCreated, NewRequest
 from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
-from jobtracker import conditional, idempotency
-from jobtracker.conditional import Conditional
 from jobtracker.errors import (
     BadRequest,
-    Changed,
-    Invalid,
     NotFound,
     PayloadTooLarge,
     UnsupportedMediaType,
+    ValidationFailed,
+    VersionConflict,
 )
 from jobtracker.fields import Nested, Schema, TextList, Type, errors_of
-from jobtracker.rate_limits import RateLimit, check_rates
+from jobtracker.http import conditional, idempotency
+from jobtracker.http.conditional import ETagStrategy
+from jobtracker.http.rate_limits import RateLimit, check_rates
 from jobtracker.security import Permission
 from jobtracker.tree import Resource
 
@@ -66,9 +66,9 @@ class Operation(NamedTuple):
     errors: tuple[int, ...] = ()
     optional_body: Schema | None = None
     rate_limits: tuple[RateLimit, ...] = ()
-    takes_key: bool = False
+    idempotent: bool = False
     if_match: Schema | None = None
-    conditional: Conditional | None = None
+    conditional: ETagStrategy | None = None
     one_statement: bool = False
 
 
@@ -108,9 +108,9 @@ class ApiService(Service):
         errors: Iterable[int] = (),
         optional_body: Schema | None = None,
         rate_limits: Iterable[RateLimit] = (),
-        takes_key: bool = True,
+        idempotent: bool = True,
         if_match: Schema | None = None,
-        conditional: Conditional | None = Conditional.BY_REVISION,
+        conditional: ETagStrategy | None = ETagStrategy.BY_REVISION,
         one_statement: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -129,7 +129,7 @@ class ApiService(Service):
             then in ``request.versions``
         :param conditional: by what a GET of somebody who is signed in can be told to be unchanged
         :param one_statement: whether all that it changes is changed by one statement of SQL
-        :param takes_key: whether a POST of somebody who is signed in heeds Idempotency-Key
+        :param idempotent: whether a POST of somebody who is signed in heeds Idempotency-Key
         """
         method = method.upper()
         self.operations[method] = operation = Operation(
@@ -143,7 +143,7 @@ class ApiService(Service):
             errors=tuple(errors),
             optional_body=optional_body,
             rate_limits=tuple(rate_limits),
-            takes_key=takes_key and method == "POST" and permission is not Permission.PUBLIC,
+            idempotent=idempotent and method == "POST" and permission is not Permission.PUBLIC,
             if_match=if_match,
             conditional=conditional
             if method == "GET" and permission is Permission.READ and returns is not None
@@ -169,7 +169,7 @@ def _answering(operation: Operation) -> Callable[[Request], Any]:
             request.versions = conditional.versions(request)
         try:
             result = operation.view(request)
-        except Changed as changed:
+        except VersionConflict as changed:
             raise conditional.refusal(changed, operation.if_match) from None
         if (version := getattr(request.context, "version", None)) is not None:
             request.response.headers["ETag"] = f'"{version}"'
@@ -180,7 +180,7 @@ def _answering(operation: Operation) -> Callable[[Request], Any]:
         request.response.status = operation.status
         return operation.returns.dump(result)
 
-    return idempotency.once(answering) if operation.takes_key else answering
+    return idempotency.once(answering) if operation.idempotent else answering
 
 
 def gateway(name: str) -> Callable[[Request], Any]:
@@ -214,7 +214,7 @@ def find_one_statement_paths(event: ApplicationCreated) -> None:
 def find_conditional_paths(event: ApplicationCreated) -> None:
     """Find out, once, which paths can be asked for conditionally."""
     registry = event.app.registry
-    found: dict[Conditional, list[ApiService]] = {kind: [] for kind in Conditional}
+    found: dict[ETagStrategy, list[ApiService]] = {kind: [] for kind in ETagStrategy}
     for service in services_of(registry):
         operation = service.operations.get("GET")
         if operation is not None and operation.conditional is not None:
@@ -234,14 +234,14 @@ def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kw
     :raises UnsupportedMediaType: for another type than JSON
     :raises PayloadTooLarge: beyond :data:`MAX_BODY_BYTES`
     :raises BadRequest: for what is not a JSON object
-    :raises Invalid: for wrong and unknown fields
+    :raises ValidationFailed: for wrong and unknown fields
     """
     if request.content_type.lower() not in types:
         raise UnsupportedMediaType
     request.validated = _deserialized(schema, json_object(request), "body")
 
 
-def body_if_any(schema: Schema, request: Request) -> dict[str, Any]:
+def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
     """The checked body of an operation with an ``optional_body``; without one, the defaults.
 
     :raises ApiError: as :func:`validate_body`
@@ -283,7 +283,7 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     """Put the checked query into ``request.validated``. Empty and unknown parameters are ignored.
 
     :raises BadRequest: for what is not UTF-8
-    :raises Invalid: for wrong values, and for two where there is one
+    :raises ValidationFailed: for wrong values, and for two where there is one
     """
     try:
         given = request.GET
@@ -294,7 +294,7 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
         values = [value for value in given.getall(node.name) if value]
         if len(values) > 1 and not isinstance(node.typ, TextList):
             fault = {"loc": ["query", node.name], "msg": "Must be given once.", "type": "repeated"}
-            raise Invalid([fault])
+            raise ValidationFailed([fault])
         if values:
             parameters[node.name] = values if isinstance(node.typ, TextList) else values[0]
     request.validated = _deserialized(schema, parameters, "query")
@@ -304,10 +304,10 @@ def _deserialized(schema: Schema, value: Mapping[str, Any], where: str) -> Any:
     try:
         return schema.deserialize(value)
     except colander.Invalid as invalid:
-        raise Invalid(errors_of(invalid, where)) from None
+        raise ValidationFailed(errors_of(invalid, where)) from None
 
 
-def one_path_for_each_resource(event: NewRequest) -> None:
+def strip_trailing_slash(event: NewRequest) -> None:
     """``/jobs/`` is ``/jobs``: the same resource, answered directly, never a redirect.
 
     :raises NotFound: for a newline, which the ``$`` at the end of a route's pattern does not see
@@ -325,6 +325,6 @@ def includeme(config: Any) -> None:
     config.add_settings(handle_exceptions=False)
     config.include("cornice")
     config.include("jobtracker.renderer")
-    config.add_subscriber(one_path_for_each_resource, NewRequest)
+    config.add_subscriber(strip_trailing_slash, NewRequest)
     config.add_subscriber(find_one_statement_paths, ApplicationCreated)
     config.add_subscriber(find_conditional_paths, ApplicationCreated)

@@ -18,7 +18,7 @@ from jobtracker.errors import (
 )
 
 #: What is made of an error's text.
-Meaning = Callable[[str], ApiError]
+ErrorFactory = Callable[[str], ApiError]
 
 # Seconds after which somebody whom Cognito throttles may try again.
 THROTTLED_FOR = 30
@@ -102,7 +102,7 @@ def unavailable(_text: str) -> ApiError:
 
 
 #: What Cognito's errors mean to our client. Those that are not here are a 503.
-REFUSALS: dict[str, Meaning] = {
+REFUSALS: dict[str, ErrorFactory] = {
     "NotAuthorizedException": wrong_credentials,
     "UserNotFoundException": wrong_credentials,
     "UserNotConfirmedException": lambda _: not_verified(),

@@ -29,7 +29,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 from granian.server import Server
 from pyramid.paster import setup_logging
 
-from jobtracker.servers import processors, refusal
+from jobtracker.servers import cpu_affinity, refusal
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +105,8 @@ def server_factory(
             respawn_failed_workers=True,
         )
         setup_logging(ini)  # Granian has just set up its own
-        processors.let_database_go_first(app.registry.settings["sqlalchemy.url"])
-        _leave_alone_what_is_there()
+        cpu_affinity.prioritize_database(app.registry.settings["sqlalchemy.url"])
+        freeze_gc()
         loader = functools.partial(
             rsgi_application,
             app,
@@ -142,7 +142,7 @@ def rsgi_application(
     setup_logging(ini)  # Granian sets up its own in each worker
     with started.get_lock():
         number, started.value = started.value, started.value + 1
-    processors.stay_on_one(number)
+    cpu_affinity.pin_to_cpu(number)
     settings = wsgi.registry.settings
     pool = Threads(threads, wsgi)
     writing_pool = Threads(write_threads, wsgi)
@@ -182,7 +182,7 @@ def rsgi_application(
     return answering
 
 
-def _leave_alone_what_is_there() -> None:
+def freeze_gc() -> None:
     """Spare the collector of garbage what lives as long as the process: the application.
 
     What it does not look at, it does not write to, so that workers go on to share it. And of what
@@ -194,7 +194,7 @@ def _leave_alone_what_is_there() -> None:
 
 
 # Until the event loop hears that a request was answered.
-SECONDS_UNTIL_HEARD = 0.05
+COMPLETION_INTERVAL = 0.05
 
 
 class Threads:
@@ -207,7 +207,7 @@ class Threads:
     def __init__(self, number: int, wsgi: Callable[..., Iterable[bytes]]) -> None:
         self._waiting: SimpleQueue[tuple[Any, Any, bytes, asyncio.Future[None]]] = SimpleQueue()
         self._answered: deque[asyncio.Future[None]] = deque()
-        self._unheard = 0
+        self._pending = 0
         self._wsgi = wsgi
         for _ in range(number):
             threading.Thread(target=self._work, daemon=True).start()
@@ -216,20 +216,20 @@ class Threads:
         """Return some time after a request is answered."""
         loop = asyncio.get_running_loop()
         done = loop.create_future()
-        if not self._unheard:
-            loop.call_later(SECONDS_UNTIL_HEARD, self._hear, loop)
-        self._unheard += 1
+        if not self._pending:
+            loop.call_later(COMPLETION_INTERVAL, self._drain, loop)
+        self._pending += 1
         self._waiting.put((scope, protocol, body, done))
         await done
 
-    def _hear(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._answered:
             done = self._answered.popleft()
-            self._unheard -= 1
+            self._pending -= 1
             if not done.cancelled():  # whoever asked has gone
                 done.set_result(None)
-        if self._unheard:
-            loop.call_later(SECONDS_UNTIL_HEARD, self._hear, loop)
+        if self._pending:
+            loop.call_later(COMPLETION_INTERVAL, self._drain, loop)
 
     def _work(self) -> None:
         while True:

@@ -5,8 +5,8 @@ from typing import Any
 import colander
 from pyramid.request import Request
 
-from jobtracker.api import ApiService
 from jobtracker.fields import Schema, Text
+from jobtracker.http.service import ApiService
 from jobtracker.security import Permission
 from jobtracker.tree import Root
 
@@ -25,4 +25,4 @@ def get_health(request: Request) -> dict[str, str]:
 
 
 def includeme(config: Any) -> None:
-    config.scan("jobtracker.health")
+    config.scan("jobtracker.http.health")

@@ -13,7 +13,7 @@ from jobtracker.settings import is_loopback
 NICE = 5
 
 
-def stay_on_one(number: int) -> None:
+def pin_to_cpu(number: int) -> None:
     """Keep this process's threads on one processor, another than those of the last number's.
 
     They take turns by Python's lock anyway, and to wake one up on another processor costs more than
@@ -25,7 +25,7 @@ def stay_on_one(number: int) -> None:
             os.sched_setaffinity(int(thread), {cores[number % len(cores)]})
 
 
-def let_database_go_first(url: str) -> None:
+def prioritize_database(url: str) -> None:
     """Where PostgreSQL is on this machine, let it have a processor first: we wait for it anyway.
 
     Linux shares its processors between sessions first, and each connection is one of PostgreSQL's

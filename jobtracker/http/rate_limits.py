@@ -23,7 +23,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from pyramid.request import Request
 
 from jobtracker.errors import RateLimited
-from jobtracker.proxies import client_address
+from jobtracker.http.proxies import client_address
 from jobtracker.settings import InvalidSettings
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ def client_address(request: Request) -> IPv4Address | IPv6Address:
     return address
 
 
-def take_over_scheme(request: Request) -> None:
+def apply_forwarded_proto(request: Request) -> None:
     """Let URLs of ours (Location, Link) begin as the client's did, where a trusted proxy says how:
     ``X-Forwarded-Proto``."""
     scheme = request.environ.get("HTTP_X_FORWARDED_PROTO")

@@ -15,8 +15,8 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
+from jobtracker.http.proxies import apply_forwarded_proto, client_address
 from jobtracker.logs import request_id
-from jobtracker.proxies import client_address, take_over_scheme
 
 HEADER = "X-Request-ID"
 
@@ -34,11 +34,11 @@ def request_id_of(given: str | None) -> str:
     return given if given and _ID.fullmatch(given) else os.urandom(16).hex()
 
 
-def tracing_tween_factory(
+def request_id_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
-    def tracing_tween(request: Request) -> Response:
-        take_over_scheme(request)
+    def request_id_tween(request: Request) -> Response:
+        apply_forwarded_proto(request)
         environ = request.environ
         # Another try of the same request has the same id.
         name = environ.get("jobtracker.request_id") or request_id_of(request.headers.get(HEADER))
@@ -51,7 +51,7 @@ def tracing_tween_factory(
             _log_access(request, response, (time.perf_counter() - began) * 1000)
         return response
 
-    return tracing_tween
+    return request_id_tween
 
 
 def _log_access(request: Request, response: Response, milliseconds: float) -> None:

@@ -19,13 +19,13 @@ from jobtracker.errors import Unavailable
 log = logging.getLogger(__name__)
 
 # Seconds. Cognito rotates its keys seldom.
-LIFESPAN = 24 * 3600
+TTL = 24 * 3600
 # Between two attempts to fetch, whatever came of the first: when there are keys, and when not.
 COOLDOWN = 30
 COOLDOWN_WITHOUT_KEYS = 5
 
 
-class PoolKeys:
+class JWKSCache:
     """The keys at a JWKS URL (RFC 7517), by their id. It can be shared by all threads.
 
     :param clock: seconds, for tests
@@ -52,7 +52,7 @@ class PoolKeys:
         :raises Unavailable: when that cannot be found out
         """
         key = self._keys.get(key_id)
-        if key is None or self.clock() - self._succeeded > LIFESPAN:
+        if key is None or self.clock() - self._succeeded > TTL:
             self._refresh()
             key = self._keys.get(key_id)
         if key is None and self._succeeded < self._attempted:

@@ -7,7 +7,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 
-class Served:
+class PrecompressedBody:
     """Bytes with a strong ETag for each of their forms (RFC 9110, section 8.8.3)."""
 
     def __init__(self, body: bytes, content_type: str) -> None:

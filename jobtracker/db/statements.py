@@ -15,14 +15,14 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from jobtracker.connections import Runs
+from jobtracker.db.connections import SupportsExecute
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 R = TypeVar("R")
 
 
-def row_of(table: Any) -> Any:
+def row_type(table: Any) -> Any:
     """The base of a class for a table's rows: a tuple of its columns, by their names."""
     return namedtuple(f"{table.__name__}Columns", table.__table__.columns.keys())
 
@@ -44,13 +44,13 @@ class Statement(Generic[R]):
         compiled = self._clause.compile(dialect=DIALECT)
         return str(compiled), compiled.params
 
-    def all(self, connection: Runs, **parameters: Any) -> list[R]:
+    def all(self, connection: SupportsExecute, **parameters: Any) -> list[R]:
         """All rows."""
         sql, constants = self._compiled
         with connection.execute(sql, {**constants, **parameters}, binary=True) as cursor:
             return [self._make(row) for row in cursor.fetchall()]
 
-    def first(self, connection: Runs, **parameters: Any) -> R | None:
+    def first(self, connection: SupportsExecute, **parameters: Any) -> R | None:
         """The first row, or None."""
         sql, constants = self._compiled
         row = connection.execute(sql, {**constants, **parameters}, binary=True).fetchone()

@@ -15,9 +15,9 @@ import colander
 import orjson
 from pyramid.request import Request
 
-from jobtracker.errors import Invalid
-from jobtracker.fields import Schema, Text, WholeNumberText
-from jobtracker.keyset import MAX_LIMIT, Page
+from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.errors import ValidationFailed
+from jobtracker.fields import QueryInteger, Schema, Text
 
 # The keys of a row, each character of which JSON can write as six.
 MAX_CURSOR = 4000
@@ -28,7 +28,7 @@ SIGNATURE_BYTES = 16
 class PageQuery(Schema):
     """The parameters of every list."""
 
-    limit = colander.SchemaNode(WholeNumberText(1, MAX_LIMIT), missing=MAX_LIMIT)
+    limit = colander.SchemaNode(QueryInteger(1, MAX_LIMIT), missing=MAX_LIMIT)
     cursor = colander.SchemaNode(Text(max=MAX_CURSOR), missing=None)
 
 
@@ -59,7 +59,7 @@ class Cursors:
         return hmac.digest(self._key, message, "sha256")[:SIGNATURE_BYTES]
 
 
-def paged(
+def paginate(
     request: Request,
     page_of: Callable[..., Page],
     *,
@@ -70,9 +70,9 @@ def paged(
     """The rows of a page; where there are more, the answer has a link to them.
 
     :param page_of: gives the page for ``limit``, ``after`` and ``listing``
-    :raises Invalid: for a cursor of another list, or of nobody's
+    :raises ValidationFailed: for a cursor of another list, or of nobody's
     """
-    scope = scope_of(request, request.path, **listing)
+    scope = cursor_scope(request, request.path, **listing)
     cursors = request.registry["cursors"]
     after = None
     if cursor is not None:
@@ -80,7 +80,7 @@ def paged(
             after = cursors.open(cursor, scope)
         except ValueError:
             fault = {"loc": ["query", "cursor"], "msg": "Is not of this list.", "type": "cursor"}
-            raise Invalid([fault]) from None
+            raise ValidationFailed([fault]) from None
     page = page_of(limit=limit, after=after, **listing)
     if page.last is not None:
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
@@ -89,7 +89,7 @@ def paged(
     return page.rows
 
 
-def scope_of(request: Request, path: str, **listing: Any) -> str:
+def cursor_scope(request: Request, path: str, **listing: Any) -> str:
     """Where a cursor holds: for a user, a path, and what is listed there in which order."""
     return f"{request.identity.id} {path.rstrip('/')} {sorted(listing.items())!r}"
 

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13): cheap polling, and tabs that respect each other.
+"""ETagStrategy requests (RFC 9110, section 13): cheap polling, and tabs that respect each other.
 
 Everything of a user's is known by the user's revision, which every transaction counts up that
 changes anything of theirs. So a GET that carries the ETag of its last answer costs one query, for
@@ -26,7 +26,7 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.errors import Changed, PreconditionFailed
+from jobtracker.errors import PreconditionFailed, VersionConflict
 from jobtracker.fields import Schema
 
 _ETAG = re.compile(r'(W/)?"([^"]*)"')
@@ -36,7 +36,7 @@ _ETAG = re.compile(r'(W/)?"([^"]*)"')
 ENTRY = 500
 
 
-class Conditional(Enum):
+class ETagStrategy(Enum):
     """By what an answer is known to be the same as the last one."""
 
     BY_REVISION = "revision"
@@ -55,7 +55,7 @@ def tick(request: Request) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(time.time() // TICK * TICK, datetime.UTC)
 
 
-class Kept(NamedTuple):
+class CachedResponse(NamedTuple):
     """An answer that can be given again."""
 
     body: bytes
@@ -67,23 +67,23 @@ class Kept(NamedTuple):
         return len(self.body) + sum(len(name) + len(value) for name, value in self.headers) + ENTRY
 
 
-class Bodies:
+class ResponseCache:
     """The answers that were given last, up to so many bytes. It can be shared by all threads."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, CachedResponse] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, tag: str) -> Kept | None:
+    def get(self, tag: str) -> CachedResponse | None:
         with self._lock:
             kept = self._kept.get(tag)
             if kept is not None:
                 self._kept.move_to_end(tag)
             return kept
 
-    def put(self, tag: str, kept: Kept) -> None:
+    def put(self, tag: str, kept: CachedResponse) -> None:
         """Keep an answer, in the place of those that were not asked for for the longest time."""
         size = kept.size
         if size > self._max_bytes // 8:  # one list is not worth all others
@@ -113,7 +113,7 @@ def versions(request: Request) -> frozenset[str] | None:
     return frozenset(tag.partition("-")[0] for tag in tags_of(header))
 
 
-def refusal(changed: Changed, schema: Schema | None) -> PreconditionFailed:
+def refusal(changed: VersionConflict, schema: Schema | None) -> PreconditionFailed:
     """What is told to whoever wanted to change another version: the present one."""
     details = {"current": schema.dump(changed.current)} if schema is not None else None
     return PreconditionFailed(details=details)
@@ -122,19 +122,19 @@ def refusal(changed: Changed, schema: Schema | None) -> PreconditionFailed:
 def conditional_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
-    bodies = Bodies(registry.settings["cache.max_bytes"])
+    bodies = ResponseCache(registry.settings["cache.max_bytes"])
 
     def conditional_tween(request: Request) -> Response:
         paths = registry["conditional_paths"]
         path = request.environ["PATH_INFO"]
         if request.method not in ("GET", "HEAD"):
             return handler(request)
-        if paths[Conditional.BY_REVISION].fullmatch(path):
+        if paths[ETagStrategy.BY_REVISION].fullmatch(path):
             return by_revision(request)
-        if paths[Conditional.BY_TICK].fullmatch(path):
+        if paths[ETagStrategy.BY_TICK].fullmatch(path):
             return by_revision(request, str(request.tick))
         response = handler(request)
-        if response.status_code == 200 and paths[Conditional.BY_BODY].fullmatch(path):
+        if response.status_code == 200 and paths[ETagStrategy.BY_BODY].fullmatch(path):
             tag = _digest(str(request.identity.id).encode(), response.body)
             return _tagged(request, response, tag)
         return response
@@ -164,7 +164,7 @@ def conditional_tween_factory(
         if response.status_code == 200:
             response = _tagged(request, response, tag)
             if response.status_code == 200:
-                bodies.put(tag, Kept(response.body, tuple(response.headerlist)))
+                bodies.put(tag, CachedResponse(response.body, tuple(response.headerlist)))
         return response
 
     return conditional_tween

@@ -22,21 +22,21 @@ from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, delete, func, s
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobtracker.db import NOW, Base, timestamp
-from jobtracker.errors import BadRequest, Conflict, Invalid
+from jobtracker.db.base import NOW, Base, timestamp
+from jobtracker.errors import BadRequest, Conflict, ValidationFailed
 from jobtracker.renderer import json_dumps
 
 HEADER = "Idempotency-Key"
 KEY = "^[\\x21-\\x7e]{1,255}$"
 # For how long an answer is given again.
-LIFESPAN = datetime.timedelta(hours=24)
+TTL = datetime.timedelta(hours=24)
 # Seconds after which it makes sense to ask for the answer of a request that still runs.
 STILL_RUNNING_FOR = 1
 
 Json = Callable[[Request], Any]
 
 
-class IdempotentAnswer(Base):
+class IdempotencyRecord(Base):
     """The answer to a POST of a user that bore a key.
 
     Neither the key nor the request is kept, but hashes: the request's is keyed with the key, so
@@ -64,18 +64,18 @@ class IdempotentAnswer(Base):
         return bool(db.scalar(select(func.pg_try_advisory_xact_lock(number))))
 
     @classmethod
-    def find(cls, db: Session, user_id: int, key_hash: bytes) -> "IdempotentAnswer | None":
+    def find(cls, db: Session, user_id: int, key_hash: bytes) -> "IdempotencyRecord | None":
         """The answer that was given, if it was not too long ago."""
         return db.scalar(
             select(cls).where(
-                cls.user_id == user_id, cls.key_hash == key_hash, cls.created_at > NOW - LIFESPAN
+                cls.user_id == user_id, cls.key_hash == key_hash, cls.created_at > NOW - TTL
             )
         )
 
     def store(self, db: Session) -> None:
         """Keep the answer, in the place of one that is too old."""
         columns = ("user_id", "key_hash", "request_hash", "status", "location", "body")
-        new = insert(IdempotentAnswer).values({name: getattr(self, name) for name in columns})
+        new = insert(IdempotencyRecord).values({name: getattr(self, name) for name in columns})
         db.execute(
             new.on_conflict_do_update(
                 index_elements=["user_id", "key_hash"],
@@ -93,9 +93,9 @@ class IdempotentAnswer(Base):
         return response
 
     @classmethod
-    def forget_old(cls, db: Session) -> int:
+    def delete_expired(cls, db: Session) -> int:
         """Delete what will not be given again, and return how many."""
-        old = delete(cls).where(cls.created_at <= NOW - LIFESPAN)
+        old = delete(cls).where(cls.created_at <= NOW - TTL)
         return len(db.scalars(old.returning(cls.user_id)).all())
 
 
@@ -104,7 +104,7 @@ def once(view: Json) -> Json:
 
     :raises BadRequest: for a key that is none
     :raises Conflict: while the first request with that key runs
-    :raises Invalid: when the key was used for another request
+    :raises ValidationFailed: when the key was used for another request
     """
 
     @functools.wraps(view)
@@ -118,16 +118,16 @@ def once(view: Json) -> Json:
         key_hash = hashlib.sha256(f"{user_id} {key}".encode()).digest()
         request_hash = hmac.digest(key.encode(), _canonical(request), "sha256")
         # Those who come again need no lock, and do not keep each other from the answer.
-        answer = IdempotentAnswer.find(request.db, user_id, key_hash)
+        answer = IdempotencyRecord.find(request.db, user_id, key_hash)
         if answer is None:
-            if not IdempotentAnswer.lock(request.db, key_hash):
+            if not IdempotencyRecord.lock(request.db, key_hash):
                 raise Conflict(
                     "The first request with this key is not answered yet.",
                     retry_after=STILL_RUNNING_FOR,
                 )
-            answer = IdempotentAnswer.find(request.db, user_id, key_hash)
+            answer = IdempotencyRecord.find(request.db, user_id, key_hash)
         if answer is None:
-            answer = IdempotentAnswer(
+            answer = IdempotencyRecord(
                 user_id=user_id,
                 key_hash=key_hash,
                 request_hash=request_hash,
@@ -137,7 +137,7 @@ def once(view: Json) -> Json:
             )
             answer.store(request.db)
         elif answer.request_hash != request_hash:
-            raise Invalid(
+            raise ValidationFailed(
                 [
                     {
                         "loc": ["header", HEADER],

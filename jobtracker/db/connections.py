@@ -43,7 +43,7 @@ set_json_loads(orjson.loads)
 RETRYABLE = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 
-class Overdue(psycopg.OperationalError):
+class ResponseTimeout(psycopg.OperationalError):
     """PostgreSQL did not answer in time, and did not say why: the network stalls, or its host."""
 
 
@@ -52,11 +52,11 @@ class Pool:
 
     last_death = -math.inf
 
-    def found_dead(self) -> None:
+    def invalidate_older(self) -> None:
         self.last_death = time.monotonic()
 
 
-class ImpatientConnection(psycopg.Connection[Any]):
+class TimeoutConnection(psycopg.Connection[Any]):
     """A connection that does not wait for an answer for ever.
 
     PostgreSQL's own time-outs reach us only as long as anything does.
@@ -72,7 +72,7 @@ class ImpatientConnection(psycopg.Connection[Any]):
     def _cursors(self) -> dict[tuple[Any, bool], psycopg.Cursor[Any]]:
         return {}
 
-    def cursor_of(self, query: Any, *, binary: bool) -> psycopg.Cursor[Any]:
+    def cached_cursor(self, query: Any, *, binary: bool) -> psycopg.Cursor[Any]:
         """The cursor that has run this query before, unless it was closed: it knows already how to
         read the columns, which takes a fifth of what a row costs."""
         cursor = self._cursors.get((query, binary))
@@ -96,7 +96,7 @@ class ImpatientConnection(psycopg.Connection[Any]):
             if self.closed or self.info.transaction_status is not TransactionStatus.ACTIVE:
                 raise  # PostgreSQL's own word
             self.close()
-            raise Overdue("no answer in time") from error
+            raise ResponseTimeout("no answer in time") from error
 
 
 def make_engine(settings: dict[str, Any], *, reading: bool = False) -> Engine:
@@ -129,14 +129,14 @@ def make_engine(settings: dict[str, Any], *, reading: bool = False) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]) -> Any:
-        connection = ImpatientConnection.connect(*args, **options)
+        connection = TimeoutConnection.connect(*args, **options)
         connection.patience = patience
         connection.born = time.monotonic()
         connection.pool = pool
         return connection
 
     @event.listens_for(engine, "checkout")
-    def check_out(connection: ImpatientConnection, _record: Any, _fairy: Any) -> None:
+    def check_out(connection: TimeoutConnection, _record: Any, _fairy: Any) -> None:
         if connection.born < pool.last_death:
             raise DisconnectionError
 
@@ -149,22 +149,22 @@ def _on_error(context: ExceptionContext) -> None:
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         # A primary that became a standby: the pool has to look for the new one.
         context.is_disconnect = True
-    elif context.is_disconnect and context.statement and not isinstance(error, Overdue):
+    elif context.is_disconnect and context.statement and not isinstance(error, ResponseTimeout):
         # A pooled connection that died: nothing was committed (a commit is no statement), and the
         # request can be tried again on a new one.
         mark_error_retryable(context.sqlalchemy_exception)
 
 
-def without_time_limits(connection: Connection) -> None:
+def disable_timeouts(connection: Connection) -> None:
     """Let a connection take its time, and leave the pool: for migrations."""
     connection.detach()
     for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
         connection.execute(text(f"SET {name} = 0"))
     connection.commit()
-    cast(ImpatientConnection, connection.connection.dbapi_connection).patience = None
+    cast(TimeoutConnection, connection.connection.dbapi_connection).patience = None
 
 
-class Runs(Protocol):
+class SupportsExecute(Protocol):
     """What runs SQL, as psycopg's own connection does."""
 
     def execute(
@@ -188,7 +188,7 @@ class Statements:
         reads = query.startswith("SELECT")
         connection = self._connection(reads)
         try:
-            return connection.cursor_of(query, binary=binary).execute(query, params)
+            return connection.cached_cursor(query, binary=binary).execute(query, params)
         except RETRYABLE as error:
             mark_error_retryable(error)
             raise
@@ -198,12 +198,12 @@ class Statements:
             self._pooled.invalidate(error)
             self._pooled = None
             # Where one died, all have: a restart, a firewall.
-            connection.pool.found_dead()
-            if isinstance(error, Overdue) or not reads:
+            connection.pool.invalidate_older()
+            if isinstance(error, ResponseTimeout) or not reads:
                 raise  # what writes may have been done
-        return self._connection(reads).cursor_of(query, binary=binary).execute(query, params)
+        return self._connection(reads).cached_cursor(query, binary=binary).execute(query, params)
 
-    def _connection(self, reads: bool) -> ImpatientConnection:
+    def _connection(self, reads: bool) -> TimeoutConnection:
         began = time.monotonic()
         while self._pooled is None:
             pooled = self._lender.lend()
@@ -212,7 +212,7 @@ class Statements:
                 self._pooled = pooled
             else:
                 pooled.invalidate()
-        return cast(ImpatientConnection, self._pooled.dbapi_connection)
+        return cast(TimeoutConnection, self._pooled.dbapi_connection)
 
     def close(self) -> None:
         """Let others have the connection."""
@@ -259,21 +259,23 @@ class Writing:
 
     def __init__(self, session: Session) -> None:
         self._connection = session.connection()
-        self._driver = cast(ImpatientConnection, self._connection.connection.dbapi_connection)
+        self._driver = cast(TimeoutConnection, self._connection.connection.dbapi_connection)
 
     def execute(
         self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
     ) -> psycopg.Cursor[Any]:
         try:
-            return self._driver.cursor_of(query, binary=binary).execute(query, params)
+            return self._driver.cached_cursor(query, binary=binary).execute(query, params)
         except RETRYABLE as error:
             mark_error_retryable(error)
             raise
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
             if self._driver.closed or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 self._connection.invalidate(error)
-                self._driver.pool.found_dead()
+                self._driver.pool.invalidate_older()
                 # Nothing was committed, and there is a new connection for another try.
-                if isinstance(error, psycopg.OperationalError) and not isinstance(error, Overdue):
+                if isinstance(error, psycopg.OperationalError) and not isinstance(
+                    error, ResponseTimeout
+                ):
                     mark_error_retryable(error)
             raise

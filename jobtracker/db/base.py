@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 
-from jobtracker.connections import Lender, Runs, Statements, Writing, make_engine
+from jobtracker.db.connections import Lender, Statements, SupportsExecute, Writing, make_engine
 from jobtracker.errors import ApiError, NotFound
 
 
@@ -44,7 +44,7 @@ class Base(DeclarativeBase):
     # What the database fills in comes back with the statement itself (RETURNING).
     __mapper_args__ = {"eager_defaults": True}
 
-    def reread(self, db: Session, **options: Any) -> None:
+    def refresh(self, db: Session, **options: Any) -> None:
         """Have the row's present values, as others left them.
 
         :param options: of ``Session.get``, ``with_for_update`` for instance
@@ -82,7 +82,7 @@ def timestamp() -> Any:
     return mapped_column(server_default=NOW)
 
 
-def moving_timestamp() -> Any:
+def updated_at_column() -> Any:
     """A moment that is also set later, to NOW: an UPDATE returns what that was."""
     return mapped_column(server_default=NOW, server_onupdate=FetchedValue())
 
@@ -92,18 +92,18 @@ def counter() -> Any:
     return mapped_column(server_default="1", server_onupdate=FetchedValue())
 
 
-def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+def enum_check(column: str, words: type[StrEnum]) -> CheckConstraint:
     """The column holds one of the words: a vocabulary can grow without a new type."""
-    return CheckConstraint(f"{column} IN ({in_words(words)})", name=column)
+    return CheckConstraint(f"{column} IN ({sql_in_list(words)})", name=column)
 
 
-def in_words(words: Iterable[str]) -> str:
+def sql_in_list(words: Iterable[str]) -> str:
     """Words of ours, as the inside of SQL's IN ()."""
     return ", ".join(f"'{word}'" for word in words)
 
 
 @contextmanager
-def refused_by(constraint: str, refusal: ApiError) -> Iterator[None]:
+def translate_constraint_error(constraint: str, refusal: ApiError) -> Iterator[None]:
     """Raise the refusal where the database refuses, by the constraint of that name."""
     try:
         yield
@@ -131,7 +131,7 @@ def session_for(request: Request) -> Session:
     return session
 
 
-def connection_for(request: Request) -> Runs:
+def connection_for(request: Request) -> SupportsExecute:
     """``request.connection``: the same as request.db, for SQL that needs no objects."""
     if request.environ.get("tm.active"):
         return Writing(request.db)

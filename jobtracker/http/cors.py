@@ -19,7 +19,7 @@ EXPOSE_HEADERS = "ETag, Link, Location, Retry-After, X-Request-ID"
 MAX_AGE = "7200"
 
 
-def answer_headers(origin: str, origins: frozenset[str]) -> dict[str, str]:
+def cors_headers(origin: str, origins: frozenset[str]) -> dict[str, str]:
     """The headers that let a browser show an answer to the SPA."""
     if origin.lower() not in origins:
         return {}
@@ -42,7 +42,7 @@ def cors_tween_factory(
         response = Response(status=204) if origin and preflight else handler(request)
         vary = response.headers.get("Vary")
         response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
-        if headers := answer_headers(origin, origins):
+        if headers := cors_headers(origin, origins):
             response.headers.update(headers)
             if preflight:
                 response.headers["Access-Control-Allow-Methods"] = ALLOW_METHODS
