@@ -10,8 +10,8 @@ from webtest import TestApp
 import jobtracker
 from jobtracker.local import migrations
 from jobtracker.local.postgres import Postgres
-from tests.api import Api
-from tests.pool import Pool
+from tests.common.api import Api
+from tests.common.pool import Pool
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jobtracker.http.service import ApiService
 from jobtracker.security import Permission
-from tests.api import SAME_REQUEST_ID, Api
-from tests.pool import KEY_ID, Pool, public_key, signing_key
+from tests.common.api import SAME_REQUEST_ID, Api
+from tests.common.pool import KEY_ID, Pool, public_key, signing_key
 
 # What is open to everybody, named once more: a new endpoint that is not here needs a token.
 PUBLIC = {

@@ -14,9 +14,9 @@ import jobtracker
 from jobtracker.documents.storage import Bucket
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import SOCKET, Postgres
-from tests.api import Api
-from tests.pool import Pool
-from tests.proxy import Proxy
+from tests.common.api import Api
+from tests.common.pool import Pool
+from tests.common.proxy import Proxy
 
 NOBODY = "http://127.0.0.1:1"
 

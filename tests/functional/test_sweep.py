@@ -12,7 +12,7 @@ from jobtracker.documents import outbox
 from jobtracker.errors import Unavailable
 from jobtracker.local.aws import Aws
 from jobtracker.sweep import sweep
-from tests.api import Api
+from tests.common.api import Api
 
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 

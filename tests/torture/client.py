@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from tests.proxy import HOST
+from tests.common.proxy import HOST
 
 JOB = {"company_name": "Acme", "job_title": "x"}
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}

@@ -16,9 +16,9 @@ from sqlalchemy import create_engine
 from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
+from tests.common.pool import Pool
+from tests.common.server import free_port
 from tests.conftest import REGION
-from tests.pool import Pool
-from tests.server import free_port
 from tests.torture.instance import Instance
 
 # Seconds that the longest test takes.

@@ -14,8 +14,8 @@ import urllib3
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import SOCKET, Postgres
 from jobtracker.local.turnstile import DUMMY_TOKEN, LocalTurnstile
-from tests.pool import PASSWORD, Pool
-from tests.proxy import HOST, Proxy
+from tests.common.pool import PASSWORD, Pool
+from tests.common.proxy import HOST, Proxy
 from tests.torture.client import JOB, RESUME, Answer, Client, at_once, fault_of, tell, unique
 from tests.torture.conftest import migrate
 from tests.torture.instance import THREADS, Instance

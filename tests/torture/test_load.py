@@ -14,7 +14,7 @@ from statistics import quantiles
 import pytest
 import urllib3
 
-from tests.proxy import HOST
+from tests.common.proxy import HOST
 from tests.torture.client import Client, tell
 from tests.torture.conftest import SECONDS
 from tests.torture.instance import Instance
