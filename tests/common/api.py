@@ -101,3 +101,8 @@ def assert_error(response: TestResponse) -> None:
     if response.status_code == 422:
         for entry in error["details"]["errors"]:
             assert entry.keys() == {"loc", "msg", "type"}
+
+
+def statuses(responses: list[TestResponse]) -> list[int]:
+    """The statuses in ascending order."""
+    return sorted(response.status_code for response in responses)

@@ -1,21 +1,19 @@
-"""What Cognito refuses, and what that becomes.
+"""Cognito's errors, and what the API answers.
 
-botocore's Stubber gives the answers that moto does not, and holds us to AWS's own service model.
+botocore's Stubber gives the answers that moto does not, and checks both sides against AWS's own
+service model.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from jobtracker.auth.cognito import UserPool
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common.api import SAME_REQUEST_ID, Api
+from tests.common.cognito import NETWORK_ERRORS, SECRET_TEXT, SESSION
 
-SECRET_TEXT = "what Cognito says of this account"
-SESSION = "a-session-of-cognito-that-is-long-enough"
 EMAIL = "ada@example.com"
 
 REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -55,38 +53,6 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"current_password": "x", "new_password": "y"},
     ),
 }
-
-
-OF_WHO_IS_SIGNED_IN: dict[str, tuple[str, str, dict[str, Any] | None]] = {
-    "get_user": ("GET", "/users/me/mfa", None),
-    "associate_software_token": ("POST", "/users/me/mfa", None),
-    "verify_software_token": ("POST", "/users/me/mfa/confirm", {"code": "123456"}),
-}
-SWITCH_OFF = ("DELETE", "/users/me/mfa", {"password": "x"})
-
-
-@pytest.fixture(scope="module")
-def aws_pool() -> UserPool:
-    return UserPool(region="us-east-1", client_id="client")
-
-
-@pytest.fixture
-def user_pool(app: Any, aws_pool: UserPool, monkeypatch: pytest.MonkeyPatch) -> UserPool:
-    monkeypatch.setitem(app.registry, "cognito", aws_pool)
-    return aws_pool
-
-
-@pytest.fixture
-def cognito(ada: Api, user_pool: UserPool) -> Iterator[Stubber]:
-    with Stubber(user_pool.client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
-
-
-@pytest.fixture(autouse=True)
-def known(ada: Api):
-    """Ada's row is there before Cognito is replaced."""
-    ada.get("/users/me")
 
 
 @pytest.mark.parametrize(
@@ -352,27 +318,18 @@ def test_a_password_that_was_changed_without_a_sign_out_is_told(
     assert "was changed" in error["message"]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        EndpointConnectionError(endpoint_url="https://cognito"),
-        ConnectTimeoutError(endpoint_url="https://cognito"),
-        ReadTimeoutError(endpoint_url="https://cognito"),
-    ],
-)
-@pytest.mark.parametrize(
-    ("operation", "request_"), [*REQUESTS.items(), *OF_WHO_IS_SIGNED_IN.items()]
-)
+@pytest.mark.parametrize("error", NETWORK_ERRORS)
+@pytest.mark.parametrize(("operation", "request_"), REQUESTS.items())
 def test_no_answer_is_503(
     ada: Api,
     user_pool: UserPool,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
     request_: Any,
-    fault: Exception,
+    error: Exception,
 ):
     def fail(**_parameters: Any) -> None:
-        raise fault
+        raise error
 
     monkeypatch.setattr(user_pool.client, operation, fail)
     ada.refused(503, *request_)
@@ -381,179 +338,3 @@ def test_no_answer_is_503(
 def test_signing_out_does_not_wait_for_cognito(ada: Api, user_pool: UserPool, cognito: Stubber):
     cognito.add_client_error("revoke_token", "InternalErrorException")
     ada.post("/auth/cognito/logout", {"refresh_token": "x"}, status=200)
-
-
-class TestMfaOfWhoIsSignedIn:
-    USER = {
-        "Username": "some-uuid",
-        "UserAttributes": [
-            {"Name": "sub", "Value": "some-uuid"},
-            {"Name": "email", "Value": "Now@example.com"},
-        ],
-    }
-    TOKENS = {"AccessToken": "a", "IdToken": "i", "RefreshToken": "r", "ExpiresIn": 3600}
-
-    def expect_user(self, cognito: Stubber, ada: Api) -> None:
-        cognito.add_response("get_user", self.USER, {"AccessToken": ada.token})
-
-    def expect_password(self, cognito: Stubber, answer: dict[str, Any]) -> None:
-        # The address that Cognito knows, not our copy of it.
-        credentials = {"USERNAME": "now@example.com", "PASSWORD": "x"}
-        cognito.add_response(
-            "initiate_auth",
-            answer,
-            {
-                "ClientId": "client",
-                "AuthFlow": "USER_PASSWORD_AUTH",
-                "AuthParameters": credentials,
-            },
-        )
-
-    def expect_switch(self, cognito: Stubber, ada: Api, on: bool) -> None:
-        settings = {"Enabled": on, "PreferredMfa": on}
-        cognito.add_response(
-            "set_user_mfa_preference",
-            {},
-            {"AccessToken": ada.token, "SoftwareTokenMfaSettings": settings},
-        )
-
-    @pytest.mark.parametrize(
-        ("operation", "name", "status", "details"),
-        [
-            ("get_user", "NotAuthorizedException", 401, None),
-            ("get_user", "UserNotFoundException", 401, None),
-            ("get_user", "UserNotConfirmedException", 403, {"code": "EMAIL_NOT_VERIFIED"}),
-            ("get_user", "TooManyRequestsException", 429, None),
-            ("get_user", "InternalErrorException", 503, None),
-            ("associate_software_token", "NotAuthorizedException", 401, None),
-            ("associate_software_token", "InvalidParameterException", 400, None),
-            ("associate_software_token", "SoftwareTokenMFANotFoundException", 503, None),
-            ("associate_software_token", "ConcurrentModificationException", 503, None),
-            ("verify_software_token", "CodeMismatchException", 400, {"code": "CODE_MISMATCH"}),
-            (
-                "verify_software_token",
-                "EnableSoftwareTokenMFAException",
-                400,
-                {"code": "CODE_MISMATCH"},
-            ),
-            ("verify_software_token", "ExpiredCodeException", 400, {"code": "EXPIRED_CODE"}),
-            ("verify_software_token", "SoftwareTokenMFANotFoundException", 409, None),
-            ("verify_software_token", "NotAuthorizedException", 401, None),
-            ("verify_software_token", "TooManyRequestsException", 429, None),
-            ("verify_software_token", "InternalErrorException", 503, None),
-        ],
-    )
-    def test_refusals(
-        self,
-        ada: Api,
-        cognito: Stubber,
-        operation: str,
-        name: str,
-        status: int,
-        details: dict | None,
-    ):
-        cognito.add_client_error(operation, name, SECRET_TEXT)
-        error = ada.refused(status, *OF_WHO_IS_SIGNED_IN[operation])
-        assert error.get("details") == details
-        assert SECRET_TEXT not in str(error)
-
-    @pytest.mark.parametrize(
-        ("listed", "expected"),
-        [
-            ({}, {"enabled": False, "methods": []}),
-            (
-                {"UserMFASettingList": ["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"]},
-                {"enabled": True, "methods": ["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"]},
-            ),
-        ],
-    )
-    def test_which_are_on(self, ada: Api, cognito: Stubber, listed: dict, expected: dict):
-        cognito.add_response("get_user", {**self.USER, **listed}, {"AccessToken": ada.token})
-        assert ada.get("/users/me/mfa", status=200).json == expected
-
-    def test_a_code_switches_it_on(self, ada: Api, cognito: Stubber):
-        cognito.add_response(
-            "verify_software_token",
-            {"Status": "SUCCESS"},
-            {"AccessToken": ada.token, "UserCode": "123456", "FriendlyDeviceName": "Phone"},
-        )
-        self.expect_switch(cognito, ada, on=True)
-        body = {"code": "123456", "friendly_name": "Phone"}
-        answer = ada.post("/users/me/mfa/confirm", body, status=200).json
-        assert answer == {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
-
-    def test_a_code_that_is_not_taken_switches_nothing_on(self, ada: Api, cognito: Stubber):
-        cognito.add_response("verify_software_token", {"Status": "ERROR"})
-        error = ada.refused(400, *OF_WHO_IS_SIGNED_IN["verify_software_token"])
-        assert error["details"] == {"code": "CODE_MISMATCH"}
-
-    def test_off_with_a_password_that_leads_to_a_challenge(self, ada: Api, cognito: Stubber):
-        self.expect_user(cognito, ada)
-        challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
-        self.expect_password(cognito, challenge)
-        self.expect_switch(cognito, ada, on=False)
-        answer = ada.call(*SWITCH_OFF, status=200).json
-        assert answer == {"enabled": False, "methods": []}
-
-    def test_off_with_a_password_that_leads_to_tokens(self, ada: Api, cognito: Stubber):
-        self.expect_user(cognito, ada)
-        self.expect_password(cognito, {"AuthenticationResult": self.TOKENS})
-        cognito.add_response("revoke_token", {}, {"ClientId": "client", "Token": "r"})
-        self.expect_switch(cognito, ada, on=False)
-        ada.call(*SWITCH_OFF, status=200)
-
-    def test_off_although_its_own_tokens_are_not_revoked(
-        self, ada: Api, cognito: Stubber, caplog: pytest.LogCaptureFixture
-    ):
-        self.expect_user(cognito, ada)
-        self.expect_password(cognito, {"AuthenticationResult": self.TOKENS})
-        cognito.add_client_error("revoke_token", "InternalErrorException")
-        self.expect_switch(cognito, ada, on=False)
-        ada.call(*SWITCH_OFF, status=200)
-        assert "not revoked" in caplog.text
-
-    @pytest.mark.parametrize(
-        ("name", "text", "status", "details"),
-        [
-            ("NotAuthorizedException", SECRET_TEXT, 400, {"code": "WRONG_PASSWORD"}),
-            ("UserNotFoundException", SECRET_TEXT, 400, {"code": "WRONG_PASSWORD"}),
-            ("NotAuthorizedException", "Password attempts exceeded", 429, None),
-            ("UserNotConfirmedException", SECRET_TEXT, 403, {"code": "EMAIL_NOT_VERIFIED"}),
-            ("InvalidParameterException", SECRET_TEXT, 503, None),
-            ("TooManyRequestsException", SECRET_TEXT, 429, None),
-        ],
-    )
-    def test_not_off_without_the_password(
-        self,
-        ada: Api,
-        cognito: Stubber,
-        name: str,
-        text: str,
-        status: int,
-        details: dict | None,
-    ):
-        self.expect_user(cognito, ada)
-        cognito.add_client_error("initiate_auth", name, text)
-        error = ada.refused(status, *SWITCH_OFF)
-        assert error.get("details") == details
-        assert text not in str(error)
-
-    def test_a_dead_token_is_told_before_the_password_is_tried(self, ada: Api, cognito: Stubber):
-        cognito.add_client_error("get_user", "NotAuthorizedException", SECRET_TEXT)
-        ada.refused(401, *SWITCH_OFF)
-
-    @pytest.mark.parametrize(
-        ("name", "status"),
-        [
-            ("InvalidParameterException", 409),
-            ("NotAuthorizedException", 401),
-            ("InternalErrorException", 503),
-        ],
-    )
-    def test_not_off_where_it_is_required(self, ada: Api, cognito: Stubber, name: str, status: int):
-        self.expect_user(cognito, ada)
-        challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
-        self.expect_password(cognito, challenge)
-        cognito.add_client_error("set_user_mfa_preference", name, SECRET_TEXT)
-        error = ada.refused(status, *SWITCH_OFF)
-        assert ("required" in error["message"]) == (status == 409)

@@ -1,9 +1,7 @@
 """What must hold when two do it at once: real threads, real commits, on a database of their own."""
 
 import functools
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -13,30 +11,8 @@ from webtest import TestResponse
 
 from jobtracker.security import CognitoSecurityPolicy
 from jobtracker.users.models import User
-from tests.common.api import Api
-
-THREADS = 8
-
-
-def at_once(call: Callable[[int], TestResponse], times: int = THREADS) -> list[TestResponse]:
-    """The answers to calls that all begin at the same moment."""
-    barrier = Barrier(times)
-
-    def one(number: int) -> TestResponse:
-        barrier.wait()
-        return call(number)
-
-    with ThreadPoolExecutor(times) as threads:
-        return list(threads.map(one, range(times)))
-
-
-def statuses(answers: list[TestResponse]) -> list[int]:
-    return sorted(answer.status_code for answer in answers)
-
-
-@pytest.fixture
-def job(client: Api) -> str:
-    return f"/jobs/{client.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
+from tests.common.api import Api, statuses
+from tests.common.concurrency import THREADS, repeat_concurrently
 
 
 def announce(client: Api, job: str, **options: Any) -> TestResponse:
@@ -44,16 +20,16 @@ def announce(client: Api, job: str, **options: Any) -> TestResponse:
     return client.post(f"{job}/documents/presign-upload", body, **options)
 
 
-def test_a_new_user_is_made_once(client: Api, busy_app: Any):
-    answers = at_once(lambda _number: client.call("GET", "/users/me", status="*"))
+def test_a_new_user_is_made_once(client: Api, committing_app: Any):
+    answers = repeat_concurrently(lambda _number: client.call("GET", "/users/me", status="*"))
     assert statuses(answers) == [200] * THREADS
     assert len({answer.body for answer in answers}) == 1
-    with busy_app.registry["db_sessions"]() as db:
+    with committing_app.registry["db_sessions"]() as db:
         assert db.scalar(select(func.count()).select_from(User)) == 1
 
 
 def test_at_most_five_uploads_wait(client: Api, job: str):
-    answers = at_once(lambda _number: announce(client, job, status="*"))
+    answers = repeat_concurrently(lambda _number: announce(client, job, status="*"))
     assert statuses(answers) == [201] * 5 + [429] * (THREADS - 5)
     assert len(client.get(f"{job}/documents").json) == 5
 
@@ -67,7 +43,7 @@ def test_one_resume_is_left_of_five(client: Api, job: str):
         body = {"document_id": uploads[number % 5]["document"]["id"]}
         return client.call("POST", f"{job}/documents/confirm-upload", body, status="*")
 
-    answers = at_once(confirm, 10)
+    answers = repeat_concurrently(confirm, 10)
     # One that was replaced before its second confirmation is gone.
     assert set(statuses(answers)) <= {200, 404}
     left = client.get(f"{job}/documents").json
@@ -79,14 +55,16 @@ def test_a_job_has_at_most_so_many_interviews(
 ):
     monkeypatch.setattr("jobtracker.interviews.resources.MAX_INTERVIEWS", 3)
     when = {"scheduled_at": "2026-11-30T13:00:00Z"}
-    answers = at_once(lambda _number: client.post(f"{job}/interviews", when, status="*"))
+    answers = repeat_concurrently(
+        lambda _number: client.post(f"{job}/interviews", when, status="*")
+    )
     assert statuses(answers) == [201] * 3 + [409] * (THREADS - 3)
     assert len(client.get(f"{job}/interviews").json) == 3
 
 
 def test_a_name_is_given_to_one_saved_view(client: Api):
     view = {"name": "Remote", "data": {}}
-    answers = at_once(lambda _number: client.post("/saved-views", view, status="*"))
+    answers = repeat_concurrently(lambda _number: client.post("/saved-views", view, status="*"))
     assert statuses(answers) == [201] + [409] * (THREADS - 1)
     others = [client.post("/saved-views", {**view, "name": str(n)}).json for n in range(THREADS)]
 
@@ -94,7 +72,7 @@ def test_a_name_is_given_to_one_saved_view(client: Api):
         path = f"/saved-views/{others[number]['id']}"
         return client.patch(path, {"name": "Onsite"}, status="*")
 
-    assert statuses(at_once(rename)) == [200] + [409] * (THREADS - 1)
+    assert statuses(repeat_concurrently(rename)) == [200] + [409] * (THREADS - 1)
 
 
 def test_somebody_has_at_most_so_many_saved_views(client: Api, monkeypatch: pytest.MonkeyPatch):
@@ -103,7 +81,7 @@ def test_somebody_has_at_most_so_many_saved_views(client: Api, monkeypatch: pyte
     def save(number: int) -> TestResponse:
         return client.post("/saved-views", {"name": str(number), "data": {}}, status="*")
 
-    assert statuses(at_once(save)) == [201] * 3 + [409] * (THREADS - 3)
+    assert statuses(repeat_concurrently(save)) == [201] * 3 + [409] * (THREADS - 3)
     assert len(client.get("/saved-views").json) == 3
 
 
@@ -127,7 +105,7 @@ def test_a_storm_with_one_key(client: Api, job: str, path: str):
     def post(_number: int) -> TestResponse:
         return client.call("POST", path.format(job=job), body, status="*", headers=key)
 
-    answers = at_once(post)
+    answers = repeat_concurrently(post)
     assert set(statuses(answers)) <= {201, 409}
     answers = [answer for answer in answers if answer.status_code == 201] + [post(0)]
     assert len({(answer.body, answer.headers["Location"]) for answer in answers}) == 1
@@ -148,7 +126,7 @@ def test_what_is_deleted_is_deleted_once(client: Api, job: str):
         f"/saved-views/{view}",
         job,
     ):
-        answers = at_once(functools.partial(forget, client, path))
+        answers = repeat_concurrently(functools.partial(forget, client, path))
         assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
 
@@ -157,7 +135,7 @@ def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
         *({"company_name": "New"}, {"job_title": "New"}, {"location": "New"}),
         *({"status": "offer"}, {"job_url": "https://new.example"}, {"tags": ["new"]}),
     ]
-    answers = at_once(lambda number: client.patch(job, patches[number]), len(patches))
+    answers = repeat_concurrently(lambda number: client.patch(job, patches[number]), len(patches))
     assert statuses(answers) == [200] * len(patches)
     after = client.get(job).json
     for patch in patches:
@@ -170,7 +148,7 @@ def test_ui_preferences_that_are_patched_at_once_are_all_kept(client: Api):
         return client.patch("/users/me/ui-preferences", body, status="*")
 
     client.get("/users/me")
-    assert statuses(at_once(patch)) == [200] * THREADS
+    assert statuses(repeat_concurrently(patch)) == [200] * THREADS
     kept = client.get("/users/me/ui-preferences").json["ui_preferences"]
     assert kept == {f"p{number}": True for number in range(THREADS)}
 
@@ -181,7 +159,7 @@ def test_ui_preferences_that_are_patched_at_once_are_all_kept(client: Api):
         body = {"preferences": {f"r{number}": True}}
         return client.patch("/users/me/ui-preferences", body, status="*")
 
-    assert statuses(at_once(patch_more)) == [200] * 3 + [422] * (THREADS - 3)
+    assert statuses(repeat_concurrently(patch_more)) == [200] * 3 + [422] * (THREADS - 3)
     assert len(client.get("/users/me/ui-preferences").json["ui_preferences"]) == 100
 
 
@@ -204,7 +182,7 @@ def test_ui_preferences_that_are_patched_at_once_are_all_kept(client: Api):
 )
 def test_a_job_that_is_deleted_meanwhile_is_404(
     client: Api,
-    busy_app: Any,
+    committing_app: Any,
     job: str,
     monkeypatch: pytest.MonkeyPatch,
     method: str,
@@ -220,7 +198,7 @@ def test_a_job_that_is_deleted_meanwhile_is_404(
     }
     if body == {"document_id": "{document}"}:
         body = {"document_id": ids["document"]}
-    meanwhile = DatabaseSpy(busy_app.registry["db_engine"], monkeypatch)
+    meanwhile = DatabaseSpy(committing_app.registry["db_engine"], monkeypatch)
     client.refused(404, method, job + path.format(**ids), body)
     assert meanwhile.deleted
     assert client.get("/jobs").json == []
@@ -244,8 +222,8 @@ class DatabaseSpy:
         monkeypatch.setattr(CognitoSecurityPolicy, "permits", permits_then_delete)
 
 
-def test_every_answer_gives_its_connection_back(client: Api, busy_app: Any, job: str):
-    pool = busy_app.registry["db_engine"].pool
+def test_every_answer_gives_its_connection_back(client: Api, committing_app: Any, job: str):
+    pool = committing_app.registry["db_engine"].pool
     client.call("POST", "/jobs", {"company_name": "x", "job_title": "y"}, status=201)
     client.call("GET", job, status=200)
     client.call("GET", "/jobs/999999", status=404)
@@ -260,7 +238,7 @@ def test_steps_of_the_past_are_all_kept(client: Api, job: str):
         body = {"status": "saved", "at": f"2026-01-0{number + 1}T12:00:00Z"}
         return client.call("POST", f"{job}/history", body, status="*")
 
-    assert statuses(at_once(record)) == [201] * THREADS
+    assert statuses(repeat_concurrently(record)) == [201] * THREADS
     steps = client.get(f"{job}/history").json
     assert [step["status"] for step in steps] == ["saved"] * THREADS + ["applied"]
     assert client.get(job).json["status"] == "applied"
@@ -275,7 +253,7 @@ def test_the_status_is_always_the_latest_step(client: Api, job: str):
             return client.call("POST", f"{job}/history", body, status="*")
         return client.call("PATCH", job, body, status="*")
 
-    assert set(statuses(at_once(change))) <= {200, 201}
+    assert set(statuses(repeat_concurrently(change))) <= {200, 201}
     steps = [step["status"] for step in client.get(f"{job}/history").json]
     assert client.get(job).json["status"] == steps[-1]
     # What is told is one unbroken way from the first status to the present one. By id: a statement
@@ -290,16 +268,18 @@ def test_the_status_is_always_the_latest_step(client: Api, job: str):
 def test_one_step_is_left(client: Api, job: str):
     client.post(f"{job}/history", {"status": "offer"})
     paths = [f"{job}/history/{step['id']}" for step in client.get(f"{job}/history").json]
-    answers = at_once(lambda number: client.call("DELETE", paths[number], status="*"), 2)
+    answers = repeat_concurrently(
+        lambda number: client.call("DELETE", paths[number], status="*"), 2
+    )
     assert statuses(answers) == [204, 409]
     (left,) = client.get(f"{job}/history").json
     assert client.get(job).json["status"] == left["status"]
 
 
-def test_jobs_and_uploads_can_be_deleted_at_once(client: Api, busy_app: Any, job: str):
+def test_jobs_and_uploads_can_be_deleted_at_once(client: Api, committing_app: Any, job: str):
     """What tells of a deletion does not wait for who deletes the job: nobody is in a deadlock."""
     announce(client, job)
-    engine = busy_app.registry["db_engine"]
+    engine = committing_app.registry["db_engine"]
     with engine.begin() as one, ThreadPoolExecutor(1) as threads:
         one.execute(text("SELECT FROM documents FOR UPDATE"))
         other = threads.submit(client.call, "DELETE", job, status="*")

@@ -1,131 +1,40 @@
-"""Lists in pages: nothing twice, nothing skipped, and cursors that nobody can make up."""
+"""The list of jobs in pages: limits, links, and walks that give each row once."""
 
-import base64
 import itertools
-import json
-import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Engine, text
-from webtest import TestResponse
 
-from jobtracker.http.pagination import SIGNATURE_BYTES, Cursors
-from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.jobs.models import Status
 from tests.common.api import Api
-from tests.common.pool import Pool
+from tests.common.pagination import assert_field_refused, next_path, user_id, walk
 
 SORTS = ("activity", "created", "updated", "company", "status")
-
-
-@pytest.fixture(autouse=True)
-def _nobody_has_asked_yet(busy_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(busy_app.registry, "rate_limiter", RateLimiter("memory://"))
-
-
-@pytest.fixture
-def engine(busy_app: Any) -> Engine:
-    return busy_app.registry["db_engine"]
-
-
-@pytest.fixture
-def bob(client: Api, pool: Pool) -> Api:
-    return client.signed_in(pool.user("bob@example.com", "Bob").access_token)
-
-
-def next_of(answer: TestResponse) -> str | None:
-    """The path and query of the next page."""
-    if "Link" not in answer.headers:
-        return None
-    link = re.fullmatch(r'<(http://localhost(?::80)?)(/[^>]*)>; rel="next"', answer.headers["Link"])
-    assert link, answer.headers["Link"]
-    return link[2]
-
-
-def pages(client: Api, path: str) -> Iterator[list[Any]]:
-    """A walk, page by page."""
-    there: str | None = path
-    while there is not None:
-        answer = client.get(there)
-        there = next_of(answer)
-        assert isinstance(answer.json, list)
-        yield answer.json
-
-
-def walk(client: Api, path: str) -> list[int]:
-    return [row["id"] for page in pages(client, path) for row in page]
-
-
-def cursor_from(client: Api, path: str) -> str:
-    there = next_of(client.get(path))
-    assert there is not None
-    return dict(parse_qsl(urlsplit(there).query))["cursor"]
-
-
-def with_cursor(path: str, cursor: str) -> str:
-    return f"{path}{'&' if '?' in path else '?'}cursor={quote(cursor, safe='')}"
-
-
-def refused(client: Api, path: str, field: str) -> None:
-    error = client.refused(422, "GET", path)
-    assert [entry["loc"] for entry in error["details"]["errors"]] == [["query", field]]
-
-
-def user_id(client: Api) -> int:
-    return client.get("/users/me").json["id"]
-
-
-@pytest.fixture
-def many(client: Api, engine: Engine) -> int:
-    """Jobs with ties in each order. Returns how many."""
-    count = 60
-    with engine.begin() as connection:
-        connection.execute(
-            text("""
-                INSERT INTO jobs (user_id, company_name, job_title, status, tags, location,
-                                  created_at, updated_at, last_activity_at)
-                SELECT :user,
-                       (ARRAY['acme', 'ACME', 'Zürich', '"quoted" \\ % _', 'émile'])[1 + n % 5],
-                       'x', (ARRAY['saved', 'applied', 'offer', 'ghosted'])[1 + n % 4],
-                       ARRAY['t' || n % 3], CASE WHEN n % 2 = 0 THEN 'Graz' END,
-                       moment, moment + n % 2 * interval '1 microsecond',
-                       moment + n % 4 * interval '1 microsecond'
-                FROM generate_series(1, :count) AS n,
-                     LATERAL (SELECT timestamptz '2026-01-01 00:00:00.123456+00'
-                              + n / 8 * interval '1 microsecond' AS moment) AS moments
-            """),
-            {"user": user_id(client), "count": count},
-        )
-    return count
 
 
 class TestLimits:
     def test_that_are_none(self, client: Api):
         for limit in ("0", "1001", "-1", "x", "1.5", "1e2", "+5", "\u0661", "9" * 20, "9" * 1000):
             for path in ("/jobs", "/saved-views"):
-                refused(client, f"{path}?limit={quote(limit)}", "limit")
+                assert_field_refused(client, f"{path}?limit={quote(limit)}", "limit")
 
     def test_of_lists_of_a_job(self, client: Api):
         job = client.post("/jobs", {"company_name": "x", "job_title": "y"}).json["id"]
         for name in ("notes", "documents", "interviews"):
             for limit in ("0", "1001", "x"):
-                refused(client, f"/jobs/{job}/{name}?limit={limit}", "limit")
+                assert_field_refused(client, f"/jobs/{job}/{name}?limit={limit}", "limit")
             assert client.get(f"/jobs/{job}/{name}?limit=1000").json == []
-        refused(client, f"/jobs/{job}/activity?limit=0", "limit")
+        assert_field_refused(client, f"/jobs/{job}/activity?limit=0", "limit")
         assert len(client.get(f"/jobs/{job}/activity?limit=99999").json) == 1
 
     def test_of_a_page(self, client: Api, many: int):
         for limit in (1, 2, many - 1):
             answer = client.get(f"/jobs?limit={limit}")
             assert len(answer.json) == limit
-            assert next_of(answer)
+            assert next_path(answer)
         for path in (f"/jobs?limit={many}", "/jobs?limit=1000", "/jobs?limit=", "/jobs"):
             answer = client.get(path)
             assert len(answer.json) == many
@@ -143,11 +52,11 @@ class TestLimits:
         own = {"Authorization": f"Bearer {client.token}"}
         first = client.app.get("/jobs", headers=own)
         assert len(first.json) == 1000
-        there = next_of(first)
+        there = next_path(first)
         assert there is not None
         second = client.app.get(there, headers=own)
         assert len(second.json) == 1
-        assert next_of(second) is None
+        assert next_path(second) is None
         assert len({job["id"] for job in (*first.json, *second.json)}) == 1001
 
 
@@ -163,19 +72,19 @@ class TestLinks:
             ("tag", ""),
             ("sort", "company"),
         ]
-        there = next_of(client.get(f"/jobs?{urlencode(given)}"))
+        there = next_path(client.get(f"/jobs?{urlencode(given)}"))
         assert there is not None
         query = parse_qsl(urlsplit(there).query, keep_blank_values=True)
         assert query[:-1] == given
         assert query[-1][0] == "cursor"
-        after = next_of(client.get(there))
+        after = next_path(client.get(there))
         assert after is not None
         query = parse_qsl(urlsplit(after).query, keep_blank_values=True)
         assert [name for name, _value in query].count("cursor") == 1
 
     def test_are_the_same_with_a_slash(self, client: Api, many: int):
         slash, none = client.get("/jobs/?limit=2"), client.get("/jobs?limit=2")
-        assert next_of(slash) == next_of(none)
+        assert next_path(slash) == next_path(none)
 
     def test_are_given_to_whoever_has_all_but_the_link(self, client: Api, many: int):
         """HEAD, and what is kept, have it as well."""
@@ -228,7 +137,7 @@ class TestWalks:
         first = client.get("/jobs?sort=created&limit=10")
         for job_id in whole[5:15]:
             client.delete(f"/jobs/{job_id}")
-        there = next_of(first)
+        there = next_path(first)
         assert there is not None
         assert walk(client, there) == whole[15:]
 
@@ -255,7 +164,7 @@ class TestWalks:
             client.post("/jobs", {"company_name": name, "job_title": "x"}, status=201)
         assert len(walk(client, "/jobs?sort=company&limit=1")) == 2
 
-    def test_while_others_write(self, client: Api, bob: Api, many: int, engine: Engine):
+    def test_while_others_write(self, client: Api, other_client: Api, many: int, engine: Engine):
         """No job comes twice, and none is skipped that was there throughout."""
         user = user_id(client)
         own = {"Authorization": f"Bearer {client.token}"}
@@ -300,7 +209,7 @@ class TestWalks:
                     while there is not None:
                         answer = client.app.get(there, headers=own)
                         seen += [job["id"] for job in answer.json]
-                        there = next_of(answer)
+                        there = next_path(answer)
                         if len(seen) > 500:
                             break
                     assert len(seen) == len(set(seen)), limit
@@ -308,191 +217,3 @@ class TestWalks:
             finally:
                 is_over.set()
             assert writer.result() > 0
-
-
-class TestOtherLists:
-    @pytest.fixture
-    def job(self, client: Api, engine: Engine) -> str:
-        """A job with many of everything, of a few moments."""
-        job_id = client.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json["id"]
-        moment = "timestamptz '2026-01-01 00:00:00.5+00' + n / 4 * interval '1 microsecond'"
-        ids = {"user": user_id(client), "job": job_id}
-        with engine.begin() as connection:
-            for statement in (
-                "INSERT INTO notes (user_id, application_id, body, created_at)"
-                " SELECT :user, :job, 'x', MOMENT FROM generate_series(1, 30) AS n",
-                "INSERT INTO interviews (user_id, application_id, scheduled_at)"
-                " SELECT :user, :job, MOMENT FROM generate_series(1, 30) AS n",
-                "INSERT INTO documents (user_id, application_id, doc_type, original_filename,"
-                " size_bytes, upload_key, object_key, upload_expires_at, created_at)"
-                " SELECT :user, :job, 'cover_letter', 'x', 1, 'a' || n, 'b' || n, now(),"
-                " MOMENT FROM generate_series(1, 30) AS n",
-                "INSERT INTO saved_views (user_id, name, data, updated_at)"
-                " SELECT :user, 'v' || n, '{}', MOMENT FROM generate_series(1, 30) AS n",
-                "INSERT INTO activity (user_id, application_id, type, message, created_at)"
-                " SELECT :user, :job, 'note_added', 'x',"
-                " MOMENT FROM generate_series(1, 250) AS n",
-                # The far ends of what a moment can be.
-                "INSERT INTO interviews (user_id, application_id, scheduled_at) VALUES"
-                " (:user, :job, '0001-01-01 00:00:00+00'), (:user, :job, '9999-12-31 23:59:59+00'),"
-                " (:user, :job, '0001-01-01 00:00:00+00'), (:user, :job, '9999-12-31 23:59:59+00')",
-            ):
-                connection.execute(text(statement.replace("MOMENT", moment)), ids)
-        return f"/jobs/{job_id}"
-
-    @pytest.mark.parametrize(
-        ("path", "count"),
-        [
-            ("{job}/notes", 30),
-            ("{job}/interviews", 34),
-            ("{job}/documents", 30),
-            ("/saved-views", 30),
-            ("{job}/activity", 345),
-        ],
-    )
-    def test_give_each_row_once(self, client: Api, job: str, path: str, count: int):
-        path = path.format(job=job)
-        limit = 40 if path.endswith("activity") else 7
-        seen = walk(client, f"{path}?limit={limit}")
-        assert len(seen) == len(set(seen)) == count
-        first, *others = pages(client, f"{path}?limit=1000")
-        assert [row["id"] for page in (first, *others) for row in page] == seen
-        assert len(first) == min(count, 200 if path.endswith("activity") else 1000)
-
-    def test_of_the_details_go_on_in_the_list_of_activity(self, client: Api, job: str):
-        details = client.get(f"{job}/details?activity_limit=10").json["activity"]
-        rest = walk(client, with_cursor(f"{job}/activity?limit=100", details["next_cursor"]))
-        seen = [entry["id"] for entry in details["items"]] + rest
-        assert seen == walk(client, f"{job}/activity")
-        other = client.post("/jobs", {"company_name": "x", "job_title": "y"}).json["id"]
-        for path in (f"/jobs/{other}/activity", f"{job}/notes", "/jobs"):
-            refused(client, with_cursor(path, details["next_cursor"]), "cursor")
-        assert client.get(f"/jobs/{other}/details").json["activity"]["next_cursor"] is None
-
-    def test_have_cursors_of_their_own(self, client: Api, bob: Api, job: str):
-        paths = [f"{job}/{name}" for name in ("notes", "documents", "interviews", "activity")]
-        cursors = {
-            path: cursor_from(client, f"{path}?limit=3") for path in (*paths, "/saved-views")
-        }
-        for path, (of, cursor) in itertools.product(cursors, cursors.items()):
-            if path == of:
-                client.get(with_cursor(path, cursor))
-            else:
-                refused(client, with_cursor(path, cursor), "cursor")
-        refused(bob, with_cursor("/saved-views", cursors["/saved-views"]), "cursor")
-        bob.refused(404, "GET", with_cursor(paths[0], cursors[paths[0]]))
-
-
-class TestCursors:
-    def test_of_another_list_are_refused(self, client: Api, bob: Api, many: int):
-        path = "/jobs?sort=created&status=saved&status=offer"
-        cursor = cursor_from(client, f"{path}&limit=3")
-        client.get(with_cursor(f"{path}&limit=5", cursor))
-        client.get(with_cursor(f"{path}&unknown=1", cursor))
-        for other in (
-            "/jobs",
-            "/jobs?sort=created",
-            "/jobs?sort=updated&status=saved&status=offer",
-            "/jobs?sort=created&status=saved",
-            "/jobs?sort=created&status=saved&status=applied",
-            "/jobs?sort=created&status=saved&status=offer&q=a",
-            "/jobs?sort=created&status=saved&status=offer&tag=t1",
-            "/saved-views",
-        ):
-            refused(client, with_cursor(other, cursor), "cursor")
-        bob.get("/users/me")
-        refused(bob, with_cursor(path, cursor), "cursor")
-
-    def test_that_are_made_up_are_refused(self, client: Api, many: int):
-        cursor = cursor_from(client, "/jobs?limit=3")
-        sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        text_ = sealed[SIGNATURE_BYTES:]
-        made_up = [
-            "x",
-            "xx",
-            "garbage",
-            "=",
-            "====",
-            ".",
-            "a b",
-            "\u00fc",
-            "\U0001f600",
-            "\ud7ff",
-            "%",
-            "%00",
-            "x" * 2000,
-            "x" * 2001,
-            "x" * 5000,
-            *(cursor[:length] for length in range(1, len(cursor))),
-            cursor + "A",
-            cursor + cursor,
-            cursor[::-1],
-            cursor.swapcase(),
-            base64.urlsafe_b64encode(text_).decode(),
-            base64.urlsafe_b64encode(bytes(SIGNATURE_BYTES) + text_).decode(),
-            base64.urlsafe_b64encode(bytes(SIGNATURE_BYTES)).decode(),
-            base64.urlsafe_b64encode(b"[" * 900).decode(),
-            json.dumps(["2026-01-01T00:00:00Z", 1]),
-        ]
-        for place in range(len(sealed)):
-            tampered = bytearray(sealed)
-            tampered[place] ^= 1 << place % 8
-            made_up.append(base64.urlsafe_b64encode(bytes(tampered)).rstrip(b"=").decode())
-        own = {"Authorization": f"Bearer {client.token}"}
-        for wrong in made_up:
-            there = with_cursor("/jobs?limit=3", wrong)
-            answer = client.app.get(there, headers=own, status="*")
-            assert answer.status_code == 422, wrong
-            (error,) = answer.json["details"]["errors"]
-            assert error["loc"] == ["query", "cursor"]
-            assert wrong[:8] not in error["msg"] or len(wrong) < 4
-
-    def test_that_are_blank_are_none(self, client: Api, many: int):
-        for blank in ("", "%20"):
-            assert len(client.get(f"/jobs?cursor={blank}").json) == many
-
-    def test_that_are_not_utf8(self, client: Api, many: int):
-        client.refused(400, "GET", "/jobs?cursor=%ff%fe")
-
-    values = st.lists(st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(codec="utf-8")))
-    scopes = st.text(st.characters(codec="utf-8"))
-
-    @given(values, scopes, scopes)
-    def test_are_opened_where_they_were_sealed(
-        self, values: list[Any], scope: str, other: str
-    ) -> None:
-        cursors = Cursors("secret")
-        cursor = cursors.seal(values, scope)
-        assert re.fullmatch(r"[A-Za-z0-9_-]+", cursor)
-        assert cursors.open(cursor, scope) == values
-        if other != scope:
-            with pytest.raises(ValueError, match="not signed for this"):
-                cursors.open(cursor, other)
-        with pytest.raises(ValueError, match="not signed for this"):
-            Cursors("another secret").open(cursor, scope)
-
-    @given(values, scopes, st.data())
-    def test_are_not_opened_when_a_byte_is_another(
-        self, values: list[Any], scope: str, data: st.DataObject
-    ) -> None:
-        cursors = Cursors("secret")
-        cursor = cursors.seal(values, scope)
-        sealed = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        place = data.draw(st.integers(0, len(sealed) - 1))
-        sealed[place] ^= data.draw(st.integers(1, 255))
-        tampered = base64.urlsafe_b64encode(bytes(sealed)).rstrip(b"=").decode()
-        with pytest.raises(ValueError, match="not signed for this"):
-            cursors.open(tampered, scope)
-
-    @given(st.text() | st.binary().map(lambda some: base64.urlsafe_b64encode(some).decode()))
-    def test_that_nobody_sealed_raise_nothing_else(self, garbage: str) -> None:
-        with pytest.raises(ValueError):  # noqa: PT011 (whichever: it is caught as that)
-            Cursors("secret").open(garbage, "scope")
-
-    def test_hold_nothing_of_the_scope_in_another_place(self) -> None:
-        """What of a message is scope, and what is text, cannot be shifted."""
-        cursors = Cursors("secret")
-        sealed = base64.urlsafe_b64decode(cursors.seal([1], "7 /jobs") + "==")
-        shifted = base64.urlsafe_b64encode(sealed[:SIGNATURE_BYTES] + b"s[1]").decode()
-        with pytest.raises(ValueError, match="not signed for this"):
-            cursors.open(shifted, "7 /job")
