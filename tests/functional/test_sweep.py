@@ -70,7 +70,7 @@ def waiting(connection: Connection) -> int:
     return connection.execute(text("SELECT count(*) FROM object_deletions")).scalar_one()
 
 
-def test_uploads_that_never_came(
+def test_sweep_deletes_expired_pending_uploads(
     app: Any, mess: Mess, connection: Connection, capsys: pytest.CaptureFixture[str]
 ):
     kept = mess.announce()
@@ -90,7 +90,9 @@ def test_uploads_that_never_came(
     assert "uploads given up: 0" in capsys.readouterr().out
 
 
-def test_a_put_after_the_deletion(app: Any, mess: Mess, connection: Connection):
+def test_sweep_deletes_objects_uploaded_after_the_deletion(
+    app: Any, mess: Mess, connection: Connection
+):
     upload = mess.announce(arrives=False)
     mess.api.delete(f"{mess.documents}/{upload['document']['id']}")
     mess.put(upload)  # the URL still holds
@@ -106,7 +108,7 @@ def test_a_put_after_the_deletion(app: Any, mess: Mess, connection: Connection):
     assert waiting(connection) == 0
 
 
-def test_deletions_that_failed(
+def test_sweep_repeats_failed_deletions(
     app: Any, mess: Mess, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ):
     upload = mess.announce()
@@ -126,7 +128,7 @@ def test_deletions_that_failed(
     assert mess.objects() == 0
 
 
-def test_what_s3_will_not_delete_stays(
+def test_sweep_keeps_deletions_that_s3_refuses(
     app: Any, mess: Mess, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ):
     for _ in range(2):
@@ -140,7 +142,7 @@ def test_what_s3_will_not_delete_stays(
     assert waiting(connection) == 1
 
 
-def test_more_than_one_batch(
+def test_sweep_processes_more_than_one_batch(
     app: Any, mess: Mess, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(outbox, "MAX_DELETIONS", 2)
@@ -154,7 +156,7 @@ def test_more_than_one_batch(
     assert waiting(connection) == 0
 
 
-def test_answers_that_will_not_be_given_again(
+def test_sweep_deletes_expired_idempotency_keys(
     app: Any, mess: Mess, connection: Connection, capsys: pytest.CaptureFixture[str]
 ):
     for day in range(2):
@@ -166,7 +168,9 @@ def test_answers_that_will_not_be_given_again(
     assert "answers forgotten: 1" in capsys.readouterr().out
 
 
-def test_twice_at_once_while_users_confirm(committing_app: Any, client: Api, aws: Aws, bucket: str):
+def test_concurrent_sweeps_and_confirmations_keep_rows_and_objects_consistent(
+    committing_app: Any, client: Api, aws: Aws, bucket: str
+):
     mess = Mess(client, aws, bucket)
     mess.clear()
     uploads = [mess.announce() for _ in range(5)]

@@ -136,7 +136,7 @@ def figures(seconds: list[float]) -> str:
     )
 
 
-def test_the_server_is_killed(
+def test_kill_of_the_server_loses_no_acknowledged_write(
     pserve: Callable[..., Instance], someone: Callable[[], str], served: dict[str, str]
 ):
     server = pserve()
@@ -177,7 +177,7 @@ def kill(postgres: Postgres) -> None:
     postgres.process = None
 
 
-def test_postgres_is_killed(
+def test_kill_of_postgres_loses_no_acknowledged_write(
     pserve: Callable[..., Instance], someone: Callable[[], str], mortal: Postgres
 ):
     url = mortal.make_database("crash")

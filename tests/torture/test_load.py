@@ -98,7 +98,7 @@ def probe(port: int) -> tuple[int, float]:
     return status, time.monotonic() - start
 
 
-def test_two_hundred_clients(
+def test_two_hundred_clients_see_no_failure(
     pserve: Callable[..., Instance], someone: Callable[[], str], tmp_path: Path
 ):
     server = pserve()

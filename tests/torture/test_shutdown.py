@@ -84,7 +84,7 @@ def end(server: Instance) -> float:
 
 
 @pytest.mark.parametrize("requests", [1, THREADS, THREADS + 6])
-def test_what_is_in_flight_is_finished(
+def test_sigterm_finishes_requests_in_flight(
     server: Instance,
     client: Client,
     served: dict[str, str],
@@ -123,7 +123,7 @@ def test_what_is_in_flight_is_finished(
     )
 
 
-def test_idle_connections_do_not_keep_it_up(server: Instance):
+def test_idle_connections_do_not_delay_shutdown(server: Instance):
     idle = [idle_connection(server.port) for _ in range(20)]
     server.process.terminate()  # type: ignore[union-attr]
     seconds = end(server)
@@ -132,7 +132,7 @@ def test_idle_connections_do_not_keep_it_up(server: Instance):
     tell(f"SIGTERM with 20 idle connections ({server.ini.name}): ended after {seconds:.2f} s")
 
 
-def test_what_waits_for_ever_does_not_keep_it_up(
+def test_stalled_request_does_not_delay_shutdown_beyond_its_limit(
     server: Instance, client: Client, served: dict[str, str], database: psycopg.Connection
 ):
     """A request that needs what somebody else does not let go of: it is refused, and told so."""

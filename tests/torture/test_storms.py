@@ -79,7 +79,7 @@ def user(sign_in: Callable[[], Pair]) -> Pair:
     return sign_in()
 
 
-def test_the_first_requests_of_a_user_make_one_row(
+def test_concurrent_first_requests_create_one_user(
     sign_in: Callable[[], Pair], database: psycopg.Connection
 ):
     for _ in range(ROUNDS):
@@ -90,7 +90,7 @@ def test_the_first_requests_of_a_user_make_one_row(
     assert database.execute(twice).fetchall() == []
 
 
-def test_no_more_than_five_uploads_wait(user: Pair):
+def test_concurrent_uploads_beyond_five_answer_429(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         answers = user.same("POST", f"{job}/documents/presign-upload", RESUME)
@@ -99,7 +99,7 @@ def test_no_more_than_five_uploads_wait(user: Pair):
         assert len(user.one.done("GET", f"{job}/documents")) == 5
 
 
-def test_one_resume_is_left_and_each_confirmation_can_be_repeated(user: Pair):
+def test_concurrent_confirmations_leave_one_resume_and_can_be_repeated(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         documents = [user.one.upload(job) for _ in range(5)]
@@ -117,7 +117,7 @@ def test_one_resume_is_left_and_each_confirmation_can_be_repeated(user: Pair):
 
 
 @pytest.mark.parametrize("what", ["note", "document", "job"])
-def test_what_is_deleted_is_deleted_once(user: Pair, what: str):
+def test_concurrent_deletes_answer_404_but_for_one(user: Pair, what: str):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         if what == "note":
@@ -132,7 +132,7 @@ def test_what_is_deleted_is_deleted_once(user: Pair, what: str):
         assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
 
-def test_tags_are_those_of_one_patch(user: Pair):
+def test_concurrent_patches_leave_the_tags_of_one(user: Pair):
     job = user.one.make_job()
     for _ in range(ROUNDS):
         sets = [sorted(unique(f"t{number}")[:20] for _ in range(5)) for number in range(THREADS)]
@@ -142,7 +142,7 @@ def test_tags_are_those_of_one_patch(user: Pair):
         assert user.one.done("GET", job)["tags"] in sets
 
 
-def test_what_is_patched_together_stays_together(user: Pair):
+def test_concurrent_patches_of_the_same_fields_are_atomic(user: Pair):
     """Also where a value is the one that was there already, when the request began."""
     moduli = {"company_name": 2, "job_title": 3, "location": 5}
     job = user.one.make_job()
@@ -158,7 +158,7 @@ def test_what_is_patched_together_stays_together(user: Pair):
         assert {name: after[name] for name in moduli} in patches
 
 
-def test_settings_are_those_of_one_put(user: Pair):
+def test_concurrent_puts_leave_the_settings_of_one(user: Pair):
     path = "/users/me/settings"
     choices = [
         {
@@ -191,7 +191,7 @@ def one_effect(user: Pair, path: str, body: Any) -> Answer:
     return again[0]
 
 
-def test_a_key_makes_one_job(user: Pair):
+def test_concurrent_posts_with_one_key_create_one_job(user: Pair):
     for _ in range(ROUNDS):
         title = unique("title")
         job = one_effect(user, "/jobs", {**JOB, "job_title": title}).json
@@ -201,14 +201,14 @@ def test_a_key_makes_one_job(user: Pair):
         ]
 
 
-def test_a_key_makes_one_note(user: Pair):
+def test_concurrent_posts_with_one_key_create_one_note(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         note = one_effect(user, f"{job}/notes", {"body": "x"}).json
         assert user.one.done("GET", f"{job}/notes") == [note]
 
 
-def test_a_key_announces_one_upload(user: Pair):
+def test_concurrent_posts_with_one_key_create_one_upload(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         upload = one_effect(user, f"{job}/documents/presign-upload", RESUME).json
@@ -217,7 +217,7 @@ def test_a_key_announces_one_upload(user: Pair):
         assert user.one.confirm(job, upload["document"]["id"]).status == 200
 
 
-def test_a_key_is_of_one_body(user: Pair):
+def test_concurrent_posts_of_different_bodies_with_one_key_answer_422_but_for_one(user: Pair):
     for _ in range(ROUNDS):
         key = unique()
         bodies = [{**JOB, "job_title": f"{key} {number}"} for number in range(THREADS)]
@@ -234,7 +234,7 @@ def test_a_key_is_of_one_body(user: Pair):
         assert [title for title in titles if title.startswith(key)] == [made["job_title"]]
 
 
-def test_users_with_the_same_key_do_not_meet(sign_in: Callable[[], Pair]):
+def test_same_key_of_two_users_is_independent(sign_in: Callable[[], Pair]):
     users = [sign_in() for _ in range(8)]
     for _ in range(ROUNDS):
         key = unique()

@@ -170,7 +170,7 @@ def make_a_mess(sign_in: Callable[[], Client], server: Instance, s3: Proxy) -> A
     return late
 
 
-def test_after_a_mess(
+def test_sweep_leaves_each_object_a_row_and_each_row_an_object(
     server: Instance,
     sign_in: Callable[[], Client],
     s3: Proxy,
@@ -204,7 +204,7 @@ def test_after_a_mess(
     tell(*(each.strip() for each in said))
 
 
-def test_what_can_still_come_is_left_alone(
+def test_sweep_keeps_uploads_that_can_still_arrive(
     server: Instance, client: Client, aws: Aws, own_bucket: str, rows: psycopg.Connection
 ):
     job = client.make_job()
@@ -218,7 +218,7 @@ def test_what_can_still_come_is_left_alone(
 
 
 @pytest.mark.parametrize("fault", ["refuse", "cut", "stall"])
-def test_without_s3_nothing_is_forgotten(
+def test_sweep_without_s3_deletes_nothing(
     server: Instance,
     client: Client,
     s3: Proxy,

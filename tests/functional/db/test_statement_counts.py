@@ -92,7 +92,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/metrics/activity", 2),
     ],
 )
-def test_reads(
+def test_reads_execute_a_constant_number_of_statements(
     ada: Api,
     job_id: int,
     statements: Any,
@@ -123,7 +123,7 @@ def test_reads(
     assert ("ETag" in answer.headers) == (not path.startswith(("/health", "/users/me/mfa")))
 
 
-def test_writes(ada: Api, job_id: int, statements: Any):
+def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, statements: Any):
     answers: list[Any] = []
 
     def cost(method: str, path: str, body: Any = None) -> int:
@@ -174,7 +174,9 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     assert cost("DELETE", job) == 4
 
 
-def test_sign_in_and_public_endpoints(anonymous: Api, pool: Pool, ada: Api, statements: Any):
+def test_public_endpoints_execute_no_statements_except_sign_in(
+    anonymous: Api, pool: Pool, ada: Api, statements: Any
+):
     login = {"email": "ada@example.com", "password": PASSWORD}
     with statements() as seen:
         anonymous.post("/auth/cognito/login", login)

@@ -10,7 +10,7 @@ from tests.common.api import Api
 from tests.common.conditional import send
 
 
-def test_nobody_is_given_what_is_anothers_or_of_another_query(client: Api, other_client: Api):
+def test_cached_response_is_not_shared_between_users_and_queries(client: Api, other_client: Api):
     for who, api in (("ada", client), ("bob", other_client)):
         for number in range(3):
             body = {"company_name": f"{who}{number}", "job_title": "x", "tags": [f"t{number}"]}
@@ -27,7 +27,7 @@ def test_nobody_is_given_what_is_anothers_or_of_another_query(client: Api, other
             assert send(api, "/jobs", If_None_Match=his).status_code == 200
 
 
-def test_nobody_is_given_what_is_out_of_date(client: Api, other_client: Api):
+def test_no_response_is_older_than_an_acknowledged_write(client: Api, other_client: Api):
     """Two users write and read at once, and no read is older than a write that was acknowledged
     before it began."""
     worlds = []

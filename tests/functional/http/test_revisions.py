@@ -102,7 +102,7 @@ CHANGES: list[Change] = [
 ]
 
 
-def test_every_change_is_seen_everywhere_at_once(
+def test_each_change_increments_the_revision_and_changes_dependent_etags(
     client: Api, other_client: Api, user_data: UserData, engine: Engine
 ):
     paths, bobs = user_data.paths(), UserData(other_client, "acme")
@@ -148,7 +148,7 @@ def paths_of_job(user_data: UserData) -> set[str]:
     return {path.format(job=user_data.job) for path in JOB}
 
 
-def test_what_changes_nothing_is_not_counted(
+def test_request_without_a_change_leaves_the_revision(
     client: Api, other_client: Api, user_data: UserData, engine: Engine, pool: Pool
 ):
     client.patch(user_data.job, {"tags": ["a"], "status": "offer", "location": "Graz"})
@@ -192,7 +192,9 @@ def test_what_changes_nothing_is_not_counted(
     assert revision_of(engine, client) == before
 
 
-def test_what_is_changed_at_sign_in(client: Api, pool: Pool, engine: Engine, committing_app: Any):
+def test_sign_in_with_a_changed_name_increments_the_revision(
+    client: Api, pool: Pool, engine: Engine, committing_app: Any
+):
     email = "cleo@example.com"
     cleo = client.signed_in(pool.user(email, "Cleo").access_token)
     old = {path: send(cleo, path) for path in ("/users/me", "/jobs", "/users/me/settings")}

@@ -33,7 +33,7 @@ def server() -> Iterator[Server]:
         server.wait_until_all_are_gone()
 
 
-def test_a_new_user(server: Server):
+def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server):
     server.start()
     call = server.call
 
@@ -145,7 +145,7 @@ def test_a_new_user(server: Server):
     assert call("POST", "/auth/cognito/login", login)[1]["status"] == "OK"
 
 
-def test_a_reload_keeps_the_stack_and_a_kill_leaves_nothing(server: Server):
+def test_reload_keeps_the_stack_and_kill_leaves_no_process(server: Server):
     server.start("--reload")
 
     def supervisors() -> list[int]:
@@ -171,7 +171,7 @@ def test_a_reload_keeps_the_stack_and_a_kill_leaves_nothing(server: Server):
     server.wait_until_all_are_gone()
 
 
-def test_a_port_that_is_taken_is_told_in_a_line(server: Server):
+def test_used_port_stops_the_start_with_one_line(server: Server):
     with socket.create_server(("127.0.0.1", server.aws_port)):
         stopped = server.program("pserve", str(server.ini), stderr=subprocess.PIPE)
         _output, errors = stopped.communicate(timeout=SECONDS_TO_START)

@@ -35,7 +35,7 @@ needs_chromium = pytest.mark.skipif(
 
 
 class TestFiles:
-    def test_the_page_may_do_only_what_it_must(self, anonymous: Api):
+    def test_docs_page_has_a_strict_content_security_policy(self, anonymous: Api):
         page = anonymous.get("/docs", status=200)
         assert page.content_type == "text/html"
         policy = page.headers["Content-Security-Policy"]
@@ -46,17 +46,17 @@ class TestFiles:
         assert anonymous.get("/docs/").body == page.body
 
     @pytest.mark.parametrize("name", FILES)
-    def test_what_it_loads_can_be_kept(self, anonymous: Api, name: str):
+    def test_docs_file_has_an_etag_and_answers_304(self, anonymous: Api, name: str):
         file = anonymous.get(f"/docs/{name}", status=200)
         known = {"If-None-Match": file.headers["ETag"]}
         assert anonymous.get(f"/docs/{name}", headers=known, status=304).body == b""
         assert name.encode() in anonymous.get("/docs").body
 
     @pytest.mark.parametrize("name", ["docs.html", "index.html", "swagger-ui.css.map", "..", "x/y"])
-    def test_nothing_else_is_served(self, anonymous: Api, name: str):
+    def test_unknown_docs_file_answers_404(self, anonymous: Api, name: str):
         anonymous.refused(404, "GET", f"/docs/{name}")
 
-    def test_it_is_only_read(self, anonymous: Api):
+    def test_docs_page_answers_405_to_writes(self, anonymous: Api):
         anonymous.refused(405, "POST", "/docs", {})
         anonymous.refused(405, "DELETE", "/docs/docs.js")
 
@@ -161,7 +161,7 @@ def page(url: str, tmp_path: Path) -> Iterator[Page]:
 
 
 @needs_chromium
-def test_sign_in_and_run_calls(page: Page, pool: Pool):
+def test_docs_page_signs_in_and_runs_calls(page: Page, pool: Pool):
     pool.user("ada@example.com", "Ada")
     page.sign_in("ada@example.com", PASSWORD)
     page.wait_for("#sign-in output", "Signed in as ada@example.com.")
@@ -180,7 +180,7 @@ def test_sign_in_and_run_calls(page: Page, pool: Pool):
 
 
 @needs_chromium
-def test_sign_in_with_a_code(page: Page, pool: Pool):
+def test_docs_page_signs_in_with_a_totp_code(page: Page, pool: Pool):
     account = pool.user("grace@example.com", "Grace")
     token = account.access_token
     totp = cognito_totp(pool.client.associate_software_token(AccessToken=token)["SecretCode"])

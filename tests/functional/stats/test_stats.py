@@ -38,7 +38,7 @@ def stages(found: dict[str, Any], figure: str) -> list[Any]:
     return [stage[figure] for stage in found["stages"]]
 
 
-def test_of_nothing(ada: Api):
+def test_funnel_without_jobs_has_all_stages_with_zero_counts(ada: Api):
     found = funnel(ada)
     assert found == {"stages": found["stages"], "outcomes": [], "edges": [], "total": 0}
     names = ["lead", "applied", "screening", "interview", "offer", "accepted"]
@@ -47,7 +47,7 @@ def test_of_nothing(ada: Api):
     assert stages(found, "conversion") == stages(found, "median_days") == [None] * 6
 
 
-def test_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
+def test_funnel_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
     # The straight way.
     make(
         "saved@2026-01-01 applied@2026-01-03 recruiter_screen@2026-01-10 interviewing@2026-01-12"
@@ -101,7 +101,7 @@ def test_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
     assert stages(funnel(bob), "median_days")[0] == 4
 
 
-def test_a_stage_that_is_not_over_counts_up_to_now(ada: Api, connection: Connection, make: Any):
+def test_duration_of_the_current_stage_lasts_until_now(ada: Api, connection: Connection, make: Any):
     make("saved@2026-01-01 applied@2026-01-03")
     make("saved@2026-01-01 accepted@2026-01-07")
     days = "SELECT extract(epoch FROM now() - '2026-01-03 12:00Z') / 86400"
@@ -112,7 +112,7 @@ def test_a_stage_that_is_not_over_counts_up_to_now(ada: Api, connection: Connect
     assert median[5] is None  # nobody waits any more
 
 
-def test_an_outcome_is_the_present_one(ada: Api, make: Any):
+def test_outcome_is_of_the_current_status(ada: Api, make: Any):
     make("applied@2026-01-01 accepted@2026-01-05 archived@2026-01-09")
     make("interviewing@2026-01-01 rejected@2026-01-05 saved@2026-01-06")
     found = funnel(ada)
@@ -135,7 +135,9 @@ def test_an_outcome_is_the_present_one(ada: Api, make: Any):
         ("from=2026-02-01&to=2026-01-01", 0),
     ],
 )
-def test_of_jobs_that_began_in_a_range(ada: Api, make: Any, query: str, total: int):
+def test_funnel_is_restricted_to_jobs_that_began_in_a_range(
+    ada: Api, make: Any, query: str, total: int
+):
     make("applied@2026-01-01 offer@2026-01-30 accepted@2026-02-02")
     make("applied@2026-01-02 rejected@2026-01-09")
     make("saved@2026-01-03")
@@ -143,7 +145,7 @@ def test_of_jobs_that_began_in_a_range(ada: Api, make: Any, query: str, total: i
 
 
 @pytest.mark.parametrize("moment", ["x", "2026-02-30", "2026-01-01T00:00:00", "20260101", "1%00"])
-def test_refuses(ada: Api, moment: str):
+def test_funnel_with_an_invalid_range_answers_422(ada: Api, moment: str):
     for name in ("from", "to"):
         wrong = ada.fields_at_fault("GET", f"/jobs/stats/funnel?{name}={moment}", None)
         assert wrong.keys() == {name}
@@ -195,7 +197,7 @@ def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
     return first.at, last.status, last.at, *shape, bytes(edges)
 
 
-def test_journeys_follow_the_steps_however_these_are_changed(
+def test_funnel_follows_changes_of_steps_by_api_and_sql(
     ada: Api, connection: Connection, make: Any
 ):
     chance = random.Random(1)  # noqa: S311
@@ -240,7 +242,7 @@ def test_journeys_follow_the_steps_however_these_are_changed(
     assert connection.execute(text("SELECT count(*) FROM job_journeys")).scalar() == 0
 
 
-def test_what_sql_knows_of_statuses_is_what_python_knows(connection: Connection):
+def test_statuses_in_sql_equal_those_in_python(connection: Connection):
     for rank, status in enumerate(Status):
         found = connection.execute(
             text("SELECT rank_of(:status), rung_of(:status)"), {"status": status}
@@ -249,9 +251,7 @@ def test_what_sql_knows_of_statuses_is_what_python_knows(connection: Connection)
         assert found == (rank, None if kind is Kind.CLOSED else STAGES.index(kind) + 1)
 
 
-def test_is_the_same_for_some_seconds_and_then_goes_on(
-    ada: Api, make: Any, monkeypatch: pytest.MonkeyPatch
-):
+def test_funnel_is_cached_for_some_seconds(ada: Api, make: Any, monkeypatch: pytest.MonkeyPatch):
     make("applied@2026-01-01")
     began = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC).timestamp()
 

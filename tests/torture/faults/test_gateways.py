@@ -26,7 +26,9 @@ pytestmark = pytest.mark.torture
 
 
 @all_faults
-def test_s3(client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, fault: str):
+def test_fault_of_s3_answers_503_and_recovers(
+    client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, fault: str
+):
     jobs = [client.make_job() for _ in range(4)]
     waiting, kept, gone, also_gone = (client.upload(job) for job in jobs)
     for job, document in zip(jobs[1:], (kept, gone, also_gone), strict=True):
@@ -49,7 +51,9 @@ def test_s3(client: Client, proxies: Proxies, rows: psycopg.Connection, report: 
     assert report.problems == []
 
 
-def test_s3_stalls_for_many(client: Client, proxies: Proxies, report: Report):
+def test_stalled_s3_answers_all_confirmations_in_bounded_time(
+    client: Client, proxies: Proxies, report: Report
+):
     """Confirmations do not keep others waiting for longer than one may."""
     jobs = [client.make_job() for _ in range(THREADS)]
     confirmations = [
@@ -77,7 +81,7 @@ def has_account(pool: Pool, email: str) -> bool:
 
 
 @all_faults
-def test_cognito(
+def test_fault_of_cognito_answers_503_and_recovers(
     client: Client,
     server: Instance,
     proxies: Proxies,
@@ -140,7 +144,7 @@ def test_cognito(
 
 
 @pytest.mark.parametrize("fault", ["refuse", "stall", "cut at once", "cut after 150 B"])
-def test_no_keys(
+def test_missing_jwks_answers_503_and_recovers(
     pserve: Callable[..., Instance],
     through_proxies: dict[str, str],
     proxies: Proxies,
@@ -164,7 +168,9 @@ def test_no_keys(
 
 
 @all_faults
-def test_turnstile(client: Client, proxies: Proxies, pool: Pool, report: Report, fault: str):
+def test_fault_of_turnstile_answers_503_and_recovers(
+    client: Client, proxies: Proxies, pool: Pool, report: Report, fault: str
+):
     email = f"{unique()}@example.com"
     FAULTS[fault](proxies.turnstile)
     tried(report, "Turnstile", fault, client, [sign_up_call(email)])

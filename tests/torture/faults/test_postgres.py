@@ -77,7 +77,7 @@ def of_database(client: Client, rows: psycopg.Connection) -> OfDatabase:
 
 
 @all_faults
-def test_postgres(
+def test_fault_of_postgres_answers_503_and_recovers(
     client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, fault: str
 ):
     work = of_database(client, rows)
@@ -91,7 +91,7 @@ def test_postgres(
 
 
 @pytest.mark.parametrize("after", [200, 400, 600, 800, 1000, 1200, 1500, 2000])
-def test_postgres_hangs_up_at_any_moment(
+def test_disconnect_of_postgres_at_any_byte_leaves_nothing_half_done(
     client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, after: int
 ):
     """Even in the answer to COMMIT. Then a refusal may be wrong, but nothing is there by half, and
@@ -114,7 +114,7 @@ def test_postgres_hangs_up_at_any_moment(
 
 
 @pytest.mark.parametrize("fault", ["refuse", "cut at once", "restart"])
-def test_postgres_was_gone_while_nobody_asked(
+def test_fault_of_postgres_between_requests_causes_no_error(
     client: Client,
     fragile: Postgres,
     proxies: Proxies,
@@ -135,7 +135,7 @@ def test_postgres_was_gone_while_nobody_asked(
     assert report.problems == []
 
 
-def test_postgres_is_restarted(
+def test_restart_of_postgres_answers_503_and_recovers(
     client: Client, fragile: Postgres, rows: psycopg.Connection, report: Report
 ):
     work = of_database(client, rows)
@@ -147,7 +147,9 @@ def test_postgres_is_restarted(
     assert report.problems == []
 
 
-def test_postgres_is_read_only(client: Client, rows: psycopg.Connection, report: Report):
+def test_read_only_postgres_answers_503_to_writes_and_recovers(
+    client: Client, rows: psycopg.Connection, report: Report
+):
     work = of_database(client, rows)
     rows.execute("ALTER SYSTEM SET default_transaction_read_only = on")
     rows.execute("SELECT pg_reload_conf()")

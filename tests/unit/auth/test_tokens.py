@@ -91,13 +91,15 @@ def token(kid: str = "known", **others: Any) -> str:
     )
 
 
-def test_keys_are_fetched_once(tokens: AccessTokens, keys: KeyServer):
+def test_jwks_is_fetched_once(tokens: AccessTokens, keys: KeyServer):
     for _ in range(5):
         assert tokens.sub_of(token()) == "ada"
     assert keys.paths == ["/eu-central-1_Test/.well-known/jwks.json"]
 
 
-def test_unknown_key_ids_do_not_hammer_cognito(tokens: AccessTokens, keys: KeyServer, clock: Clock):
+def test_unknown_key_ids_refetch_the_jwks_at_most_every_30_seconds(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock
+):
     for number in range(100):
         clock.now += 1
         assert tokens.sub_of(token(f"unknown {number}")) is None
@@ -105,13 +107,13 @@ def test_unknown_key_ids_do_not_hammer_cognito(tokens: AccessTokens, keys: KeySe
     assert len(keys.paths) == 4
 
 
-def test_what_no_key_could_sign_asks_for_none(tokens: AccessTokens, keys: KeyServer):
+def test_malformed_token_does_not_fetch_the_jwks(tokens: AccessTokens, keys: KeyServer):
     for bad in ("garbage", jwt.encode({"sub": "ada"}, "", algorithm="none"), "a.b.c"):
         assert tokens.sub_of(bad) is None
     assert keys.paths == []
 
 
-def test_a_token_is_not_verified_each_time(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     verify = jwt.decode
     verified: list[str] = []
 
@@ -131,7 +133,7 @@ def test_a_token_is_not_verified_each_time(tokens: AccessTokens, monkeypatch: py
     assert len(verified) == 4
 
 
-def test_no_longer_than_it_holds(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+def test_cached_token_expires_with_its_exp(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     now = time.time()
     ends = token(exp=int(now) + 5)
     assert tokens.sub_of(ends) == "ada"
@@ -139,16 +141,14 @@ def test_no_longer_than_it_holds(tokens: AccessTokens, monkeypatch: pytest.Monke
     assert tokens._verified[ends].until < time.time()
 
 
-def test_of_those_that_are_remembered_there_is_an_end(
-    tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
-):
+def test_cache_of_verified_tokens_is_bounded(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("jobtracker.auth.tokens.MAX_REMEMBERED", 3)
     for number in range(10):
         assert tokens.sub_of(token(jti=str(number))) == "ada"
         assert len(tokens._verified) <= 3
 
 
-def test_a_new_key_is_found(
+def test_rotated_key_is_fetched(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("jobtracker.auth.tokens.VERIFIED_TTL", 0)
@@ -165,7 +165,7 @@ BROKEN = [(500, b""), (302, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys
 
 
 @pytest.mark.parametrize("answer", BROKEN)
-def test_keys_that_cannot_be_had_are_no_fault_of_the_token(
+def test_invalid_jwks_response_raises_unavailable(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
     good, keys.answer = keys.answer, answer
@@ -179,7 +179,7 @@ def test_keys_that_cannot_be_had_are_no_fault_of_the_token(
 
 
 @pytest.mark.parametrize("answer", BROKEN)
-def test_keys_that_are_here_go_on_when_cognito_does_not(
+def test_cached_keys_are_used_while_the_jwks_is_unavailable(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
     assert tokens.sub_of(token()) == "ada"
@@ -193,7 +193,7 @@ def test_keys_that_are_here_go_on_when_cognito_does_not(
     assert tokens.sub_of(token()) == "ada"
 
 
-def test_nobody_waits_for_a_slow_fetch_whose_key_is_here(
+def test_known_key_does_not_wait_for_a_slow_fetch(
     tokens: AccessTokens, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
     assert tokens.sub_of(token()) == "ada"
@@ -215,7 +215,7 @@ def test_nobody_waits_for_a_slow_fetch_whose_key_is_here(
     garbage.join()
 
 
-def test_nobody_there_is_no_fault_of_the_token():
+def test_unreachable_jwks_raises_unavailable():
     tokens = AccessTokens(
         region="eu-central-1",
         user_pool_id="eu-central-1_Test",

@@ -16,7 +16,7 @@ class TestCursors:
     scopes = st.text(st.characters(codec="utf-8"))
 
     @given(values, scopes, scopes)
-    def test_are_opened_where_they_were_sealed(
+    def test_cursor_is_loaded_only_with_its_scope_and_secret(
         self, values: list[Any], scope: str, other: str
     ) -> None:
         cursors = Cursors("secret")
@@ -30,7 +30,7 @@ class TestCursors:
             Cursors("another secret").open(cursor, scope)
 
     @given(values, scopes, st.data())
-    def test_are_not_opened_when_a_byte_is_another(
+    def test_cursor_with_a_changed_byte_raises_value_error(
         self, values: list[Any], scope: str, data: st.DataObject
     ) -> None:
         cursors = Cursors("secret")
@@ -43,11 +43,11 @@ class TestCursors:
             cursors.open(tampered, scope)
 
     @given(st.text() | st.binary().map(lambda some: base64.urlsafe_b64encode(some).decode()))
-    def test_that_nobody_sealed_raise_nothing_else(self, garbage: str) -> None:
+    def test_arbitrary_text_raises_value_error(self, garbage: str) -> None:
         with pytest.raises(ValueError):  # noqa: PT011 (whichever: it is caught as that)
             Cursors("secret").open(garbage, "scope")
 
-    def test_hold_nothing_of_the_scope_in_another_place(self) -> None:
+    def test_scope_cannot_be_shifted_into_the_values(self) -> None:
         """What of a message is scope, and what is text, cannot be shifted."""
         cursors = Cursors("secret")
         sealed = base64.urlsafe_b64decode(cursors.seal([1], "7 /jobs") + "==")

@@ -17,7 +17,7 @@ class TestBodies:
     def sizes(self, bodies: ResponseCache, tags: range) -> list[int]:
         return [kept.size for tag in tags if (kept := bodies.get(str(tag))) is not None]
 
-    def test_stay_within_their_bytes(self):
+    def test_cache_stays_within_its_bytes(self):
         bodies = ResponseCache(80_000)
         chance = random.Random(1)  # noqa: S311
         for tag in range(2000):
@@ -28,7 +28,7 @@ class TestBodies:
         assert 40_000 < sum(sizes) <= 80_000
         assert max(sizes) <= 10_000
 
-    def test_those_that_were_asked_for_last_stay(self):
+    def test_least_recently_used_response_is_evicted(self):
         bodies = ResponseCache(80_000)
         bodies.put("old", self.kept(5000))
         for tag in range(100):
@@ -37,21 +37,21 @@ class TestBodies:
         assert bodies.get("0") is None
         assert bodies.get("99") is not None
 
-    def test_what_is_too_large_drives_nothing_out(self):
+    def test_too_large_response_evicts_nothing(self):
         bodies = ResponseCache(80_000)
         bodies.put("small", self.kept(10_000))
         bodies.put("large", self.kept(10_001))
         assert bodies.get("small") is not None
         assert bodies.get("large") is None
 
-    def test_what_is_put_twice_counts_once(self):
+    def test_response_put_twice_counts_once(self):
         bodies = ResponseCache(80_000)
         for _ in range(100):
             bodies.put("same", self.kept(10_000))
         bodies.put("other", self.kept(10_000))
         assert bodies.get("same") is not None
 
-    def test_many_small_ones_are_not_for_nothing(self):
+    def test_size_of_small_responses_includes_their_overhead(self):
         """An empty list takes more room than its two bytes."""
         bodies = ResponseCache(200_000)
         tracemalloc.start()
@@ -64,7 +64,7 @@ class TestBodies:
             tracemalloc.stop()
         assert used < 2 * 200_000
 
-    def test_can_be_shared(self):
+    def test_cache_is_thread_safe(self):
         bodies = ResponseCache(80_000)
         barrier = Barrier(8)
 
