@@ -27,8 +27,8 @@ from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
-from tests.api import ORIGIN, Api
-from tests.pool import Pool
+from tests.common.api import ORIGIN, Api
+from tests.common.pool import Pool
 
 REGION = "us-east-1"
 

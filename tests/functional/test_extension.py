@@ -16,7 +16,7 @@ from jobtracker.http.service import ApiService
 from jobtracker.jobs.resources import JobResource
 from jobtracker.security import Permission
 from jobtracker.tree import Resource
-from tests.api import Api
+from tests.common.api import Api
 
 
 def extend(config: Any) -> None:

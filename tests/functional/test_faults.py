@@ -14,9 +14,9 @@ import jobtracker
 from jobtracker.documents.storage import Bucket
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import SOCKET, Postgres
-from tests.api import Api
-from tests.pool import Pool
-from tests.proxy import Proxy
+from tests.common.api import Api
+from tests.common.pool import Pool
+from tests.common.proxy import Proxy
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -113,9 +113,9 @@ def database(postgres: Postgres) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def remote(broken: Any, busy_app: Any, client: Api, database: Proxy) -> Api:
+def remote(broken: Any, committing_app: Any, client: Api, database: Proxy) -> Api:
     """A client of an application that reaches PostgreSQL by TCP, with open connections."""
-    url = busy_app.registry.settings["sqlalchemy.url"].split("?")[0]
+    url = committing_app.registry.settings["sqlalchemy.url"].split("?")[0]
     url = url.replace("@/", f"@127.0.0.1:{database.port}/")
     remote = broken(sqlalchemy__url=url, sqlalchemy__pool_size="5")
     with ThreadPoolExecutor(5) as threads:
@@ -173,10 +173,10 @@ def test_a_database_that_only_reads(remote: Api, postgres: Postgres):
     remote.post("/jobs", JOB, status=201)
 
 
-def test_a_lock_that_somebody_keeps(client: Api, busy_app: Any):
+def test_a_lock_that_somebody_keeps(client: Api, committing_app: Any):
     job = f"/jobs/{client.post('/jobs', JOB).json['id']}"
     began = time.monotonic()
-    with busy_app.registry["db_engine"].begin() as connection:
+    with committing_app.registry["db_engine"].begin() as connection:
         connection.execute(text("SELECT FROM jobs FOR UPDATE"))
         client.refused(503, "PATCH", job, {"location": "Graz"})
     assert time.monotonic() - began < SECONDS_AT_MOST

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from jobtracker.errors import Unauthorized
 from jobtracker.pshell import setup
 from jobtracker.users.models import User
-from tests.api import Api
+from tests.common.api import Api
 
 
 @pytest.fixture

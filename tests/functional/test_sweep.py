@@ -12,7 +12,7 @@ from jobtracker.documents import outbox
 from jobtracker.errors import Unavailable
 from jobtracker.local.aws import Aws
 from jobtracker.sweep import sweep
-from tests.api import Api
+from tests.common.api import Api
 
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 
@@ -166,11 +166,11 @@ def test_answers_that_will_not_be_given_again(
     assert "answers forgotten: 1" in capsys.readouterr().out
 
 
-def test_twice_at_once_while_users_confirm(busy_app: Any, client: Api, aws: Aws, bucket: str):
+def test_twice_at_once_while_users_confirm(committing_app: Any, client: Api, aws: Aws, bucket: str):
     mess = Mess(client, aws, bucket)
     mess.clear()
     uploads = [mess.announce() for _ in range(5)]
-    with busy_app.registry["db_engine"].begin() as connection:
+    with committing_app.registry["db_engine"].begin() as connection:
         ages(connection, days=1)
 
     def confirm(upload: Any) -> int:
@@ -179,10 +179,10 @@ def test_twice_at_once_while_users_confirm(busy_app: Any, client: Api, aws: Aws,
 
     with ThreadPoolExecutor(8) as threads:
         confirmed = threads.map(confirm, uploads)
-        swept = [threads.submit(sweep, busy_app.registry) for _ in range(3)]
+        swept = [threads.submit(sweep, committing_app.registry) for _ in range(3)]
         assert set(confirmed) <= {200, 404}
         assert [each.result() for each in swept] == [None] * 3
-    sweep(busy_app.registry)
+    sweep(committing_app.registry)
     left = client.get(mess.documents).json
     assert all(document["status"] == "uploaded" for document in left)
     assert mess.objects() == len(left)

@@ -3,15 +3,13 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
 
-from tests.proxy import HOST
+from tests.common.proxy import HOST
 
 JOB = {"company_name": "Acme", "job_title": "x"}
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
@@ -113,18 +111,6 @@ def tell(*lines: str) -> None:
 
 def unique(what: str = "key") -> str:
     return f"{what}-{uuid.uuid4().hex}"
-
-
-def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What the calls return, which all begin at the same moment."""
-    barrier = Barrier(len(calls))
-
-    def one(call: Callable[[], T]) -> T:
-        barrier.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(one, calls))
 
 
 def statuses(answers: Sequence[Answer]) -> list[int]:

@@ -2,7 +2,6 @@
 which is a process of its own."""
 
 import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,18 +10,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
 
-from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
+from tests.common.pool import Pool
+from tests.common.server import free_port
 from tests.conftest import REGION
-from tests.pool import Pool
-from tests.server import free_port
+from tests.torture.database import migrate
 from tests.torture.instance import Instance
-
-# Seconds that the longest test takes.
-SECONDS = int(os.environ.get("TORTURE_SECONDS", "60"))
 
 # A test is no person: what it finds out is not to be how often it may ask.
 UNLIMITED = {
@@ -96,10 +91,3 @@ def database(postgres: Postgres, served: dict[str, str]) -> Iterator[psycopg.Con
     """A look into the database, past the server."""
     with psycopg.connect(served["sqlalchemy.url"], autocommit=True) as connection:
         yield connection
-
-
-def migrate(url: str) -> None:
-    """Bring a database to the newest schema."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    migrations.upgrade(engine)
-    engine.dispose()

@@ -5,7 +5,7 @@ from configparser import RawConfigParser
 from pathlib import Path
 
 from jobtracker.local import CHECKOUT
-from tests.server import Server, free_port
+from tests.common.server import Server, free_port
 from tests.torture.client import Client
 
 # Of the server: what waits for a lock leaves others to wait for a thread.

@@ -14,7 +14,7 @@ import urllib3
 
 from jobtracker.local.postgres import Postgres
 from tests.torture.client import JOB, Answer, Client, tell, unique
-from tests.torture.conftest import migrate
+from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
 pytestmark = pytest.mark.torture

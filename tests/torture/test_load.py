@@ -14,9 +14,8 @@ from statistics import quantiles
 import pytest
 import urllib3
 
-from tests.proxy import HOST
+from tests.common.proxy import HOST
 from tests.torture.client import Client, tell
-from tests.torture.conftest import SECONDS
 from tests.torture.instance import Instance
 
 pytestmark = [
@@ -26,6 +25,7 @@ pytestmark = [
 
 CLIENTS = 200
 USERS = 50
+SECONDS = int(os.environ.get("TORTURE_SECONDS", "60"))
 JOBS = 10  # of each user, to begin with
 SECONDS_BETWEEN_PROBES = 0.1
 SECONDS_FOR_HEALTH = 1

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 import psycopg
 import pytest
 
-from tests.proxy import HOST
+from tests.common.proxy import HOST
 from tests.torture.client import Answer, Client, fault_of, tell, unique
 from tests.torture.instance import THREADS, Instance
 

@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.common.concurrency import run_concurrently
 from tests.torture.client import (
     JOB,
     RESUME,
     Answer,
     Client,
-    at_once,
     fault_of,
     put,
     statuses,
@@ -40,7 +40,7 @@ class Pair:
     ) -> list[Answer]:
         """The answers to requests that begin at the same moment, one for each body."""
         clients = itertools.cycle(self.clients)
-        return at_once(
+        return run_concurrently(
             [
                 functools.partial(client.call, method, path, body, key=key)
                 for client, body in zip(clients, bodies, strict=False)
@@ -238,7 +238,7 @@ def test_users_with_the_same_key_do_not_meet(sign_in: Callable[[], Pair]):
     users = [sign_in() for _ in range(8)]
     for _ in range(ROUNDS):
         key = unique()
-        answers = at_once(
+        answers = run_concurrently(
             [
                 functools.partial(client.call, "POST", "/jobs", JOB, key=key)
                 for user in users

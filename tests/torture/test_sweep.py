@@ -12,9 +12,9 @@ from urllib3.exceptions import HTTPError
 
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
-from tests.proxy import HOST, Proxy
+from tests.common.proxy import HOST, Proxy
 from tests.torture.client import Client, put, tell, unique
-from tests.torture.conftest import migrate
+from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
 pytestmark = pytest.mark.torture

@@ -1,0 +1,56 @@
+"""The signature of cursors."""
+
+import base64
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobtracker.http.pagination import SIGNATURE_BYTES, Cursors
+
+
+class TestCursors:
+    values = st.lists(st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(codec="utf-8")))
+    scopes = st.text(st.characters(codec="utf-8"))
+
+    @given(values, scopes, scopes)
+    def test_are_opened_where_they_were_sealed(
+        self, values: list[Any], scope: str, other: str
+    ) -> None:
+        cursors = Cursors("secret")
+        cursor = cursors.seal(values, scope)
+        assert re.fullmatch(r"[A-Za-z0-9_-]+", cursor)
+        assert cursors.open(cursor, scope) == values
+        if other != scope:
+            with pytest.raises(ValueError, match="not signed for this"):
+                cursors.open(cursor, other)
+        with pytest.raises(ValueError, match="not signed for this"):
+            Cursors("another secret").open(cursor, scope)
+
+    @given(values, scopes, st.data())
+    def test_are_not_opened_when_a_byte_is_another(
+        self, values: list[Any], scope: str, data: st.DataObject
+    ) -> None:
+        cursors = Cursors("secret")
+        cursor = cursors.seal(values, scope)
+        sealed = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place = data.draw(st.integers(0, len(sealed) - 1))
+        sealed[place] ^= data.draw(st.integers(1, 255))
+        tampered = base64.urlsafe_b64encode(bytes(sealed)).rstrip(b"=").decode()
+        with pytest.raises(ValueError, match="not signed for this"):
+            cursors.open(tampered, scope)
+
+    @given(st.text() | st.binary().map(lambda some: base64.urlsafe_b64encode(some).decode()))
+    def test_that_nobody_sealed_raise_nothing_else(self, garbage: str) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 (whichever: it is caught as that)
+            Cursors("secret").open(garbage, "scope")
+
+    def test_hold_nothing_of_the_scope_in_another_place(self) -> None:
+        """What of a message is scope, and what is text, cannot be shifted."""
+        cursors = Cursors("secret")
+        sealed = base64.urlsafe_b64decode(cursors.seal([1], "7 /jobs") + "==")
+        shifted = base64.urlsafe_b64encode(sealed[:SIGNATURE_BYTES] + b"s[1]").decode()
+        with pytest.raises(ValueError, match="not signed for this"):
+            cursors.open(shifted, "7 /job")
