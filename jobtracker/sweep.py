@@ -12,9 +12,10 @@ from typing import Any
 from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
+from jobtracker.db.connections import transaction
 from jobtracker.documents import outbox
 from jobtracker.errors import Unavailable
-from jobtracker.http.idempotency import IdempotencyRecord
+from jobtracker.http import idempotency
 
 
 def main() -> None:
@@ -33,17 +34,17 @@ def sweep(registry: Any) -> str | None:
     """Sweep, and say what was done. Returns what could not be, if anything."""
     sessions = registry["db_sessions"]
     try:
-        with sessions.begin() as db:
-            answers = IdempotencyRecord.delete_expired(db)
+        with transaction(sessions) as connection:
+            answers = idempotency.delete_expired(connection)
         swept = outbox.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
     except DBAPIError as error:
         return f"jobtracker-sweep: PostgreSQL: {type(error.orig).__name__}; nothing is lost"
     print(  # noqa: T201 (a command's answer)
-        f"uploads given up: {swept.uploads_given_up}, deletions carried out: {swept.deletions}, "
+        f"uploads given up: {swept.expired_uploads}, deletions carried out: {swept.deletions}, "
         f"answers forgotten: {answers}"
     )
-    if swept.deletions_left:
-        return f"jobtracker-sweep: S3 would not delete {swept.deletions_left} objects"
+    if swept.failed_deletions:
+        return f"jobtracker-sweep: S3 would not delete {swept.failed_deletions} objects"
     return None

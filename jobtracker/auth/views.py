@@ -6,7 +6,6 @@ from typing import Any
 
 import colander
 from pyramid.request import Request
-from sqlalchemy import select
 
 from jobtracker.auth.schemas import (
     ChallengeIn,
@@ -26,11 +25,12 @@ from jobtracker.auth.schemas import (
 from jobtracker.auth.sign_in import SignIn, profile_of
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
-from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rates
-from jobtracker.http.service import ApiService, json_object
-from jobtracker.security import Permission
+from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rate_limits
+from jobtracker.http.service import ApiService
+from jobtracker.http.validation import json_object
+from jobtracker.permissions import Permission
 from jobtracker.tree import Root
-from jobtracker.users.models import User
+from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +207,7 @@ def post_logout(request: Request) -> dict[str, str]:
     """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
     if request.content_length:
         try:
-            check_rates([AUTH_BY_ADDRESS], request)
+            check_rate_limits([AUTH_BY_ADDRESS], request)
             given = {"refresh_token": json_object(request).get("refresh_token")}
             if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
                 request.cognito.revoke(token)
@@ -222,9 +222,9 @@ def _known(request: Request, step: Callable[..., SignIn], **form: Any) -> SignIn
     The database is asked for a sign of life first: of a step that used up its session, nothing must
     fail that can be known to.
     """
-    request.db.execute(select(1))
+    request.connection.execute("SELECT 1")
     sign_in = step(**form)
     if sign_in.tokens:
         profile = profile_of(sign_in.tokens)
-        User.sign_in(request.db, profile.sub, email=profile.email, name=profile.name)
+        users.sign_in(request.connection, profile.sub, email=profile.email, name=profile.name)
     return sign_in

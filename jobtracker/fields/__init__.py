@@ -8,7 +8,7 @@ Null and blank text mean the same: nothing. A field that needs a value refuses i
 default falls back to it; one that is ``nullable`` takes it (in a merge patch: is cleared by it).
 """
 
-from jobtracker.fields.base import InvalidValue, Type
+from jobtracker.fields.base import FieldType, InvalidValue
 from jobtracker.fields.containers import (
     BooleanMap,
     Counts,
@@ -48,6 +48,7 @@ __all__ = [
     "Date",
     "DateOrDatetime",
     "Email",
+    "FieldType",
     "FreeFormObject",
     "Integer",
     "InvalidValue",
@@ -64,7 +65,6 @@ __all__ = [
     "TextList",
     "TextMap",
     "Timestamp",
-    "Type",
     "WebAddress",
     "checked_text",
     "errors_of",

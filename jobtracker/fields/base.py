@@ -13,7 +13,7 @@ class InvalidValue(colander.Invalid):
         self.type = kind
 
 
-class Type(colander.SchemaType):
+class FieldType(colander.SchemaType):
     """The base of the types: what nothing means to a field."""
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:

@@ -6,32 +6,32 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from jobtracker.fields.base import InvalidValue, Type
+from jobtracker.fields.base import FieldType, InvalidValue
 from jobtracker.fields.text import RawText, checked_text
 from jobtracker.renderer import json_dumps
 
 
-class TextList(Type):
+class TextList(FieldType):
     """A list of texts."""
 
-    def __init__(self, item: Type, max_items: int) -> None:
+    def __init__(self, item: FieldType, max_items: int) -> None:
         self.item, self.max_items = item, max_items
 
     def parse(self, node: Any, value: Any) -> list[str]:
         if not isinstance(value, list):
             raise InvalidValue(node, "Must be a list.", "list_type")
-        found = self.tidied(
+        found = self.normalize(
             text for item in value if (text := self.item.parse(node, item)) is not None
         )
         if len(found) > self.max_items:
             raise InvalidValue(node, f"Must be at most {self.max_items}.", "too_long")
         return found
 
-    def tidied(self, texts: Iterable[str]) -> list[str]:
+    def normalize(self, texts: Iterable[str]) -> list[str]:
         return list(texts)
 
 
-class TextMap(Type):
+class TextMap(FieldType):
     """An object of texts by name."""
 
     def __init__(self, max_entries: int, max_text: int) -> None:
@@ -49,7 +49,7 @@ class TextMap(Type):
         }
 
 
-class BooleanMap(Type):
+class BooleanMap(FieldType):
     """An object of booleans by name.
 
     :param key: the pattern of a name
@@ -71,7 +71,7 @@ class BooleanMap(Type):
         return value
 
 
-class JsonObject(Type):
+class JsonObject(FieldType):
     """Any JSON object that PostgreSQL, and JSON's parsers elsewhere, can hold as it is.
 
     :param max_bytes: of it as compact JSON, in UTF-8
@@ -109,12 +109,12 @@ class JsonObject(Type):
             raise InvalidValue(node, "Must have numbers that a double can hold.", "number_range")
 
 
-class Counts(Type):
+class Counts(FieldType):
     """An object of words and how many there are of each. It only goes out."""
 
     def __init__(self, words: type[StrEnum]) -> None:
         self.words = tuple(words)
 
 
-class FreeFormObject(Type):
+class FreeFormObject(FieldType):
     """An object whose fields depend on what it tells of. It only goes out."""

@@ -4,11 +4,11 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from jobtracker.fields.base import InvalidValue, Type
+from jobtracker.fields.base import FieldType, InvalidValue
 from jobtracker.fields.text import checked_text
 
 
-class Integer(Type):
+class Integer(FieldType):
     """A whole number. ``1.0`` is one, as in JSON Schema; ``true`` is none."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Integer(Type):
         return value
 
 
-class QueryInteger(Type):
+class QueryInteger(FieldType):
     """A whole number in a query, where everything is text. It is digits, and no blanks.
 
     :param clamp: whether what is larger than ``max`` means ``max``, or is refused
@@ -52,11 +52,11 @@ class QueryInteger(Type):
         return min(number, self.max)
 
 
-class Number(Type):
+class Number(FieldType):
     """A number, which need not be whole. It only goes out."""
 
 
-class Boolean(Type):
+class Boolean(FieldType):
     """true or false."""
 
     def parse(self, node: Any, value: Any) -> bool:

@@ -7,14 +7,14 @@ from typing import Any
 
 import colander
 
-from jobtracker.fields.base import InvalidValue, Type
+from jobtracker.fields.base import FieldType, InvalidValue
 from jobtracker.fields.text import Text
 
 # Of a list of errors nobody reads more; a hostile body could have a hundred thousand.
 MAX_ERRORS = 100
 
 
-class Object(Type):
+class Object(FieldType):
     """A JSON object of named fields; a field it does not know is an error of its own."""
 
     def parse(self, node: Any, value: Any) -> dict[str, Any]:
@@ -69,12 +69,12 @@ class Schema(colander.MappingSchema):
         cls.component = cls.__name__
 
     @functools.cached_property
-    def _out(self) -> tuple[list[str], dict[str, Type]]:
+    def _out(self) -> tuple[list[str], dict[str, FieldType]]:
         """The fields' names, and those that the renderer needs help with."""
         helped = {
             child.name: child.typ
             for child in self.children
-            if type(child.typ).dump is not Type.dump
+            if type(child.typ).dump is not FieldType.dump
         }
         return [child.name for child in self.children], helped
 
@@ -96,7 +96,7 @@ class Schema(colander.MappingSchema):
         return dumped
 
 
-class Nested(Type):
+class Nested(FieldType):
     """An object within an object, or null."""
 
     def __init__(self, schema: Schema) -> None:
@@ -106,7 +106,7 @@ class Nested(Type):
         return None if value is None else self.schema.dump(value)
 
 
-class ListOf(Type):
+class ListOf(FieldType):
     """A list of objects."""
 
     def __init__(self, schema: Schema) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobtracker.fields.base import InvalidValue, Type
+from jobtracker.fields.base import FieldType, InvalidValue
 
 
 def checked_text(node: Any, value: Any) -> str:
@@ -38,7 +38,7 @@ def trimmed_text(node: Any, value: Any) -> str:
     return text if _VISIBLE.search(text) else ""
 
 
-class Text(Type):
+class Text(FieldType):
     """Text, trimmed. ``max`` counts characters."""
 
     def __init__(self, max: int | None = None, pattern: str = "", hint: str = "") -> None:
@@ -118,7 +118,7 @@ class WebAddress(Text):
         return parts.scheme in ("http", "https") and bool(is_host)
 
 
-class Choice(Type):
+class Choice(FieldType):
     """One of some words, in any case; lowercased."""
 
     def __init__(self, words: type[StrEnum] | Collection[str]) -> None:

@@ -4,11 +4,11 @@ import datetime
 import re
 from typing import Any
 
-from jobtracker.fields.base import InvalidValue, Type
+from jobtracker.fields.base import FieldType, InvalidValue
 from jobtracker.fields.text import trimmed_text
 
 
-class Date(Type):
+class Date(FieldType):
     """A calendar day, YYYY-MM-DD."""
 
     def parse(self, node: Any, value: Any) -> datetime.date | None:
@@ -23,7 +23,7 @@ class Date(Type):
             raise InvalidValue(node, "Must be a date like 2026-01-31.", "date_format") from None
 
 
-class Timestamp(Type):
+class Timestamp(FieldType):
     """A moment (RFC 3339). It comes in with any UTC offset, and is in UTC from there on.
 
     A leap second is none that PostgreSQL or Python know; digits beyond microseconds are cut off.

@@ -8,10 +8,11 @@ from pyramid.request import Request
 from jobtracker.auth.cognito import TOTP
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.http.rate_limits import AUTH_BY_USER
-from jobtracker.http.service import ApiService, validate_optional_body
+from jobtracker.http.service import ApiService
+from jobtracker.http.validation import validate_optional_body
 from jobtracker.mfa.resources import MfaResource
 from jobtracker.mfa.schemas import MfaConfirmIn, MfaDisableIn, MfaEnrolIn, MfaEnrolOut, MfaOut
-from jobtracker.security import Permission, bearer_token
+from jobtracker.permissions import Permission
 
 MFA_OUT = MfaOut()
 MFA_ENROL_IN = MfaEnrolIn()
@@ -22,10 +23,10 @@ mfa_confirm = ApiService(
 )
 
 
-@mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), conditional=None)
+@mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), etag=None)
 def get_mfa(request: Request) -> dict[str, Any]:
     """Whether signing in takes more than the password, and what."""
-    return _switched(request.context.methods(bearer_token(request)))
+    return _switched(request.context.methods(request.bearer_token))
 
 
 @mfa.post(
@@ -40,7 +41,7 @@ def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
     the e-mail address unless another is given."""
     label = validate_optional_body(MFA_ENROL_IN, request)["label"]
-    secret = request.context.enrol(bearer_token(request))
+    secret = request.context.enrol(request.bearer_token)
     uri = otpauth_uri(secret, label or request.context.user.email)
     return {"secret_code": secret, "otpauth_uri": uri}
 
@@ -54,7 +55,7 @@ def post_mfa(request: Request) -> dict[str, str]:
 )
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
-    request.context.confirm(bearer_token(request), **request.validated)
+    request.context.confirm(request.bearer_token, **request.validated)
     return _switched([TOTP])
 
 
@@ -67,7 +68,7 @@ def post_mfa_confirm(request: Request) -> dict[str, Any]:
 )
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
-    request.context.disable(bearer_token(request), **request.validated)
+    request.context.disable(request.bearer_token, **request.validated)
     return _switched([])
 
 

@@ -1,8 +1,9 @@
-"""Notes on the wire."""
+"""The JSON of notes."""
 
 from colander import SchemaNode
 
-from jobtracker.fields import Integer, Schema, Text, Timestamp
+from jobtracker.fields import Integer, ListOf, Schema, Text, Timestamp
+from jobtracker.jobs.schemas import JobOut
 from jobtracker.notes.models import MAX_BODY
 
 
@@ -24,3 +25,11 @@ class NoteOut(Schema):
     application_id = SchemaNode(Integer())
     body = SchemaNode(Text())
     created_at = SchemaNode(Timestamp())
+
+
+class JobWithNotesOut(JobOut):
+    """GET of one job: the SPA shows its notes beside it."""
+
+    example = {**JobOut.example, "notes": [NoteOut.example]}
+
+    notes = SchemaNode(ListOf(NoteOut()))

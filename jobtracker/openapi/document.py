@@ -13,7 +13,7 @@ from jobtracker.http import idempotency
 from jobtracker.http.pagination import PageQuery
 from jobtracker.http.service import ApiService, Operation
 from jobtracker.openapi import json_schema
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from jobtracker.tree import MAX_ID
 
 DESCRIPTION = """\
@@ -195,7 +195,7 @@ def statuses(service: ApiService, operation: Operation) -> list[int]:
         errors |= {400, 409, 422}
     if operation.if_match is not None:
         errors |= {412}
-    if operation.conditional is not None:
+    if operation.etag is not None:
         errors |= {304}
     if operation.rate_limits:
         errors |= {429, 503}
@@ -224,7 +224,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     parameters = [
         *([IDEMPOTENCY_KEY] if operation.idempotent else ()),
         *([IF_MATCH] if operation.if_match is not None else ()),
-        *([IF_NONE_MATCH] if operation.conditional is not None else ()),
+        *([IF_NONE_MATCH] if operation.etag is not None else ()),
     ]
     if operation.query is not None:
         parameters += [json_schema.parameter(node) for node in operation.query.children]
@@ -268,7 +268,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
         name: {"description": text, "required": True, "schema": {"type": "string"}}
         for name, text in HEADERS.get(status, {}).items()
     }
-    if status == operation.status and operation.conditional is not None:
+    if status == operation.status and operation.etag is not None:
         headers["ETag"] = ETAG
         if isinstance(operation.query, PageQuery):
             headers["Link"] = LINK
@@ -277,7 +277,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
     return response
 
 
-def _schemas_in(field: fields.Type | None) -> Iterator[fields.Schema]:
+def _schemas_in(field: fields.FieldType | None) -> Iterator[fields.Schema]:
     """The schemas of an answer, those within others included."""
     if isinstance(field, fields.Nested | fields.ListOf):
         yield field.schema

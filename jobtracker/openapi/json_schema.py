@@ -74,7 +74,7 @@ def _incoming(node: Any) -> JsonSchema:
     return _or_null(schema) if blank_is_nothing else schema
 
 
-def _plain(field: fields.Type) -> str:
+def _plain(field: fields.FieldType) -> str:
     return NO_NUL if isinstance(field, fields.RawText) else NOT_BLANK
 
 
@@ -107,7 +107,7 @@ def _or_null(schema: JsonSchema) -> JsonSchema:
 
 
 @functools.singledispatch
-def of_type(field: fields.Type) -> JsonSchema:
+def of_type(field: fields.FieldType) -> JsonSchema:
     """The schema of a type.
 
     :raises TypeError: for a type that is new here

@@ -4,7 +4,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from jobtracker.http.service import ApiService
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from jobtracker.tree import Root
 
 openapi = ApiService("openapi", "/openapi.json", context=Root, traverse="/")
