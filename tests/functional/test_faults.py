@@ -1,4 +1,4 @@
-"""When a dependency does not do its part: 503, and nothing half done."""
+"""Faults of PostgreSQL, Cognito, S3 and Turnstile: 503 in bounded time, and nothing half done."""
 
 import time
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from tests.common.api import Api
 from tests.common.pool import Pool
 from tests.common.proxy import Proxy
 
-NOBODY = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
 def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
-    """A client of an application with some settings that lead nowhere."""
+    """Creates a client of an application with some settings changed."""
     engines: list[Any] = []
 
     def with_settings(**wrong: str) -> Api:
@@ -42,7 +42,7 @@ def test_missing_database_server_answers_503(broken: Any, caplog: pytest.LogCapt
     client.refused(503, "GET", "/users/me")
     client.refused(503, "POST", "/jobs", {"company_name": "Acme", "job_title": "x"})
     client.get("/health")
-    assert "/nowhere" in caplog.text  # ops are told what cannot be reached
+    assert "/nowhere" in caplog.text  # operators need the address
 
 
 def test_missing_database_answers_503(broken: Any, settings: dict[str, str]):
@@ -51,7 +51,7 @@ def test_missing_database_answers_503(broken: Any, settings: dict[str, str]):
 
 
 def test_unreachable_cognito_answers_503(broken: Any):
-    client = broken(cognito__endpoint_url=NOBODY)
+    client = broken(cognito__endpoint_url=UNREACHABLE)
     client.refused(503, "GET", "/users/me")  # its keys cannot be had
     login = {"email": "ada@example.com", "password": "x"}
     client.refused(503, "POST", "/auth/cognito/login", login)
@@ -67,7 +67,7 @@ def test_unreachable_s3_answers_503_and_changes_nothing(
     nowhere = Bucket(
         "documents",
         region="us-east-1",
-        endpoint_url=NOBODY,
+        endpoint_url=UNREACHABLE,
         access_key_id="x",
         secret_access_key="x",
         upload_seconds=900,
@@ -109,7 +109,7 @@ def test_row_in_a_database_error_is_not_logged(
 
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[Proxy]:
-    """What stands between an application and PostgreSQL."""
+    """A proxy in front of PostgreSQL."""
     with Proxy(postgres.socket_folder / SOCKET) as proxy:
         yield proxy
 
@@ -127,7 +127,7 @@ def remote(broken: Any, committing_app: Any, client: Api, database: Proxy) -> Ap
 
 
 JOB = {"company_name": "Acme", "job_title": "x"}
-# What a person, and a load balancer, will wait for.
+# Below the usual time-out of a load balancer.
 SECONDS_AT_MOST = 5
 
 
@@ -138,7 +138,7 @@ def test_stalled_database_answers_503_in_bounded_time(remote: Api, database: Pro
         remote.refused(503, method, path, body)
         assert time.monotonic() - began < SECONDS_AT_MOST
     remote.get("/health")
-    database.passes()
+    database.forward()
     assert remote.get("/jobs").json == []
     remote.post("/jobs", JOB, status=201)
 
@@ -146,7 +146,7 @@ def test_stalled_database_answers_503_in_bounded_time(remote: Api, database: Pro
 def test_closed_connections_are_replaced_without_an_error(remote: Api, database: Proxy):
     for method, body in (("GET", None), ("POST", JOB), ("GET", None)):
         database.cut()  # a restart of PostgreSQL, of a firewall
-        database.passes()
+        database.forward()
         remote.call(method, "/jobs", body, status="2*")
     assert len(remote.get("/jobs").json) == 1
 
@@ -155,7 +155,7 @@ def test_connection_closed_in_the_middle_of_a_response_answers_503(remote: Api, 
     database.cut(after=10)
     remote.refused(503, "GET", "/jobs")
     remote.refused(503, "POST", "/jobs", JOB)
-    database.passes()
+    database.forward()
     assert remote.get("/jobs").json == []
 
 
@@ -190,7 +190,7 @@ def test_sign_in_without_a_database_does_not_call_cognito(
 ):
     nowhere = broken(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
     cognito = nowhere.app.app.registry["cognito"]
-    monkeypatch.setattr(cognito, "_call", lambda *_args, **_kw: pytest.fail("Cognito was asked"))
+    monkeypatch.setattr(cognito, "_call", lambda *_args, **_kw: pytest.fail("Cognito was called"))
     challenge = {
         "email": "ada@example.com",
         "challenge_name": "SOFTWARE_TOKEN_MFA",

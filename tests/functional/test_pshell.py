@@ -1,4 +1,4 @@
-"""What pshell puts at the prompt."""
+"""The variables and functions of pshell."""
 
 import datetime
 from typing import Any

@@ -18,7 +18,7 @@ from tests.common.endpoints import endpoints, example_ids, fill
 from tests.common.isolation import assert_hidden_from_others, assert_token_required
 from tests.common.pool import KEY_ID, Pool, public_key, signing_key
 
-# What is open to everybody, named once more: a new endpoint that is not here needs a token.
+# The endpoints without a token, by hand: an endpoint that is not here must require one.
 PUBLIC = {
     "/health",
     "/openapi.json",
@@ -44,7 +44,7 @@ def bobs(bob: Api) -> dict[str, int]:
 
 
 def hs256(payload: dict[str, Any], secret: bytes) -> str:
-    """A token signed with a secret; by hand, since PyJWT refuses to use a public key as one."""
+    """A token signed by HMAC. PyJWT refuses a public key as the secret."""
 
     def encoded(part: bytes) -> bytes:
         return base64.urlsafe_b64encode(part).rstrip(b"=")
@@ -55,7 +55,7 @@ def hs256(payload: dict[str, Any], secret: bytes) -> str:
 
 
 def forgeries(pool: Pool) -> dict[str, str]:
-    """Tokens that look right and are not."""
+    """Invalid tokens, by the reason."""
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     payload = jwt.decode(pool.token(), options={"verify_signature": False})

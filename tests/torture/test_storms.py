@@ -1,4 +1,4 @@
-"""What must hold when many do it at once: threads over HTTP, two servers on one database."""
+"""Concurrent requests from many threads to two servers on one database."""
 
 import functools
 import itertools
@@ -29,7 +29,7 @@ THREADS = 16
 
 
 class Pair:
-    """One user's clients of two servers; its calls go to both in turn."""
+    """One user's clients of two servers, used in turn."""
 
     def __init__(self, clients: tuple[Client, Client]) -> None:
         self.clients = clients
@@ -38,7 +38,7 @@ class Pair:
     def storm(
         self, method: str, path: str, bodies: list[Any], *, key: str | None = None
     ) -> list[Answer]:
-        """The answers to requests that begin at the same moment, one for each body."""
+        """The responses to concurrent requests, one for each body."""
         clients = itertools.cycle(self.clients)
         return run_concurrently(
             [
@@ -58,13 +58,13 @@ def servers(pserve: Callable[..., Instance]) -> tuple[Instance, Instance]:
 
 @pytest.fixture
 def sign_in(
-    servers: tuple[Instance, Instance], someone: Callable[[], str]
+    servers: tuple[Instance, Instance], new_token: Callable[[], str]
 ) -> Iterator[Callable[[], Pair]]:
     """A new user's pair of clients."""
     made: list[Client] = []
 
     def pair() -> Pair:
-        token = someone()
+        token = new_token()
         clients = (servers[0].client(token), servers[1].client(token))
         made.extend(clients)
         return Pair(clients)
@@ -106,13 +106,13 @@ def test_concurrent_confirmations_leave_one_resume_and_can_be_repeated(user: Pai
         path = f"{job}/documents/confirm-upload"
         bodies = [{"document_id": documents[number % 5]} for number in range(THREADS)]
         answers = user.storm("POST", path, bodies)
-        # One that was replaced before it was confirmed again is gone.
+        # A document that was replaced before its next confirmation is deleted.
         assert set(statuses(answers)) <= {200, 404}
         (left,) = user.one.done("GET", f"{job}/documents")
         assert left["status"] == "uploaded"
         repeated = user.same("POST", path, {"document_id": left["id"]})
-        assert {answer.told for answer in repeated} == {
-            answer.told for answer in answers if answer.status == 200 and answer.json == left
+        assert {answer.content for answer in repeated} == {
+            answer.content for answer in answers if answer.status == 200 and answer.json == left
         }
 
 
@@ -143,7 +143,7 @@ def test_concurrent_patches_leave_the_tags_of_one(user: Pair):
 
 
 def test_concurrent_patches_of_the_same_fields_are_atomic(user: Pair):
-    """Also where a value is the one that was there already, when the request began."""
+    """Also where a value equals the stored one when the request begins."""
     moduli = {"company_name": 2, "job_title": 3, "location": 5}
     job = user.one.make_job()
     patches = [
@@ -177,17 +177,18 @@ def test_concurrent_puts_leave_the_settings_of_one(user: Pair):
 
 
 def one_effect(user: Pair, path: str, body: Any) -> Answer:
-    """A storm with one key: one 201, and who gets a 409 gets that as well when it asks again."""
+    """The one response of 201 to concurrent requests with one key; those that got 409 get the same
+    when they are repeated."""
     key = unique()
     answers = user.same("POST", path, body, key=key)
-    told = {answer.told for answer in answers if answer.status == 201}
-    assert len(told) == 1, answers
+    contents = {answer.content for answer in answers if answer.status == 201}
+    assert len(contents) == 1, answers
     for answer in answers:
         if answer.status != 201:
             assert fault_of(answer, 409) is None
             assert int(answer.headers["Retry-After"]) > 0
     again = user.same("POST", path, body, key=key)
-    assert {answer.told for answer in again} == told
+    assert {answer.content for answer in again} == contents
     return again[0]
 
 

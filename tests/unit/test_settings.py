@@ -1,4 +1,4 @@
-"""Settings: what is missing or malformed stops the start with one line that names it."""
+"""Settings: a missing or malformed one is refused with one line that names it."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The resource tree: walked by hand, and grown from outside."""
+"""The resource tree: traversal, and children declared elsewhere."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -28,11 +28,11 @@ def test_unknown_child_raises_key_error(root: Any):
 
 
 def test_owner_only_resource_without_a_user_raises_unauthorized():
-    nobody = SimpleNamespace(authenticated_userid=None)
+    anonymous = SimpleNamespace(authenticated_userid=None)
     for private in (JobCollection, UserCollection, SavedViewCollection):
         (name,) = (name for name, kind in Root.children.items() if kind is private)
         with pytest.raises(Unauthorized):
-            Root(nobody)[name]
+            Root(anonymous)[name]
 
 
 @pytest.mark.parametrize("key", ["x", "", "0", "-1", 0, -1, 2**63, str(2**63), "1.0", "9" * 99])

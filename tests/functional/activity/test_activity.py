@@ -1,4 +1,4 @@
-"""Activity: every change of a job tells of itself, whoever makes it and however."""
+"""Activity: every change of a job adds an entry, also a change by plain SQL."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ def sql(connection: Connection) -> Any:
     return lambda statement, **given: connection.execute(text(statement), given)
 
 
-def told(api: Api, job: str) -> list[tuple[str, dict]]:
-    """What is told of a job beside that it was made, newest first."""
+def entries_of(api: Api, job: str) -> list[tuple[str, dict]]:
+    """Message and data of the entries after the creation of the job, newest first."""
     *entries, first = api.get(f"{job}/activity").json
     assert (first["type"], first["message"], first["data"]) == ("job_created", "Job added", {})
     return [(entry["message"], entry["data"]) for entry in entries]
@@ -57,7 +57,7 @@ def test_patch_of_a_job_records_the_names_of_changed_fields(ada: Api, job: str):
         "next_action_title": "Ask",
     }
     ada.patch(job, patch)
-    assert told(ada, job) == [("Job updated", {"fields": sorted(patch)})]
+    assert entries_of(ada, job) == [("Job updated", {"fields": sorted(patch)})]
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_patch_of_a_job_records_the_names_of_changed_fields(ada: Api, job: str):
 def test_update_with_equal_values_records_no_activity(ada: Api, job: str, sql: Any, statement: str):
     sql(statement)
     ada.patch(job, {"status": "APPLIED", "tags": ["b", "a"]})
-    assert told(ada, job) == []
+    assert entries_of(ada, job) == []
 
 
 def test_notes_record_activity_when_added_and_deleted(ada: Api, job: str):
     note = ada.post(f"{job}/notes", {"body": "x"}).json["id"]
     ada.delete(f"{job}/notes/{note}")
-    assert told(ada, job) == [
+    assert entries_of(ada, job) == [
         ("Note deleted", {"note_id": note}),
         ("Note added", {"note_id": note}),
     ]
@@ -97,7 +97,7 @@ def test_documents_record_activity_when_added_uploaded_and_deleted(ada: Api, job
 
     first, second = upload(), upload()
     ada.delete(f"{job}/documents/{second['document_id']}")
-    assert told(ada, job) == [
+    assert entries_of(ada, job) == [
         ("Document deleted", second),
         ("Document uploaded", second),
         ("Document deleted", first),  # replaced
@@ -112,7 +112,7 @@ def test_changes_by_plain_sql_record_activity(ada: Api, job: str, sql: Any):
     sql("""INSERT INTO notes (user_id, application_id, body)
            SELECT user_id, id, n::text FROM jobs, generate_series(1, 2) n""")
     sql("DELETE FROM notes")
-    assert [message for message, _data in told(ada, job)] == [
+    assert [message for message, _data in entries_of(ada, job)] == [
         *("Note deleted", "Note deleted", "Note added", "Note added"),
         *("Tags updated", "Status changed to offer"),
     ]
@@ -133,7 +133,7 @@ def test_deletion_of_a_job_deletes_its_activity(ada: Api, job: str, sql: Any):
 
 def test_rolled_back_change_records_no_activity(ada: Api, job: str):
     ada.refused(422, "PATCH", job, {"status": "offer", "job_url": "x"})
-    assert told(ada, job) == []
+    assert entries_of(ada, job) == []
 
 
 def test_activity_limit_is_applied_and_validated(ada: Api, job: str, sql: Any):

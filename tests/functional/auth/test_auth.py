@@ -30,7 +30,7 @@ GRACE = {
 
 @pytest.fixture
 def no_grace(pool: Pool) -> Iterator[None]:
-    """moto keeps what it was told: Grace is forgotten after each test."""
+    """Delete Grace's account from moto after the test."""
     yield
     for user in pool.client.list_users(UserPoolId=pool.pool_id)["Users"]:
         emails = [item["Value"] for item in user["Attributes"] if item["Name"] == "email"]
@@ -95,7 +95,7 @@ class TestSignUp:
     @pytest.mark.parametrize(
         ("url", "secret"),
         [
-            ("http://127.0.0.1:1/", "secret"),  # nobody listens
+            ("http://127.0.0.1:1/", "secret"),  # no listener
             ("http://127.0.0.1:1/", None),  # not configured
         ],
     )
@@ -192,7 +192,7 @@ class TestForgottenPassword:
         assert known.json["status"] == "OK"
 
         reset = {"email": self.EMAIL, "new_password": self.NEW}
-        stale = {**reset, "code": "moto-confirmation-code:0"}  # moto minds these alone
+        stale = {**reset, "code": "moto-confirmation-code:0"}  # the only form that moto checks
         error = anonymous.refused(400, "POST", f"{AUTH}/reset-password", stale)
         assert error["details"] == {"code": "EXPIRED_CODE"}
         right = {**reset, "code": "123456"}
@@ -250,7 +250,7 @@ class TestSignOut:
 
 @pytest.fixture(scope="module")
 def strict_pool(aws: Aws) -> Pool:
-    """A user pool that demands MFA."""
+    """A user pool that requires MFA."""
     return Pool(aws, mfa="ON")
 
 
@@ -271,13 +271,13 @@ def strict(
 
 
 class TestMfa:
-    """moto demands the set-up of MFA from accounts that an administrator made."""
+    """moto answers MFA_SETUP only for accounts made by AdminCreateUser."""
 
     EMAIL = "katherine@example.com"
 
     @pytest.fixture
     def session(self, strict: Api, strict_pool: Pool) -> Iterator[str]:
-        """A sign-in that has come to MFA_SETUP."""
+        """The session of a sign-in at MFA_SETUP."""
         strict_pool.client.admin_create_user(
             UserPoolId=strict_pool.pool_id,
             Username=self.EMAIL,

@@ -200,8 +200,8 @@ def test_reset_without_an_account_answers_as_a_wrong_code(ada: Api, cognito: Stu
     cognito.add_client_error("confirm_forgot_password", "CodeMismatchException", SECRET_TEXT)
     wrong = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
     cognito.add_client_error("confirm_forgot_password", name, SECRET_TEXT)
-    nobody = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
-    assert (wrong.body, wrong.headers) == (nobody.body, nobody.headers)
+    missing = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
+    assert (wrong.body, wrong.headers) == (missing.body, missing.headers)
 
 
 def test_reset_with_a_weak_password_answers_its_violations(ada: Api, cognito: Stubber):

@@ -1,4 +1,4 @@
-"""The board, and all of one job in one answer."""
+"""The board, and the details of one job."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What must hold when two do it at once: real threads, real commits, on a database of their own."""
+"""Concurrent requests: real threads and real commits, on a database of their own."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from tests.common.api import Api, statuses
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 
-def announce(client: Api, job: str, **options: Any) -> TestResponse:
+def presign(client: Api, job: str, **options: Any) -> TestResponse:
     body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     return client.post(f"{job}/documents/presign-upload", body, **options)
 
@@ -29,13 +29,13 @@ def test_concurrent_first_requests_create_one_user(client: Api, committing_app: 
 
 
 def test_concurrent_uploads_beyond_five_answer_429(client: Api, job: str):
-    answers = repeat_concurrently(lambda _number: announce(client, job, status="*"))
+    answers = repeat_concurrently(lambda _number: presign(client, job, status="*"))
     assert statuses(answers) == [201] * 5 + [429] * (THREADS - 5)
     assert len(client.get(f"{job}/documents").json) == 5
 
 
 def test_concurrent_confirmations_leave_one_resume(client: Api, job: str):
-    uploads = [announce(client, job).json for _ in range(5)]
+    uploads = [presign(client, job).json for _ in range(5)]
     for upload in uploads:
         urllib3.request("PUT", upload["upload_url"], body=b"x")
 
@@ -44,7 +44,7 @@ def test_concurrent_confirmations_leave_one_resume(client: Api, job: str):
         return client.call("POST", f"{job}/documents/confirm-upload", body, status="*")
 
     answers = repeat_concurrently(confirm, 10)
-    # One that was replaced before its second confirmation is gone.
+    # A document that was replaced before its second confirmation is deleted.
     assert set(statuses(answers)) <= {200, 404}
     left = client.get(f"{job}/documents").json
     assert [document["status"] for document in left] == ["uploaded"]
@@ -87,7 +87,7 @@ def test_concurrent_views_beyond_the_maximum_answer_409(
     assert len(client.get("/saved-views").json) == 3
 
 
-def forget(client: Api, path: str, _number: int) -> TestResponse:
+def delete(client: Api, path: str, _number: int) -> TestResponse:
     return client.call("DELETE", path, status="*")
 
 
@@ -117,7 +117,7 @@ def test_concurrent_posts_with_one_key_create_one_resource(client: Api, job: str
 
 def test_concurrent_deletes_answer_404_but_for_one(client: Api, job: str):
     note = client.post(f"{job}/notes", {"body": "x"}).json["id"]
-    document = announce(client, job).json["document"]["id"]
+    document = presign(client, job).json["document"]["id"]
     when = {"scheduled_at": "2026-11-30T13:00:00Z"}
     interview = client.post(f"{job}/interviews", when).json["id"]
     view = client.post("/saved-views", {"name": "x", "data": {}}).json["id"]
@@ -128,7 +128,7 @@ def test_concurrent_deletes_answer_404_but_for_one(client: Api, job: str):
         f"/saved-views/{view}",
         job,
     ):
-        answers = repeat_concurrently(functools.partial(forget, client, path))
+        answers = repeat_concurrently(functools.partial(delete, client, path))
         assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
 
@@ -193,21 +193,21 @@ def test_write_to_a_job_deleted_meanwhile_answers_404(
 ):
     ids = {
         "note": client.post(f"{job}/notes", {"body": "x"}).json["id"],
-        "document": announce(client, job).json["document"]["id"],
+        "document": presign(client, job).json["document"]["id"],
         "interview": client.post(
             f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}
         ).json["id"],
     }
     if body == {"document_id": "{document}"}:
         body = {"document_id": ids["document"]}
-    meanwhile = DatabaseSpy(committing_app.registry["db_engine"], monkeypatch)
+    meanwhile = JobDeletion(committing_app.registry["db_engine"], monkeypatch)
     client.refused(404, method, job + path.format(**ids), body)
     assert meanwhile.deleted
     assert client.get("/jobs").json == []
 
 
-class DatabaseSpy:
-    """Deletes all jobs behind the back of a request, once it has found what it is about."""
+class JobDeletion:
+    """Deletes all jobs after a request has found its context."""
 
     def __init__(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.deleted = False
@@ -258,12 +258,12 @@ def test_status_is_the_latest_of_concurrent_steps(client: Api, job: str):
     assert set(statuses(repeat_concurrently(change))) <= {200, 201}
     steps = [step["status"] for step in client.get(f"{job}/history").json]
     assert client.get(job).json["status"] == steps[-1]
-    # What is told is one unbroken way from the first status to the present one. By id: a statement
-    # that waited for its turn began before the one that it waited for.
+    # The entries form one chain from the first status to the current one. In order of id: now() of
+    # a statement that waited for a lock is earlier than that of the statement which held it.
     entries = sorted(client.get(f"{job}/activity").json, key=lambda entry: entry["id"])
-    told = [entry["data"] for entry in entries[1:]]
-    assert [entry["from"] for entry in told] + [steps[-1]] == (
-        ["applied"] + [entry["to"] for entry in told]
+    changes = [entry["data"] for entry in entries[1:]]
+    assert [entry["from"] for entry in changes] + [steps[-1]] == (
+        ["applied"] + [entry["to"] for entry in changes]
     )
 
 
@@ -281,8 +281,8 @@ def test_concurrent_deletes_of_all_steps_leave_one(client: Api, job: str):
 def test_concurrent_deletes_of_a_job_and_its_document_do_not_deadlock(
     client: Api, committing_app: Any, job: str
 ):
-    """What tells of a deletion does not wait for who deletes the job: nobody is in a deadlock."""
-    announce(client, job)
+    """The trigger of a document's deletion does not wait for the lock of the job."""
+    presign(client, job)
     engine = committing_app.registry["db_engine"]
     with engine.begin() as one, ThreadPoolExecutor(1) as threads:
         one.execute(text("SELECT FROM documents FOR UPDATE"))

@@ -13,7 +13,7 @@ from tests.common.conditional import RESUME, UserData, revision_of, revisions_of
 
 
 class TestRevisionsBySql:
-    """However something is changed, each transaction counts once."""
+    """Each transaction increments the revision once."""
 
     def ids(self, client: Api) -> int:
         return client.get("/users/me").json["id"]
@@ -36,7 +36,7 @@ class TestRevisionsBySql:
                 "UPDATE users SET theme = 'dark', name = 'A.' WHERE id = :user",
             ):
                 assert connection.execute(text(statement), given).rowcount == 1
-            # Not yet: nobody can see any of it.
+            # Not yet committed.
             assert send(client, user_data.job, If_None_Match=known).status_code == 304
         assert send(client, user_data.job, If_None_Match=known).status_code == 200
         assert revisions_of(engine, client, other_client) == (hers + 1, his)

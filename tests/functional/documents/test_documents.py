@@ -1,4 +1,4 @@
-"""Documents: announce, upload, confirm, download, forget."""
+"""Documents: presign, upload, confirm, download, delete."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ CONTENT = b"%PDF-1.7 resume"
 
 
 class Documents:
-    """The documents of a job, by way of the API and of plain HTTP to S3."""
+    """The documents of a job, by the API and by plain HTTP to S3."""
 
     def __init__(self, api: Api, s3: Any, bucket: str) -> None:
         self.api = api
@@ -25,7 +25,7 @@ class Documents:
         self.job_path = f"/jobs/{job['id']}"
         self.path = f"{self.job_path}/documents"
 
-    def announce(self, doc_type: str = "resume", **fields: Any) -> dict:
+    def presign(self, doc_type: str = "resume", **fields: Any) -> dict:
         body = {"doc_type": doc_type, "filename": "cv.pdf", "size_bytes": len(CONTENT), **fields}
         return self.api.post(f"{self.path}/presign-upload", body, status=201).json
 
@@ -40,7 +40,7 @@ class Documents:
         return self.api.post(f"{self.path}/confirm-upload", body, **options).json
 
     def uploaded(self, *args: Any, **fields: Any) -> dict:
-        upload = self.announce(*args, **fields)
+        upload = self.presign(*args, **fields)
         self.put(upload)
         return self.confirm(upload)
 
@@ -66,7 +66,7 @@ def documents(ada: Api, aws: Aws, bucket: str) -> Documents:
 
 
 def test_document_is_presigned_uploaded_confirmed_downloaded_and_deleted(documents: Documents):
-    upload = documents.announce(content_type="application/pdf")
+    upload = documents.presign(content_type="application/pdf")
     pending = upload["document"]
     assert upload["upload_headers"] == {"Content-Type": "application/pdf"}
     assert upload["expires_in"] == 900
@@ -105,9 +105,9 @@ def test_document_is_presigned_uploaded_confirmed_downloaded_and_deleted(documen
 
 
 def test_upload_url_signs_length_and_type(documents: Documents):
-    url = documents.announce(content_type="text/plain")["upload_url"]
+    url = documents.presign(content_type="text/plain")["upload_url"]
     assert "SignedHeaders=content-length%3Bcontent-type%3Bhost" in url
-    url = documents.announce()["upload_url"]
+    url = documents.presign()["upload_url"]
     assert "SignedHeaders=content-length%3Bhost" in url
 
 
@@ -120,7 +120,7 @@ def test_location_of_presign_upload_is_the_document(documents: Documents):
 
 
 def test_put_after_the_confirmation_changes_nothing(documents: Documents):
-    upload = documents.announce()
+    upload = documents.presign()
     documents.put(upload)
     confirmed = documents.confirm(upload)
     documents.put(upload, b"%PDF-1.7 forged")
@@ -129,7 +129,7 @@ def test_put_after_the_confirmation_changes_nothing(documents: Documents):
 
 
 def test_confirmation_of_an_object_of_another_length_answers_409(documents: Documents):
-    upload = documents.announce()
+    upload = documents.presign()
     documents.put(upload, CONTENT + b"!")  # moto does not check what is signed
     documents.confirm(upload, status=409)
     assert documents.all()[0]["status"] == "pending"
@@ -141,7 +141,7 @@ def test_document_of_a_single_valued_type_is_replaced_at_confirmation(
 ):
     other = documents.uploaded("thank_you")
     old = documents.uploaded(doc_type)
-    upload = documents.announce(doc_type)
+    upload = documents.presign(doc_type)
     assert documents.download(old).data == CONTENT
     documents.put(upload)
     new = documents.confirm(upload)
@@ -155,20 +155,20 @@ def test_documents_of_a_multi_valued_type_are_all_kept(documents: Documents):
 
 
 def test_sixth_pending_upload_answers_429(documents: Documents):
-    uploads = [documents.announce(doc_type) for doc_type in ["resume"] * 3 + ["thank_you"] * 2]
+    uploads = [documents.presign(doc_type) for doc_type in ["resume"] * 3 + ["thank_you"] * 2]
     body = {"doc_type": "resume", "filename": "x", "size_bytes": 1}
     documents.api.refused(429, "POST", f"{documents.path}/presign-upload", body)
     assert len(documents.all()) == 5
     documents.put(uploads[0])
     documents.confirm(uploads[0])
-    documents.announce()
+    documents.presign()
     other = Documents(documents.api, documents.s3, documents.bucket)
-    other.announce()
+    other.presign()
 
 
 def test_upload_beyond_the_size_limit_answers_413(documents: Documents):
     limit = 5 * 1024 * 1024
-    documents.announce(size_bytes=limit)
+    documents.presign(size_bytes=limit)
     for size in (limit + 1, 2**70):
         body = {"doc_type": "resume", "filename": "x", "size_bytes": size}
         documents.api.refused(413, "POST", f"{documents.path}/presign-upload", body)
@@ -198,12 +198,12 @@ def test_content_disposition_has_the_original_filename(
 
 
 def test_download_of_a_pending_document_answers_409(documents: Documents):
-    pending = documents.announce()["document"]
+    pending = documents.presign()["document"]
     documents.api.refused(409, "GET", f"{documents.path}/{pending['id']}/presign-download")
 
 
 def test_delete_of_a_pending_document_deletes_its_object(documents: Documents):
-    upload = documents.announce()
+    upload = documents.presign()
     documents.put(upload)
     documents.api.delete(f"{documents.path}/{upload['document']['id']}", status=204)
     assert documents.keys() == []
@@ -213,7 +213,7 @@ def test_delete_of_a_pending_document_deletes_its_object(documents: Documents):
 def test_deletion_of_a_job_deletes_its_objects(documents: Documents):
     documents.uploaded("resume")
     documents.uploaded("thank_you")
-    documents.put(documents.announce())
+    documents.put(documents.presign())
     assert documents.keys()
     documents.api.delete(documents.job_path, status=204)
     assert documents.keys() == []
@@ -310,7 +310,7 @@ def test_confirm_upload_with_an_invalid_id_answers_404_or_422(
 
 
 def test_size_in_confirm_upload_is_ignored(documents: Documents):
-    upload = documents.announce()
+    upload = documents.presign()
     body = {"document_id": upload["document"]["id"], "size_bytes": 1}
     documents.api.refused(409, "POST", f"{documents.path}/confirm-upload", body)
     documents.put(upload)

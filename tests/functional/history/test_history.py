@@ -1,4 +1,4 @@
-"""The steps of a job: the latest is its present status, however it came to it."""
+"""The steps of a job: the latest is its status."""
 
 import datetime
 from typing import Any

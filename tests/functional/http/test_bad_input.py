@@ -1,4 +1,4 @@
-"""Bad input of any kind: a clear 4xx, in the one shape, and nothing changes."""
+"""Invalid input of any kind: 4xx in the shape of all errors, and no change."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""CORS: the SPA's origin is let in, on every answer; others get no header."""
+"""CORS: headers on every response to a listed origin, and on no other."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Cursors: refused for another list, and unless the server signed them."""
+"""Cursors: refused for another list, and without the signature of the server."""
 
 import base64
 import json
@@ -30,8 +30,8 @@ class TestCursors:
 
     def test_cursor_that_the_server_did_not_sign_answers_422(self, client: Api, many: int):
         cursor = cursor_from(client, "/jobs?limit=3")
-        sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        text_ = sealed[SIGNATURE_BYTES:]
+        signed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        text_ = signed[SIGNATURE_BYTES:]
         made_up = [
             "x",
             "xx",
@@ -59,9 +59,9 @@ class TestCursors:
             base64.urlsafe_b64encode(b"[" * 900).decode(),
             json.dumps(["2026-01-01T00:00:00Z", 1]),
         ]
-        for place in range(len(sealed)):
-            tampered = bytearray(sealed)
-            tampered[place] ^= 1 << place % 8
+        for index in range(len(signed)):
+            tampered = bytearray(signed)
+            tampered[index] ^= 1 << index % 8
             made_up.append(base64.urlsafe_b64encode(bytes(tampered)).rstrip(b"=").decode())
         own = {"Authorization": f"Bearer {client.token}"}
         for wrong in made_up:

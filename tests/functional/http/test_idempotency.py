@@ -1,4 +1,4 @@
-"""Safe retries: the same key gives the same answer, and the effect is there once."""
+"""Idempotency-Key: a repeated request answers the first response and has no second effect."""
 
 import uuid
 from typing import Any
@@ -49,7 +49,7 @@ def test_another_request_with_the_same_key_answers_422(ada: Api, job: str, key: 
     assert ada.fields_at_fault("POST", "/jobs", other, headers=key) == {
         "Idempotency-Key": "key_reused"
     }
-    # Another path is another request.
+    # The same key with another path.
     ada.refused(422, "POST", f"{job}/notes", {"body": "x"}, headers=key)
     assert [each["company_name"] for each in ada.get("/jobs").json] == ["Acme", "Acme"]
 
@@ -95,7 +95,7 @@ def test_key_without_a_token_answers_401(anonymous: Api, ada: Api, key: dict[str
 def test_key_and_password_are_not_stored(
     anonymous: Api, pool: Pool, connection: Connection, key: dict[str, str]
 ):
-    # Somebody of her own: her tokens are void afterwards.
+    # A user of this test alone, whose tokens are revoked afterwards.
     eve = anonymous.signed_in(pool.user("eve.once@example.com", "Eve").access_token)
     passwords = {"current_password": PASSWORD, "new_password": PASSWORD}
     first = eve.post("/users/me/change-password", passwords, headers=key)

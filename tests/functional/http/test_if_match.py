@@ -31,7 +31,7 @@ def test_outdated_if_match_answers_412_with_the_current_job(client: Api, job: st
         job, {"location": "Linz"}, headers=if_match(first.headers["ETag"]), status=200
     )
     assert second.headers["ETag"] not in (first.headers["ETag"], known)
-    # Who says nothing of what they know changes it all the same.
+    # A request without If-Match succeeds.
     third = client.patch(job, {"status": "offer"})
     client.refused(412, "PATCH", job, {}, headers=if_match(second.headers["ETag"]))
     same = client.patch(job, {"status": "offer"}, headers=if_match(third.headers["ETag"]))
@@ -49,7 +49,7 @@ def test_version_of_a_job_changes_only_with_the_job_itself(client: Api, user_dat
     client.post(f"{user_data.job}/history", {"status": "saved", "at": "2026-01-01T00:00:00Z"})
     assert client.get(user_data.job).headers["ETag"] != known
     after = client.patch(user_data.job, {"location": "Graz"}, headers=if_match(known), status=200)
-    # A step that is the latest is a change of the job.
+    # The latest step changes the job.
     client.post(f"{user_data.job}/history", {"status": "offer"})
     etag = if_match(after.headers["ETag"])
     error = client.refused(412, "PATCH", user_data.job, {"location": "x"}, headers=etag)
@@ -57,12 +57,12 @@ def test_version_of_a_job_changes_only_with_the_job_itself(client: Api, user_dat
 
 
 def test_if_match_of_the_current_version_succeeds(client: Api):
-    for asked in ("{etag}", '"a", {etag}', '{etag},"a"', '"0-x", {etag}, W/"b"', "*", " * "):
+    for given in ("{etag}", '"a", {etag}', '{etag},"a"', '"0-x", {etag}, W/"b"', "*", " * "):
         path = client.post("/jobs", {"company_name": "Acme", "job_title": "x"}).headers["Location"]
         etag = client.get(path).headers["ETag"]
-        headers = if_match(asked.format(etag=etag))
+        headers = if_match(given.format(etag=etag))
         etag = client.patch(path, {"location": "Linz"}, headers=headers, status=200).headers["ETag"]
-        client.delete(path, headers=if_match(asked.format(etag=etag)), status=204)
+        client.delete(path, headers=if_match(given.format(etag=etag)), status=204)
 
 
 @pytest.mark.parametrize("path", ["job", "/users/me/settings"])
@@ -73,20 +73,20 @@ def test_if_match_of_another_version_answers_412(client: Api, job: str, path: st
     client.call("PATCH" if path == job else "PUT", path, dict.fromkeys(body, "system"))
     now = client.get(path)
     etag = now.headers["ETag"]
-    for asked in (
+    for given in (
         *(stale, f"W/{etag}", f'W/{etag}, {stale}, "a"', etag.strip('"'), "garbage", "", ","),
         *('""', '"-"', '"*"', '"-1"', f'"{"9" * 26}"', '"9223372036854775808"', "\u00fc"),
         *('"\u00b2"', '"a", ' * 2000, '"' * 5001),
     ):
         for method in ("PATCH", "DELETE") if path == job else ("PUT",):
-            client.refused(412, method, path, body, headers=if_match(asked))
+            client.refused(412, method, path, body, headers=if_match(given))
     assert client.get(path).body == now.body
 
 
 def test_if_match_on_a_missing_job_answers_404(client: Api, other_client: Api, job: str):
     for method in ("PATCH", "DELETE"):
-        for asked in ('"1"', "*", "W/x"):
-            other_client.refused(404, method, job, {}, headers=if_match(asked))
+        for given in ('"1"', "*", "W/x"):
+            other_client.refused(404, method, job, {}, headers=if_match(given))
 
 
 def test_one_of_two_concurrent_patches_with_if_match_succeeds(client: Api, job: str):
@@ -139,7 +139,7 @@ def test_delete_with_an_outdated_if_match_answers_412(client: Api, job: str):
 def test_put_settings_with_an_outdated_if_match_answers_412(client: Api):
     path = "/users/me/settings"
     known = client.get(path).headers["ETag"]
-    # What is no setting does not count.
+    # Other changes leave the version of the settings.
     client.patch("/users/me/ui-preferences", {"preferences": {"a": True}})
     client.post("/jobs", {"company_name": "x", "job_title": "y"})
     first = client.put(path, {"theme": "light"}, headers=if_match(known), status=200)
@@ -201,7 +201,7 @@ def test_concurrent_patches_of_the_same_fields_are_atomic(client: Api, job: str)
 
 
 def test_concurrent_increments_with_if_match_lose_no_update(client: Api, job: str):
-    """A counter that many tabs count up: read, add one, write if nobody else has."""
+    """Read, increment, and write if unchanged, in several threads."""
 
     def count(_number: int) -> TestResponse:
         while True:

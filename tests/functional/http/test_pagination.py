@@ -1,4 +1,4 @@
-"""The list of jobs in pages: limits, links, and walks that give each row once."""
+"""The list of jobs in pages: limits, links, and pages that contain each row once."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +87,7 @@ class TestLinks:
         assert next_path(slash) == next_path(none)
 
     def test_cached_response_and_head_have_the_next_link(self, client: Api, many: int):
-        """HEAD, and what is kept, have it as well."""
+        """HEAD, and a response from the cache, have it as well."""
         link = client.get("/jobs?limit=2").headers["Link"]
         assert client.get("/jobs?limit=2").headers["Link"] == link
         assert client.call("HEAD", "/jobs?limit=2").headers["Link"] == link
@@ -167,7 +167,7 @@ class TestWalks:
     def test_pages_skip_no_row_during_concurrent_writes(
         self, client: Api, other_client: Api, many: int, engine: Engine
     ):
-        """No job comes twice, and none is skipped that was there throughout."""
+        """No job appears twice, and none that existed throughout is skipped."""
         user = user_id(client)
         own = {"Authorization": f"Bearer {client.token}"}
         ids = walk(client, "/jobs?sort=created")

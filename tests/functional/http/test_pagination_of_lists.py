@@ -1,4 +1,4 @@
-"""All other lists in pages."""
+"""The other lists in pages, and the cursors of each."""
 
 import itertools
 
@@ -19,7 +19,7 @@ from tests.common.pagination import (
 class TestOtherLists:
     @pytest.fixture
     def job(self, client: Api, engine: Engine) -> str:
-        """A job with many of everything, of a few moments."""
+        """A job with many children of each kind, created at few different times."""
         job_id = client.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json["id"]
         moment = "timestamptz '2026-01-01 00:00:00.5+00' + n / 4 * interval '1 microsecond'"
         ids = {"user": user_id(client), "job": job_id}
@@ -38,7 +38,7 @@ class TestOtherLists:
                 "INSERT INTO activity (user_id, application_id, type, message, created_at)"
                 " SELECT :user, :job, 'note_added', 'x',"
                 " MOMENT FROM generate_series(1, 250) AS n",
-                # The far ends of what a moment can be.
+                # The first and the last timestamp.
                 "INSERT INTO interviews (user_id, application_id, scheduled_at) VALUES"
                 " (:user, :job, '0001-01-01 00:00:00+00'), (:user, :job, '9999-12-31 23:59:59+00'),"
                 " (:user, :job, '0001-01-01 00:00:00+00'), (:user, :job, '9999-12-31 23:59:59+00')",

@@ -1,4 +1,4 @@
-"""Who asks too often is told so, and when to come back."""
+"""Rate limits: 429 with Retry-After, by address, account and user."""
 
 import socket
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 
 @pytest.fixture
 def rates(app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Set a rate, or the trusted proxies."""
+    """Sets a rate, or the trusted proxies."""
 
     def set_rate(name: str, value: str) -> None:
         names = {f"rate_limits.{name}": value} if name != "proxies" else {"proxies.trusted": value}
@@ -44,7 +44,7 @@ def wrong(email: str) -> dict[str, str]:
 
 
 def at(api: Api, address: str) -> Api:
-    """The same client at another address."""
+    """The same client from another address."""
     return Api(TestApp(api.app.app, extra_environ={"REMOTE_ADDR": address}), api.token)
 
 
@@ -68,7 +68,7 @@ def test_requests_for_an_account_beyond_the_limit_answer_429_from_any_address(
         there.refused(401, "POST", LOGIN, wrong(" ADA@example.com"))
     right = {"email": "ada@example.com", "password": PASSWORD}
     at(anonymous, "192.0.2.9").refused(429, "POST", LOGIN, right)
-    # Nor where she is signed in: a stolen token is no way to her password.
+    # Also with a token: a stolen one must not allow guesses of the password.
     passwords = {"current_password": "Wrong-password-1", "new_password": PASSWORD}
     ada.refused(429, "POST", "/users/me/change-password", passwords)
     at(anonymous, "192.0.2.9").refused(401, "POST", LOGIN, wrong("bob@example.com"))
@@ -107,7 +107,7 @@ def test_invalid_request_does_not_count(ada: Api, rates: Any):
 
 
 class Clock:
-    """Seconds, as a test wants them."""
+    """A clock that the test sets, in seconds."""
 
     now = 0.0
 
@@ -116,18 +116,16 @@ class Clock:
 
 
 @pytest.fixture
-def nobodys_port() -> Iterator[int]:
-    with socket.socket() as taken:  # bound, but nobody listens
+def unused_port() -> Iterator[int]:
+    with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
 
 
-def test_limiter_without_redis_counts_in_memory(
-    nobodys_port: int, caplog: pytest.LogCaptureFixture
-):
+def test_limiter_without_redis_counts_in_memory(unused_port: int, caplog: pytest.LogCaptureFixture):
     pytest.importorskip("redis")
     clock = Clock()
-    limiter = RateLimiter(f"redis://127.0.0.1:{nobodys_port}", clock)
+    limiter = RateLimiter(f"redis://127.0.0.1:{unused_port}", clock)
     rate = limits.parse("2/minute")
     assert [limiter.hit(rate, "x", "ada") > 0 for _ in range(3)] == [False, False, True]
     assert limiter.hit(rate, "x", "bob") == 0
@@ -158,13 +156,13 @@ def test_client_address_is_the_last_untrusted_one(
 ):
     rates("proxies", "10.0.0.0/8 2001:db8::/32 127.0.0.1")
 
-    class Asking:
+    class FakeRequest:
         registry = app.registry
         environ = {"REMOTE_ADDR": remote}
 
     if forwarded is not None:
-        Asking.environ["HTTP_X_FORWARDED_FOR"] = forwarded
-    assert str(client_address(Asking)) == client
+        FakeRequest.environ["HTTP_X_FORWARDED_FOR"] = forwarded
+    assert str(client_address(FakeRequest)) == client
 
 
 @pytest.mark.parametrize(

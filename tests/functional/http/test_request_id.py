@@ -1,4 +1,4 @@
-"""A request can be followed through the log, and the log holds nothing that is secret."""
+"""Request ids in responses and logs, and secrets kept out of the log."""
 
 import io
 import json
@@ -19,7 +19,7 @@ JOB = {"company_name": "Acme", "job_title": "Engineer"}
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """All that a root logger at DEBUG writes, as JSON."""
+    """The output of the root logger at DEBUG, as JSON."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -107,7 +107,7 @@ def test_secrets_are_not_logged(anonymous: Api, pool: Pool, written: io.StringIO
     passwords = {"current_password": PASSWORD, "new_password": "Another-1842-one"}
     eve.post("/users/me/change-password", passwords)
 
-    # moto runs in this process, and logs what it is asked for.
+    # moto runs in this process and logs its requests.
     ours = [entry for entry in entries(written) if entry["logger"] != "werkzeug"]
     text = json.dumps(ours)
     assert "jobtracker.access" in text

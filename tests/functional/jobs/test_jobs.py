@@ -1,4 +1,4 @@
-"""Jobs: make, read, change, find, forget."""
+"""Jobs: create, read, update, list, delete."""
 
 import re
 from typing import Any
@@ -247,7 +247,7 @@ class TestNextAction:
         for patch in ({"last_action_at": moment}, {"next_action_title": "Ask"}):
             job = ada.patch(path, {**patch, "last_action_at": moment}).json
         assert job["next_action_title"] == "Ask"
-        # The same as before, beside another next action: that is what was done last.
+        # Equal to the stored value, and so no change of its own: the new next action sets the time.
         assert job["last_action_at"] > moment
         both = {"last_action_at": moment, "next_action_title": "Ask again"}
         assert ada.patch(path, both).json["last_action_at"] == moment

@@ -1,4 +1,4 @@
-"""The local stack, as a new user has it: pserve with development.ini, and nothing but HTTP."""
+"""The local stack: pserve with development.ini, and nothing but HTTP."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ CONTENT = b"%PDF-1.7 resume"
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    # Not under pytest's own folder: as root, PostgreSQL's user must be able to get there.
+    # Not below pytest's folder, which PostgreSQL's own user cannot enter.
     with tempfile.TemporaryDirectory(prefix="jobtracker-") as folder:
         server = Server(Path(folder))
         yield server
@@ -164,7 +164,7 @@ def test_reload_keeps_the_stack_and_kill_leaves_no_process(server: Server):
         time.sleep(0.1)
     assert supervisors() == [supervisor]
     server.stop(signal.SIGKILL)
-    # Its worker, without a parent, is left to hupper; the stack goes when that has gone.
+    # hupper ends the orphaned worker; the stack ends with it.
     for process in server.processes():
         if "pserve" in " ".join(process.info["cmdline"]):
             process.kill()

@@ -1,4 +1,4 @@
-"""TOTP, switched on and off by who is signed in: against moto, with real codes."""
+"""MFA enabled and disabled by a signed-in user: against moto, with real TOTP codes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ ON = {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
 
 @pytest.fixture
 def careful(anonymous: Api, pool: Pool) -> Iterator[Api]:
-    """Somebody whose account is as it was, afterwards."""
+    """A client whose MFA is disabled again after the test."""
     token = pool.user(EMAIL, "Careful").access_token
     yield anonymous.signed_in(token)
     off = {"Enabled": False, "PreferredMfa": False}
@@ -35,7 +35,7 @@ def login(client: Api) -> dict[str, Any]:
     return client.post(LOGIN, {"email": EMAIL, "password": PASSWORD}).json
 
 
-class TestOn:
+class TestEnable:
     def test_totp_code_enables_mfa(self, careful: Api, anonymous: Api, secret: str):
         assert careful.get(PATH, status=200).json == OFF
         body = {"code": wrong_code(secret)}
@@ -98,7 +98,7 @@ class TestOn:
         careful.refused(415, "POST", PATH, b"{}", headers={"Content-Type": "text/plain"})
 
 
-class TestOff:
+class TestDisable:
     @pytest.fixture(autouse=True)
     def on(self, careful: Api, secret: str):
         careful.post(f"{PATH}/confirm", {"code": code(secret)})

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, true to its own examples, and served for next to nothing."""
+"""The OpenAPI document: complete, valid with its examples, compressed and cached."""
 
 from typing import Any
 
@@ -108,7 +108,7 @@ class TestServed:
     ):
         headers = {"Accept-Encoding": accepted}
         answer = anonymous.get("/openapi.json", headers=headers)
-        # WebTest decodes what is encoded; the ETag tells the form.
+        # WebTest decompresses the body; the ETag names the encoding.
         assert answer.headers["ETag"].endswith('-gzip"') == (encoding == "gzip")
         assert "Accept-Encoding" in answer.headers["Vary"]
         assert answer.json == document

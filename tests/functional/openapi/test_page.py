@@ -1,4 +1,4 @@
-"""/docs as a person has it: in a browser, which signs in and runs calls."""
+"""/docs: its files, and in a browser that signs in and runs calls."""
 
 import json
 import shutil
@@ -63,7 +63,7 @@ class TestFiles:
 
 @pytest.fixture(scope="module")
 def url(postgres: Postgres, settings: dict[str, str]) -> Iterator[str]:
-    """A server, as a browser asks several things at once: on a database of its own."""
+    """The URL of a server with several threads, on a database of its own."""
     app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("docs")})
     migrations.upgrade(app.registry["db_engine"])
     server = StopableWSGIServer.create(app, host="127.0.0.1")
@@ -83,7 +83,7 @@ class Page:
         self.wait_for("#sign-in button:enabled")
 
     def wait_for(self, selector: str, text: str = "") -> WebElement:
-        """An element that is in sight, and has that text in it."""
+        """A visible element that contains the text."""
 
         def found(browser: Chrome) -> WebElement | Literal[False]:
             for element in browser.find_elements(By.CSS_SELECTOR, selector):
@@ -109,7 +109,7 @@ class Page:
         self.click("#sign-in button")
 
     def execute(self, operation: str, body: Any = None) -> None:
-        """Run a call, the way Swagger UI does."""
+        """Run a call in Swagger UI."""
         block = f"#operations-{operation}"
         self.click(f"{block} .opblock-summary-control")
         if body is not None:
@@ -122,18 +122,18 @@ class Page:
         return self.wait_for(f"{answer} .highlight-code", text)
 
     def errors(self) -> list[str]:
-        """What the browser complains of, refusals by the page's own policy included."""
+        """Messages in the browser's console, with violations of the content security policy."""
         return [entry["message"] for entry in self.browser.get_log("browser")]
 
     def hosts(self) -> set[str]:
-        """Whom the page has asked."""
+        """The hosts that the page has requested."""
         hosts = set()
         for entry in self.browser.get_log("performance"):
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
-                asked = urlsplit(event["params"]["request"]["url"])
-                if asked.scheme in ("http", "https", "ws", "wss"):  # not a new tab's own page
-                    hosts.add(asked.netloc)
+                requested = urlsplit(event["params"]["request"]["url"])
+                if requested.scheme in ("http", "https", "ws", "wss"):  # not the page of a new tab
+                    hosts.add(requested.netloc)
         return hosts
 
 
@@ -186,7 +186,7 @@ def test_docs_page_signs_in_with_a_totp_code(page: Page, pool: Pool):
     totp = cognito_totp(pool.client.associate_software_token(AccessToken=token)["SecretCode"])
 
     def code() -> str:
-        """The code of now; moto takes no other, so with time left for a slow browser."""
+        """The current code, which is valid for ten seconds more: moto accepts no other."""
         if time.time() % 30 > 20:
             time.sleep(10)
         return totp.generate(int(time.time())).decode()

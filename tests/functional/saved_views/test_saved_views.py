@@ -1,4 +1,4 @@
-"""Saved views: named, and holding whatever JSON the client puts into them."""
+"""Saved views: a name, and JSON data of the client."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def make(api: Api, name: str = "Mine", data: Any = None) -> dict:
 
 
 def nested(depth: int) -> dict:
-    """An object of that many levels."""
+    """A JSON object with that many levels."""
     value: Any = {}
     for level in range(depth - 1):
         value = [value] if level % 2 and level < depth - 2 else {"a": value}

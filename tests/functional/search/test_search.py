@@ -1,4 +1,4 @@
-"""Search: finds by any word, best first, whatever is asked, and nothing of others."""
+"""Search: matches, order, highlights, and isolation of users."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The funnel: what a hand counts is what the endpoint says."""
+"""The funnel: equal to a count by hand."""
 
 import datetime
 import random
@@ -15,7 +15,7 @@ from tests.common.api import Api
 
 @pytest.fixture
 def make(ada: Api, connection: Connection) -> Any:
-    """Makes a job of such steps: ``applied@2026-01-01 offer@2026-01-03``."""
+    """Creates a job with steps like ``applied@2026-01-01 offer@2026-01-03``."""
     return lambda steps, api=ada: make_job(api, connection, steps)
 
 
@@ -48,7 +48,7 @@ def test_funnel_without_jobs_has_all_stages_with_zero_counts(ada: Api):
 
 
 def test_funnel_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
-    # The straight way.
+    # Every stage in order.
     make(
         "saved@2026-01-01 applied@2026-01-03 recruiter_screen@2026-01-10 interviewing@2026-01-12"
         " onsite@2026-01-15 offer@2026-01-20 accepted@2026-01-22"
@@ -57,18 +57,18 @@ def test_funnel_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
     make("applied@2026-02-01 offer@2026-02-05 withdrawn@2026-02-06")
     # An interview that ended in a rejection is an interview.
     make("applied@2026-02-01 interviewing@2026-02-11 rejected@2026-02-12")
-    # Closed, and opened again: two stays on one rung.
+    # Closed, and opened again: two stays at one stage.
     make("applied@2026-03-01 ghosted@2026-03-31 applied@2026-04-10 rejected@2026-04-12")
-    # Back from the interview to the start: to have been there before is no way on from applied.
+    # Back from the interview to the start: an earlier stage is no advance from applied.
     make("interviewing@2026-03-01 applied@2026-03-05 archived@2026-03-06")
-    # Never on any rung; twice the same is no change.
+    # At no stage; a repeated status is no change.
     make("rejected@2026-05-01 rejected@2026-05-02")
     make("saved@2026-05-01 saved@2026-05-03 withdrawn@2026-05-05", api=bob)
 
     found = funnel(ada)
     assert found["total"] == 6
     assert stages(found, "reached") == [1, 5, 1, 3, 2, 1]
-    # lead 1/1; applied 3/5; screening 1/1; interview: the straight one alone; offer 1 of 2.
+    # lead 1/1; applied 3/5; screening 1/1; interview: the first job alone; offer 1 of 2.
     assert stages(found, "conversion") == [1, 0.6, 1, 0.3333, 0.5, None]
     # applied: 7, 4, 10, 30 + 2, 1; interview: 8, 1, 4; offer: 2, 1.
     assert stages(found, "median_days") == [2, 7, 2, 4, 1.5, None]
@@ -109,7 +109,7 @@ def test_duration_of_the_current_stage_lasts_until_now(ada: Api, connection: Con
     median = stages(funnel(ada), "median_days")
     assert median[0] == 4  # of 2 and 6
     assert median[1] == pytest.approx(until_now, abs=0.01)
-    assert median[5] is None  # nobody waits any more
+    assert median[5] is None  # accepted is the last stage
 
 
 def test_outcome_is_of_the_current_status(ada: Api, make: Any):
@@ -160,7 +160,7 @@ JOURNEYS_AS_FUNNEL_SEES_THEM = """
 
 
 def journeys_by_hand(connection: Connection) -> list[tuple[Any, ...]]:
-    """What the steps of each job come to, step by step."""
+    """The summary of each job, computed from its steps."""
     steps = "SELECT application_id, status, at FROM job_steps ORDER BY application_id, at, id"
     by_job: dict[int, list[Any]] = {}
     for step in connection.execute(text(steps)):
@@ -266,5 +266,5 @@ def test_funnel_is_cached_for_some_seconds(ada: Api, make: Any, monkeypatch: pyt
     assert stages(first.json, "median_days")[1] == 1
     assert at(86409.9).status_code == 304
     assert stages(at(86400 + 8640).json, "median_days")[1] == 1.1
-    # Somebody whose clock is behind ours.
+    # A clock behind the server's.
     assert stages(at(-60).json, "median_days")[1] == 0

@@ -1,4 +1,4 @@
-"""Users: who am I, how do I like it, what is my password."""
+"""Users: profile, settings, UI preferences, change of the password."""
 
 import pytest
 from sqlalchemy import func, select
@@ -115,7 +115,7 @@ class TestUiPreferences:
     PATH = "/users/me/ui-preferences"
 
     def kept(self, api: Api) -> dict[str, bool]:
-        """What is kept, which /users/me says as well."""
+        """The stored preferences, which /users/me contains as well."""
         answer = api.get(self.PATH, status=200).json
         assert answer.keys() == {"ui_preferences"}
         assert api.get("/users/me").json["ui_preferences"] == answer["ui_preferences"]

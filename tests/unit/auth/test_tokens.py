@@ -1,4 +1,4 @@
-"""Access tokens: how often Cognito is asked for its keys, and what when it does not answer."""
+"""Access tokens: how often the JWKS is fetched, and what its failure raises."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ ISSUER = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Test"
 
 
 class KeyServer(HTTPServer):
-    """Where the keys of a pool are, if ``answer`` is what they are."""
+    """An HTTP server of the JWKS, which responds with ``answer``."""
 
     answer: tuple[int, bytes] = (
         200,
@@ -45,7 +45,7 @@ class KeyHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: Any) -> None:
-        """Nothing to tell."""
+        """No log."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def keys() -> Iterator[KeyServer]:
 
 
 class Clock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that the test sets, in seconds."""
 
     now = 1000.0
 

@@ -1,4 +1,4 @@
-"""Turnstile: who is let in, who is not, and when nobody can tell."""
+"""Turnstile: what its responses raise."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from jobtracker.local.turnstile import DUMMY_TOKEN, LocalTurnstile
 
 @pytest.fixture
 def cloudflare(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What siteverify answers."""
+    """Sets the response of siteverify."""
 
     def answers(body: Any, status: int = 200) -> Turnstile:
         verifier = Turnstile("https://turnstile.example/siteverify", "secret")

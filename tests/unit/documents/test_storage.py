@@ -1,4 +1,4 @@
-"""URLs of the bucket on AWS itself, which no emulator shows."""
+"""Presigned URLs of S3 itself, for which there is no emulator."""
 
 from urllib.parse import urlsplit
 

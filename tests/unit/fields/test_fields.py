@@ -1,4 +1,4 @@
-"""What a value on the wire can be: whatever comes in, a field takes it or says why not."""
+"""Field types: any JSON value is accepted or refused with a message."""
 
 import datetime
 import json

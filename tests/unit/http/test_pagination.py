@@ -35,10 +35,10 @@ class TestCursors:
     ) -> None:
         cursors = Cursors("secret")
         cursor = cursors.seal(values, scope)
-        sealed = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        place = data.draw(st.integers(0, len(sealed) - 1))
-        sealed[place] ^= data.draw(st.integers(1, 255))
-        tampered = base64.urlsafe_b64encode(bytes(sealed)).rstrip(b"=").decode()
+        signed = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        index = data.draw(st.integers(0, len(signed) - 1))
+        signed[index] ^= data.draw(st.integers(1, 255))
+        tampered = base64.urlsafe_b64encode(bytes(signed)).rstrip(b"=").decode()
         with pytest.raises(ValueError, match="not signed for this"):
             cursors.open(tampered, scope)
 
@@ -48,9 +48,9 @@ class TestCursors:
             Cursors("secret").open(garbage, "scope")
 
     def test_scope_cannot_be_shifted_into_the_values(self) -> None:
-        """What of a message is scope, and what is text, cannot be shifted."""
+        """The boundary between scope and values is part of the signed message."""
         cursors = Cursors("secret")
-        sealed = base64.urlsafe_b64decode(cursors.seal([1], "7 /jobs") + "==")
-        shifted = base64.urlsafe_b64encode(sealed[:SIGNATURE_BYTES] + b"s[1]").decode()
+        signed = base64.urlsafe_b64decode(cursors.seal([1], "7 /jobs") + "==")
+        shifted = base64.urlsafe_b64encode(signed[:SIGNATURE_BYTES] + b"s[1]").decode()
         with pytest.raises(ValueError, match="not signed for this"):
             cursors.open(shifted, "7 /job")

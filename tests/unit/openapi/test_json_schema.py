@@ -1,4 +1,4 @@
-"""JSON Schema of the types: what it allows is what the type takes."""
+"""JSON Schema of the types: it accepts the same values as the type."""
 
 from typing import Any
 
@@ -157,7 +157,7 @@ FORMATS = ("job_url", "applied_date", "scheduled_at", "next_action_at", "last_ac
 
 @pytest.mark.parametrize("schema", INPUTS, ids=lambda schema: schema.component)
 def test_json_schema_and_fields_accept_the_same_values(schema: Schema):
-    """Whatever a field is changed to, it is valid for both or for neither."""
+    """With any value in any field, a body is valid for both or for neither."""
     validator = jsonschema.Draft202012Validator(json_schema.of_input(schema))
 
     @given(st.sampled_from([node.name for node in schema.children]), st.sampled_from(SURPRISES))

@@ -1,4 +1,4 @@
-"""Where a text has what was searched for: always a piece of it, escaped, with marks alone."""
+"""Highlights: part of the text, escaped, with no other element than ``<mark>``."""
 
 import html
 import re
