@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from jobtracker.jobs.models import STAGE_OF, Kind, Status
-from jobtracker.stats.models import STAGES, STATUSES
+from jobtracker.jobs.models import STAGE_OF, Stage, Status
+from jobtracker.stats.models import STAGES
+from jobtracker.stats.queries import STATUSES
 from tests.common.api import Api
 
 
@@ -168,7 +169,7 @@ def journeys_by_hand(connection: Connection) -> list[tuple[Any, ...]]:
 
 def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
     rungs = [
-        None if STAGE_OF[step.status] is Kind.CLOSED else STAGES.index(STAGE_OF[step.status])
+        None if STAGE_OF[step.status] is Stage.CLOSED else STAGES.index(STAGE_OF[step.status])
         for step in steps
     ]
     days: list[float | None] = [None] * len(STAGES)
@@ -246,7 +247,7 @@ def test_what_sql_knows_of_statuses_is_what_python_knows(connection: Connection)
             text("SELECT rank_of(:status), rung_of(:status)"), {"status": status}
         ).one()
         kind = STAGE_OF[status]
-        assert found == (rank, None if kind is Kind.CLOSED else STAGES.index(kind) + 1)
+        assert found == (rank, None if kind is Stage.CLOSED else STAGES.index(kind) + 1)
 
 
 def test_is_the_same_for_some_seconds_and_then_goes_on(

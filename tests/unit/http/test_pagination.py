@@ -20,37 +20,37 @@ class TestCursors:
         self, values: list[Any], scope: str, other: str
     ) -> None:
         cursors = Cursors("secret")
-        cursor = cursors.seal(values, scope)
+        cursor = cursors.dumps(values, scope)
         assert re.fullmatch(r"[A-Za-z0-9_-]+", cursor)
-        assert cursors.open(cursor, scope) == values
+        assert cursors.loads(cursor, scope) == values
         if other != scope:
             with pytest.raises(ValueError, match="not signed for this"):
-                cursors.open(cursor, other)
+                cursors.loads(cursor, other)
         with pytest.raises(ValueError, match="not signed for this"):
-            Cursors("another secret").open(cursor, scope)
+            Cursors("another secret").loads(cursor, scope)
 
     @given(values, scopes, st.data())
     def test_are_not_opened_when_a_byte_is_another(
         self, values: list[Any], scope: str, data: st.DataObject
     ) -> None:
         cursors = Cursors("secret")
-        cursor = cursors.seal(values, scope)
+        cursor = cursors.dumps(values, scope)
         sealed = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         place = data.draw(st.integers(0, len(sealed) - 1))
         sealed[place] ^= data.draw(st.integers(1, 255))
         tampered = base64.urlsafe_b64encode(bytes(sealed)).rstrip(b"=").decode()
         with pytest.raises(ValueError, match="not signed for this"):
-            cursors.open(tampered, scope)
+            cursors.loads(tampered, scope)
 
     @given(st.text() | st.binary().map(lambda some: base64.urlsafe_b64encode(some).decode()))
     def test_that_nobody_sealed_raise_nothing_else(self, garbage: str) -> None:
         with pytest.raises(ValueError):  # noqa: PT011 (whichever: it is caught as that)
-            Cursors("secret").open(garbage, "scope")
+            Cursors("secret").loads(garbage, "scope")
 
     def test_hold_nothing_of_the_scope_in_another_place(self) -> None:
         """What of a message is scope, and what is text, cannot be shifted."""
         cursors = Cursors("secret")
-        sealed = base64.urlsafe_b64decode(cursors.seal([1], "7 /jobs") + "==")
+        sealed = base64.urlsafe_b64decode(cursors.dumps([1], "7 /jobs") + "==")
         shifted = base64.urlsafe_b64encode(sealed[:SIGNATURE_BYTES] + b"s[1]").decode()
         with pytest.raises(ValueError, match="not signed for this"):
-            cursors.open(shifted, "7 /job")
+            cursors.loads(shifted, "7 /job")
