@@ -1,7 +1,7 @@
 """A TCP proxy that fails on demand, in the ways in which a network and a server do.
 
-One thread forwards all connections. The methods of :class:`Proxy` apply to open connections as well,
-and have taken effect when they return.
+One thread forwards all connections. The methods of :class:`Proxy` apply to open connections as
+well, and have taken effect when they return.
 """
 
 import selectors

@@ -29,7 +29,7 @@ def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
     def with_settings(**wrong: str) -> Api:
         changed = {name.replace("__", "."): value for name, value in wrong.items()}
         app = jobtracker.main({}, **{**settings, **changed})
-        engines.extend((app.registry["db_engine"], app.registry["db_reading_engine"]))
+        engines.extend((app.registry["db_engine"], app.registry["db_autocommit_engine"]))
         return Api(TestApp(app), pool.user("ada@example.com", "Ada").access_token)
 
     yield with_settings

@@ -34,7 +34,7 @@ def test_resources_create_and_update_until_commit_or_rollback(prompt: dict[str, 
     assert repr(user).endswith(" ada@example.com>")
     root = prompt["root"]
     job = root["jobs"].create(company_name="Acme", job_title="Engineer", tags=["B", "a", "b"])
-    assert job.job.tags == ["a", "b"]
+    assert job.row.tags == ["a", "b"]
     job["notes"].add(body="Called back.")
     job.update(status="offer")
     prompt["commit"]()
@@ -49,7 +49,7 @@ def test_resources_create_and_update_until_commit_or_rollback(prompt: dict[str, 
     job["notes"].add(body="Never mind.")
     prompt["rollback"]()
     (listed,) = ada.get("/jobs").json
-    assert listed["status"] == root["jobs"][listed["id"]].job.status == "rejected"
+    assert listed["status"] == root["jobs"][listed["id"]].row.status == "rejected"
     assert ada.get("/users/me/settings").json["theme"] == "light"
     assert ada.get("/users/me").json["ui_preferences"] == {"compact_rows": True}
     (interview,) = ada.get(f"/jobs/{listed['id']}/interviews").json
@@ -69,15 +69,15 @@ def test_resources_read_history_activity_board_search_and_stats(prompt: dict[str
     job = jobs.create(company_name="Acme", job_title="Engineer")
     job["history"].record("offer")
     assert [step.status for step in job["history"].list()] == ["applied", "offer"]
-    assert job.job.status == "offer"
+    assert job.row.status == "offer"
     job["history"][job["history"].list()[1].id].delete()
-    assert job.job.status == "applied"
+    assert job.row.status == "applied"
     assert [entry.type for entry in job["activity"].list()] == [
         *("status_changed", "status_changed", "job_created")
     ]
-    assert job["details"].read()["job"] is job.job
-    assert [card.id for card in jobs["board"].read().jobs] == [job.job.id]
-    assert [hit["id"] for hit in jobs["search"].find("acme")] == [job.job.id]
+    assert job["details"].read()["job"] is job.row
+    assert [card.id for card in jobs["board"].read().jobs] == [job.row.id]
+    assert [hit["id"] for hit in jobs["search"].find("acme")] == [job.row.id]
     assert jobs["stats"].funnel()["total"] == 1
     assert jobs["metrics"].activity() == {"job_created": 1, "status_changed": 2}
 

@@ -265,7 +265,7 @@ def strict(
         "cognito.client_id": strict_pool.client_id,
     }
     strict_app = jobtracker.main({}, **ours)
-    for name in ("db_engine", "db_sessions", "db_reading_sessions", "db_reading"):
+    for name in ("db_engine", "db_sessions", "db_autocommit"):
         strict_app.registry[name] = app.registry[name]
     return Api(TestApp(strict_app))
 

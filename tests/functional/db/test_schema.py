@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from jobtracker.db.base import Base
-from jobtracker.db.connections import make_engine
+from jobtracker.db.engine import make_engine
 from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read

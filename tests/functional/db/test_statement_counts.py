@@ -11,7 +11,7 @@ import urllib3
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobtracker.db.connections import TimeoutConnection
+from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job

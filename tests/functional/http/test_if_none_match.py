@@ -5,7 +5,7 @@ import itertools
 import pytest
 from sqlalchemy import Engine, text
 
-from jobtracker.http.conditional import tags_of
+from jobtracker.http.conditional import entity_tags
 from tests.common.api import Api
 from tests.common.conditional import RESUME, TIME_DEPENDENT, UserData, revision_of, send
 from tests.common.pool import PASSWORD
@@ -16,7 +16,7 @@ def test_unchanged_resource_answers_304_without_a_body(client: Api, user_data: U
         for is_kept in (False, True):
             first = send(client, path)
             etag = first.headers["ETag"]
-            assert tags_of(etag) == [etag.strip('"')]
+            assert entity_tags(etag) == [etag.strip('"')]
             assert first.headers["Cache-Control"] == "private, no-cache"
             assert set(first.headers["Vary"].split(", ")) >= {"Authorization", "Origin"}
             head = client.call("HEAD", path)

@@ -22,6 +22,7 @@ from jobtracker.local import CHECKOUT, migrations
 from jobtracker.local.postgres import Postgres
 from jobtracker.openapi.page import FILES
 from tests.common.api import Api
+from tests.common.app import dispose_engines
 from tests.common.pool import PASSWORD, Pool
 
 SECONDS_TO_WAIT = 20
@@ -69,8 +70,7 @@ def url(postgres: Postgres, settings: dict[str, str]) -> Iterator[str]:
     server = StopableWSGIServer.create(app, host="127.0.0.1")
     yield server.application_url.rstrip("/")
     server.shutdown()
-    app.registry["db_engine"].dispose()
-    app.registry["db_reading_engine"].dispose()
+    dispose_engines(app)
 
 
 class Page:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from jobtracker.jobs.models import STAGE_OF, Kind, Status
-from jobtracker.stats.models import STAGES, STATUSES
+from jobtracker.jobs.models import STAGE_OF, Stage, Status
+from jobtracker.stats.models import STAGES
+from jobtracker.stats.queries import STATUSES
 from tests.common.api import Api
 
 
@@ -170,7 +171,7 @@ def journeys_by_hand(connection: Connection) -> list[tuple[Any, ...]]:
 
 def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
     rungs = [
-        None if STAGE_OF[step.status] is Kind.CLOSED else STAGES.index(STAGE_OF[step.status])
+        None if STAGE_OF[step.status] is Stage.CLOSED else STAGES.index(STAGE_OF[step.status])
         for step in steps
     ]
     days: list[float | None] = [None] * len(STAGES)
@@ -248,7 +249,7 @@ def test_statuses_in_sql_equal_those_in_python(connection: Connection):
             text("SELECT rank_of(:status), rung_of(:status)"), {"status": status}
         ).one()
         kind = STAGE_OF[status]
-        assert found == (rank, None if kind is Kind.CLOSED else STAGES.index(kind) + 1)
+        assert found == (rank, None if kind is Stage.CLOSED else STAGES.index(kind) + 1)
 
 
 def test_funnel_is_cached_for_some_seconds(ada: Api, make: Any, monkeypatch: pytest.MonkeyPatch):

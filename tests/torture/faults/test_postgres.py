@@ -52,7 +52,7 @@ class DatabaseWork(NamedTuple):
 
     @property
     def last(self) -> list[Call]:
-        """The calls that must succeed in the end: all but DELETE, whose note may be deleted already."""
+        """The calls that must succeed in the end. The note of DELETE may be deleted already."""
         return [call for call in self.calls if call.method != "DELETE"]
 
     def counted(self) -> dict[str, int]:

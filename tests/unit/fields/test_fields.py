@@ -18,6 +18,7 @@ from jobtracker.fields import (
     Date,
     DateOrDatetime,
     Email,
+    FieldType,
     Integer,
     JsonObject,
     ListOf,
@@ -30,12 +31,11 @@ from jobtracker.fields import (
     TextList,
     TextMap,
     Timestamp,
-    Type,
     WebAddress,
     errors_of,
     merge_patch,
 )
-from jobtracker.jobs.models import tidy_tags
+from jobtracker.jobs.models import normalize_tags
 
 json_values = st.recursive(
     st.none()
@@ -50,7 +50,7 @@ json_values = st.recursive(
     max_leaves=10,
 )
 
-TYPES: list[tuple[Type, type]] = [
+TYPES: list[tuple[FieldType, type]] = [
     (Text(max=9), str),
     (Lowercase(max=9), str),
     (RawText(max=9), str),
@@ -71,7 +71,7 @@ TYPES: list[tuple[Type, type]] = [
 
 
 @pytest.mark.parametrize(("field", "kind"), TYPES, ids=lambda value: type(value).__name__)
-def test_each_type_accepts_or_refuses_any_json_value_with_a_message(field: Type, kind: type):
+def test_each_type_accepts_or_refuses_any_json_value_with_a_message(field: FieldType, kind: type):
     node = SchemaNode(field, name="field")
 
     @given(json_values)
@@ -195,10 +195,10 @@ class TestPatchOfOptionalFields:
 
 
 @given(st.lists(st.text()))
-def test_tidy_tags_is_idempotent_sorted_and_unique(tags: list[str]):
-    tidy = tidy_tags(tags)
-    assert tidy_tags(tidy) == tidy == sorted(set(tidy))
-    assert "" not in tidy
+def test_normalize_tags_is_idempotent_sorted_and_unique(tags: list[str]):
+    normalized = normalize_tags(tags)
+    assert normalize_tags(normalized) == normalized == sorted(set(normalized))
+    assert "" not in normalized
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=255))

@@ -6,6 +6,7 @@ import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from jobtracker.search.highlight import highlight
 
 LONG = f"{'before ' * 40}needle {'after ' * 60}"
