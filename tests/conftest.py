@@ -6,6 +6,7 @@ application's sessions are bound to it and begin savepoints, so that requests co
 as they do in production.
 """
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -54,6 +55,9 @@ def postgres() -> Iterator[Postgres]:
 def aws() -> Iterator[Aws]:
     """A moto server."""
     os.environ["MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP"] = "true"
+    for service in ("cognitoidp", "s3"):
+        # moto's server imports a service at its first request, which must not time out.
+        importlib.import_module(f"moto.{service}.urls")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _host, port = server.get_host_and_port()
