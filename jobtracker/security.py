@@ -62,7 +62,7 @@ class CognitoSecurityPolicy:
 
     def _verify(self, request: Request) -> str | None:
         token = bearer_token(request)
-        return None if token is None else request.access_tokens.sub_of(token)
+        return None if token is None else request.access_tokens.verify(token)
 
     def _load(self, request: Request) -> UserRow | None:
         sub = self.authenticated_userid(request)

@@ -1,4 +1,4 @@
-"""TOTP as a second factor, by the choice of who is signed in."""
+"""TOTP as a second factor that users enable and disable for themselves."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""``/users/me/mfa``."""
+"""``/users/me/mfa``: the state of the second factor, TOTP on and off."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +16,14 @@ from jobtracker.security import Permission, bearer_token
 MFA_OUT = MfaOut()
 MFA_ENROL_IN = MfaEnrolIn()
 
+# What the methods that change the state have in common.
+CHANGE: dict[str, Any] = {
+    "permission": Permission.WRITE,
+    "returns": MFA_OUT,
+    "errors": (400, 403, 409),
+    "rate_limits": [AUTH_BY_USER],
+}
+
 mfa = ApiService("mfa", "/users/me/mfa", context=MfaResource)
 mfa_confirm = ApiService(
     "mfa_confirm", "/users/me/mfa/confirm", context=MfaResource, traverse="/users/me/mfa"
@@ -25,7 +33,7 @@ mfa_confirm = ApiService(
 @mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), conditional=None)
 def get_mfa(request: Request) -> dict[str, Any]:
     """Whether signing in takes more than the password, and what."""
-    return _switched(request.context.methods(bearer_token(request)))
+    return _state(request.context.methods(bearer_token(request)))
 
 
 @mfa.post(
@@ -34,7 +42,7 @@ def get_mfa(request: Request) -> dict[str, Any]:
     returns=MfaEnrolOut(),
     errors=(400, 413, 415, 422),
     rate_limits=[AUTH_BY_USER],
-    idempotent=False,  # a secret is not kept to be given again, and nothing is done twice
+    idempotent=False,  # the response has a secret, which must not be stored
 )
 def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
@@ -45,31 +53,19 @@ def post_mfa(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri}
 
 
-@mfa_confirm.post(
-    permission=Permission.WRITE,
-    body=MfaConfirmIn(),
-    returns=MFA_OUT,
-    errors=(400, 403, 409),
-    rate_limits=[AUTH_BY_USER],
-)
+@mfa_confirm.post(body=MfaConfirmIn(), **CHANGE)
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
     request.context.confirm(bearer_token(request), **request.validated)
-    return _switched([TOTP])
+    return _state([TOTP])
 
 
-@mfa.delete(
-    permission=Permission.WRITE,
-    body=MfaDisableIn(),
-    returns=MFA_OUT,
-    errors=(400, 403, 409),
-    rate_limits=[AUTH_BY_USER],
-)
+@mfa.delete(body=MfaDisableIn(), **CHANGE)
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
     request.context.disable(bearer_token(request), **request.validated)
-    return _switched([])
+    return _state([])
 
 
-def _switched(methods: Sequence[str]) -> dict[str, Any]:
+def _state(methods: Sequence[str]) -> dict[str, Any]:
     return {"enabled": bool(methods), "methods": methods}
