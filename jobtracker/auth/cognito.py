@@ -39,18 +39,19 @@ class UserPool:
     ) -> None:
         self.client_id = client_id
         # No retries: most of these operations are not idempotent, since a session is valid once.
-        service, config = "cognito-idp", Config(signature_version=UNSIGNED)
         self.client = make_client(
-            service, region=region, endpoint_url=endpoint_url, config=config, timeouts=timeouts
+            "cognito-idp",
+            region=region,
+            endpoint_url=endpoint_url,
+            config=Config(signature_version=UNSIGNED),
+            timeouts=timeouts,
         )
 
     def sign_up(self, email: str, password: str, name: str) -> bool:
         """Create an account, and return whether it is confirmed already."""
         attributes = [{"Name": "email", "Value": email}, {"Name": "name", "Value": name}]
-        response = self._client_call(
-            "sign_up", Username=email, Password=password, UserAttributes=attributes
-        )
-        return bool(response["UserConfirmed"])
+        user = {"Username": email, "Password": password, "UserAttributes": attributes}
+        return bool(self._client_call("sign_up", **user)["UserConfirmed"])
 
     def confirm_sign_up(self, email: str, code: str) -> None:
         """Confirm an account with the code that was sent by e-mail."""
@@ -69,7 +70,7 @@ class UserPool:
             self._client_call(operation, Username=email)
         except ApiError as error:
             code = error_code(error.__cause__)
-            if code not in cognito_errors.REVEALING_CODES:
+            if code not in cognito_errors.IGNORED_WHEN_SENDING:
                 raise
             log.info("Cognito %s sent no code: %s", operation, code)
 
@@ -93,7 +94,7 @@ class UserPool:
         """
         not_verified = cognito_errors.email_not_verified(email=email)
         errors = {**cognito_errors.INITIATE_AUTH, "UserNotConfirmedException": not_verified}
-        return self._password_auth(email, password, errors)
+        return self._password_auth(errors, email, password)
 
     def answer_challenge(
         self, email: str, challenge_name: str, session: str, responses: dict[str, str]
@@ -111,11 +112,11 @@ class UserPool:
 
     def refresh(self, refresh_token: str) -> SignIn:
         """Get new access and ID tokens; the refresh token remains valid."""
-        response = self._initiate_auth("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=refresh_token)
-        return SignIn.from_response(response, refresh_token)
+        errors = cognito_errors.INITIATE_AUTH
+        return self._initiate_auth("REFRESH_TOKEN_AUTH", errors, REFRESH_TOKEN=refresh_token)
 
     def revoke(self, refresh_token: str) -> None:
-        """Revoke a refresh token and the access tokens that were issued for it."""
+        """Revoke a refresh token."""
         self._client_call("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
@@ -158,7 +159,7 @@ class UserPool:
         self, email: str, session: str, code: str, friendly_name: str | None = None
     ) -> SignIn:
         """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
-        response = self._verify_totp(code, friendly_name, cognito_errors.SESSION, Session=session)
+        response = self._verify_totp(cognito_errors.SESSION, code, friendly_name, Session=session)
         responses = {"ANSWER": "SUCCESS"}
         return self.answer_challenge(email, "MFA_SETUP", response["Session"], responses)
 
@@ -173,7 +174,7 @@ class UserPool:
         :raises Conflict: when the set-up was not begun
         """
         errors = cognito_errors.ENABLE_TOTP
-        self._verify_totp(code, friendly_name, errors, AccessToken=access_token)
+        self._verify_totp(errors, code, friendly_name, AccessToken=access_token)
         self._set_totp_preference(access_token, enabled=True)
 
     def disable_totp(self, access_token: str, password: str) -> None:
@@ -184,7 +185,7 @@ class UserPool:
         """
         # Either outcome, tokens or a challenge, shows that the password is correct.
         email = self.profile(access_token).email
-        sign_in = self._password_auth(email, password, cognito_errors.PASSWORD_CHECK)
+        sign_in = self._password_auth(cognito_errors.PASSWORD_CHECK, email, password)
         if sign_in.tokens:
             try:
                 self.revoke(sign_in.tokens.refresh_token)
@@ -193,12 +194,11 @@ class UserPool:
         self._set_totp_preference(access_token, enabled=False)
 
     def _verify_totp(
-        self, code: str, friendly_name: str | None, errors: ErrorMap, **credential: str
+        self, errors: ErrorMap, code: str, friendly_name: str | None, **parameters: str
     ) -> dict[str, Any]:
-        device = {"FriendlyDeviceName": friendly_name} if friendly_name else {}
-        response = self._call(
-            "verify_software_token", errors, UserCode=code, **credential, **device
-        )
+        if friendly_name:
+            parameters["FriendlyDeviceName"] = friendly_name
+        response = self._call("verify_software_token", errors, UserCode=code, **parameters)
         if response["Status"] != "SUCCESS":
             raise cognito_errors.wrong_code("")
         return response
@@ -211,16 +211,15 @@ class UserPool:
             SoftwareTokenMfaSettings={"Enabled": enabled, "PreferredMfa": enabled},
         )
 
-    def _password_auth(self, email: str, password: str, errors: ErrorMap) -> SignIn:
-        response = self._initiate_auth(
-            "USER_PASSWORD_AUTH", errors, USERNAME=email, PASSWORD=password
-        )
-        return SignIn.from_response(response)
+    def _password_auth(self, errors: ErrorMap, email: str, password: str) -> SignIn:
+        return self._initiate_auth("USER_PASSWORD_AUTH", errors, USERNAME=email, PASSWORD=password)
 
-    def _initiate_auth(
-        self, flow: str, errors: ErrorMap = cognito_errors.INITIATE_AUTH, /, **parameters: str
-    ) -> dict[str, Any]:
-        return self._client_call("initiate_auth", errors, AuthFlow=flow, AuthParameters=parameters)
+    def _initiate_auth(self, flow: str, errors: ErrorMap, **parameters: str) -> SignIn:
+        response = self._client_call(
+            "initiate_auth", errors, AuthFlow=flow, AuthParameters=parameters
+        )
+        # Cognito sends no new refresh token for the present one.
+        return SignIn.from_response(response, parameters.get("REFRESH_TOKEN", ""))
 
     def _client_call(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any

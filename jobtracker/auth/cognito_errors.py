@@ -5,7 +5,7 @@ Cognito's own messages are not passed on: they reveal whether an account exists.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from jobtracker import errors
@@ -15,7 +15,7 @@ from jobtracker.errors import ApiError, BadRequest
 ErrorFactory = Callable[[str], ApiError]
 
 #: Error factories by Cognito's error code.
-ErrorMap = Mapping[str, ErrorFactory]
+ErrorMap = dict[str, ErrorFactory]
 
 # Seconds in Retry-After where Cognito throttles.
 THROTTLED_RETRY_AFTER = 30
@@ -33,10 +33,6 @@ def _bad_request(message: str, code: str) -> ErrorFactory:
     return _always(BadRequest, message, details={"code": code})
 
 
-def _conflict(message: str) -> ErrorFactory:
-    return _always(errors.Conflict, message)
-
-
 def email_not_verified(**details: str) -> ErrorFactory:
     code = "EMAIL_NOT_VERIFIED"
     text = "Please confirm your e-mail address first."
@@ -46,6 +42,11 @@ def email_not_verified(**details: str) -> ErrorFactory:
 throttled = _always(errors.RateLimited, retry_after=THROTTLED_RETRY_AFTER)
 unavailable = _always(errors.Unavailable)
 wrong_credentials = _always(errors.Unauthorized, WRONG_CREDENTIALS)
+account_exists = _always(errors.Conflict, "There is an account with this address already.")
+no_totp_secret = _always(errors.Conflict, "Please begin to set up the authenticator app first.")
+mfa_required = _always(
+    errors.Conflict, "A second factor is required here. It cannot be switched off."
+)
 wrong_code = _bad_request("This code is not correct.", "CODE_MISMATCH")
 
 # Cognito's descriptions of what a password lacks, and the codes that the SPA knows.
@@ -88,7 +89,7 @@ DEFAULT: ErrorMap = {
     "NotAuthorizedException": wrong_credentials,
     "UserNotFoundException": wrong_credentials,
     "UserNotConfirmedException": email_not_verified(),
-    "UsernameExistsException": _conflict("There is an account with this address already."),
+    "UsernameExistsException": account_exists,
     "CodeMismatchException": wrong_code,
     "EnableSoftwareTokenMFAException": wrong_code,  # from VerifySoftwareToken
     "ExpiredCodeException": _bad_request("This code is no longer valid.", "EXPIRED_CODE"),
@@ -101,52 +102,32 @@ DEFAULT: ErrorMap = {
 }
 
 #: For operations with a session: a malformed or unknown session counts as an expired one.
-SESSION: ErrorMap = {
-    **DEFAULT,
-    "ParamValidationError": wrong_credentials,
-    "ResourceNotFoundException": wrong_credentials,
-}
-
-#: For ConfirmForgotPassword: the state of the account must not show, only that of the code.
-PASSWORD_RESET: ErrorMap = {
-    **DEFAULT,
-    "UserNotFoundException": wrong_code,
-    "UserNotConfirmedException": wrong_code,
-    "NotAuthorizedException": wrong_code,
-}
+SESSION: ErrorMap = DEFAULT | dict.fromkeys(
+    ("ParamValidationError", "ResourceNotFoundException"), wrong_credentials
+)
 
 #: For InitiateAuth: its parameters are valid, so that the app client must lack the flow.
-INITIATE_AUTH: ErrorMap = {**DEFAULT, "InvalidParameterException": unavailable}
+INITIATE_AUTH: ErrorMap = DEFAULT | {"InvalidParameterException": unavailable}
 
 #: For InitiateAuth with the password of a user who is signed in.
-PASSWORD_CHECK: ErrorMap = {
-    **INITIATE_AUTH,
-    "NotAuthorizedException": wrong_password,
-    "UserNotFoundException": wrong_password,
-}
+PASSWORD_CHECK: ErrorMap = INITIATE_AUTH | dict.fromkeys(
+    ("NotAuthorizedException", "UserNotFoundException"), wrong_password
+)
 
-CHANGE_PASSWORD: ErrorMap = {**DEFAULT, "NotAuthorizedException": wrong_current_password}
+CHANGE_PASSWORD: ErrorMap = DEFAULT | {"NotAuthorizedException": wrong_current_password}
+ENABLE_TOTP: ErrorMap = DEFAULT | {"SoftwareTokenMFANotFoundException": no_totp_secret}
+DISABLE_TOTP: ErrorMap = DEFAULT | {"InvalidParameterException": mfa_required}
 
-ENABLE_TOTP: ErrorMap = {
-    **DEFAULT,
-    "SoftwareTokenMFANotFoundException": _conflict(
-        "Please begin to set up the authenticator app first."
-    ),
-}
+#: Codes that reveal whether an account exists, and whether it is confirmed.
+ACCOUNT_CODES = ("UserNotFoundException", "UserNotConfirmedException", "NotAuthorizedException")
 
-DISABLE_TOTP: ErrorMap = {
-    **DEFAULT,
-    "InvalidParameterException": _conflict(
-        "A second factor is required here. It cannot be switched off."
-    ),
-}
+#: For ConfirmForgotPassword: they look like a wrong code.
+PASSWORD_RESET: ErrorMap = DEFAULT | dict.fromkeys(ACCOUNT_CODES, wrong_code)
 
-#: Codes with which ResendConfirmationCode and ForgotPassword reveal the state of an account:
-#: unknown, confirmed or not, without a deliverable address, asked for too many codes.
-REVEALING_CODES = {
-    "UserNotFoundException",
-    "UserNotConfirmedException",
-    "NotAuthorizedException",
+#: For ResendConfirmationCode and ForgotPassword, which succeed in spite of them: those above, no
+#: deliverable address, a rejected e-mail, too many codes for one account.
+IGNORED_WHEN_SENDING = {
+    *ACCOUNT_CODES,
     "InvalidParameterException",
     "CodeDeliveryFailureException",
     "LimitExceededException",

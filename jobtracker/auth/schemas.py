@@ -5,19 +5,15 @@ from colander import SchemaNode
 from jobtracker.fields import Email, Integer, Nested, RawText, Schema, Text, TextMap
 from jobtracker.users.schemas import MAX_PASSWORD
 
-# Characters, by Cognito's API reference. It has no limit for tokens, which have about 2,000.
-MAX_CODE = 2048
-MAX_SESSION = 2048
+NO_BLANKS = "[!-~]+"  # printable ASCII
+
+# Limits are those of Cognito's API reference. It has none for tokens, of about 2,000 characters.
 MAX_TOKEN = 8192
-
-NO_BLANKS = "[!-~]+"  # printable ASCII, like all codes and tokens
-
-
 PASSWORD = RawText(max=MAX_PASSWORD)
-CODE = Text(max=MAX_CODE, pattern=NO_BLANKS, hint="Must not contain blanks.")
+CODE = Text(max=2048, pattern=NO_BLANKS, hint="Must not contain blanks.")
 TOTP_CODE = Text(pattern="[0-9]{6}", hint="Must be six digits.")
 REFRESH_TOKEN = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token.")
-SESSION = RawText(max=MAX_SESSION)
+SESSION = RawText(max=2048)
 LABEL = Text(max=255)
 
 

@@ -60,9 +60,7 @@ class SignIn:
         """
         result = response.get("AuthenticationResult")
         if not result:
-            return cls(
-                challenge_name=response.get("ChallengeName"), session=response.get("Session")
-            )
+            return cls(None, response.get("ChallengeName"), response.get("Session"))
         refresh_token = result.get("RefreshToken", refresh_token)
         return cls(
             Tokens(result["AccessToken"], result["IdToken"], refresh_token, result["ExpiresIn"])

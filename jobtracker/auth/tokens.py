@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-po
 import hashlib
 import threading
 import time
-from typing import NamedTuple
+from typing import Any
 
 import jwt
 from cachetools import LRUCache
@@ -21,13 +21,6 @@ LEEWAY = 10
 # is accepted for as long.
 VERIFIED_TTL = 60
 MAX_VERIFIED = 5000
-
-
-class VerifiedToken(NamedTuple):
-    """The ``sub`` of a valid token, and the time until which it is cached (Unix time)."""
-
-    sub: str
-    cached_until: float
 
 
 class AccessTokens:
@@ -48,27 +41,30 @@ class AccessTokens:
         self.keys = JWKSCache(
             f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json", timeouts
         )
-        self._verified: LRUCache[bytes, VerifiedToken] = LRUCache(MAX_VERIFIED)
-        self._lock = threading.Lock()  # of the cache
+        # By the SHA-256 of the token: sub, and when the entry expires (Unix time).
+        self._verified: LRUCache[bytes, tuple[str, float]] = LRUCache(MAX_VERIFIED)
+        self._lock = threading.Lock()
 
     def verify(self, token: str) -> str | None:
         """Return the ``sub`` of an access token, or None when the token is not valid.
 
         :raises jobtracker.errors.Unavailable: when the keys of the user pool cannot be fetched
         """
-        # The cache holds no tokens, which are credentials.
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         with self._lock:
-            verified = self._verified.get(digest)
-        if verified is None or time.time() >= verified.cached_until:
-            verified = self._decode(token)
-            if verified is None:
-                return None
-            with self._lock:
-                self._verified[digest] = verified
-        return verified.sub
+            sub, expires = self._verified.get(digest, ("", 0.0))
+        if time.time() < expires:
+            return sub
+        claims = self._decode(token)
+        if claims is None:
+            return None
+        expires = min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL)
+        with self._lock:
+            self._verified[digest] = claims["sub"], expires
+        return claims["sub"]
 
-    def _decode(self, token: str) -> VerifiedToken | None:
+    def _decode(self, token: str) -> dict[str, Any] | None:
+        """Return the claims of a valid token."""
         try:
             header = jwt.get_unverified_header(token)
             # The algorithm is fixed: the token's own header must not choose it.
@@ -88,5 +84,4 @@ class AccessTokens:
             return None
         if claims.get("token_use") != "access" or claims.get("client_id") != self.client_id:
             return None
-        cached_until = min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL)
-        return VerifiedToken(claims["sub"], cached_until)
+        return claims

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import colander
 from pyramid.request import Request
@@ -20,8 +20,6 @@ from jobtracker.tree import Root
 from jobtracker.users.models import User
 
 log = logging.getLogger(__name__)
-
-V = TypeVar("V", bound=Callable[[Request], Any])
 
 LOGOUT_IN = schemas.LogoutIn()
 SIGN_IN_OUT = schemas.SignInOut()
@@ -48,11 +46,8 @@ logout = _service("logout")
 
 def _post(
     service: ApiService, body: Schema, returns: Schema, *errors: int, by_email: bool = True
-) -> Callable[[V], V]:
-    """The decorator of a POST view without authentication.
-
-    :param by_email: whether to limit the rate by e-mail address too, a field of the body
-    """
+) -> Any:
+    """The decorator of a public POST view, limited by address and, if the body has it, e-mail."""
     limits = [AUTH_BY_ADDRESS, AUTH_BY_EMAIL] if by_email else [AUTH_BY_ADDRESS]
     options = {"body": body, "returns": returns, "errors": errors, "rate_limits": limits}
     return service.post(permission=Permission.PUBLIC, **options)

@@ -70,20 +70,18 @@ class Bucket:
 
     def upload_url(self, key: str, *, size_bytes: int, content_type: str | None) -> str:
         """Return a presigned URL for a PUT of exactly this length, and of this type if given."""
-        signed = {} if content_type is None else {"ContentType": content_type}
-        return self._presign(
-            "put_object", key, self.upload_seconds, ContentLength=size_bytes, **signed
-        )
+        headers: dict[str, Any] = {"ContentLength": size_bytes}
+        if content_type is not None:
+            headers["ContentType"] = content_type
+        return self._presign("put_object", key, self.upload_seconds, **headers)
 
     def download_url(self, key: str, *, filename: str, content_type: str | None) -> str:
         """Return a presigned URL for a GET that browsers save under this file name."""
-        return self._presign(
-            "get_object",
-            key,
-            self.download_seconds,
-            ResponseContentDisposition=attachment(filename),
-            ResponseContentType=content_type or "application/octet-stream",
-        )
+        headers = {
+            "ResponseContentDisposition": attachment(filename),
+            "ResponseContentType": content_type or "application/octet-stream",
+        }
+        return self._presign("get_object", key, self.download_seconds, **headers)
 
     def stat(self, key: str) -> StoredObject | None:
         """Return size and ETag of an object, or None when there is no such object."""
@@ -116,7 +114,7 @@ class Bucket:
         return {error["Key"] for error in failed}
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Call an operation, all of which are idempotent; retry once where S3 fails at once.
+        """Call an idempotent operation; retry once after HTTP 5xx or a closed connection.
 
         :raises ObjectMissingOrChanged: for HTTP status 404 and 412
         """

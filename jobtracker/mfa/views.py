@@ -15,19 +15,11 @@ from jobtracker.security import Permission, bearer_token
 
 MFA_OUT = MfaOut()
 MFA_ENROL_IN = MfaEnrolIn()
+CHANGE: dict[str, Any] = {"permission": Permission.WRITE, "rate_limits": [AUTH_BY_USER]}
 
-# What the methods that change the state have in common.
-CHANGE: dict[str, Any] = {
-    "permission": Permission.WRITE,
-    "returns": MFA_OUT,
-    "errors": (400, 403, 409),
-    "rate_limits": [AUTH_BY_USER],
-}
-
-mfa = ApiService("mfa", "/users/me/mfa", context=MfaResource)
-mfa_confirm = ApiService(
-    "mfa_confirm", "/users/me/mfa/confirm", context=MfaResource, traverse="/users/me/mfa"
-)
+PATH = "/users/me/mfa"
+mfa = ApiService("mfa", PATH, context=MfaResource)
+mfa_confirm = ApiService("mfa_confirm", f"{PATH}/confirm", context=MfaResource, traverse=PATH)
 
 
 @mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), conditional=None)
@@ -37,12 +29,11 @@ def get_mfa(request: Request) -> dict[str, Any]:
 
 
 @mfa.post(
-    permission=Permission.WRITE,
     optional_body=MFA_ENROL_IN,
     returns=MfaEnrolOut(),
     errors=(400, 413, 415, 422),
-    rate_limits=[AUTH_BY_USER],
     idempotent=False,  # the response has a secret, which must not be stored
+    **CHANGE,
 )
 def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
@@ -53,14 +44,14 @@ def post_mfa(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri}
 
 
-@mfa_confirm.post(body=MfaConfirmIn(), **CHANGE)
+@mfa_confirm.post(body=MfaConfirmIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
     request.context.confirm(bearer_token(request), **request.validated)
     return _state([TOTP])
 
 
-@mfa.delete(body=MfaDisableIn(), **CHANGE)
+@mfa.delete(body=MfaDisableIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
     request.context.disable(bearer_token(request), **request.validated)
