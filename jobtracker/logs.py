@@ -14,7 +14,7 @@ import time
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
 # At DEBUG these write down what they send and receive: passwords, tokens, presigned URLs, rows.
-NOISY_LOGGERS = ("botocore", "urllib3", "sqlalchemy")
+NOISY_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3", "sqlalchemy")
 
 # What every record has. All else came as ``extra``.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
