@@ -18,6 +18,7 @@ from jobtracker.fields import (
     Date,
     DateOrDatetime,
     Email,
+    FieldType,
     Integer,
     JsonObject,
     ListOf,
@@ -30,7 +31,6 @@ from jobtracker.fields import (
     TextList,
     TextMap,
     Timestamp,
-    Type,
     WebAddress,
     errors_of,
     merge_patch,
@@ -50,7 +50,7 @@ json_values = st.recursive(
     max_leaves=10,
 )
 
-TYPES: list[tuple[Type, type]] = [
+TYPES: list[tuple[FieldType, type]] = [
     (Text(max=9), str),
     (Lowercase(max=9), str),
     (RawText(max=9), str),
@@ -71,7 +71,7 @@ TYPES: list[tuple[Type, type]] = [
 
 
 @pytest.mark.parametrize(("field", "kind"), TYPES, ids=lambda value: type(value).__name__)
-def test_anything_is_taken_or_refused_in_words(field: Type, kind: type):
+def test_anything_is_taken_or_refused_in_words(field: FieldType, kind: type):
     node = SchemaNode(field, name="field")
 
     @given(json_values)

@@ -18,6 +18,7 @@ from jobtracker.fields import (
     Counts,
     Date,
     Email,
+    FieldType,
     FreeFormObject,
     Integer,
     JsonObject,
@@ -31,7 +32,6 @@ from jobtracker.fields import (
     TextList,
     TextMap,
     Timestamp,
-    Type,
     WebAddress,
 )
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn
@@ -98,12 +98,12 @@ class Inner(Schema):
         (ListOf(Inner()), {"type": "array", "items": {"$ref": "#/components/schemas/Inner"}}),
     ],
 )
-def test_of_types(field: Type, expected: dict[str, Any]):
+def test_of_types(field: FieldType, expected: dict[str, Any]):
     assert json_schema.of_type(field) == expected
 
 
 def test_a_type_that_is_new_must_be_made_known():
-    class New(Type):
+    class New(FieldType):
         pass
 
     with pytest.raises(TypeError, match="New"):
