@@ -1,4 +1,4 @@
-"""Access tokens: how often Cognito is asked for its keys, and what when it does not answer."""
+"""Access tokens: how often the JWKS is fetched, and what its failure raises."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ ISSUER = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Test"
 
 
 class KeyServer(HTTPServer):
-    """Where the keys of a pool are, if ``answer`` is what they are."""
+    """An HTTP server of the JWKS, which responds with ``answer``."""
 
     answer: tuple[int, bytes] = (
         200,
@@ -45,7 +45,7 @@ class KeyHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: Any) -> None:
-        """Nothing to tell."""
+        """No log."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def keys() -> Iterator[KeyServer]:
 
 
 class Clock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that the test sets, in seconds."""
 
     now = 1000.0
 
@@ -95,13 +95,15 @@ def token(kid: str = "known", **others: Any) -> str:
     )
 
 
-def test_keys_are_fetched_once(tokens: AccessTokens, keys: KeyServer):
+def test_jwks_is_fetched_once(tokens: AccessTokens, keys: KeyServer):
     for _ in range(5):
         assert tokens.verify(token()) == "ada"
     assert keys.paths == ["/eu-central-1_Test/.well-known/jwks.json"]
 
 
-def test_unknown_key_ids_do_not_hammer_cognito(tokens: AccessTokens, keys: KeyServer, clock: Clock):
+def test_unknown_key_ids_refetch_the_jwks_at_most_every_30_seconds(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock
+):
     for number in range(100):
         clock.now += 1
         assert tokens.verify(token(f"unknown {number}")) is None
@@ -109,13 +111,13 @@ def test_unknown_key_ids_do_not_hammer_cognito(tokens: AccessTokens, keys: KeySe
     assert len(keys.paths) == 4
 
 
-def test_what_no_key_could_sign_asks_for_none(tokens: AccessTokens, keys: KeyServer):
+def test_malformed_token_does_not_fetch_the_jwks(tokens: AccessTokens, keys: KeyServer):
     for bad in ("garbage", jwt.encode({"sub": "ada"}, "", algorithm="none"), "a.b.c"):
         assert tokens.verify(bad) is None
     assert keys.paths == []
 
 
-def test_a_token_is_not_verified_each_time(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     verify = jwt.decode
     verified: list[str] = []
 
@@ -139,7 +141,7 @@ def expired(*_args: Any, **_options: Any) -> Any:
     raise jwt.ExpiredSignatureError
 
 
-def test_no_longer_than_it_holds(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+def test_cached_token_expires_with_its_exp(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     now = time.time()
     ends = token(exp=int(now) + 5)
     assert tokens.verify(ends) == "ada"
@@ -188,7 +190,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("answer", BROKEN)
-def test_keys_that_cannot_be_had_are_no_fault_of_the_token(
+def test_invalid_jwks_response_raises_unavailable(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
     good, keys.answer = keys.answer, answer
@@ -202,7 +204,7 @@ def test_keys_that_cannot_be_had_are_no_fault_of_the_token(
 
 
 @pytest.mark.parametrize("answer", BROKEN)
-def test_keys_that_are_here_go_on_when_cognito_does_not(
+def test_cached_keys_are_used_while_the_jwks_is_unavailable(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
     assert tokens.verify(token()) == "ada"
@@ -216,7 +218,7 @@ def test_keys_that_are_here_go_on_when_cognito_does_not(
     assert tokens.verify(token()) == "ada"
 
 
-def test_nobody_waits_for_a_slow_fetch_whose_key_is_here(
+def test_known_key_does_not_wait_for_a_slow_fetch(
     tokens: AccessTokens, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
     assert tokens.verify(token()) == "ada"
@@ -238,7 +240,7 @@ def test_nobody_waits_for_a_slow_fetch_whose_key_is_here(
     garbage.join()
 
 
-def test_nobody_there_is_no_fault_of_the_token():
+def test_unreachable_jwks_raises_unavailable():
     tokens = access_tokens(1)
     with pytest.raises(Unavailable):
         tokens.verify(token())
