@@ -150,9 +150,7 @@ def test_cached_token_expires_with_its_exp(tokens: AccessTokens, monkeypatch: py
     assert tokens.verify(ends) is None
 
 
-def test_of_those_that_are_remembered_there_is_an_end(
-    keys: KeyServer, monkeypatch: pytest.MonkeyPatch
-):
+def test_cache_of_verified_tokens_is_bounded(keys: KeyServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("jobtracker.auth.tokens.MAX_VERIFIED", 3)
     tokens = access_tokens(keys.server_port)
     for number in range(10):
@@ -160,12 +158,12 @@ def test_of_those_that_are_remembered_there_is_an_end(
         assert len(tokens._verified) <= 3
 
 
-def test_tokens_are_not_kept(tokens: AccessTokens):
+def test_cache_keys_are_digests_of_tokens(tokens: AccessTokens):
     assert tokens.verify(token()) == "ada"
     assert token() not in str(dict(tokens._verified))
 
 
-def test_a_new_key_is_found(
+def test_rotated_key_is_fetched(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("jobtracker.auth.tokens.VERIFIED_TTL", 0)
