@@ -1,10 +1,11 @@
 """Turnstile: what its responses raise."""
 
+import io
 import json
 from typing import Any
 
 import pytest
-import urllib3
+import requests
 
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.errors import BadRequest, Unavailable
@@ -19,12 +20,14 @@ def cloudflare(monkeypatch: pytest.MonkeyPatch) -> Any:
         verifier = Turnstile("https://turnstile.example/siteverify", "secret")
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
-        def request(method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
+        def request(method: str, url: str, **options: Any) -> requests.Response:
             assert (method, url) == ("POST", verifier.url)
-            assert options["fields"] == {"secret": "secret", "response": "token"}
-            return urllib3.HTTPResponse(content, status=status)
+            assert options["data"] == {"secret": "secret", "response": "token"}
+            response = requests.Response()
+            response.status_code, response.raw = status, io.BytesIO(content)
+            return response
 
-        monkeypatch.setattr(verifier.http, "request", request)
+        monkeypatch.setattr(verifier.http.session, "request", request)
         return verifier
 
     return answers
