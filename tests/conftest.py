@@ -1,12 +1,12 @@
-"""What the tests run on: a real PostgreSQL whose schema Alembic built, moto for Cognito and S3, the
-local Turnstile, and the whole application, once for the session.
+"""The fixtures of all tests: PostgreSQL with the schema of the migrations, moto for Cognito and S3,
+the local Turnstile, and the application, once for each session.
 
-Each test has a connection of its own, in a transaction that is rolled back at its end. The
+Each test has its own connection, in a transaction that is rolled back at the end. The
 application's sessions are bound to it and begin savepoints, so that requests commit and roll back
-as they do in production.
+as in production.
 """
 
-import importlib
+import functools
 import os
 import shutil
 import tempfile
@@ -14,8 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import hypothesis
+
+# moto's server imports a service at its first request, which could time out.
+import moto.cognitoidp.models
+import moto.cognitoidp.urls
+import moto.s3.urls
 import psycopg
 import pytest
+from moto.cognitoidp.utils import verify_totp
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, sessionmaker
@@ -34,13 +41,17 @@ from tests.common.pool import Pool
 
 REGION = "us-east-1"
 
-# Nothing that a crash would leave behind is worth a wait in tests.
+# A failing example is printed, so it need not be stored: to store examples takes half of the time.
+hypothesis.settings.register_profile("tests", database=None, print_blob=True)
+hypothesis.settings.load_profile("tests")
+
+# Durability is not tested here.
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server of this session's."""
+    """A PostgreSQL server."""
     folder = Path(tempfile.mkdtemp(prefix="jobtracker-tests-"))
     server = Postgres(folder / "data", folder / "log", UNSAFE_BUT_FAST)
     try:
@@ -55,9 +66,10 @@ def postgres() -> Iterator[Postgres]:
 def aws() -> Iterator[Aws]:
     """A moto server."""
     os.environ["MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP"] = "true"
-    for service in ("cognitoidp", "s3"):
-        # moto's server imports a service at its first request, which must not time out.
-        importlib.import_module(f"moto.{service}.urls")
+    # A code of the previous period is accepted as well, so that no test waits for the next one.
+    moto.cognitoidp.models.verify_totp = functools.partial(  # type: ignore[attr-defined]
+        verify_totp, valid_window=1
+    )
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _host, port = server.get_host_and_port()
@@ -67,14 +79,20 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def pool(aws: Aws) -> Pool:
-    """The user pool, from the side of Cognito."""
+    """The user pool of the application."""
     return Pool(aws)
 
 
 @pytest.fixture(scope="session")
-def bucket(aws: Aws) -> str:
-    """A bucket's name."""
-    aws.client("s3").create_bucket(Bucket="documents")
+def s3(aws: Aws) -> Any:
+    """A client of S3."""
+    return aws.client("s3")
+
+
+@pytest.fixture(scope="session")
+def bucket(s3: Any) -> str:
+    """The name of the bucket."""
+    s3.create_bucket(Bucket="documents")
     return "documents"
 
 
@@ -90,7 +108,7 @@ def turnstile() -> Iterator[LocalTurnstile]:
 def settings(
     postgres: Postgres, aws: Aws, pool: Pool, bucket: str, turnstile: LocalTurnstile
 ) -> dict[str, str]:
-    """What an ini file would say."""
+    """The settings of the application."""
     return {
         **aws.settings,
         "cognito.user_pool_id": pool.pool_id,
@@ -154,7 +172,7 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
 
 @pytest.fixture
 def db(app: Any, connection: Connection) -> Iterator[Session]:
-    """A session of the test's own, on the same data."""
+    """A session on the test's connection."""
     with app.registry["db_sessions"]() as session:
         yield session
 

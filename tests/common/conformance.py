@@ -1,5 +1,6 @@
 """Conformance of responses to the OpenAPI document: status, headers, body."""
 
+import functools
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,11 @@ def operation_of(document: dict[str, Any], method: str, path: str) -> dict[str, 
     """The operation that a request is for."""
     wanted = urlsplit(path).path.removesuffix("/")
     for template, operations in document["paths"].items():
-        if re.fullmatch(re.sub(r"{\w+}", "[1-9][0-9]*", template), wanted):
+        if pattern_of(template).fullmatch(wanted):
             return operations.get(method.lower())
     return None
+
+
+@functools.cache
+def pattern_of(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"{\w+}", "[1-9][0-9]*", template))

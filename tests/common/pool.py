@@ -103,6 +103,7 @@ def public_key() -> Any:
     return _key("public")
 
 
+@functools.cache
 def _key(which: str) -> Any:
     jwk = load_resource(f"cognitoidp/resources/jwks-{which}.json")
     return jwt.PyJWK({"alg": "RS256", **jwk.get("keys", [jwk])[0]}).key

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, text
 
 from jobtracker.documents import outbox
 from jobtracker.errors import Unavailable
-from jobtracker.local.aws import Aws
 from jobtracker.sweep import sweep
 from tests.common.api import Api
 
@@ -20,9 +19,9 @@ RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 class DocumentStore:
     """A job with documents, and their objects in the bucket."""
 
-    def __init__(self, api: Api, aws: Aws, bucket: str) -> None:
+    def __init__(self, api: Api, s3: Any, bucket: str) -> None:
         self.api = api
-        self.s3 = aws.client("s3")
+        self.s3 = s3
         self.bucket = bucket
         job_id = api.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json["id"]
         self.documents = f"/jobs/{job_id}/documents"
@@ -49,8 +48,8 @@ class DocumentStore:
 
 
 @pytest.fixture
-def store(ada: Api, aws: Aws, bucket: str) -> DocumentStore:
-    made = DocumentStore(ada, aws, bucket)
+def store(ada: Api, s3: Any, bucket: str) -> DocumentStore:
+    made = DocumentStore(ada, s3, bucket)
     made.clear()
     return made
 
@@ -169,9 +168,9 @@ def test_sweep_deletes_expired_idempotency_keys(
 
 
 def test_concurrent_sweeps_and_confirmations_keep_rows_and_objects_consistent(
-    committing_app: Any, client: Api, aws: Aws, bucket: str
+    committing_app: Any, client: Api, s3: Any, bucket: str
 ):
-    store = DocumentStore(client, aws, bucket)
+    store = DocumentStore(client, s3, bucket)
     store.clear()
     uploads = [store.presign() for _ in range(5)]
     with committing_app.registry["db_engine"].begin() as connection:

@@ -23,7 +23,7 @@ SECONDS_TO_SWEEP = 60
 
 
 @pytest.fixture
-def s3(aws: Aws) -> Iterator[Proxy]:
+def s3_proxy(aws: Aws) -> Iterator[Proxy]:
     with Proxy((HOST, aws.port)) as proxy:
         yield proxy
 
@@ -45,8 +45,8 @@ def own_bucket(aws: Aws) -> str:
 
 
 @pytest.fixture
-def server(pserve: Callable[..., Instance], url: str, s3: Proxy, own_bucket: str) -> Instance:
-    return pserve({"sqlalchemy.url": url, "s3.endpoint_url": s3.url, "s3.bucket": own_bucket})
+def server(pserve: Callable[..., Instance], url: str, s3_proxy: Proxy, own_bucket: str) -> Instance:
+    return pserve({"sqlalchemy.url": url, "s3.endpoint_url": s3_proxy.url, "s3.bucket": own_bucket})
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def confirmed(client: Client, job: str) -> int:
     return document
 
 
-def leave_orphans(sign_in: Callable[[], Client], server: Instance, s3: Proxy) -> Any:
+def leave_orphans(sign_in: Callable[[], Client], server: Instance, s3_proxy: Proxy) -> Any:
     """Leave objects without rows of every kind. The server is killed at the end.
 
     Each part is of another user, since later requests of a user process earlier deletions.
@@ -130,17 +130,17 @@ def leave_orphans(sign_in: Callable[[], Client], server: Instance, s3: Proxy) ->
     client.upload(job)
     client.presign(job)
     # Confirmed, then deleted during a fault of S3: a document, and a job with its documents.
-    for fault in (s3.refuse, s3.cut, s3.stall):
+    for fault in (s3_proxy.refuse, s3_proxy.cut, s3_proxy.stall):
         client = sign_in()
         kept, gone = client.make_job(), client.make_job()
         document, _other = confirmed(client, kept), confirmed(client, gone)
         client.upload(gone)
-        fault(**({"lost": True} if fault == s3.stall else {}))
+        fault(**({"lost": True} if fault == s3_proxy.stall else {}))
         for path in (f"{kept}/documents/{document}", gone):
             answer = client.call("DELETE", path)
             assert answer.status == 204, answer
             assert answer.seconds < 5
-        s3.forward()
+        s3_proxy.forward()
     # A PUT after the deletion of its document or job.
     client = sign_in()
     confirmed(client, kept := client.make_job())
@@ -159,26 +159,26 @@ def leave_orphans(sign_in: Callable[[], Client], server: Instance, s3: Proxy) ->
     for job in jobs:
         confirmed(client, job)
         client.upload(job)
-    s3.stall(lost=True)
+    s3_proxy.stall(lost=True)
     with ThreadPoolExecutor(len(jobs)) as threads:
         deleted = [threads.submit(client.call, "DELETE", job) for job in jobs]
         time.sleep(1)  # S3 has been called by now
         server.kill()
     # One asks for the objects of all, and is not answered any more.
     assert any(isinstance(each.exception(), HTTPError) for each in deleted)
-    s3.forward()
+    s3_proxy.forward()
     return late
 
 
 def test_sweep_leaves_each_object_a_row_and_each_row_an_object(
     server: Instance,
     sign_in: Callable[[], Client],
-    s3: Proxy,
+    s3_proxy: Proxy,
     aws: Aws,
     own_bucket: str,
     rows: psycopg.Connection,
 ):
-    late = leave_orphans(sign_in, server, s3)
+    late = leave_orphans(sign_in, server, s3_proxy)
     orphans = objects(aws, own_bucket)
     kept = uploaded(rows)
     assert len(orphans - uploaded(rows) - pending(rows)) > 10
@@ -223,7 +223,7 @@ def test_sweep_keeps_uploads_that_can_still_arrive(
 def test_sweep_without_s3_deletes_nothing(
     server: Instance,
     client: Client,
-    s3: Proxy,
+    s3_proxy: Proxy,
     aws: Aws,
     own_bucket: str,
     rows: psycopg.Connection,
@@ -231,7 +231,7 @@ def test_sweep_without_s3_deletes_nothing(
 ):
     job = client.make_job()
     confirmed(client, job)
-    getattr(s3, fault)()
+    getattr(s3_proxy, fault)()
     client.done("DELETE", job)
     shift_times(rows)
     waiting = keys(rows, "SELECT object_key FROM object_deletions")
@@ -241,7 +241,7 @@ def test_sweep_without_s3_deletes_nothing(
     assert failed.returncode != 0, output
     assert b"Traceback" not in output
     assert keys(rows, "SELECT object_key FROM object_deletions") == waiting
-    s3.forward()
+    s3_proxy.forward()
     sweep(server)
     assert objects(aws, own_bucket) == set()
     assert keys(rows, "SELECT object_key FROM object_deletions") == set()

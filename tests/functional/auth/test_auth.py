@@ -15,6 +15,7 @@ from jobtracker.local.aws import Aws
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.users.models import User
 from tests.common.api import SAME_REQUEST_ID, Api
+from tests.common.app import dispose_engines
 from tests.common.pool import PASSWORD, Pool
 from tests.common.totp import code, wrong_code
 
@@ -254,19 +255,24 @@ def strict_pool(aws: Aws) -> Pool:
     return Pool(aws, mfa="ON")
 
 
-@pytest.fixture
-def strict(
-    app: Any, anonymous: Api, settings: dict[str, str], strict_pool: Pool, connection: Any
-) -> Api:
-    """A client of an application on that pool."""
+@pytest.fixture(scope="module")
+def strict_app(settings: dict[str, str], strict_pool: Pool) -> Iterator[Any]:
+    """An application on that pool."""
     ours = {
         **settings,
         "cognito.user_pool_id": strict_pool.pool_id,
         "cognito.client_id": strict_pool.client_id,
     }
     strict_app = jobtracker.main({}, **ours)
-    for name in ("db_engine", "db_sessions", "db_autocommit"):
-        strict_app.registry[name] = app.registry[name]
+    yield strict_app
+    dispose_engines(strict_app)
+
+
+@pytest.fixture
+def strict(strict_app: Any, app: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """A client of that application, on this test's connection."""
+    for name in ("db_engine", "db_sessions", "db_autocommit", "rate_limiter"):
+        monkeypatch.setitem(strict_app.registry, name, app.registry[name])
     return Api(TestApp(strict_app))
 
 

@@ -1,6 +1,5 @@
 """The number of SQL statements of each endpoint, that of the user included."""
 
-import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -8,15 +7,11 @@ from typing import Any, cast
 import psycopg
 import pytest
 import urllib3
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
-from jobtracker.interviews.models import Interview
-from jobtracker.jobs.models import Job
-from jobtracker.notes.models import Note
-from jobtracker.saved_views.models import SavedView
 from tests.common.api import Api
 from tests.common.pool import PASSWORD, Pool
 
@@ -53,13 +48,17 @@ def job_id(ada: Api, db: Session) -> int:
     """A job with many notes and interviews, among many jobs; and many saved views."""
     job_id = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json["id"]
     user_id = ada.get("/users/me").json["id"]
-    db.add_all(Job(user_id=user_id, company_name="Acme", job_title="x") for _ in range(200))
-    db.add_all(Note(user_id=user_id, application_id=job_id, body="x") for _ in range(200))
-    now = datetime.datetime.now(datetime.UTC)
-    db.add_all(
-        Interview(user_id=user_id, application_id=job_id, scheduled_at=now) for _ in range(199)
-    )
-    db.add_all(SavedView(user_id=user_id, name=str(number), data={}) for number in range(99))
+    for insert in (
+        "INSERT INTO jobs (user_id, company_name, job_title)"
+        " SELECT :user, 'Acme', 'x' FROM generate_series(1, 200)",
+        "INSERT INTO notes (user_id, application_id, body)"
+        " SELECT :user, :job, 'x' FROM generate_series(1, 200)",
+        "INSERT INTO interviews (user_id, application_id, scheduled_at)"
+        " SELECT :user, :job, now() FROM generate_series(1, 199)",
+        "INSERT INTO saved_views (user_id, name, data)"
+        " SELECT :user, number, '{}' FROM generate_series(1, 99) AS number",
+    ):
+        db.execute(text(insert), {"user": user_id, "job": job_id})
     db.commit()
     return job_id
 

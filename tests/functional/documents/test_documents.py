@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobtracker.documents.models import ObjectDeletion
-from jobtracker.local.aws import Aws
 from tests.common.api import Api
 
 CONTENT = b"%PDF-1.7 resume"
@@ -58,8 +57,7 @@ class Documents:
 
 
 @pytest.fixture
-def documents(ada: Api, aws: Aws, bucket: str) -> Documents:
-    s3 = aws.client("s3")
+def documents(ada: Api, s3: Any, bucket: str) -> Documents:
     for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
         s3.delete_object(Bucket=bucket, Key=item["Key"])
     return Documents(ada, s3, bucket)

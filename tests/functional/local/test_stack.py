@@ -21,16 +21,22 @@ EMAIL, OLD_PASSWORD, NEW_PASSWORD = "ada@example.com", "Lovelace-1815", "Lovelac
 CONTENT = b"%PDF-1.7 resume"
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """The folder of all servers of this module: each but the first finds what another has left."""
     # Not below pytest's folder, which PostgreSQL's own user cannot enter.
     with tempfile.TemporaryDirectory(prefix="jobtracker-") as folder:
-        server = Server(Path(folder))
-        yield server
-        if server.process is not None and server.process.poll() is None:
-            server.process.kill()
-            server.process.wait()
-        server.wait_until_all_are_gone()
+        yield Path(folder)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Server]:
+    server = Server(folder)
+    yield server
+    if server.process is not None and server.process.poll() is None:
+        server.process.kill()
+        server.process.wait()
+    server.wait_until_all_are_gone()
 
 
 def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server):

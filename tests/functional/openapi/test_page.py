@@ -2,27 +2,24 @@
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from moto.cognitoidp.utils import cognito_totp
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
+from sqlalchemy import text
 from webtest.http import StopableWSGIServer
 
-import jobtracker
-from jobtracker.local import CHECKOUT, migrations
-from jobtracker.local.postgres import Postgres
+from jobtracker.local import CHECKOUT
 from jobtracker.openapi.page import FILES
+from tests.common import totp
 from tests.common.api import Api
-from tests.common.app import dispose_engines
 from tests.common.pool import PASSWORD, Pool
 
 SECONDS_TO_WAIT = 20
@@ -63,14 +60,13 @@ class TestFiles:
 
 
 @pytest.fixture(scope="module")
-def url(postgres: Postgres, settings: dict[str, str]) -> Iterator[str]:
-    """The URL of a server with several threads, on a database of its own."""
-    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("docs")})
-    migrations.upgrade(app.registry["db_engine"])
-    server = StopableWSGIServer.create(app, host="127.0.0.1")
+def url(committing_app: Any) -> Iterator[str]:
+    """The URL of a server with several threads."""
+    server = StopableWSGIServer.create(committing_app, host="127.0.0.1")
     yield server.application_url.rstrip("/")
     server.shutdown()
-    dispose_engines(app)
+    with committing_app.registry["db_engine"].begin() as connection:
+        connection.execute(text("TRUNCATE users CASCADE"))
 
 
 class Page:
@@ -183,15 +179,8 @@ def test_docs_page_signs_in_and_runs_calls(page: Page, pool: Pool):
 def test_docs_page_signs_in_with_a_totp_code(page: Page, pool: Pool):
     account = pool.user("grace@example.com", "Grace")
     token = account.access_token
-    totp = cognito_totp(pool.client.associate_software_token(AccessToken=token)["SecretCode"])
-
-    def code() -> str:
-        """The current code, which is valid for ten seconds more: moto accepts no other."""
-        if time.time() % 30 > 20:
-            time.sleep(10)
-        return totp.generate(int(time.time())).decode()
-
-    pool.client.verify_software_token(AccessToken=token, UserCode=code())
+    secret = pool.client.associate_software_token(AccessToken=token)["SecretCode"]
+    pool.client.verify_software_token(AccessToken=token, UserCode=totp.code(secret))
     pool.client.set_user_mfa_preference(
         AccessToken=token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
     )
@@ -199,7 +188,7 @@ def test_docs_page_signs_in_with_a_totp_code(page: Page, pool: Pool):
     page.sign_in("grace@example.com", "Not-My-Password-1")
     page.wait_for("#sign-in output.error", "not valid")
     page.sign_in("grace@example.com", PASSWORD)
-    page.enter("#sign-in [name=code]", code())
+    page.enter("#sign-in [name=code]", totp.code(secret))
     page.click("#sign-in button")
     page.wait_for("#sign-in output", "Signed in as grace@example.com.")
     page.execute("users-get_me")
