@@ -1,8 +1,7 @@
-"""The one shape of every error, and all exception views.
+"""The error classes, and the exception views that turn every exception into one JSON shape.
 
-``{"error": CODE, "message": text for the user, "details": object}``; details are left out when
-empty. What is raised anywhere below is either an :class:`ApiError`, which says what to answer, or
-is turned into one here. The input is never part of an answer.
+``{"error": CODE, "message": text for the user, "details": object}``; empty details are left out.
+The response never contains the input.
 """
 
 import logging
@@ -20,10 +19,10 @@ from jobtracker.renderer import json_dumps
 
 log = logging.getLogger(__name__)
 
-# Seconds after which it makes sense to ask again, for want of better knowledge.
+# Seconds of Retry-After where no better value is known.
 RETRY_AFTER = 5
 
-#: status -> (code, message unless a better one is known)
+#: status -> (code, default message)
 CODES: dict[int, tuple[str, str]] = {
     400: ("BAD_REQUEST", "The request could not be understood."),
     401: ("UNAUTHORIZED", "Please sign in."),
@@ -43,13 +42,13 @@ CODES: dict[int, tuple[str, str]] = {
 
 
 class ApiError(Exception):
-    """A failure, as it is told to the client.
+    """An error with its response.
 
-    :param message: text for the user; the status's own when left out
-    :param status: the HTTP status, where no class of its own is worth it
-    :param details: machine-readable facts beside it
-    :param code: an error code other than the status's own
-    :param retry_after: seconds, for those who come back
+    :param message: text for the user; the default of the status when left out
+    :param status: the HTTP status, where it has no class of its own
+    :param details: machine-readable facts
+    :param code: another code than the status's
+    :param retry_after: seconds of Retry-After
     """
 
     status = 500
@@ -64,11 +63,11 @@ class ApiError(Exception):
         retry_after: int | None = None,
     ) -> None:
         self.status = status or self.status
-        own_code, own_message = CODES[self.status]
-        super().__init__(message or own_message)
-        self.message = message or own_message
+        default_code, default_message = CODES[self.status]
+        self.message = message or default_message
+        super().__init__(self.message)
         self.details = details
-        self.code = code or own_code
+        self.code = code or default_code
         self.headers: dict[str, str] = {}
         if self.status == 401:
             self.headers["WWW-Authenticate"] = "Bearer"
@@ -109,12 +108,17 @@ class UnsupportedMediaType(ApiError):
 
 
 class ValidationFailed(ApiError):
-    """Fields at fault: one ``{"loc", "msg", "type"}`` for each."""
+    """Invalid fields, each as ``{"loc", "msg", "type"}``."""
 
     status = 422
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         super().__init__(details={"errors": errors})
+
+    @classmethod
+    def of(cls, where: str, name: str, message: str, kind: str) -> "ValidationFailed":
+        """The error of one field."""
+        return cls([{"loc": [where, name], "msg": message, "type": kind}])
 
 
 class RateLimited(ApiError):
@@ -122,25 +126,25 @@ class RateLimited(ApiError):
 
 
 class Unavailable(ApiError):
-    """A dependency (database, Cognito, S3, Turnstile) does not do its part."""
+    """A dependency (database, Cognito, S3, Turnstile) failed."""
 
     status = 503
 
 
 class VersionConflict(Exception):
-    """Somebody has changed it since; ``current`` is how it is now."""
+    """If-Match names another version than that of ``current``, the present state."""
 
     def __init__(self, current: Any) -> None:
         super().__init__()
         self.current = current
 
 
-def answer(request: Request, error: ApiError) -> Response:
-    """The response for an error."""
+def error_response(error: ApiError) -> Response:
+    """The response of an error."""
     body: dict[str, Any] = {"error": error.code, "message": error.message}
     if error.details:
         body["details"] = error.details
-    # A response of its own: nothing that a view had set on request.response goes out with it.
+    # Not request.response, on which the view may have set headers.
     response = Response(status=error.status, content_type="application/json", charset="utf-8")
     response.body = json_dumps(body)
     response.headers.update(error.headers)
@@ -148,33 +152,33 @@ def answer(request: Request, error: ApiError) -> Response:
 
 
 def api_error(error: ApiError, request: Request) -> Response:
-    return answer(request, error)
+    return error_response(error)
 
 
 def http_exception(error: HTTPException, request: Request) -> Response:
-    """What Pyramid and Cornice raise by themselves: unknown route, wrong method."""
+    """Errors of Pyramid and Cornice: unknown route, wrong method."""
     status = error.status_code
     if status not in CODES:
         status = 400 if status < 500 else 500
-    response = answer(request, ApiError(status=status))
+    response = error_response(ApiError(status=status))
     if error.allow:
         response.allow = error.allow
     return response
 
 
 def forbidden(request: Request) -> Response:
-    """The policy denied: to somebody it does not know, sign-in is the way; to others it is not."""
-    return answer(request, Forbidden() if request.authenticated_userid else Unauthorized())
+    """The policy denied access: 401 without an authenticated user, 403 with one."""
+    return error_response(Forbidden() if request.authenticated_userid else Unauthorized())
 
 
 def undecodable(request: Request) -> Response:
     """A path that is not UTF-8."""
-    return answer(request, BadRequest())
+    return error_response(BadRequest())
 
 
 def database_unavailable(error: Exception, request: Request) -> Response:
-    log.error("Database: %s", _told(error))
-    return answer(request, Unavailable())
+    log.error("Database: %s", _format_for_log(error))
+    return error_response(Unavailable())
 
 
 def database_internal_error(error: sqlalchemy_exc.InternalError, request: Request) -> Response:
@@ -184,30 +188,30 @@ def database_internal_error(error: sqlalchemy_exc.InternalError, request: Reques
 
 
 def unexpected(error: Exception, request: Request) -> Response:
-    """A bug. Whoever asked learns no more than that; the log has where it was."""
-    log.error("Unexpected %s", _told(error))
-    return answer(request, ApiError())
+    """A bug: only the log has the details."""
+    log.error("Unexpected %s", _format_for_log(error))
+    return error_response(ApiError())
 
 
-def _told(error: Exception) -> str:
-    """An error for the log: what and where."""
-    what = "".join(traceback.format_exception_only(error))
-    of_postgres = getattr(error, "orig", error)
-    # The server's own text can hold a whole row; without a code it is of the connection.
-    if isinstance(of_postgres, psycopg.Error) and of_postgres.sqlstate is not None:
-        constraint = of_postgres.diag.constraint_name or ""
-        what = f"{type(of_postgres).__name__} {of_postgres.sqlstate} {constraint}\n"
-    return what + "".join(traceback.format_tb(error.__traceback__))
+def _format_for_log(error: Exception) -> str:
+    """Type, message and traceback, without the values of rows."""
+    text = "".join(traceback.format_exception_only(error))
+    cause = getattr(error, "orig", error)
+    # The server's message can contain a row; an error without SQLSTATE is the connection's.
+    if isinstance(cause, psycopg.Error) and cause.sqlstate is not None:
+        constraint = cause.diag.constraint_name or ""
+        text = f"{type(cause).__name__} {cause.sqlstate} {constraint}\n"
+    return text + "".join(traceback.format_tb(error.__traceback__))
 
 
 def includeme(config: Any) -> None:
-    # What pyramid_retry is about to try again is no answer yet: retryable_error is its predicate.
+    # retryable_error is a predicate of pyramid_retry: without a view, the request is tried again.
     config.add_exception_view(api_error, context=ApiError)
     config.add_exception_view(http_exception, context=HTTPException)
     config.add_notfound_view(http_exception)
     config.add_forbidden_view(forbidden)
     config.add_exception_view(undecodable, context=URLDecodeError)
-    for gone in (
+    for unavailable in (
         sqlalchemy_exc.OperationalError,
         sqlalchemy_exc.InterfaceError,
         sqlalchemy_exc.TimeoutError,
@@ -215,7 +219,7 @@ def includeme(config: Any) -> None:
         psycopg.InterfaceError,
         psycopg.errors.ReadOnlySqlTransaction,
     ):
-        config.add_exception_view(database_unavailable, context=gone, retryable_error=False)
+        config.add_exception_view(database_unavailable, context=unavailable, retryable_error=False)
     config.add_exception_view(
         database_internal_error, context=sqlalchemy_exc.InternalError, retryable_error=False
     )

@@ -1,4 +1,4 @@
-"""What ``pshell development.ini`` (or production.ini) puts at the prompt."""
+"""The prompt of ``pshell development.ini`` or production.ini."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -7,62 +7,49 @@ from typing import Any
 from pyramid.interfaces import ISecurityPolicy
 from sqlalchemy import or_, select
 
-from jobtracker.activity.models import Activity
-from jobtracker.db.connections import Writing
-from jobtracker.documents.models import Document, ObjectDeletion
-from jobtracker.history.models import JobStep
-from jobtracker.interviews.models import Interview
-from jobtracker.jobs.models import Job
-from jobtracker.notes.models import Note
-from jobtracker.saved_views.models import SavedView
-from jobtracker.users.models import User, UserRow
-
-MODELS = SimpleNamespace(
-    Activity=Activity,
-    Document=Document,
-    Interview=Interview,
-    Job=Job,
-    JobStep=JobStep,
-    Note=Note,
-    ObjectDeletion=ObjectDeletion,
-    SavedView=SavedView,
-    User=User,
-)
+from jobtracker.db.base import Base
+from jobtracker.db.connections import TransactionConnection
+from jobtracker.users.models import User
+from jobtracker.users.queries import COLUMNS, UserRow
 
 
 def setup(env: dict[str, Any]) -> Iterator[None]:
     """Begin a transaction, which ``commit()`` commits and leaving the prompt rolls back."""
     request = env["request"]
-    # A session of its own, which goes on after a commit: what was found before can be used on.
-    # The transaction manager goes along for its hooks.
-    db = request.db = request.registry["db_sessions"]()
-    request.set_property(lambda _request: Writing(db), "connection")
+    # Not the request's own session: this one continues after a commit. The transaction manager
+    # runs the after-commit hooks.
+    db = request.registry["db_sessions"]()
+    request.set_property(lambda _request: TransactionConnection(db), "connection")
 
-    def act_as(who: str | int) -> UserRow:
-        """Be a user, by e-mail address, Cognito sub or id: root["jobs"] is then theirs."""
-        matches = User.id == who if isinstance(who, int) else _named(who)
-        user = UserRow._make(db.execute(select(User.__table__).where(matches)).one())
-        request.registry.getUtility(ISecurityPolicy).act_as(request, user)
-        return user
+    def act_as(user: str | int) -> UserRow:
+        """Become a user, by e-mail address, Cognito sub or id, whose data ``root`` then has."""
+        row = UserRow(*db.execute(select(*COLUMNS).where(_matches(user))).one())
+        request.registry.getUtility(ISecurityPolicy).set_current_user(request, row)
+        return row
 
     def commit() -> None:
-        """Commit what was done, and go on."""
+        """Commit the transaction and begin another."""
         db.commit()
         request.tm.commit()
         request.tm.begin()
 
     def rollback() -> None:
-        """Undo what was done since the last commit, and go on."""
+        """Roll back the transaction and begin another."""
         db.rollback()
         request.tm.abort()
         request.tm.begin()
 
     request.tm.begin()
-    env.update(db=db, models=MODELS, act_as=act_as, commit=commit, rollback=rollback)
+    models = SimpleNamespace(
+        **{mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers}
+    )
+    env.update(db=db, models=models, act_as=act_as, commit=commit, rollback=rollback)
     yield
     request.tm.abort()
     db.close()
 
 
-def _named(who: str) -> Any:
-    return or_(User.email == who.strip().lower(), User.cognito_sub == who)
+def _matches(user: str | int) -> Any:
+    if isinstance(user, int):
+        return User.id == user
+    return or_(User.email == user.strip().lower(), User.cognito_sub == user)

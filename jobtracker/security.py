@@ -1,32 +1,24 @@
-"""Who asks, and what they may do.
+"""The security policy: authentication by Cognito's access tokens, authorization by the tree's ACLs.
 
-A request is somebody's when it bears an access token of our user pool. What they may do stands in
-the ACLs of the resource tree; what no ACL allows is denied.
+What no ACL allows is denied.
 """
 
-from enum import StrEnum
 from typing import Any
 
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.request import Request, RequestLocalCache
 
-from jobtracker.users.models import User, UserRow
-
-
-class Permission(StrEnum):
-    """What an endpoint asks of its context's ACL."""
-
-    PUBLIC = "public"
-    READ = "read"
-    WRITE = "write"
+from jobtracker.permissions import Permission
+from jobtracker.users import queries as users
+from jobtracker.users.queries import UserRow
 
 
 class CognitoSecurityPolicy:
     """Pyramid's security policy: ``request.authenticated_userid`` is the ``sub`` of the access
-    token, and ``request.identity`` the :class:`UserRow` with that.
+    token, and ``request.identity`` the :class:`UserRow` of it.
 
-    The token is verified (RFC 6750, header alone) and the user's row read, once a request, and only
-    when something asks: public endpoints never do, and not all that asks for one needs the other.
+    Both are lazy and cached for the request: a public endpoint verifies no token, and not every
+    endpoint reads the user.
     """
 
     def __init__(self) -> None:
@@ -49,35 +41,40 @@ class CognitoSecurityPolicy:
         return self._acl.permits(context, principals, permission)
 
     def remember(self, request: Request, userid: str, **kwargs: Any) -> list[tuple[str, str]]:
-        """Nothing: the client keeps its tokens."""
+        """No headers: the client keeps its tokens."""
         return []
 
     def forget(self, request: Request, **kwargs: Any) -> list[tuple[str, str]]:
         return []
 
-    def act_as(self, request: Request, user: UserRow) -> None:
-        """Make the request that user's, without a token: for pshell, or for one that changed."""
+    def set_current_user(self, request: Request, user: UserRow) -> None:
+        """Replace the user of the request: by its updated row, or at pshell's prompt."""
         self._subs.set(request, user.cognito_sub)
         self._identities.set(request, user)
 
     def _verify(self, request: Request) -> str | None:
-        token = bearer_token(request)
+        token = request.bearer_token
         return None if token is None else request.access_tokens.verify(token)
 
     def _load(self, request: Request) -> UserRow | None:
         sub = self.authenticated_userid(request)
         if sub is None:
             return None
-        user = UserRow.by_sub(request.connection, sub)
-        if user is None:
-            # Signed in elsewhere than here: Cognito knows who it is.
-            profile = request.cognito.profile(bearer_token(request))
-            User.sign_in(request.db, sub, email=profile.email, name=profile.name)
-            user = UserRow.by_sub(request.connection, sub)
+        user = users.find_by_sub(request.connection, sub)
+        if user is None:  # the account signed in through another client of the user pool
+            profile = request.cognito.profile(request.bearer_token)
+            users.sign_in(request.connection, sub, email=profile.email, name=profile.name)
+            user = users.find_by_sub(request.connection, sub)
         return user
 
 
 def bearer_token(request: Request) -> str | None:
-    """The token of the Authorization header; the scheme is case-insensitive (RFC 9110, 11.1)."""
+    """``request.bearer_token``: of the Authorization header (RFC 6750, 2.1); the scheme is
+    case-insensitive (RFC 9110, 11.1)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def includeme(config: Any) -> None:
+    config.add_request_method(bearer_token, property=True)
+    config.set_security_policy(CognitoSecurityPolicy())

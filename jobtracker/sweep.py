@@ -1,24 +1,25 @@
-"""``jobtracker-sweep production.ini``: what no request is there for. Run it every ten minutes.
+"""``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
-It gives up uploads that never came, deletes objects from the bucket that no row needs any more,
-and forgets answers that will not be given again. It can be run at any time, also twice at once, and
-stops without harm at any moment.
+It deletes pending documents whose upload has expired, objects in S3 that no row refers to, and
+expired idempotency records. Concurrent runs are safe, and so is an interruption.
 """
 
 import argparse
 import sys
 from typing import Any
 
+import psycopg
 from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
+from jobtracker.db.connections import transaction
 from jobtracker.documents import outbox
 from jobtracker.errors import Unavailable
-from jobtracker.http.idempotency import IdempotencyRecord
+from jobtracker.http import idempotency
 
 
 def main() -> None:
-    """The console command. It ends with status 1 when something has to wait for the next time."""
+    """The console command; its exit status is 1 if a part of the cleanup failed."""
     parser = argparse.ArgumentParser(
         prog="jobtracker-sweep", description=__doc__.partition("\n")[0]
     )
@@ -30,20 +31,21 @@ def main() -> None:
 
 
 def sweep(registry: Any) -> str | None:
-    """Sweep, and say what was done. Returns what could not be, if anything."""
+    """Clean up and print the counts; return an error message if a part failed."""
     sessions = registry["db_sessions"]
     try:
-        with sessions.begin() as db:
-            answers = IdempotencyRecord.delete_expired(db)
+        with transaction(sessions) as connection:
+            answers = idempotency.delete_expired(connection)
         swept = outbox.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
-    except DBAPIError as error:
-        return f"jobtracker-sweep: PostgreSQL: {type(error.orig).__name__}; nothing is lost"
-    print(  # noqa: T201 (a command's answer)
-        f"uploads given up: {swept.uploads_given_up}, deletions carried out: {swept.deletions}, "
+    except (DBAPIError, psycopg.Error) as error:
+        cause = getattr(error, "orig", error)
+        return f"jobtracker-sweep: PostgreSQL: {type(cause).__name__}; nothing is lost"
+    print(  # noqa: T201 (the command's output)
+        f"uploads given up: {swept.expired_uploads}, deletions carried out: {swept.deletions}, "
         f"answers forgotten: {answers}"
     )
-    if swept.deletions_left:
-        return f"jobtracker-sweep: S3 would not delete {swept.deletions_left} objects"
+    if swept.failed_deletions:
+        return f"jobtracker-sweep: S3 would not delete {swept.failed_deletions} objects"
     return None

@@ -1,4 +1,4 @@
-"""The resource tree, which is the domain API: what a URL names, and what can be done with it.
+"""The resource tree: the domain API that URLs address by traversal.
 
 ::
 
@@ -8,7 +8,7 @@
       │           ├── settings
       │           ├── ui-preferences
       │           └── mfa
-      ├── jobs                    the jobs of whoever is signed in
+      ├── jobs                    the jobs of the authenticated user
       │     ├── board
       │     ├── search
       │     ├── stats
@@ -27,37 +27,43 @@
       └── saved-views
             └── 2
 
-Pyramid walks it for each request (traversal), and pshell can walk it by hand::
+Pyramid traverses it for each request, and pshell can by hand::
 
     root["jobs"][7]["notes"].add(body="Called back.")
 
-A step to what is not there, or is another user's, raises KeyError, which Pyramid answers with 404.
-Each class names the node that it hangs under, and its name there, so a new kind of child is a new
-folder and no edit elsewhere::
+A name that does not exist, or is another user's, raises KeyError, which Pyramid answers with 404.
+Each class names its parent class, and its name there, so that a new kind of child needs no edit
+elsewhere::
 
-    class NoteCollection(Collection, under=JobResource, name="notes"): ...
+    class NoteCollection(JobChildCollection, under=JobResource, name="notes"): ...
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pyramid.authorization import Allow, Everyone
-from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
-from sqlalchemy.orm import Session
 
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.db.statements import Repository
 from jobtracker.errors import Unauthorized
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 
-if TYPE_CHECKING:
-    from jobtracker.users.models import UserRow
-
-# PostgreSQL's bigint: no id is beyond it.
+# The largest bigint of PostgreSQL.
 MAX_ID = 2**63 - 1
 
 
+class HasId(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+R = TypeVar("R", bound=HasId)
+
+
 class Resource:
-    """A node of the tree. Its children are the classes that hang under it."""
+    """A node of the tree. Its children are the classes that name it as their parent."""
 
     children: ClassVar[dict[str, type["Resource"]]] = {}
 
@@ -82,46 +88,61 @@ class Resource:
 
     @property
     def path(self) -> str:
-        """The URL's path; no name in the tree needs an escape."""
+        """The URL path; no name in the tree needs percent-encoding."""
         if self.__parent__ is None:
             return ""
         return f"{self.__parent__.path}/{self.__name__}"
 
     @property
-    def db(self) -> Session:
-        """The request's session: a transaction where the request may write."""
-        return self.request.db
-
-    @property
     def connection(self) -> SupportsExecute:
-        """The same as :attr:`db`, for SQL that needs no objects."""
+        """The request's database connection."""
         return self.request.connection
 
     @property
-    def user(self) -> "UserRow":
-        """Whoever is signed in, whose data this is."""
+    def user(self) -> HasId:
+        """The authenticated user, who owns the data."""
         return self.request.identity
 
-    def set_current_user(self, user: "UserRow") -> "UserRow":
-        """Whoever is signed in was changed to this."""
-        self.request.registry.getUtility(ISecurityPolicy).act_as(self.request, user)
-        return user
-
-    def deleted(self) -> None:
-        """Tell all who want to know that this node is gone, with all below it."""
+    def notify_deleted(self) -> None:
+        """Send :class:`ResourceDeleted` to its subscribers."""
         self.request.registry.notify(ResourceDeleted(self))
 
 
 class ResourceDeleted:
-    """The event of a deletion, in the transaction that it is part of."""
+    """The event of a deletion, sent within its transaction."""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         self.request = resource.request
 
 
+class Root(Resource):
+    """The root factory."""
+
+    __acl__ = [(Allow, Everyone, Permission.PUBLIC)]
+
+    def __init__(self, request: Request) -> None:
+        self.__parent__ = None
+        self.__name__ = ""
+        self.request = request
+
+
+class OwnerOnly(Resource):
+    """A resource that only the authenticated user can access, with all below it.
+
+    :raises Unauthorized: without an authenticated user, before anything is looked up
+    """
+
+    def __init__(self, parent: Resource, name: str) -> None:
+        super().__init__(parent, name)
+        owner = self.request.authenticated_userid
+        if owner is None:
+            raise Unauthorized
+        self.__acl__ = [(Allow, owner, (Permission.READ, Permission.WRITE))]
+
+
 class Collection(Resource):
-    """A node whose children are rows, by their id, beside those that have names."""
+    """A resource whose children are items by id, beside those by name."""
 
     def __getitem__(self, key: str | int) -> Resource:
         if isinstance(key, str) and key in self.children:
@@ -133,33 +154,81 @@ class Collection(Resource):
         return self.find(int(key))
 
     def find(self, row_id: int) -> Resource:
-        """The child of that id.
+        """The item of that id.
 
-        :raises KeyError: when there is none, or it is another user's
+        :raises KeyError: when it does not exist, or is another user's
         """
         raise KeyError(row_id)
 
 
-class Root(Resource):
-    """Where every walk begins."""
+class RowResource(Resource, Generic[R]):
+    """An item of a collection: a row of a table."""
 
-    __acl__ = [(Allow, Everyone, Permission.PUBLIC)]
+    __parent__: "RowCollection[R]"
 
-    def __init__(self, request: Request) -> None:
-        self.__parent__ = None
-        self.__name__ = ""
-        self.request = request
+    def __init__(self, parent: Resource, row: R) -> None:
+        super().__init__(parent, str(row.id))
+        self.row = row
+
+    def save(self, **values: Any) -> R:
+        """Set some columns of the row.
+
+        :raises NotFound: when it was deleted concurrently
+        """
+        collection = self.__parent__
+        self.row = collection.repository.update(
+            self.connection, collection.owner, self.row.id, values
+        )
+        return self.row
+
+    def lock(self) -> R:
+        """Read the row again and lock it until the end of the transaction.
+
+        :raises NotFound: when it was deleted concurrently
+        """
+        collection = self.__parent__
+        self.row = collection.repository.lock(self.connection, collection.owner, self.row.id)
+        return self.row
+
+    def delete(self) -> None:
+        """Delete the row, and what belongs to it.
+
+        :raises NotFound: when it was deleted concurrently
+        """
+        collection = self.__parent__
+        collection.repository.delete(self.connection, collection.owner, self.row.id)
+        self.notify_deleted()
 
 
-class OwnerOnly(Resource):
-    """A node, with all below it, of whoever is signed in, and of nobody else.
+class RowCollection(Collection, Generic[R]):
+    """A collection whose items are the rows of one table that belong to an owner."""
 
-    :raises jobtracker.errors.Unauthorized: when nobody is, before anything is looked up
-    """
+    repository: ClassVar[Repository[Any]]
+    item: ClassVar[type[RowResource[Any]]]
 
-    def __init__(self, parent: Resource, name: str) -> None:
-        super().__init__(parent, name)
-        owner = self.request.authenticated_userid
-        if owner is None:
-            raise Unauthorized
-        self.__acl__ = [(Allow, owner, (Permission.READ, Permission.WRITE))]
+    @property
+    def owner(self) -> dict[str, int]:
+        """The columns that identify the owner, with their values."""
+        return {"user_id": self.user.id}
+
+    def find(self, row_id: int) -> RowResource[R]:
+        row = self.repository.find(self.connection, self.owner, row_id)
+        if row is None:
+            raise KeyError(row_id)
+        return self.item(self, row)
+
+    def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page[R]:
+        """At most ``limit`` rows, those that follow the row with the sort keys ``after``."""
+        return self.repository.page(self.connection, self.owner, limit, after)
+
+    def list(self) -> Sequence[R]:
+        """All rows."""
+        return self.repository.page(self.connection, self.owner, None).rows
+
+    def count(self) -> int:
+        """The number of rows."""
+        return self.repository.count(self.connection, self.owner)
+
+    def insert(self, **values: Any) -> R:
+        """Insert a row of the owner."""
+        return self.repository.insert(self.connection, {**self.owner, **values})

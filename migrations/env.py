@@ -9,19 +9,8 @@ from alembic import context
 from pyramid.paster import bootstrap
 from sqlalchemy import Connection, text
 
-# Importing the models puts their tables into the metadata.
-import jobtracker.activity.models
-import jobtracker.documents.models
-import jobtracker.history.models
-import jobtracker.http.idempotency
-import jobtracker.interviews.models
-import jobtracker.jobs.models
-import jobtracker.notes.models
-import jobtracker.saved_views.models
-import jobtracker.search.models
-import jobtracker.users.models  # noqa: F401
 from jobtracker.db.base import Base
-from jobtracker.db.connections import disable_timeouts
+from jobtracker.db.engine import disable_timeouts
 
 # Any number, the same for all who migrate: one at a time, the others wait and find the work done.
 LOCK = 0x10B7AC4E

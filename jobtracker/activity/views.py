@@ -5,8 +5,8 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.activity.models import Activity
-from jobtracker.activity.resources import ActivityResource, MetricsResource
+from jobtracker.activity.queries import ActivityRow
+from jobtracker.activity.resources import ActivityCollection, MetricsResource
 from jobtracker.activity.schemas import (
     ActivityMetricsOut,
     ActivityOut,
@@ -17,16 +17,16 @@ from jobtracker.fields import ListOf
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 
-activity = ApiService("activity", "/jobs/{job_id}/activity", context=ActivityResource)
+activity = ApiService("activity", "/jobs/{job_id}/activity", context=ActivityCollection)
 metrics = ApiService(
     "activity_metrics", "/jobs/metrics/activity", context=MetricsResource, traverse="/jobs/metrics"
 )
 
 
 @activity.get(permission=Permission.READ, query=ActivityQuery(), returns=ListOf(ActivityOut()))
-def get_activity(request: Request) -> Sequence[Activity]:
+def get_activity(request: Request) -> Sequence[ActivityRow]:
     """What happened to a job last, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -35,7 +35,7 @@ def get_activity(request: Request) -> Sequence[Activity]:
     permission=Permission.READ,
     query=MetricsQuery(),
     returns=ActivityMetricsOut(),
-    conditional=ETagStrategy.BY_BODY,
+    etag=ETagStrategy.BY_BODY,
 )
 def get_activity_metrics(request: Request) -> dict[str, Any]:
     """How much happened in the last days, by type. A type of which nothing happened is left out."""

@@ -6,7 +6,7 @@ from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.aws import Timeouts
-from jobtracker.http.service import gateway
+from jobtracker.http.service import registry_property
 
 
 def includeme(config: Any) -> None:
@@ -26,5 +26,4 @@ def includeme(config: Any) -> None:
         settings["turnstile.url"], settings["turnstile.secret"], timeouts
     )
     for name in ("cognito", "access_tokens", "turnstile"):
-        config.add_request_method(gateway(name), name, property=True)
-    config.scan("jobtracker.auth.views")
+        config.add_request_method(registry_property(name), name, property=True)

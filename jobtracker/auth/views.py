@@ -6,18 +6,18 @@ from typing import Any
 
 import colander
 from pyramid.request import Request
-from sqlalchemy import select
 
 from jobtracker.auth import schemas
 from jobtracker.auth.sign_in import Profile, SignIn
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
 from jobtracker.fields import Schema
-from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rates
-from jobtracker.http.service import ApiService, json_object
-from jobtracker.security import Permission
+from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rate_limits
+from jobtracker.http.service import ApiService, ThreadPool
+from jobtracker.http.validation import json_object
+from jobtracker.permissions import Permission
 from jobtracker.tree import Root
-from jobtracker.users.models import User
+from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,8 @@ STATUS_OUT = schemas.StatusOut()
 
 
 def _service(name: str) -> ApiService:
-    return ApiService(name, f"/auth/cognito/{name}", context=Root, traverse="/")
+    path, pool = f"/auth/cognito/{name}", ThreadPool.GATEWAY
+    return ApiService(name, path, context=Root, traverse="/", thread_pool=pool)
 
 
 sign_up = _service("signup")
@@ -135,7 +136,7 @@ def post_logout(request: Request) -> dict[str, str]:
     """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
     if request.content_length:
         try:
-            check_rates([AUTH_BY_ADDRESS], request)
+            check_rate_limits([AUTH_BY_ADDRESS], request)
             given = {"refresh_token": json_object(request).get("refresh_token")}
             if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
                 request.cognito.revoke(token)
@@ -154,9 +155,9 @@ def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
     The connection is checked first: a step that succeeds uses up its session, so that it could not
     be repeated after an error of the database.
     """
-    request.db.execute(select(1))
+    request.connection.execute("SELECT 1")
     sign_in = operation(**request.validated)
     if sign_in.tokens:
         profile = Profile.from_id_token(sign_in.tokens.id_token)
-        User.sign_in(request.db, profile.sub, email=profile.email, name=profile.name)
+        users.sign_in(request.connection, profile.sub, email=profile.email, name=profile.name)
     return sign_in

@@ -1,0 +1,1 @@
+"""The database: engines, connections, statements, keyset pagination."""

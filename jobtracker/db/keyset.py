@@ -1,32 +1,32 @@
-"""Orders of rows that can be gone on with after any row: by its keys, not by its number.
+"""Keyset pagination: a page continues after the sort keys of a row, not after its number.
 
-What is inserted or deleted meanwhile makes no row come twice and none be skipped.
+Rows inserted or deleted between two pages make no row appear twice and none be skipped.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, bindparam, or_, tuple_
 
-# Rows of a page, at most.
+# The maximum number of rows of a page.
 MAX_LIMIT = 1000
 
-
-def _as_it_is(value: Any) -> Any:
-    return value
+R = TypeVar("R")
 
 
 class Key:
-    """One of the columns that rows are sorted by.
+    """A column of the sort order.
 
-    :param by: what of the column's value they are sorted by
+    :param by: the expression of the column's value that is sorted by
     """
 
     def __init__(
-        self, column: Any, *, descending: bool = False, by: Callable[[Any], Any] = _as_it_is
+        self,
+        column: Any,
+        *,
+        descending: bool = False,
+        by: Callable[[Any], Any] = lambda value: value,
     ) -> None:
-        self.column = column
         self.name = column.key
         self.descending = descending
         self.of_row = by(column)
@@ -40,18 +40,18 @@ class Key:
 
 
 class Sort:
-    """An order without ties: the last key is unique."""
+    """A total order: its last key is unique."""
 
     def __init__(self, *keys: Key) -> None:
         self.keys = keys
 
     def order(self) -> list[Any]:
-        """What to ORDER BY."""
+        """The expressions of ORDER BY."""
         return [key.order() for key in self.keys]
 
     def after(self) -> ColumnElement[bool]:
-        """That a row comes after the one with the parameters' keys."""
-        if len({key.descending for key in self.keys}) == 1:  # as an index can tell
+        """The condition that a row follows the one with the sort keys in the parameters."""
+        if len({key.descending for key in self.keys}) == 1:  # as an index can evaluate it
             row = tuple_(*(key.of_row for key in self.keys))
             last = tuple_(*(key.of_cursor for key in self.keys))
             return row < last if self.keys[0].descending else row > last
@@ -66,33 +66,29 @@ class Sort:
         )
 
     def parameters(self, values: Sequence[Any] | None) -> dict[str, Any]:
-        """The parameters of :meth:`after`."""
+        """The parameters of :meth:`after`; none for the first page."""
         names = [f"after_{key.name}" for key in self.keys]
         return dict(zip(names, values or (), strict=False))
 
-    def page(
-        self, db: Session, query: "Select[Any]", limit: int, after: Sequence[Any] | None
-    ) -> "Page":
-        """A page of what an ORM query finds."""
-        query = query.order_by(*self.order()).limit(limit + 1)
-        if after is not None:
-            query = query.where(self.after())
-        return Page.of(db.scalars(query, self.parameters(after)).all(), limit, self)
-
     def values(self, row: Any) -> list[Any]:
-        """The keys of a row."""
+        """The sort keys of a row."""
         return [getattr(row, key.name) for key in self.keys]
 
 
-class Page(NamedTuple):
-    """Rows, and, where there are more, the keys of the last one."""
+def newest_first(model: Any, column: str = "created_at") -> Sort:
+    """The order by a timestamp column of a mapped class, then by id, both descending."""
+    return Sort(Key(getattr(model, column), descending=True), Key(model.id, descending=True))
 
-    rows: Sequence[Any]
-    last: list[Any] | None
+
+class Page(NamedTuple, Generic[R]):
+    """Rows, and the sort keys of the last one where more rows follow."""
+
+    rows: Sequence[R]
+    next_key: list[Any] | None
 
     @classmethod
-    def of(cls, rows: Sequence[Any], limit: int, sort: Sort) -> "Page":
-        """:param rows: of which one more than the limit was asked for"""
-        if len(rows) <= limit:
+    def of(cls, rows: Sequence[R], limit: int | None, sort: Sort) -> "Page[R]":
+        """:param rows: at most ``limit + 1``: the last one says that more rows follow"""
+        if limit is None or len(rows) <= limit:
             return cls(rows, None)
         return cls(rows[:limit], sort.values(rows[limit - 1]))

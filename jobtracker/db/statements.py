@@ -1,42 +1,54 @@
-"""Rows without objects: SQLAlchemy writes the SQL, once; psycopg runs it.
+"""SQL that SQLAlchemy compiles once and psycopg executes, with typed rows instead of objects.
 
-For what is asked all the time. A user's 50 jobs cost a quarter of what they cost by the ORM (see
-benchmarks/README.md)::
+::
 
-    NOTES = Statement(select(*columns).where(Note.id == bindparam("id")), NoteRow)
-    NOTES.first(connection, id=3)
+    class NoteRow(NamedTuple):
+        id: int
+        body: str
+
+    BY_ID = Statement(select(*columns_of(Note, NoteRow)).where(Note.id == bindparam("id")), NoteRow)
+    note = BY_ID.first(connection, id=3)
+
+What it saves beside the ORM is in benchmarks/README.md.
 """
 
 import functools
-from collections import namedtuple
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ClauseElement
+from sqlalchemy import (
+    BigInteger,
+    ClauseElement,
+    ColumnElement,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import Page, Sort
+from jobtracker.errors import NotFound
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 R = TypeVar("R")
 
 
-def row_type(table: Any) -> Any:
-    """The base of a class for a table's rows: a tuple of its columns, by their names."""
-    return namedtuple(f"{table.__name__}Columns", table.__table__.columns.keys())
-
-
 class Statement(Generic[R]):
-    """SQL that gives rows of a class.
+    """A statement with named ``bindparam`` parameters, and the type of its rows.
 
-    :param clause: where it has a value, it has a ``bindparam`` of a name
-    :param row: what a row becomes: a named tuple
+    :param clause: selects or returns the fields of ``row``, in their order
+    :param row: a NamedTuple
     """
 
     def __init__(self, clause: ClauseElement, row: type[R]) -> None:
         self._clause = clause
-        # What _make() does, without Python.
+        # NamedTuple._make() without its Python function.
         self._make: Callable[[Any], R] = functools.partial(tuple.__new__, row)  # type: ignore[type-var]
 
     @functools.cached_property
@@ -56,18 +68,167 @@ class Statement(Generic[R]):
         row = connection.execute(sql, {**constants, **parameters}, binary=True).fetchone()
         return None if row is None else self._make(row)
 
+    def one(self, connection: SupportsExecute, **parameters: Any) -> R:
+        """The first row.
 
-def text_array(texts: Iterable[str]) -> str:
-    """An array of texts as PostgreSQL reads it. What psycopg makes of a list takes a tenth of all
-    that a ``POST /jobs`` costs Python.
-
-    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
-    """
-    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return "{" + ",".join(f'"{text}"' for text in escaped) + "}"
+        :raises NotFound: when there is none
+        """
+        row = self.first(connection, **parameters)
+        if row is None:
+            raise NotFound
+        return row
 
 
-def like(part: str) -> str:
-    """The pattern of LIKE for what has that part; ``%`` and ``_`` are plain characters."""
+class Command(Statement[tuple[Any, ...]]):
+    """A statement that returns no rows."""
+
+    def __init__(self, clause: ClauseElement) -> None:
+        super().__init__(clause, tuple)
+
+    def execute(self, connection: SupportsExecute, **parameters: Any) -> int:
+        """Execute it, and return the number of affected rows."""
+        sql, constants = self._compiled
+        return connection.execute(sql, {**constants, **parameters}).rowcount
+
+
+class Count(NamedTuple):
+    number: int
+
+
+def columns_of(model: Any, row: Any) -> list[ColumnElement[Any]]:
+    """The columns of a mapped class that a NamedTuple names as its fields."""
+    return [model.__table__.c[name] for name in row._fields]
+
+
+def new_values(model: Any, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
+    """The values of an INSERT or UPDATE: the parameter ``new_x`` for each column ``x``."""
+    columns = model.__table__.c
+    return {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+
+
+def new_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of :func:`new_values`."""
+    return {f"new_{name}": value for name, value in values.items()}
+
+
+def contains_pattern(part: str) -> str:
+    """The LIKE pattern of texts that contain the part; ``%`` and ``_`` match themselves."""
     escaped = part.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     return f"%{escaped}%"
+
+
+class Repository(Generic[R]):
+    """The statements that all collections share, on the rows of one owner in one table.
+
+    :param model: the mapped class of the table, with an ``id``
+    :param row: a NamedTuple of the columns that are read
+    :param owner: the names of the columns that identify the owner: the user, or the job
+    :param order: the order of the list
+    :param sets_updated_at: whether an update sets the column ``updated_at`` to now
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        row: type[R],
+        *,
+        owner: Sequence[str],
+        order: Sort,
+        sets_updated_at: bool = False,
+    ) -> None:
+        self.model, self.row, self.order = model, row, order
+        self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
+        self._columns = columns_of(model, row)
+        table = model.__table__
+        self._of_owner = tuple(table.c[name] == bindparam(name) for name in owner)
+        self._by_id = (*self._of_owner, table.c.id == bindparam("row_id"))
+        self._insert = functools.cache(self._compile_insert)
+        self._update = functools.cache(self._compile_update)
+        self._page = functools.cache(self._compile_page)
+
+    def page(
+        self,
+        connection: SupportsExecute,
+        owner: Mapping[str, int],
+        limit: int | None,
+        after: Sequence[Any] | None = None,
+    ) -> Page[R]:
+        """The rows that follow the one with the sort keys ``after``, at most ``limit``."""
+        parameters = {**owner, **self.order.parameters(after), "limit": limit and limit + 1}
+        rows = self._page(after is not None).all(connection, **parameters)
+        return Page.of(rows, limit, self.order)
+
+    def find(self, connection: SupportsExecute, owner: Mapping[str, int], row_id: int) -> R | None:
+        """The row of that id, or None."""
+        return self._find.first(connection, **owner, row_id=row_id)
+
+    def lock(self, connection: SupportsExecute, owner: Mapping[str, int], row_id: int) -> R:
+        """The row of that id, locked until the end of the transaction.
+
+        :raises NotFound: when it was deleted concurrently
+        """
+        return self._lock.one(connection, **owner, row_id=row_id)
+
+    def count(self, connection: SupportsExecute, owner: Mapping[str, int]) -> int:
+        """How many rows the owner has."""
+        return self._count.one(connection, **owner).number
+
+    def insert(self, connection: SupportsExecute, values: Mapping[str, Any]) -> R:
+        """Insert a row and return it."""
+        return self._insert(tuple(values)).one(connection, **new_parameters(values))
+
+    def update(
+        self,
+        connection: SupportsExecute,
+        owner: Mapping[str, int],
+        row_id: int,
+        values: Mapping[str, Any],
+    ) -> R:
+        """Set some columns of a row and return it.
+
+        :raises NotFound: when it was deleted concurrently
+        """
+        statement = self._update(tuple(values))
+        return statement.one(connection, **owner, row_id=row_id, **new_parameters(values))
+
+    def delete(self, connection: SupportsExecute, owner: Mapping[str, int], row_id: int) -> None:
+        """Delete a row.
+
+        :raises NotFound: when it was deleted concurrently
+        """
+        if not self._delete.execute(connection, **owner, row_id=row_id):
+            raise NotFound
+
+    @functools.cached_property
+    def _find(self) -> Statement[R]:
+        return Statement(select(*self._columns).where(*self._by_id), self.row)
+
+    @functools.cached_property
+    def _lock(self) -> Statement[R]:
+        query = select(*self._columns).where(*self._by_id)
+        return Statement(query.with_for_update(key_share=True), self.row)
+
+    @functools.cached_property
+    def _count(self) -> Statement[Count]:
+        query = select(func.count()).select_from(self.model.__table__).where(*self._of_owner)
+        return Statement(query, Count)
+
+    @functools.cached_property
+    def _delete(self) -> Command:
+        return Command(delete(self.model.__table__).where(*self._by_id))
+
+    def _compile_page(self, is_continued: bool) -> Statement[R]:
+        query = select(*self._columns).where(*self._of_owner)
+        if is_continued:
+            query = query.where(self.order.after())
+        limit = bindparam("limit", type_=BigInteger)
+        return Statement(query.order_by(*self.order.order()).limit(limit), self.row)
+
+    def _compile_insert(self, names: tuple[str, ...]) -> Statement[R]:
+        statement = insert(self.model.__table__).values(new_values(self.model, names))
+        return Statement(statement.returning(*self._columns), self.row)
+
+    def _compile_update(self, names: tuple[str, ...]) -> Statement[R]:
+        statement = update(self.model.__table__).where(*self._by_id)
+        values = {**new_values(self.model, names), **self._set_on_update}
+        return Statement(statement.values(values).returning(*self._columns), self.row)

@@ -1,7 +1,1 @@
-"""Details: a job with all that a screen shows of it, in one answer."""
-
-from typing import Any
-
-
-def includeme(config: Any) -> None:
-    config.scan("jobtracker.details.views")
+"""Details: a job with its notes, interviews and activity in one response."""

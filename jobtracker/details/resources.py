@@ -13,10 +13,10 @@ class DetailsResource(Resource, under=JobResource, name="details"):
     __parent__: JobResource
 
     def read(self, activity_limit: int = DEFAULT_LIMIT) -> dict[str, Any]:
-        """The job, and what hangs under it: each as its own resource lists it."""
+        """The job, and what is below it, as listed by the respective resource."""
         job: Any = self.__parent__
         return {
-            "job": job.job,
+            "job": job.row,
             "notes": job["notes"].list(),
             "interviews": job["interviews"].list(),
             "activity": job["activity"].page(limit=activity_limit),

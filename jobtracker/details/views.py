@@ -8,7 +8,7 @@ from jobtracker.details.resources import DetailsResource
 from jobtracker.details.schemas import DetailsOut, DetailsQuery
 from jobtracker.http.pagination import cursor_scope
 from jobtracker.http.service import ApiService
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 
 details = ApiService("details", "/jobs/{job_id}/details", context=DetailsResource)
 
@@ -20,5 +20,6 @@ def get_details(request: Request) -> dict[str, Any]:
     details = request.context.read(**request.validated)
     page = details["activity"]
     path = request.context.__parent__["activity"].path
-    cursor = page.last and request.registry["cursors"].seal(page.last, cursor_scope(request, path))
+    cursors, scope = request.registry["cursors"], cursor_scope(request, path)
+    cursor = page.next_key and cursors.dumps(page.next_key, scope)
     return {**details, "activity": {"items": page.rows, "next_cursor": cursor}}

@@ -4,7 +4,7 @@ from typing import Any
 
 from jobtracker.aws import Timeouts
 from jobtracker.documents.storage import Bucket
-from jobtracker.http.service import gateway
+from jobtracker.http.service import registry_property
 
 
 def includeme(config: Any) -> None:
@@ -19,6 +19,4 @@ def includeme(config: Any) -> None:
         download_seconds=settings["documents.download_seconds"],
         timeouts=Timeouts.of_settings(settings),
     )
-    config.add_request_method(gateway("bucket"), "bucket", property=True)
-    config.scan("jobtracker.documents.resources")
-    config.scan("jobtracker.documents.views")
+    config.add_request_method(registry_property("bucket"), "bucket", property=True)

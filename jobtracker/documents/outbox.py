@@ -1,7 +1,7 @@
-"""The outbox of objects to delete.
+"""The outbox of objects that are to be deleted (transactional outbox pattern).
 
-A row in ``object_deletions`` is written in the transaction that makes an object superfluous, and
-carried out after its commit. The sweeper repeats that until nothing can arrive there any more.
+A row of ``object_deletions`` is inserted in the transaction that makes an object unreferenced, and
+processed after its commit. The sweeper repeats the deletion until the object cannot appear again.
 """
 
 import logging
@@ -10,74 +10,74 @@ from typing import NamedTuple
 from pyramid.request import Request
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.documents.models import Document, ObjectDeletion
+from jobtracker.db.connections import transaction
+from jobtracker.documents import queries
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
 from jobtracker.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 
-def process_deletions_after_commit(request: Request) -> None:
-    """Delete the objects that the request's user no longer needs, once that is committed."""
-    user_id = request.identity.id
+def process_deletions_after_commit(request: Request, user_id: int) -> None:
+    """Delete the unreferenced objects of a user after the commit of the request."""
 
-    def process_deletions_if(committed: bool) -> None:
+    def after_commit(committed: bool) -> None:
         if committed:
             try:
                 process_deletions(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
-                log.warning("Objects of user %s wait for their deletion", user_id)
+                log.warning("Objects of user %s are left to the sweeper", user_id)
 
-    request.tm.get().addAfterCommitHook(process_deletions_if)
+    request.tm.get().addAfterCommitHook(after_commit)
 
 
 def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
-    """Delete the objects of a user that wait for it, and return how many.
+    """Delete the unreferenced objects of a user, and return how many.
 
-    :raises Unavailable: when S3 does not; nothing is forgotten then
+    :raises Unavailable: when S3 fails; the deletions stay queued
     """
-    with sessions.begin() as db:
-        keys = ObjectDeletion.new_of_user(db, user_id, limit=MAX_DELETIONS)
+    with transaction(sessions) as connection:
+        keys = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
         deleted = set(keys) - bucket.delete(keys) if keys else set()
         if deleted:
-            ObjectDeletion.attempted(db, user_id, deleted)
+            queries.set_attempted(connection, user_id, deleted)
     return len(deleted)
 
 
 class SweepResult(NamedTuple):
-    """What the sweeper did."""
+    """What a sweep did: numbers of rows."""
 
-    uploads_given_up: int
+    expired_uploads: int
     deletions: int
-    deletions_left: int
+    failed_deletions: int
 
 
 def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> SweepResult:
-    """Give up uploads that never came, and delete all objects that wait for it, of all users.
+    """Delete expired uploads, and the unreferenced objects of all users.
 
-    It can run twice at once: what one is at, the other leaves alone.
+    Concurrent sweeps skip each other's rows.
 
-    :raises Unavailable: when S3 does not; nothing is forgotten then
+    :raises Unavailable: when S3 fails; the deletions stay queued
     """
-    given_up = 0
+    expired = 0
     while True:
-        with sessions.begin() as db:
-            some = Document.delete_overdue(db, limit=MAX_DELETIONS)
-        if not some:
+        with transaction(sessions) as connection:
+            number = queries.delete_expired_uploads(connection, limit=MAX_DELETIONS)
+        if not number:
             break
-        given_up += some
+        expired += number
 
     deleted, failed = 0, set[str]()
     last = (0, "")
     while True:
-        with sessions.begin() as db:
-            rows = ObjectDeletion.after(db, last, limit=MAX_DELETIONS)
+        with transaction(sessions) as connection:
+            rows = queries.next_deletions(connection, last, limit=MAX_DELETIONS)
             if not rows:
                 break
-            not_deleted = bucket.delete([key for _, key, _ in rows])
-            gone = [row for row in rows if row[1] not in not_deleted]
-            ObjectDeletion.done(db, [(user, key) for user, key, is_last in gone if is_last])
-        deleted += len(gone)
-        failed |= not_deleted
-        last = rows[-1][0], rows[-1][1]
-    return SweepResult(given_up, deleted, len(failed))
+            failed_now = bucket.delete([row.object_key for row in rows])
+            done = [row for row in rows if row.object_key not in failed_now]
+            queries.delete_completed(connection, [row for row in done if row.is_last])
+        deleted += len(done)
+        failed |= failed_now
+        last = (rows[-1].user_id, rows[-1].object_key)
+    return SweepResult(expired, deleted, len(failed))

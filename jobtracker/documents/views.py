@@ -5,7 +5,7 @@ from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.documents.models import Document
+from jobtracker.documents.queries import DocumentRow
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.documents.schemas import (
     ConfirmUploadIn,
@@ -18,30 +18,44 @@ from jobtracker.errors import NotFound
 from jobtracker.fields import ListOf
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import PRESIGN_BY_USER
-from jobtracker.http.service import ApiService, created
-from jobtracker.security import Permission
+from jobtracker.http.service import ApiService, ThreadPool, set_location
+from jobtracker.permissions import Permission
 
 DOCUMENT_OUT = DocumentOut()
 DOCUMENTS = "/jobs/{job_id}/documents"
 
 documents = ApiService("documents", DOCUMENTS, context=DocumentCollection)
 presign_upload = ApiService(
-    "presign_upload", f"{DOCUMENTS}/presign-upload", context=DocumentCollection, traverse=DOCUMENTS
+    "presign_upload",
+    f"{DOCUMENTS}/presign-upload",
+    context=DocumentCollection,
+    traverse=DOCUMENTS,
+    thread_pool=ThreadPool.GATEWAY,
 )
 confirm_upload = ApiService(
-    "confirm_upload", f"{DOCUMENTS}/confirm-upload", context=DocumentCollection, traverse=DOCUMENTS
+    "confirm_upload",
+    f"{DOCUMENTS}/confirm-upload",
+    context=DocumentCollection,
+    traverse=DOCUMENTS,
+    thread_pool=ThreadPool.GATEWAY,
 )
-document = ApiService("document", f"{DOCUMENTS}/{{document_id}}", context=DocumentResource)
+document = ApiService(
+    "document",
+    f"{DOCUMENTS}/{{document_id}}",
+    context=DocumentResource,
+    thread_pool=ThreadPool.GATEWAY,
+)
 presign_download = ApiService(
     "presign_download",
     f"{DOCUMENTS}/{{document_id}}/presign-download",
     context=DocumentResource,
     traverse=f"{DOCUMENTS}/{{document_id}}",
+    thread_pool=ThreadPool.GATEWAY,
 )
 
 
 @documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
-def get_documents(request: Request) -> Sequence[Document]:
+def get_documents(request: Request) -> Sequence[DocumentRow]:
     """The documents of a job, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -55,10 +69,10 @@ def get_documents(request: Request) -> Sequence[Document]:
 )
 def post_presign_upload(request: Request) -> dict[str, Any]:
     """Announce a document, and get the URL to PUT it to, with exactly these headers."""
-    new = created(request, request.context.announce(**request.validated))
-    content_type = new.document.content_type
+    new = set_location(request, request.context.create_pending(**request.validated))
+    content_type = new.row.content_type
     return {
-        "document": new.document,
+        "document": new.row,
         "upload_url": new.upload_url(),
         "upload_headers": {"Content-Type": content_type} if content_type else {},
         "expires_in": request.bucket.upload_seconds,
@@ -66,20 +80,21 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
 
 
 @confirm_upload.post(
-    permission=Permission.WRITE, body=ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,)
+    permission=Permission.WRITE,
+    body=ConfirmUploadIn(),
+    returns=DOCUMENT_OUT,
+    errors=(409,),
 )
-def post_confirm_upload(request: Request) -> Document:
+def post_confirm_upload(request: Request) -> DocumentRow:
     """Say that the upload is done. Repeating it is harmless."""
     try:
-        announced = request.context[request.validated["document_id"]]
+        document = request.context[request.validated["document_id"]]
     except KeyError:
         raise NotFound from None
-    return announced.confirm()
+    return document.confirm()
 
 
-@presign_download.get(
-    permission=Permission.READ, returns=DownloadOut(), errors=(409,), conditional=None
-)
+@presign_download.get(permission=Permission.READ, returns=DownloadOut(), errors=(409,), etag=None)
 def get_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a document from."""
     url = request.context.download_url()
@@ -87,9 +102,9 @@ def get_presign_download(request: Request) -> dict[str, Any]:
 
 
 @document.get(permission=Permission.READ, returns=DOCUMENT_OUT)
-def get_document(request: Request) -> Document:
+def get_document(request: Request) -> DocumentRow:
     """One document, as far as it has come."""
-    return request.context.document
+    return request.context.row
 
 
 @document.delete(permission=Permission.WRITE, status=204)

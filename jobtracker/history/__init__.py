@@ -1,7 +1,1 @@
-"""History: which status a job had, from when on."""
-
-from typing import Any
-
-
-def includeme(config: Any) -> None:
-    config.scan("jobtracker.history.views")
+"""History: the steps of a job through its statuses."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pyramid.request import Request
 
 from jobtracker.fields import ListOf
-from jobtracker.history.models import JobStep
+from jobtracker.history.queries import StepRow
 from jobtracker.history.resources import HistoryCollection, StepResource
 from jobtracker.history.schemas import StepIn, StepOut
-from jobtracker.http.service import ApiService, created
-from jobtracker.security import Permission
+from jobtracker.http.service import ApiService, set_location
+from jobtracker.permissions import Permission
 
 STEP_OUT = StepOut()
 
@@ -18,7 +18,7 @@ step = ApiService("step", "/jobs/{job_id}/history/{step_id}", context=StepResour
 
 
 @history.get(permission=Permission.READ, returns=ListOf(STEP_OUT))
-def get_history(request: Request) -> Sequence[JobStep]:
+def get_history(request: Request) -> Sequence[StepRow]:
     """Which status a job had from when on, in this order. The last is its present status."""
     return request.context.list()
 
@@ -26,17 +26,17 @@ def get_history(request: Request) -> Sequence[JobStep]:
 @history.post(
     permission=Permission.WRITE, body=StepIn(), returns=STEP_OUT, status=201, errors=(409,)
 )
-def post_step(request: Request) -> JobStep:
+def post_step(request: Request) -> StepRow:
     """Say when a job came to a status: now, or in the past. The latest step is the present status.
     A job has at most 200."""
     new = request.context.record(**request.validated)
-    return created(request, new).step
+    return set_location(request, new).row
 
 
 @step.get(permission=Permission.READ, returns=STEP_OUT)
-def get_step(request: Request) -> JobStep:
+def get_step(request: Request) -> StepRow:
     """One step."""
-    return request.context.step
+    return request.context.row
 
 
 @step.delete(permission=Permission.WRITE, status=204, errors=(409,))

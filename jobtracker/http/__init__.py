@@ -1,0 +1,1 @@
+"""What holds for every endpoint: services, validation, ETags, retries, rate limits, CORS."""

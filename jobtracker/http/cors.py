@@ -1,7 +1,7 @@
-"""CORS for the origins of the setting ``cors.origins``, the same for every answer.
+"""CORS for the origins of the setting ``cors.origins``.
 
-A tween, outside of all else, so that errors, unknown paths and refusals have the headers too:
-without them a browser hides the answer from the SPA. https://fetch.spec.whatwg.org/#http-cors-protocol
+A tween outside of all others, so that errors and unknown paths have the headers too: without them
+a browser hides the response from the SPA. https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ ALLOW_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
 )
 EXPOSE_HEADERS = "ETag, Link, Location, Retry-After, X-Request-ID"
-# Seconds for which a browser may remember a preflight; Chromium caps at this value.
+# Seconds for which a browser caches a preflight; Chromium's maximum.
 MAX_AGE = "7200"
 
 
 def cors_headers(origin: str, origins: frozenset[str]) -> dict[str, str]:
-    """The headers that let a browser show an answer to the SPA."""
+    """The headers that let a browser show a response to the SPA."""
     if origin.lower() not in origins:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""GET /health: the process serves. It touches nothing outside, so it says nothing of others."""
+"""GET /health: whether the process serves. It uses no dependency, and so reports none."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import colander
 from pyramid.request import Request
 
 from jobtracker.fields import Schema, Text
-from jobtracker.http.service import ApiService
-from jobtracker.security import Permission
+from jobtracker.http.service import ApiService, ThreadPool
+from jobtracker.permissions import Permission
 from jobtracker.tree import Root
 
 
@@ -18,7 +18,7 @@ class HealthOut(Schema):
 health = ApiService("health", "/health", context=Root, traverse="/")
 
 
-@health.get(permission=Permission.PUBLIC, returns=HealthOut())
+@health.get(permission=Permission.PUBLIC, returns=HealthOut(), thread_pool=ThreadPool.HEALTH)
 def get_health(request: Request) -> dict[str, str]:
     """Whether the server answers."""
     return {"status": "ok"}

@@ -1,10 +1,9 @@
-"""Safe retries: ``Idempotency-Key`` on a POST.
+"""Safe retries: ``Idempotency-Key`` on POST.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
-The answer is stored with the effect, in its transaction: either both are there or neither is.
-Whoever asks again within a day, with the same key and body, is given that answer, and nothing is
-done.
+The response is stored in the transaction of the effect. A request with the same key and body within
+a day gets the stored response and has no effect.
 """
 
 import datetime
@@ -14,33 +13,35 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, delete, func, select
+from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import NOW, Base, timestamp
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
 from jobtracker.errors import BadRequest, Conflict, ValidationFailed
 from jobtracker.renderer import json_dumps
 
 HEADER = "Idempotency-Key"
 KEY = "^[\\x21-\\x7e]{1,255}$"
-# For how long an answer is given again.
+# How long a response is stored.
 TTL = datetime.timedelta(hours=24)
-# Seconds after which it makes sense to ask for the answer of a request that still runs.
-STILL_RUNNING_FOR = 1
+# Seconds of Retry-After while the first request with a key is running.
+RETRY_AFTER_RUNNING = 1
 
-Json = Callable[[Request], Any]
+View = Callable[[Request], Any]
 
 
 class IdempotencyRecord(Base):
-    """The answer to a POST of a user that bore a key.
+    """The stored response of a POST with a key.
 
-    Neither the key nor the request is kept, but hashes: the request's is keyed with the key, so
-    that nobody can try out passwords on it.
+    Key and request are stored as hashes; the request's is keyed with the key, so that passwords in
+    it cannot be guessed from the table.
     """
 
     __tablename__ = "idempotent_answers"
@@ -57,34 +58,17 @@ class IdempotencyRecord(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime.datetime] = timestamp()
 
-    @classmethod
-    def lock(cls, db: Session, key_hash: bytes) -> bool:
-        """Whether nobody else is at the same key; until the transaction ends, nobody will be."""
-        number = int.from_bytes(key_hash[:8], signed=True)
-        return bool(db.scalar(select(func.pg_try_advisory_xact_lock(number))))
 
-    @classmethod
-    def find(cls, db: Session, user_id: int, key_hash: bytes) -> "IdempotencyRecord | None":
-        """The answer that was given, if it was not too long ago."""
-        return db.scalar(
-            select(cls).where(
-                cls.user_id == user_id, cls.key_hash == key_hash, cls.created_at > NOW - TTL
-            )
-        )
-
-    def store(self, db: Session) -> None:
-        """Keep the answer, in the place of one that is too old."""
-        columns = ("user_id", "key_hash", "request_hash", "status", "location", "body")
-        new = insert(IdempotencyRecord).values({name: getattr(self, name) for name in columns})
-        db.execute(
-            new.on_conflict_do_update(
-                index_elements=["user_id", "key_hash"],
-                set_={**{name: new.excluded[name] for name in columns}, "created_at": NOW},
-            )
-        )
+class RecordRow(NamedTuple):
+    user_id: int
+    key_hash: bytes
+    request_hash: bytes
+    status: int
+    location: str | None
+    body: bytes
 
     def response(self) -> Response:
-        """The answer, as it was and as it will be."""
+        """The stored response."""
         response = Response(
             self.body, status=self.status, content_type="application/json", charset="utf-8"
         )
@@ -92,23 +76,43 @@ class IdempotencyRecord(Base):
             response.location = self.location
         return response
 
-    @classmethod
-    def delete_expired(cls, db: Session) -> int:
-        """Delete what will not be given again, and return how many."""
-        old = delete(cls).where(cls.created_at <= NOW - TTL)
-        return len(db.scalars(old.returning(cls.user_id)).all())
+
+_FIND = Statement(
+    select(*columns_of(IdempotencyRecord, RecordRow)).where(
+        IdempotencyRecord.user_id == bindparam("user_id"),
+        IdempotencyRecord.key_hash == bindparam("key_hash"),
+        IdempotencyRecord.created_at > NOW - TTL,
+    ),
+    RecordRow,
+)
+_NEW = insert(IdempotencyRecord.__table__).values(new_values(IdempotencyRecord, RecordRow._fields))
+_STORE = Command(
+    _NEW.on_conflict_do_update(  # an expired one
+        index_elements=["user_id", "key_hash"],
+        set_={**{name: _NEW.excluded[name] for name in RecordRow._fields}, "created_at": NOW},
+    )
+)
+_DELETE_EXPIRED = Command(
+    delete(IdempotencyRecord.__table__).where(IdempotencyRecord.created_at <= NOW - TTL)
+)
+_LOCK = "SELECT pg_try_advisory_xact_lock(%(number)s::bigint)"
 
 
-def once(view: Json) -> Json:
-    """Have a view's effect once for each key.
+def delete_expired(connection: SupportsExecute) -> int:
+    """Delete the expired responses, and return how many."""
+    return _DELETE_EXPIRED.execute(connection)
 
-    :raises BadRequest: for a key that is none
-    :raises Conflict: while the first request with that key runs
+
+def idempotent(view: View) -> View:
+    """A view that has its effect once for each Idempotency-Key.
+
+    :raises BadRequest: for an invalid key
+    :raises Conflict: while the first request with the key is running
     :raises ValidationFailed: when the key was used for another request
     """
 
     @functools.wraps(view)
-    def answering(request: Request) -> Any:
+    def wrapped(request: Request) -> Any:
         key = request.headers.get(HEADER)
         if key is None:
             return view(request)
@@ -117,41 +121,39 @@ def once(view: Json) -> Json:
         user_id = request.identity.id
         key_hash = hashlib.sha256(f"{user_id} {key}".encode()).digest()
         request_hash = hmac.digest(key.encode(), _canonical(request), "sha256")
-        # Those who come again need no lock, and do not keep each other from the answer.
-        answer = IdempotencyRecord.find(request.db, user_id, key_hash)
-        if answer is None:
-            if not IdempotencyRecord.lock(request.db, key_hash):
+        identifiers = {"user_id": user_id, "key_hash": key_hash}
+        # Without the lock at first: repetitions of a finished request do not conflict.
+        record = _FIND.first(request.connection, **identifiers)
+        if record is None:
+            if not _lock(request.connection, key_hash):
                 raise Conflict(
                     "The first request with this key is not answered yet.",
-                    retry_after=STILL_RUNNING_FOR,
+                    retry_after=RETRY_AFTER_RUNNING,
                 )
-            answer = IdempotencyRecord.find(request.db, user_id, key_hash)
-        if answer is None:
-            answer = IdempotencyRecord(
-                user_id=user_id,
-                key_hash=key_hash,
-                request_hash=request_hash,
-                body=json_dumps(view(request)),
-                status=request.response.status_code,
-                location=request.response.headers.get("Location"),
+            record = _FIND.first(request.connection, **identifiers)
+        if record is None:
+            body = json_dumps(view(request))
+            status, headers = request.response.status_code, request.response.headers
+            record = RecordRow(
+                user_id, key_hash, request_hash, status, headers.get("Location"), body
             )
-            answer.store(request.db)
-        elif answer.request_hash != request_hash:
-            raise ValidationFailed(
-                [
-                    {
-                        "loc": ["header", HEADER],
-                        "msg": "This key was used for another request.",
-                        "type": "key_reused",
-                    }
-                ]
-            )
-        return answer.response()
+            _STORE.execute(request.connection, **new_parameters(record._asdict()))
+        elif record.request_hash != request_hash:
+            message = "This key was used for another request."
+            raise ValidationFailed.of("header", HEADER, message, "key_reused")
+        return record.response()
 
-    return answering
+    return wrapped
+
+
+def _lock(connection: SupportsExecute, key_hash: bytes) -> bool:
+    """Lock the key until the end of the transaction, unless a concurrent request has."""
+    number = int.from_bytes(key_hash[:8], signed=True)
+    row = connection.execute(_LOCK, {"number": number}).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _canonical(request: Request) -> bytes:
-    """What makes a request the same as another, however its JSON is laid out."""
+    """Method, path and body, independent of the layout of the JSON."""
     body = json.dumps(request.json_body, sort_keys=True) if request.body else ""
     return f"{request.method} {request.path}\n{body}".encode()

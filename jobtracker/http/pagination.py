@@ -1,14 +1,14 @@
-"""Lists in pages: ``limit``, an opaque ``cursor``, and ``Link: rel="next"`` (RFC 8288).
+"""Paginated lists: ``limit``, an opaque ``cursor``, and ``Link: rel="next"`` (RFC 8288).
 
-A cursor is where the last page ended: the keys of its last row, signed, so that nobody can make one
-up. It holds for the same user and the same list, filters and sort included.
+A cursor holds the sort keys of a page's last row. Its signature binds it to the user, the list, the
+filters and the sort order.
 """
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import colander
@@ -19,10 +19,12 @@ from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Schema, Text
 
-# The keys of a row, each character of which JSON can write as six.
+# Characters: of sort keys, each of whose characters can take six in JSON.
 MAX_CURSOR = 4000
 
 SIGNATURE_BYTES = 16
+
+R = TypeVar("R")
 
 
 class PageQuery(Schema):
@@ -33,65 +35,64 @@ class PageQuery(Schema):
 
 
 class Cursors:
-    """Signs and opens cursors."""
+    """Serializes and signs cursors."""
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(b"cursor " + secret.encode()).digest()
 
-    def seal(self, values: Sequence[Any], scope: str) -> str:
-        """A cursor that holds in a scope."""
-        text = orjson.dumps(values, option=orjson.OPT_UTC_Z)
-        return base64.urlsafe_b64encode(self._signature(text, scope) + text).rstrip(b"=").decode()
+    def dumps(self, sort_keys: Sequence[Any], scope: str) -> str:
+        """A cursor that is valid in the scope."""
+        text = orjson.dumps(sort_keys, option=orjson.OPT_UTC_Z)
+        return base64.urlsafe_b64encode(self._sign(text, scope) + text).rstrip(b"=").decode()
 
-    def open(self, cursor: str, scope: str) -> list[Any]:
-        """What was sealed.
+    def loads(self, cursor: str, scope: str) -> list[Any]:
+        """The sort keys of a cursor.
 
-        :raises ValueError: when it was not, or for another scope
+        :raises ValueError: when it is invalid in the scope
         """
-        sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        signature, text = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(text, scope)):
-            raise ValueError("not signed for this")
+        padded = cursor + "=" * (-len(cursor) % 4)
+        signed = base64.b64decode(padded, altchars=b"-_", validate=True)
+        signature, text = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._sign(text, scope)):
+            raise ValueError("wrong signature")
         return orjson.loads(text)
 
-    def _signature(self, text: bytes, scope: str) -> bytes:
+    def _sign(self, text: bytes, scope: str) -> bytes:
         message = len(scope).to_bytes(4) + scope.encode() + text
         return hmac.digest(self._key, message, "sha256")[:SIGNATURE_BYTES]
 
 
 def paginate(
     request: Request,
-    page_of: Callable[..., Page],
+    get_page: Callable[..., Page[R]],
     *,
     limit: int,
     cursor: str | None,
-    **listing: Any,
-) -> Sequence[Any]:
-    """The rows of a page; where there are more, the answer has a link to them.
+    **options: Any,
+) -> Sequence[R]:
+    """The rows of a page; the response links to the next one, if any.
 
-    :param page_of: gives the page for ``limit``, ``after`` and ``listing``
-    :raises ValidationFailed: for a cursor of another list, or of nobody's
+    :param get_page: returns the page for ``limit``, ``after`` and ``options``
+    :raises ValidationFailed: for an invalid cursor, or one of another list
     """
-    scope = cursor_scope(request, request.path, **listing)
+    scope = cursor_scope(request, request.path, **options)
     cursors = request.registry["cursors"]
-    after = None
-    if cursor is not None:
-        try:
-            after = cursors.open(cursor, scope)
-        except ValueError:
-            fault = {"loc": ["query", "cursor"], "msg": "Is not of this list.", "type": "cursor"}
-            raise ValidationFailed([fault]) from None
-    page = page_of(limit=limit, after=after, **listing)
-    if page.last is not None:
+    try:
+        after = None if cursor is None else cursors.loads(cursor, scope)
+    except ValueError:
+        message = "Is not of this list."
+        raise ValidationFailed.of("query", "cursor", message, "cursor") from None
+    page = get_page(limit=limit, after=after, **options)
+    if page.next_key is not None:
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
-        query.append(("cursor", cursors.seal(page.last, scope)))
+        query.append(("cursor", cursors.dumps(page.next_key, scope)))
         request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
     return page.rows
 
 
-def cursor_scope(request: Request, path: str, **listing: Any) -> str:
-    """Where a cursor holds: for a user, a path, and what is listed there in which order."""
-    return f"{request.identity.id} {path.rstrip('/')} {sorted(listing.items())!r}"
+def cursor_scope(request: Request, path: str, **options: Any) -> str:
+    """The scope of a cursor: user, path, filters and sort order."""
+    return f"{request.identity.id} {path.rstrip('/')} {sorted(options.items())!r}"
 
 
 def includeme(config: Any) -> None:

@@ -1,11 +1,11 @@
-"""How often somebody may ask: a window that slides, counted by the library ``limits``.
+"""Rate limits: a sliding window, counted by the library ``limits``.
 
-An endpoint names its limits, and each limit names the setting that holds its rates::
+An endpoint names its limits, and each limit the setting of its rates::
 
     @notes.post(..., rate_limits=[NOTES_BY_USER])
 
-The counters are the process's own, or Redis's where several processes share them (the setting
-``rate_limits.storage``). Without Redis nobody is locked out: each process then counts for itself.
+The counters are in the memory of each process, or in Redis (the setting ``rate_limits.storage``).
+While Redis is unavailable, each process counts for itself.
 """
 
 import hashlib
@@ -28,30 +28,30 @@ from jobtracker.settings import InvalidSettings
 
 log = logging.getLogger(__name__)
 
-# Seconds that Redis has for an answer, and for which it is not asked again after it gave none.
+# Seconds: the time-out of Redis, and how long it is not used after an error.
 REDIS_TIMEOUT = 0.5
 REDIS_PAUSE = 10
 
-# What one household or machine is given of IPv6: RFC 6177.
+# The IPv6 prefix of one site: RFC 6177.
 IPV6_PREFIX = 64
 
 
 class RateLimit(NamedTuple):
-    """The setting that holds the rates, and whom of a request they count."""
+    """A setting with rates, and the function that returns what a request is counted by."""
 
     setting: str
-    who: Callable[[Request], str]
+    key: Callable[[Request], str]
 
 
-def _by_address(request: Request) -> str:
+def _address(request: Request) -> str:
     address = client_address(request)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_PREFIX), strict=False))
     return str(address)
 
 
-AUTH_BY_ADDRESS = RateLimit("rate_limits.auth_by_address", _by_address)
-# The same account whether its owner is signed in or not: passwords can be tried here and there.
+AUTH_BY_ADDRESS = RateLimit("rate_limits.auth_by_address", _address)
+# One count for an account, signed in or not: passwords can be guessed either way.
 AUTH_BY_EMAIL = RateLimit("rate_limits.auth_by_account", lambda request: request.validated["email"])
 AUTH_BY_USER = RateLimit("rate_limits.auth_by_account", lambda request: request.identity.email)
 PRESIGN_BY_USER = RateLimit(
@@ -61,7 +61,7 @@ NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", lambda request: request.a
 
 
 class RateLimiter:
-    """Counts. It can be shared by all threads.
+    """Counts requests, thread-safe.
 
     :param clock: seconds, for tests
     """
@@ -71,47 +71,48 @@ class RateLimiter:
         if storage != "memory://":
             options = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT}
         shared = storage_from_string(storage, wrap_exceptions=True, **options)
-        own = storage_from_string("memory://")
         self._shared = SlidingWindowCounterRateLimiter(shared)
-        self._own = SlidingWindowCounterRateLimiter(own)
+        self._fallback = SlidingWindowCounterRateLimiter(storage_from_string("memory://"))
         self._clock = clock
         self._paused_until = -math.inf
 
-    def hit(self, rate: limits.RateLimitItem, name: str, who: str) -> float:
-        """Count once, and return the seconds until it makes sense to ask again: 0 when it may be.
+    def hit(self, rate: limits.RateLimitItem, name: str, key: str) -> float:
+        """Count a request, and return the seconds until the next one is allowed, or 0.
 
-        :param name: of what is counted
-        :param who: whose it is; kept as a hash, since it can be an address of any length
+        :param name: of the limit
+        :param key: what is counted by; stored as a hash, since an address can be long
         """
-        key = (name, hashlib.sha256(who.encode()).hexdigest()[:32])
+        identifiers = (name, hashlib.sha256(key.encode()).hexdigest()[:32])
         if self._clock() >= self._paused_until:
             try:
-                return _hit(self._shared, rate, key)
+                return _hit(self._shared, rate, identifiers)
             except StorageError as error:
                 self._paused_until = self._clock() + REDIS_PAUSE
                 cause = type(error.storage_error).__name__
                 log.error("Rate limits are counted by this process alone: %s", cause)
-        return _hit(self._own, rate, key)
+        return _hit(self._fallback, rate, identifiers)
 
 
 def _hit(
-    limiter: SlidingWindowCounterRateLimiter, rate: limits.RateLimitItem, key: tuple[str, str]
+    limiter: SlidingWindowCounterRateLimiter,
+    rate: limits.RateLimitItem,
+    identifiers: tuple[str, str],
 ) -> float:
-    if limiter.hit(rate, *key):
+    if limiter.hit(rate, *identifiers):
         return 0
-    return max(1, limiter.get_window_stats(rate, *key).reset_time - time.time())
+    return max(1, limiter.get_window_stats(rate, *identifiers).reset_time - time.time())
 
 
-def check_rates(rate_limits: Iterable[RateLimit], request: Request, **_kwargs: Any) -> None:
+def check_rate_limits(rate_limits: Iterable[RateLimit], request: Request, **_kwargs: Any) -> None:
     """Count a request.
 
-    :raises RateLimited: when there were too many
+    :raises RateLimited: when a limit is exceeded
     """
     for limit in rate_limits:
         for rate in request.registry.settings[limit.setting]:
-            wait = request.registry["rate_limiter"].hit(rate, limit.setting, limit.who(request))
+            wait = request.registry["rate_limiter"].hit(rate, limit.setting, limit.key(request))
             if wait:
-                log.info("%s: too many", limit.setting)
+                log.info("%s: exceeded", limit.setting)
                 raise RateLimited(retry_after=math.ceil(wait))
 
 

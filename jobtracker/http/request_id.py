@@ -1,7 +1,6 @@
-"""``X-Request-ID`` on every answer, and a line in the log for each: ``jobtracker.access``.
+"""``X-Request-ID`` on every response, and the access log: ``jobtracker.access``.
 
-An id that the client or a proxy sends is taken over, so that a request can be followed through all
-that it passes.
+An id that the client or a proxy sends is kept, so that a request can be traced through all logs.
 """
 
 import logging
@@ -20,17 +19,17 @@ from jobtracker.logs import request_id
 
 HEADER = "X-Request-ID"
 
-# Of others' ids only those are taken that can do no harm in a log.
+# Only ids that are harmless in a log are kept.
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
-# Characters of a path that are worth a line.
+# Characters of the path in the log.
 MAX_PATH = 500
 
 log = logging.getLogger("jobtracker.access")
 
 
 def request_id_of(given: str | None) -> str:
-    """The id that was given, or a new one where it is none."""
+    """The given id, or a new one where it is missing or invalid."""
     return given if given and _ID.fullmatch(given) else os.urandom(16).hex()
 
 
@@ -40,22 +39,22 @@ def request_id_tween_factory(
     def request_id_tween(request: Request) -> Response:
         apply_forwarded_proto(request)
         environ = request.environ
-        # Another try of the same request has the same id.
-        name = environ.get("jobtracker.request_id") or request_id_of(request.headers.get(HEADER))
-        environ["jobtracker.request_id"] = name
-        request_id.set(name)
-        began = time.perf_counter()
+        # A retry by pyramid_retry has the same id.
+        value = environ.get("jobtracker.request_id") or request_id_of(request.headers.get(HEADER))
+        environ["jobtracker.request_id"] = value
+        request_id.set(value)
+        started = time.perf_counter()
         response = handler(request)
-        response.headers[HEADER] = name
+        response.headers[HEADER] = value
         if log.isEnabledFor(logging.INFO):
-            _log_access(request, response, (time.perf_counter() - began) * 1000)
+            _log_access(request, response, (time.perf_counter() - started) * 1000)
         return response
 
     return request_id_tween
 
 
 def _log_access(request: Request, response: Response, milliseconds: float) -> None:
-    # Not the query: it holds what people search for.
+    # Not the query: it contains search terms.
     path = quote(request.environ["PATH_INFO"].encode("latin-1"))[:MAX_PATH]
     log.info(
         "%s %s %d %.1f ms",

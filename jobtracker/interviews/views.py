@@ -6,11 +6,11 @@ from pyramid.request import Request
 
 from jobtracker.fields import ListOf
 from jobtracker.http.pagination import PageQuery, paginate
-from jobtracker.http.service import ApiService, created
-from jobtracker.interviews.models import Interview
+from jobtracker.http.service import ApiService, set_location
+from jobtracker.interviews.queries import InterviewRow
 from jobtracker.interviews.resources import InterviewCollection, InterviewResource
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn, InterviewOut
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 
 INTERVIEW_OUT = InterviewOut()
 
@@ -21,7 +21,7 @@ interview = ApiService(
 
 
 @interviews.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(INTERVIEW_OUT))
-def get_interviews(request: Request) -> Sequence[Interview]:
+def get_interviews(request: Request) -> Sequence[InterviewRow]:
     """The interviews for a job, the last one first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -33,20 +33,20 @@ def get_interviews(request: Request) -> Sequence[Interview]:
     status=201,
     errors=(409,),
 )
-def post_interview(request: Request) -> Interview:
+def post_interview(request: Request) -> InterviewRow:
     """Write down an interview. A job can have 200."""
     new = request.context.add(**request.validated)
-    return created(request, new).interview
+    return set_location(request, new).row
 
 
 @interview.get(permission=Permission.READ, returns=INTERVIEW_OUT)
-def get_interview(request: Request) -> Interview:
+def get_interview(request: Request) -> InterviewRow:
     """One interview."""
-    return request.context.interview
+    return request.context.row
 
 
 @interview.patch(permission=Permission.WRITE, body=INTERVIEW_PATCH, returns=INTERVIEW_OUT)
-def patch_interview(request: Request) -> Interview:
+def patch_interview(request: Request) -> InterviewRow:
     """Change some fields (JSON Merge Patch): null clears."""
     return request.context.update(**request.validated)
 

@@ -1,22 +1,14 @@
-"""The table of jobs. What is asked of it is in queries.py."""
+"""The table of jobs, its vocabularies, and the columns of all tables below it."""
 
 import datetime
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import (
-    CheckConstraint,
-    FetchedValue,
-    ForeignKeyConstraint,
-    Index,
-    String,
-    Text,
-    null,
-)
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from jobtracker.db.base import Base, counter, enum_check, identity, timestamp, updated_at_column
+from jobtracker.db.base import Base, counter, enum_check, identity, timestamp
 
 MAX_NAME = 255
 MAX_URL = 2000
@@ -25,7 +17,7 @@ MAX_TAGS = 50
 
 
 class Status(StrEnum):
-    """Where an application stands, in the order of its life."""
+    """The status of an application, in the order of the process."""
 
     SAVED = "saved"
     APPLIED = "applied"
@@ -40,8 +32,8 @@ class Status(StrEnum):
     ARCHIVED = "archived"
 
 
-class Kind(StrEnum):
-    """What a status means: the rungs of a ladder, from the first to the last, and its ends."""
+class Stage(StrEnum):
+    """The stages of the funnel that statuses belong to, in their order."""
 
     LEAD = "lead"
     APPLIED = "applied"
@@ -49,26 +41,26 @@ class Kind(StrEnum):
     INTERVIEW = "interview"
     OFFER = "offer"
     ACCEPTED = "accepted"
-    CLOSED = "closed"  # no rung: from any of them it can come to this
+    CLOSED = "closed"  # outside of the order: reached from any other stage
 
 
 STAGE_OF = {
-    Status.SAVED: Kind.LEAD,
-    Status.APPLIED: Kind.APPLIED,
-    Status.RECRUITER_SCREEN: Kind.SCREENING,
-    Status.INTERVIEWING: Kind.INTERVIEW,
-    Status.ONSITE: Kind.INTERVIEW,
-    Status.OFFER: Kind.OFFER,
-    Status.ACCEPTED: Kind.ACCEPTED,
-    Status.REJECTED: Kind.CLOSED,
-    Status.WITHDRAWN: Kind.CLOSED,
-    Status.GHOSTED: Kind.CLOSED,
-    Status.ARCHIVED: Kind.CLOSED,
+    Status.SAVED: Stage.LEAD,
+    Status.APPLIED: Stage.APPLIED,
+    Status.RECRUITER_SCREEN: Stage.SCREENING,
+    Status.INTERVIEWING: Stage.INTERVIEW,
+    Status.ONSITE: Stage.INTERVIEW,
+    Status.OFFER: Stage.OFFER,
+    Status.ACCEPTED: Stage.ACCEPTED,
+    Status.REJECTED: Stage.CLOSED,
+    Status.WITHDRAWN: Stage.CLOSED,
+    Status.GHOSTED: Stage.CLOSED,
+    Status.ARCHIVED: Stage.CLOSED,
 }
 
-#: Nothing more is expected of a job of these.
+#: The statuses after which no further step is expected.
 TERMINAL_STATUSES = tuple(
-    status for status in Status if STAGE_OF[status] in (Kind.ACCEPTED, Kind.CLOSED)
+    status for status in Status if STAGE_OF[status] in (Stage.ACCEPTED, Stage.CLOSED)
 )
 
 
@@ -78,20 +70,20 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
-def tidy_tags(tags: Iterable[str]) -> list[str]:
-    """Tags as they are kept: trimmed, lowercased, none blank, none twice, A to Z."""
-    return sorted({tidy for tag in tags if (tidy := tag.strip().lower())})
+def normalize_tags(tags: Iterable[str]) -> list[str]:
+    """Tags as they are stored: trimmed, lowercased, without blanks and repeats, A to Z."""
+    return sorted({normal for tag in tags if (normal := tag.strip().lower())})
 
 
-def checked_tags(tags: Iterable[str] | None) -> list[str]:
-    """Tags as they are kept, and none too long: the database would not say so.
+def validate_tags(tags: Iterable[str] | None) -> list[str]:
+    """Tags as they are stored; the column does not bound their length.
 
-    :raises ValueError:
+    :raises ValueError: for a tag that is too long
     """
-    tidied = tidy_tags(tags or ())
-    if any(len(tag) > MAX_TAG for tag in tidied):
+    normalized = normalize_tags(tags or ())
+    if any(len(tag) > MAX_TAG for tag in normalized):
         raise ValueError(f"A tag has at most {MAX_TAG} characters")
-    return tidied
+    return normalized
 
 
 class Job(Base):
@@ -103,7 +95,7 @@ class Job(Base):
         enum_check("status", Status),
         enum_check("priority", Priority),
         CheckConstraint(f"cardinality(tags) <= {MAX_TAGS}", name="tags"),
-        # GET /jobs, in its order.
+        # The order of GET /jobs.
         Index(None, "user_id", "last_activity_at", "id"),
     )
 
@@ -115,27 +107,36 @@ class Job(Base):
     status: Mapped[str] = mapped_column(server_default=Status.APPLIED)
     applied_date: Mapped[datetime.date | None]
     job_url: Mapped[str | None] = mapped_column(String(MAX_URL))
-    # Not ARRAY(String(64)): it is rendered as a cast, which cuts what is too long without a word.
+    # Not ARRAY(String(64)): it is rendered as a cast, which truncates silently.
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     priority: Mapped[str] = mapped_column(server_default=Priority.NORMAL)
-    # What the user means to do next, and when.
+    # The next step that the user plans.
     next_action_at: Mapped[datetime.datetime | None]
     next_action_title: Mapped[str | None] = mapped_column(String(MAX_NAME))
-    # When the user last did such a thing. Where nobody says so, a trigger of the table does, when
-    # the next action is changed or done.
-    last_action_at: Mapped[datetime.datetime | None] = mapped_column(
-        insert_default=null(), server_onupdate=FetchedValue()
-    )
+    # When the user last took such a step. A trigger sets it when the next action is changed or
+    # cleared and the statement does not.
+    last_action_at: Mapped[datetime.datetime | None]
     created_at: Mapped[datetime.datetime] = timestamp()
-    # When one of the fields above was changed, and how often: both are kept by a trigger.
-    updated_at: Mapped[datetime.datetime] = updated_at_column()
-    # When the user last did something with the job: made it, changed it, a note, a document.
-    last_activity_at: Mapped[datetime.datetime] = updated_at_column()
+    # When a field above last changed, and the number of changes; both are kept by a trigger.
+    updated_at: Mapped[datetime.datetime] = timestamp()
     version: Mapped[int] = counter()
-
-    def __repr__(self) -> str:
-        return f"<Job {self.id} {self.company_name}: {self.job_title}>"
+    # When the user last created or changed the job, or anything below it.
+    last_activity_at: Mapped[datetime.datetime] = timestamp()
 
     @validates("tags")
-    def _tidy_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:
-        return checked_tags(tags)
+    def _validate_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:
+        return validate_tags(tags)
+
+
+class JobChild:
+    """The primary key and the job of a row below a job."""
+
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = identity()
+    application_id: Mapped[int]
+
+
+def job_foreign_key() -> ForeignKeyConstraint:
+    """Of a table below jobs: a row's job is of the same user, and takes the row with it."""
+    columns = ["user_id", "application_id"]
+    return ForeignKeyConstraint(columns, ["jobs.user_id", "jobs.id"], ondelete="CASCADE")

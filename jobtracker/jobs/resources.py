@@ -1,14 +1,17 @@
-"""``root["jobs"]``: the jobs of whoever is signed in, and what can be done with one."""
+"""``root["jobs"]``: the jobs of the authenticated user, and the operations on one."""
 
 import datetime
-from collections.abc import Collection as Some
-from typing import Any
+from collections.abc import Collection as AbstractCollection
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import NotFound
 from jobtracker.jobs import queries
-from jobtracker.jobs.queries import SORTS, JobRow
-from jobtracker.tree import Collection, OwnerOnly, Resource, Root
+from jobtracker.jobs.queries import JobRow
+from jobtracker.tree import Collection, HasId, OwnerOnly, Resource, Root, RowCollection, RowResource
+
+R = TypeVar("R", bound=HasId)
 
 
 class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
@@ -17,82 +20,101 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     def find(self, row_id: int) -> "JobResource":
         job = queries.find(self.connection, self.request.authenticated_userid, row_id)
         if job is None:
-            _known = self.user  # 401, where Cognito does not know whoever asks
+            _ = self.user  # 401 when Cognito does not know the account
             raise KeyError(row_id)
         return JobResource(self, job)
 
     def page(
-        self,
-        *,
-        limit: int = MAX_LIMIT,
-        after: tuple[Any, ...] | None = None,
-        sort: str = "activity",
-        **filters: Any,
-    ) -> Page:
-        """Some of the jobs; sorts and filters as for :func:`queries.some`."""
-        rows = queries.some(
-            self.connection, self.user.id, limit=limit + 1, after=after, sort=sort, **filters
-        )
-        return Page.of(rows, limit, SORTS[sort])
+        self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None, **options: Any
+    ) -> Page[JobRow]:
+        """A page of the jobs; ``sort`` and filters as for :func:`queries.page`."""
+        return queries.page(self.connection, self.user.id, limit=limit, after=after, **options)
 
-    def list(self, **options: Any) -> Some[JobRow]:
-        """The jobs, those with the latest activity first; options as for :meth:`page`."""
+    def list(self, **options: Any) -> Sequence[JobRow]:
+        """The jobs, latest activity first; options as for :meth:`page`."""
         return self.page(**options).rows
 
     def create(self, **fields: Any) -> "JobResource":
-        """Keep track of one more job."""
+        """Create a job."""
+        sub = self.request.authenticated_userid
         try:
-            job = queries.create(self.connection, self.request.authenticated_userid, **fields)
-        except NotFound:  # never here before: whoever asks for the user makes the row
-            job = queries.create(self.connection, self.user.cognito_sub, **fields)
+            job = queries.create(self.connection, sub, **fields)
+        except NotFound:  # the first request of the account: loading the user inserts it
+            _ = self.user
+            job = queries.create(self.connection, sub, **fields)
         return JobResource(self, job)
 
 
 class JobResource(Resource):
     """``/jobs/7``."""
 
-    def __init__(self, parent: Resource, job: JobRow) -> None:
-        super().__init__(parent, str(job.id))
-        self.job = job
+    def __init__(self, parent: Resource, row: JobRow) -> None:
+        super().__init__(parent, str(row.id))
+        self.row = row
 
     @property
     def version(self) -> str:
-        """What the job's fields are known by: another after each change."""
-        return str(self.job.version)
+        """The version of the job's fields, for If-Match."""
+        return str(self.row.version)
 
     def touch(self) -> datetime.datetime:
-        """The user did something with the job: now, and that is returned. It is locked from here.
+        """Set ``last_activity_at`` to now and return it; this locks the job.
 
-        :raises NotFound: when it was deleted in the meantime
+        :raises NotFound: when it was deleted concurrently
         """
-        self.job = queries.touch(self.connection, self.job.user_id, self.job.id)
-        return self.job.last_activity_at
+        self.row = queries.touch(self.connection, self.row.user_id, self.row.id)
+        return self.row.last_activity_at
 
     def lock(self) -> None:
-        """Wait for others who change this job or what hangs under it, and keep them waiting.
+        """Serialize with concurrent changes of the job and of what is below it.
 
-        :raises NotFound: when it was deleted in the meantime
+        :raises NotFound: when it was deleted concurrently
         """
-        self.job = queries.lock(self.connection, self.job.user_id, self.job.id)
+        self.row = queries.lock(self.connection, self.row.user_id, self.row.id)
 
-    def update(self, versions: Some[str] | None = None, **changes: Any) -> JobRow:
-        """Change some fields. What is as it was already is no change.
+    def update(self, versions: AbstractCollection[str] | None = None, **fields: Any) -> JobRow:
+        """Set some fields. Equal values are no change.
 
-        :param versions: those that it may be of, in the eyes of whoever changes it
-        :raises VersionConflict: when it is of another
+        :param versions: the versions that are accepted; None for any
+        :raises VersionConflict: when the job has another version
+        :raises NotFound: when it was deleted concurrently
         """
-        self.job = queries.change(
-            self.connection, self.job.user_id, self.job.id, _numbers(versions), **changes
+        self.row = queries.update_job(
+            self.connection, self.row.user_id, self.row.id, _integers(versions), **fields
         )
-        return self.job
+        return self.row
 
-    def delete(self, versions: Some[str] | None = None) -> None:
-        """Forget the job, with all that hangs under it. Raises as :meth:`update`."""
-        queries.remove(self.connection, self.job.user_id, self.job.id, _numbers(versions))
-        self.deleted()
+    def delete(self, versions: AbstractCollection[str] | None = None) -> None:
+        """Delete the job with all that is below it. Raises as :meth:`update`."""
+        queries.delete_job(self.connection, self.row.user_id, self.row.id, _integers(versions))
+        self.notify_deleted()
 
 
-def _numbers(versions: Some[str] | None) -> list[int] | None:
+class JobChildResource(RowResource[R]):
+    """An item below a job."""
+
+    @property
+    def job(self) -> JobResource:
+        return self.__parent__.__parent__  # type: ignore[return-value]
+
+    def delete(self) -> None:
+        # The job first, as in all writes below it: two of them cannot deadlock.
+        self.job.touch()
+        super().delete()
+
+
+class JobChildCollection(RowCollection[R]):
+    """A collection below a job: rows with its ``user_id`` and ``application_id``."""
+
+    __parent__: JobResource
+
+    @property
+    def owner(self) -> dict[str, int]:
+        job = self.__parent__.row
+        return {"user_id": job.user_id, "application_id": job.id}
+
+
+def _integers(versions: AbstractCollection[str] | None) -> list[int] | None:
     if versions is None:
         return None
     return [int(each) for each in versions if each.isascii() and each.isdigit() and len(each) < 19]

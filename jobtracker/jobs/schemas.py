@@ -1,4 +1,4 @@
-"""Jobs on the wire."""
+"""The JSON of jobs."""
 
 from collections.abc import Iterable
 
@@ -18,9 +18,16 @@ from jobtracker.fields import (
     merge_patch,
 )
 from jobtracker.http.pagination import PageQuery
-from jobtracker.jobs.models import MAX_NAME, MAX_TAG, MAX_TAGS, MAX_URL, Priority, Status, tidy_tags
+from jobtracker.jobs.models import (
+    MAX_NAME,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_URL,
+    Priority,
+    Status,
+    normalize_tags,
+)
 from jobtracker.jobs.queries import SORTS
-from jobtracker.notes.schemas import NoteOut
 
 
 class Tag(Lowercase):
@@ -31,13 +38,13 @@ class Tag(Lowercase):
 
 
 class Tags(TextList):
-    """Tags: at most 50, counted after repeats are dropped."""
+    """Normalized tags: at most 50, without repeats."""
 
     def __init__(self) -> None:
         super().__init__(Tag(), max_items=MAX_TAGS)
 
-    def tidied(self, texts: Iterable[str]) -> list[str]:
-        return tidy_tags(texts)
+    def normalize(self, texts: Iterable[str]) -> list[str]:
+        return normalize_tags(texts)
 
 
 JOB = {
@@ -108,9 +115,23 @@ class JobOut(Schema):
     last_activity_at = SchemaNode(Timestamp())
 
 
-class JobWithNotesOut(JobOut):
-    """The one place where a job knows of its notes: the SPA reads both at once."""
+class NoteOut(Schema):
+    """A note, as a job embeds it and as the notes' own endpoints return it."""
 
+    example = {
+        "id": 3,
+        "application_id": 7,
+        "body": "They called back.",
+        "created_at": "2026-11-23T09:30:00.000000Z",
+    }
+
+    id = SchemaNode(Integer())
+    application_id = SchemaNode(Integer())
+    body = SchemaNode(Text())
+    created_at = SchemaNode(Timestamp())
+
+
+class JobWithNotesOut(JobOut):
     example = {**JobOut.example, "notes": [NoteOut.example]}
 
     notes = SchemaNode(ListOf(NoteOut()))

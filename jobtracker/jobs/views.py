@@ -7,11 +7,11 @@ from pyramid.request import Request
 
 from jobtracker.fields import ListOf
 from jobtracker.http.pagination import paginate
-from jobtracker.http.service import ApiService, created
+from jobtracker.http.service import ApiService, ThreadPool, set_location
 from jobtracker.jobs.queries import JobRow
 from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut, JobWithNotesOut
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 
 JOB_OUT = JobOut()
 
@@ -27,18 +27,18 @@ def get_jobs(request: Request) -> Sequence[JobRow]:
 
 
 @jobs.post(
-    permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT, status=201, one_statement=True
+    permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT, status=201, single_statement=True
 )
 def post_job(request: Request) -> JobRow:
     """Keep track of one more job."""
     new = request.context.create(**request.validated)
-    return created(request, new).job
+    return set_location(request, new).row
 
 
 @job.get(permission=Permission.READ, returns=JobWithNotesOut())
 def get_job(request: Request) -> dict[str, Any]:
     """One job, with its notes, newest first."""
-    return {**JOB_OUT.dump(request.context.job), "notes": request.context["notes"].list()}
+    return {**JOB_OUT.dump(request.context.row), "notes": request.context["notes"].list()}
 
 
 @job.patch(
@@ -46,14 +46,19 @@ def get_job(request: Request) -> dict[str, Any]:
     body=JOB_PATCH,
     returns=JOB_OUT,
     if_match=JOB_OUT,
-    one_statement=True,
+    single_statement=True,
 )
 def patch_job(request: Request) -> JobRow:
     """Change some fields (JSON Merge Patch): null clears, tags replace all tags."""
     return request.context.update(request.versions, **request.validated)
 
 
-@job.delete(permission=Permission.WRITE, status=204, if_match=JOB_OUT)
+@job.delete(
+    permission=Permission.WRITE,
+    status=204,
+    if_match=JOB_OUT,
+    thread_pool=ThreadPool.GATEWAY,
+)
 def delete_job(request: Request) -> None:
     """Forget a job, with its notes and documents."""
     request.context.delete(request.versions)

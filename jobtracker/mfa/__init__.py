@@ -1,7 +1,1 @@
-"""TOTP as a second factor that users enable and disable for themselves."""
-
-from typing import Any
-
-
-def includeme(config: Any) -> None:
-    config.scan("jobtracker.mfa.views")
+"""TOTP as a second factor that the user enables and disables."""

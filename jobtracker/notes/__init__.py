@@ -1,7 +1,1 @@
 """Notes on a job."""
-
-from typing import Any
-
-
-def includeme(config: Any) -> None:
-    config.scan("jobtracker.notes.views")

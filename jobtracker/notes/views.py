@@ -7,11 +7,12 @@ from pyramid.request import Request
 from jobtracker.fields import ListOf
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import NOTES_BY_USER
-from jobtracker.http.service import ApiService, created
-from jobtracker.notes.models import NoteRow
+from jobtracker.http.service import ApiService, set_location
+from jobtracker.jobs.schemas import NoteOut
+from jobtracker.notes.queries import NoteRow
 from jobtracker.notes.resources import NoteCollection, NoteResource
-from jobtracker.notes.schemas import NoteIn, NoteOut
-from jobtracker.security import Permission
+from jobtracker.notes.schemas import NoteIn
+from jobtracker.permissions import Permission
 
 NOTE_OUT = NoteOut()
 
@@ -35,13 +36,13 @@ def get_notes(request: Request) -> Sequence[NoteRow]:
 def post_note(request: Request) -> NoteRow:
     """Write something down about a job."""
     new = request.context.add(**request.validated)
-    return created(request, new).note
+    return set_location(request, new).row
 
 
 @note.get(permission=Permission.READ, returns=NOTE_OUT)
 def get_note(request: Request) -> NoteRow:
     """One note."""
-    return request.context.note
+    return request.context.row
 
 
 @note.delete(permission=Permission.WRITE, status=204)

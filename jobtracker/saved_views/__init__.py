@@ -1,7 +1,1 @@
-"""Saved views: how somebody likes to look at their jobs."""
-
-from typing import Any
-
-
-def includeme(config: Any) -> None:
-    config.scan("jobtracker.saved_views.views")
+"""Saved views: the user's named filters and columns."""

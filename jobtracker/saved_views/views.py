@@ -6,11 +6,11 @@ from pyramid.request import Request
 
 from jobtracker.fields import ListOf
 from jobtracker.http.pagination import PageQuery, paginate
-from jobtracker.http.service import ApiService, created
-from jobtracker.saved_views.models import SavedView
+from jobtracker.http.service import ApiService, set_location
+from jobtracker.permissions import Permission
+from jobtracker.saved_views.queries import SavedViewRow
 from jobtracker.saved_views.resources import SavedViewCollection, SavedViewResource
 from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn, SavedViewOut
-from jobtracker.security import Permission
 
 SAVED_VIEW_OUT = SavedViewOut()
 
@@ -19,7 +19,7 @@ saved_view = ApiService("saved_view", "/saved-views/{view_id}", context=SavedVie
 
 
 @saved_views.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(SAVED_VIEW_OUT))
-def get_saved_views(request: Request) -> Sequence[SavedView]:
+def get_saved_views(request: Request) -> Sequence[SavedViewRow]:
     """Your saved views, the one that was changed last first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -31,22 +31,22 @@ def get_saved_views(request: Request) -> Sequence[SavedView]:
     status=201,
     errors=(409,),
 )
-def post_saved_view(request: Request) -> SavedView:
+def post_saved_view(request: Request) -> SavedViewRow:
     """Save a view under a name that none of your others has. You can have 100."""
     new = request.context.create(**request.validated)
-    return created(request, new).view
+    return set_location(request, new).row
 
 
 @saved_view.get(permission=Permission.READ, returns=SAVED_VIEW_OUT)
-def get_saved_view(request: Request) -> SavedView:
+def get_saved_view(request: Request) -> SavedViewRow:
     """One saved view."""
-    return request.context.view
+    return request.context.row
 
 
 @saved_view.patch(
     permission=Permission.WRITE, body=SAVED_VIEW_PATCH, returns=SAVED_VIEW_OUT, errors=(409,)
 )
-def patch_saved_view(request: Request) -> SavedView:
+def patch_saved_view(request: Request) -> SavedViewRow:
     """Change the name, the data or both. This is a JSON Merge Patch of those two alone: ``data`` is
     replaced as a whole, not merged, so that a filter which is left out is gone."""
     return request.context.update(**request.validated)

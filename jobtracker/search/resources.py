@@ -3,8 +3,8 @@
 from typing import Any
 
 from jobtracker.jobs.resources import JobCollection
+from jobtracker.search import queries
 from jobtracker.search.highlight import highlight
-from jobtracker.search.models import search
 from jobtracker.tree import Resource
 
 DEFAULT_LIMIT = 20
@@ -15,17 +15,11 @@ class SearchResource(Resource, under=JobCollection, name="search"):
     """``/jobs/search``."""
 
     def find(self, q: str | None, limit: int = DEFAULT_LIMIT) -> list[dict[str, Any]]:
-        """Cards of the jobs that have all words of ``q``, best first, with the ``highlight``."""
+        """The jobs in which all words of ``q`` occur, as cards with a ``highlight``, best first."""
         if not q:
             return []
-        found = search(self.db, self.user.id, q, limit=limit)
-        return [
-            {
-                **row._mapping,
-                "highlight": highlight(
-                    q,
-                    (row.job_title, row.company_name, ", ".join(row.tags), row.location, row.body),
-                ),
-            }
-            for row in found
-        ]
+        hits = []
+        for card, note in queries.search(self.connection, self.user.id, q, limit=limit):
+            texts = (card.job_title, card.company_name, ", ".join(card.tags), card.location, note)
+            hits.append({**card._asdict(), "highlight": highlight(q, texts)})
+        return hits

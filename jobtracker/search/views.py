@@ -5,9 +5,9 @@ from pyramid.request import Request
 from jobtracker.board.resources import Board
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 from jobtracker.search.resources import SearchResource
 from jobtracker.search.schemas import FoundOut, SearchQuery
-from jobtracker.security import Permission
 
 search = ApiService("search", "/jobs/search", context=SearchResource)
 
@@ -16,7 +16,7 @@ search = ApiService("search", "/jobs/search", context=SearchResource)
     permission=Permission.READ,
     query=SearchQuery(),
     returns=FoundOut(),
-    conditional=ETagStrategy.BY_BODY,
+    etag=ETagStrategy.BY_BODY,
 )
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title

@@ -1,7 +1,1 @@
-"""Statistics: what became of applications."""
-
-from typing import Any
-
-
-def includeme(config: Any) -> None:
-    config.scan("jobtracker.stats.views")
+"""Statistics: the funnel of the user's jobs."""

@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 
 from jobtracker.jobs.resources import JobCollection
-from jobtracker.stats.models import funnel_of_user
+from jobtracker.stats import queries
 from jobtracker.tree import Resource
 
 
@@ -17,6 +17,6 @@ class StatsResource(Resource, under=JobCollection, name="stats"):
         until: datetime.datetime | None = None,
         now: datetime.datetime | None = None,
     ) -> dict[str, Any]:
-        """What became of the jobs that began in [since, until): :func:`funnel_of_user`."""
+        """The funnel of the jobs that began in [since, until): :func:`queries.funnel`."""
         now = now or datetime.datetime.now(datetime.UTC)
-        return funnel_of_user(self.db, self.user.id, since=since, until=until, now=now)
+        return queries.funnel(self.connection, self.user.id, since=since, until=until, now=now)

@@ -6,7 +6,7 @@ from pyramid.request import Request
 
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.service import ApiService
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from jobtracker.stats.resources import StatsResource
 from jobtracker.stats.schemas import FunnelOut, FunnelQuery
 
@@ -17,7 +17,7 @@ funnel = ApiService("funnel", "/jobs/stats/funnel", context=StatsResource, trave
     permission=Permission.READ,
     query=FunnelQuery(),
     returns=FunnelOut(),
-    conditional=ETagStrategy.BY_TICK,
+    etag=ETagStrategy.BY_ROUNDED_NOW,
 )
 def get_funnel(request: Request) -> dict[str, Any]:
     """What became of your jobs: of those whose first step is not before `from`, and before `to`.
@@ -34,4 +34,4 @@ def get_funnel(request: Request) -> dict[str, Any]:
     count how often one status came after another.
     """
     given = request.validated
-    return request.context.funnel(since=given["from"], until=given["to"], now=request.tick)
+    return request.context.funnel(since=given["from"], until=given["to"], now=request.rounded_now)

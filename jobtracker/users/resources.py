@@ -1,13 +1,17 @@
-"""``root["users"]["me"]``: whoever is signed in."""
+"""``root["users"]["me"]``: the authenticated user."""
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
+
+from pyramid.interfaces import ISecurityPolicy
 
 from jobtracker.db.base import translate_constraint_error
 from jobtracker.errors import ValidationFailed, VersionConflict
 from jobtracker.tree import OwnerOnly, Resource, Root
-from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User, UserRow
+from jobtracker.users import queries
+from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User
+from jobtracker.users.queries import UserRow
 
 TOO_MANY_PREFERENCES = {
     "loc": ["body", "preferences"],
@@ -17,58 +21,73 @@ TOO_MANY_PREFERENCES = {
 
 
 class UserCollection(OwnerOnly, under=Root, name="users"):
-    """``/users``: so far nobody but ``me``."""
+    """``/users``: its only child is ``me``."""
 
 
 class UserResource(Resource, under=UserCollection, name="me"):
     """``/users/me``."""
 
-    def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
-        """Change the password and end all sign-ins, this one included: refresh tokens are void.
+    @property
+    def row(self) -> UserRow:
+        return cast(UserRow, self.user)
 
-        :raises jobtracker.errors.ApiError: as ``UserPool.change_password``
+    def replace(self, user: UserRow) -> UserRow:
+        """Let the request continue with the updated row."""
+        policy = self.request.registry.getUtility(ISecurityPolicy)
+        policy.set_current_user(self.request, user)
+        return user
+
+    def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
+        """Change the password and revoke all refresh tokens.
+
+        :raises ApiError: as ``UserPool.change_password``
         """
         self.request.cognito.change_password(access_token, current_password, new_password)
 
 
 class SettingsResource(Resource, under=UserResource, name="settings"):
-    """``/users/me/settings``: how the SPA shows itself to this user."""
+    """``/users/me/settings``: the user's settings of the SPA."""
+
+    __parent__: UserResource
 
     @property
     def version(self) -> str:
-        """What the settings are known by: the same settings, the same version."""
-        return _version(self.user)
+        """A digest of the settings, for If-Match."""
+        return _version(self.__parent__.row)
 
     def update(self, versions: Collection[str] | None = None, **settings: Any) -> UserRow:
-        """Set some of them; what is left out stays as it is.
+        """Set some of the settings.
 
-        :param versions: those that they may be of, in the eyes of whoever changes them
-        :raises VersionConflict: when they are of another
+        :param versions: the versions that are accepted; None for any
+        :raises VersionConflict: when the settings have another version
         """
-        user = self.user
+        user = self.__parent__.row
         if versions is not None:
-            user = user.lock(self.connection)
+            user = queries.lock(self.connection, user.id)
             if _version(user) not in versions:
                 raise VersionConflict(user)
-        return self.set_current_user(user.change(self.connection, **settings) if settings else user)
+        if settings:
+            user = queries.update_user(self.connection, user.id, **settings)
+        return self.__parent__.replace(user)
 
 
 class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences"):
-    """``/users/me/ui-preferences``: what this user has switched on and off."""
+    """``/users/me/ui-preferences``: boolean options of the SPA."""
+
+    __parent__: UserResource
 
     def update(self, preferences: Mapping[str, bool | None]) -> UserRow:
-        """Set some of them, and remove those that are None; what is left out stays as it is.
+        """Set some preferences, and remove those whose value is None.
 
         :raises ValidationFailed: when there would be too many
         """
+        user = self.__parent__.row
         if not preferences:
-            return self.user
-        with translate_constraint_error(
-            User.PREFERENCES_COUNT, ValidationFailed([TOO_MANY_PREFERENCES])
-        ):
-            return self.set_current_user(
-                self.user.merge_ui_preferences(self.connection, preferences)
-            )
+            return user
+        too_many = ValidationFailed([TOO_MANY_PREFERENCES])
+        with translate_constraint_error(User.PREFERENCES_COUNT, too_many):
+            user = queries.merge_ui_preferences(self.connection, user.id, preferences)
+        return self.__parent__.replace(user)
 
 
 def _version(user: UserRow) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.http.rate_limits import AUTH_BY_USER
-from jobtracker.http.service import ApiService
-from jobtracker.security import Permission, bearer_token
-from jobtracker.users.models import UserRow
+from jobtracker.http.service import ApiService, ThreadPool
+from jobtracker.permissions import Permission
+from jobtracker.users.queries import UserRow
 from jobtracker.users.resources import SettingsResource, UiPreferencesResource, UserResource
 from jobtracker.users.schemas import (
     ChangePasswordIn,
@@ -22,7 +22,11 @@ from jobtracker.users.schemas import (
 
 me = ApiService("me", "/users/me", context=UserResource)
 change_password = ApiService(
-    "change_password", "/users/me/change-password", context=UserResource, traverse="/users/me"
+    "change_password",
+    "/users/me/change-password",
+    context=UserResource,
+    traverse="/users/me",
+    thread_pool=ThreadPool.GATEWAY,
 )
 settings = ApiService("settings", "/users/me/settings", context=SettingsResource)
 ui_preferences = ApiService(
@@ -36,7 +40,7 @@ UI_PREFERENCES_OUT = UiPreferencesOut()
 @me.get(permission=Permission.READ, returns=UserOut())
 def get_me(request: Request) -> UserRow:
     """Whoever is signed in."""
-    return request.context.user
+    return request.identity
 
 
 @change_password.post(
@@ -48,14 +52,14 @@ def get_me(request: Request) -> UserRow:
 )
 def post_change_password(request: Request) -> dict[str, str]:
     """Change the password. All refresh tokens are revoked."""
-    request.context.change_password(bearer_token(request), **request.validated)
+    request.context.change_password(request.bearer_token, **request.validated)
     return {"message": "Password changed. Please sign in again."}
 
 
 @settings.get(permission=Permission.READ, returns=SETTINGS_OUT)
 def get_settings(request: Request) -> UserRow:
     """How the SPA shows itself to this user."""
-    return request.context.user
+    return request.identity
 
 
 @settings.put(
@@ -73,7 +77,7 @@ def put_settings(request: Request) -> dict[str, Any]:
 @ui_preferences.get(permission=Permission.READ, returns=UI_PREFERENCES_OUT)
 def get_ui_preferences(request: Request) -> UserRow:
     """What this user has switched on and off."""
-    return request.context.user
+    return request.identity
 
 
 @ui_preferences.patch(

@@ -1,30 +1,83 @@
-"""An application on a database of its own, where real threads meet real commits."""
+"""An application whose transactions commit, on a database of its own."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from botocore.stub import Stubber
+from sqlalchemy import Engine, text
 from webtest import TestApp
 
 import jobtracker
+from jobtracker.auth.cognito import UserPool
+from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local import migrations
 from jobtracker.local.postgres import Postgres
-from tests.api import Api
-from tests.pool import Pool
+from tests.common.api import Api
+from tests.common.app import dispose_engines
+from tests.common.conditional import UserData
+from tests.common.pool import Pool
 
 
-@pytest.fixture(scope="module")
-def busy_app(postgres: Postgres, settings: dict[str, str]) -> Iterator[Any]:
-    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("races")})
+@pytest.fixture(scope="session")
+def committing_app(postgres: Postgres, settings: dict[str, str]) -> Iterator[Any]:
+    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("commits")})
     migrations.upgrade(app.registry["db_engine"])
     yield app
-    app.registry["db_engine"].dispose()
-    app.registry["db_reading_engine"].dispose()
+    dispose_engines(app)
 
 
 @pytest.fixture
-def client(busy_app: Any, pool: Pool) -> Iterator[Api]:
-    yield Api(TestApp(busy_app), pool.user("ada@example.com", "Ada").access_token)
-    with busy_app.registry["db_engine"].begin() as connection:
+def engine(committing_app: Any) -> Engine:
+    return committing_app.registry["db_engine"]
+
+
+@pytest.fixture
+def client(
+    committing_app: Any, engine: Engine, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Api]:
+    """Ada's client of the application that commits. All rows are deleted after the test."""
+    monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
+    yield Api(TestApp(committing_app), pool.user("ada@example.com", "Ada").access_token)
+    with engine.begin() as connection:
         connection.execute(text("TRUNCATE users CASCADE"))
+
+
+@pytest.fixture
+def other_client(client: Api, pool: Pool) -> Api:
+    """Bob's client of the application that commits."""
+    return client.signed_in(pool.user("bob@example.com", "Bob").access_token)
+
+
+@pytest.fixture
+def job(client: Api) -> str:
+    """The path of a job."""
+    return f"/jobs/{client.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
+
+
+@pytest.fixture
+def user_data(client: Api) -> UserData:
+    return UserData(client, "acme")
+
+
+@pytest.fixture(scope="session")
+def stubbed_user_pool() -> UserPool:
+    return UserPool(region="us-east-1", client_id="client")
+
+
+@pytest.fixture
+def user_pool(
+    app: Any, ada: Api, stubbed_user_pool: UserPool, monkeypatch: pytest.MonkeyPatch
+) -> UserPool:
+    """The application's user pool, without any server. Ada's row is already there."""
+    ada.get("/users/me")
+    monkeypatch.setitem(app.registry, "cognito", stubbed_user_pool)
+    return stubbed_user_pool
+
+
+@pytest.fixture
+def cognito(user_pool: UserPool) -> Iterator[Stubber]:
+    """Cognito's responses, checked against AWS's service model; each must be used."""
+    with Stubber(user_pool.client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()

@@ -19,8 +19,8 @@ import pytest
 import urllib3
 
 from jobtracker.local import CHECKOUT
-from tests.api import ORIGIN
-from tests.server import free_port
+from tests.common.api import ORIGIN
+from tests.common.server import free_port
 
 # An application that is as slow as its path says, in seconds.
 PROGRAM = """

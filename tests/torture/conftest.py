@@ -1,8 +1,6 @@
-"""What is tortured: server processes, on a PostgreSQL that loses nothing and on MiniStack, each of
-which is a process of its own."""
+"""Server processes on a PostgreSQL with full durability and on MiniStack."""
 
 import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,20 +9,16 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
 
-from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
+from tests.common.pool import Pool
+from tests.common.server import free_port
 from tests.conftest import REGION
-from tests.pool import Pool
-from tests.server import free_port
+from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
-# Seconds that the longest test takes.
-SECONDS = int(os.environ.get("TORTURE_SECONDS", "60"))
-
-# A test is no person: what it finds out is not to be how often it may ask.
+# Rates that no test reaches.
 UNLIMITED = {
     f"rate_limits.{what}": "1000000/second"
     for what in ("auth_by_address", "auth_by_account", "presign_by_user", "notes_by_user")
@@ -33,7 +27,7 @@ UNLIMITED = {
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    # Not under pytest's own folder: as root, PostgreSQL's user must be able to get there.
+    # Not below pytest's folder, which PostgreSQL's own user cannot enter.
     made = Path(tempfile.mkdtemp(prefix="jobtracker-torture-"))
     yield made
     shutil.rmtree(made)
@@ -41,7 +35,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(folder: Path) -> Iterator[Postgres]:
-    """A PostgreSQL as it is by itself: what is committed is on disk."""
+    """A PostgreSQL server with its default durability."""
     server = Postgres(folder / "postgres", folder / "postgres.log")
     server.start()
     yield server
@@ -62,7 +56,7 @@ def aws(folder: Path) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def served(settings: dict[str, str]) -> dict[str, str]:
-    """The settings of a server on a migrated database, without limits of rate in the way."""
+    """The settings of a server on a migrated database, without rate limits."""
     migrate(settings["sqlalchemy.url"])
     return {**settings, **UNLIMITED}
 
@@ -85,21 +79,14 @@ def pserve(folder: Path, served: dict[str, str]) -> Iterator[Callable[..., Insta
 
 
 @pytest.fixture(scope="session")
-def someone(pool: Pool) -> Callable[[], str]:
-    """The access token of a new account, whom the server does not know yet."""
+def new_token(pool: Pool) -> Callable[[], str]:
+    """Returns the access token of a new account, without a row in the database."""
     numbers = itertools.count()
-    return lambda: pool.user(f"someone-{next(numbers)}@example.com", "Someone").access_token
+    return lambda: pool.user(f"new_token-{next(numbers)}@example.com", "Someone").access_token
 
 
 @pytest.fixture
 def database(postgres: Postgres, served: dict[str, str]) -> Iterator[psycopg.Connection]:
-    """A look into the database, past the server."""
+    """A direct connection to the database."""
     with psycopg.connect(served["sqlalchemy.url"], autocommit=True) as connection:
         yield connection
-
-
-def migrate(url: str) -> None:
-    """Bring a database to the newest schema."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    migrations.upgrade(engine)
-    engine.dispose()

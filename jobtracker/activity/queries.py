@@ -1,0 +1,52 @@
+"""The SQL of activity."""
+
+import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Interval, bindparam, func, select
+
+from jobtracker.activity.models import Activity
+from jobtracker.db.base import NOW
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import newest_first
+from jobtracker.db.statements import Repository, Statement
+
+
+class ActivityRow(NamedTuple):
+    user_id: int
+    id: int
+    application_id: int
+    type: str
+    message: str
+    data: dict[str, Any]
+    created_at: datetime.datetime
+
+    def __repr__(self) -> str:
+        return f"<Activity {self.id} {self.message}>"
+
+
+class TypeCount(NamedTuple):
+    type: str
+    number: int
+
+
+ACTIVITY = Repository(
+    Activity, ActivityRow, owner=("user_id", "application_id"), order=newest_first(Activity)
+)
+
+_COUNT_BY_TYPE = Statement(
+    select(Activity.type, func.count())
+    .where(
+        Activity.user_id == bindparam("user_id"),
+        Activity.created_at > NOW - bindparam("period", type_=Interval),
+    )
+    .group_by(Activity.type)
+    .order_by(Activity.type),
+    TypeCount,
+)
+
+
+def count_by_type(connection: SupportsExecute, user_id: int, *, days: int) -> dict[str, int]:
+    """The number of events of each type in the last days."""
+    period = datetime.timedelta(days=days)
+    return dict(_COUNT_BY_TYPE.all(connection, user_id=user_id, period=period))

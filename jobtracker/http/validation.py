@@ -1,0 +1,95 @@
+"""Validation of a request's JSON body and query against a schema."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import colander
+from pyramid.request import Request
+
+from jobtracker.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from jobtracker.fields import Schema, TextList, errors_of
+
+JSON_TYPES = frozenset({"application/json"})
+MERGE_PATCH_TYPES = frozenset({"application/json", "application/merge-patch+json"})  # RFC 7396
+
+# The largest note has 10,000 characters: 120,000 bytes when each is written as \uXXXX\uXXXX.
+MAX_BODY_BYTES = 1024 * 1024
+
+
+def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kwargs: Any) -> None:
+    """Put the validated JSON body into ``request.validated``.
+
+    :raises UnsupportedMediaType: for another media type than JSON
+    :raises PayloadTooLarge: above :data:`MAX_BODY_BYTES`
+    :raises BadRequest: when it is not a JSON object
+    :raises ValidationFailed: for invalid and unknown fields
+    """
+    if request.content_type.lower() not in types:
+        raise UnsupportedMediaType
+    request.validated = _deserialize(schema, json_object(request), "body")
+
+
+def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
+    """The validated body of an operation with an ``optional_body``; without one, the defaults.
+
+    :raises ApiError: as :func:`validate_body`
+    """
+    if not request.content_length:
+        return schema.deserialize({})
+    validate_body(schema, JSON_TYPES, request)
+    return request.validated
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    By the standard library's parser: unlike orjson's, it accepts lone surrogates, which the fields
+    then report by name.
+
+    :raises PayloadTooLarge: above :data:`MAX_BODY_BYTES`
+    :raises BadRequest: when it is not a JSON object
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise PayloadTooLarge
+    try:
+        value = _JSON.decode(request.body.decode())
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return value
+
+
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are not JSON (RFC 8259, section 6)
+
+
+_JSON = json.JSONDecoder(parse_constant=_reject_constant)
+
+
+def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
+    """Put the validated query into ``request.validated``. Empty and unknown parameters are ignored.
+
+    :raises BadRequest: when it is not UTF-8
+    :raises ValidationFailed: for invalid values, and for a repeated parameter that is not a list
+    """
+    try:
+        given = request.GET
+    except UnicodeDecodeError:
+        raise BadRequest("The query is not UTF-8.") from None
+    parameters: dict[str, Any] = {}
+    for node in schema.children:
+        values = [value for value in given.getall(node.name) if value]
+        if len(values) > 1 and not isinstance(node.typ, TextList):
+            raise ValidationFailed.of("query", node.name, "Must be given once.", "repeated")
+        if values:
+            parameters[node.name] = values if isinstance(node.typ, TextList) else values[0]
+    request.validated = _deserialize(schema, parameters, "query")
+
+
+def _deserialize(schema: Schema, value: Mapping[str, Any], location: str) -> Any:
+    try:
+        return schema.deserialize(value)
+    except colander.Invalid as invalid:
+        raise ValidationFailed(errors_of(invalid, location)) from None

@@ -1,0 +1,34 @@
+"""The SQL of interviews."""
+
+import datetime
+from typing import NamedTuple
+
+from jobtracker.db.keyset import newest_first
+from jobtracker.db.statements import Repository
+from jobtracker.interviews.models import Interview
+
+
+class InterviewRow(NamedTuple):
+    user_id: int
+    id: int
+    application_id: int
+    scheduled_at: datetime.datetime
+    stage: str | None
+    kind: str | None
+    location: str | None
+    interviewer: str | None
+    status: str
+    notes: str | None
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+    def __repr__(self) -> str:
+        return f"<Interview {self.id} {self.scheduled_at:%Y-%m-%d %H:%M} {self.status}>"
+
+
+INTERVIEWS = Repository(
+    Interview,
+    InterviewRow,
+    owner=("user_id", "application_id"),
+    order=newest_first(Interview, "scheduled_at"),
+)

@@ -1,0 +1,22 @@
+"""The SQL of notes."""
+
+import datetime
+from typing import NamedTuple
+
+from jobtracker.db.keyset import newest_first
+from jobtracker.db.statements import Repository
+from jobtracker.notes.models import Note
+
+
+class NoteRow(NamedTuple):
+    user_id: int
+    id: int
+    application_id: int
+    body: str
+    created_at: datetime.datetime
+
+    def __repr__(self) -> str:
+        return f"<Note {self.id} {self.body[:40]!r}>"
+
+
+NOTES = Repository(Note, NoteRow, owner=("user_id", "application_id"), order=newest_first(Note))

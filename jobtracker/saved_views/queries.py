@@ -1,0 +1,29 @@
+"""The SQL of saved views."""
+
+import datetime
+from typing import Any, NamedTuple
+
+from jobtracker.db.keyset import newest_first
+from jobtracker.db.statements import Repository
+from jobtracker.saved_views.models import SavedView
+
+
+class SavedViewRow(NamedTuple):
+    user_id: int
+    id: int
+    name: str
+    data: dict[str, Any]
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+    def __repr__(self) -> str:
+        return f"<SavedView {self.id} {self.name!r}>"
+
+
+SAVED_VIEWS = Repository(
+    SavedView,
+    SavedViewRow,
+    owner=("user_id",),
+    order=newest_first(SavedView, "updated_at"),
+    sets_updated_at=True,
+)

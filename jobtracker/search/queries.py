@@ -1,0 +1,74 @@
+"""The SQL of searches."""
+
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Float, and_, bindparam, select, text
+
+from jobtracker.board.queries import CARD_COLUMNS, CardRow
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import Statement
+from jobtracker.jobs.models import Job
+from jobtracker.notes.models import Note
+
+# The search terms are split into words as texts are, and each becomes a tsquery of its own: the
+# text of a tsquery of one word is that word in quotes, and :* makes it a prefix. A job matches when
+# each word occurs in the job or in one of its notes; a word counts by its best rank.
+FOUND = (
+    text("""
+        WITH asked AS MATERIALIZED (
+            SELECT place, CAST(
+                CAST(query AS text) || CASE WHEN place = max(place) OVER () THEN ':*' ELSE '' END
+                AS tsquery) AS word
+            FROM regexp_split_to_table(words_in(:q), ' ') WITH ORDINALITY AS split (part, place),
+                 LATERAL plainto_tsquery('simple', part) AS query
+            WHERE numnode(query) > 0
+        ),
+        hits AS (
+            SELECT place, application_id, CAST(NULL AS bigint) AS note_id,
+                   ts_rank(words, word) AS rank
+            FROM asked JOIN job_words ON words @@ (CAST(:user_as_word AS tsquery) && word)
+            WHERE user_id = :user_id
+            UNION ALL
+            SELECT place, application_id, note_id, ts_rank(words, word)
+            FROM asked JOIN note_words ON words @@ (CAST(:user_as_word AS tsquery) && word)
+            WHERE user_id = :user_id
+        ),
+        places AS (
+            SELECT application_id, max(rank) AS rank,
+                   (array_agg(note_id ORDER BY rank DESC, note_id DESC)
+                    FILTER (WHERE note_id IS NOT NULL))[1] AS note_id
+            FROM hits GROUP BY application_id, place
+        )
+        SELECT application_id, sum(rank) AS rank,
+               (array_agg(note_id ORDER BY rank DESC, note_id DESC)
+                FILTER (WHERE note_id IS NOT NULL))[1] AS note_id
+        FROM places GROUP BY application_id HAVING count(*) = (SELECT count(*) FROM asked)
+    """)
+    .columns(application_id=BigInteger, rank=Float, note_id=BigInteger)
+    .subquery("found")
+)
+
+_SEARCH = Statement(
+    select(*CARD_COLUMNS, Note.body)
+    .join(FOUND, and_(Job.user_id == bindparam("user_id"), Job.id == FOUND.c.application_id))
+    .outerjoin(Note, and_(Note.user_id == bindparam("user_id"), Note.id == FOUND.c.note_id))
+    .order_by(FOUND.c.rank.desc(), Job.last_activity_at.desc(), Job.id.desc())
+    .limit(bindparam("limit", type_=BigInteger)),
+    tuple,
+)
+
+
+class Hit(NamedTuple):
+    """A job that matches, and the text of its best matching note."""
+
+    card: CardRow
+    note: str | None
+
+
+def search(connection: SupportsExecute, user_id: int, q: str, *, limit: int) -> list[Hit]:
+    """The jobs in which each word of ``q`` occurs, best first.
+
+    The last word can be a prefix. Only letters and digits of ``q`` count: it has no operators.
+    """
+    rows = _SEARCH.all(connection, user_id=user_id, q=q, user_as_word=f"'@{user_id}'", limit=limit)
+    return [Hit(CardRow(*row[:-1]), row[-1]) for row in rows]

@@ -1,0 +1,121 @@
+"""The SQL of users."""
+
+import datetime
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Text, bindparam, case, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+
+from jobtracker.db.base import NOW
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import Statement, columns_of, new_parameters, new_values
+from jobtracker.users.models import User
+
+
+class UserRow(NamedTuple):
+    """A user, as of the statement that returned it."""
+
+    id: int
+    cognito_sub: str
+    email: str
+    name: str | None
+    email_verified_at: datetime.datetime
+    auto_refresh_seconds: int
+    theme: str
+    default_jobs_sort: str
+    default_jobs_view: str
+    data_retention_days: int
+    ui_preferences: dict[str, bool]
+    created_at: datetime.datetime
+    revision: int
+
+    def __repr__(self) -> str:
+        return f"<User {self.id} {self.email}>"
+
+    @property
+    def is_email_verified(self) -> bool:
+        return self.email_verified_at is not None
+
+
+COLUMNS = columns_of(User, UserRow)
+_BY_ID = User.id == bindparam("user_id")
+_FIND_BY_SUB = Statement(select(*COLUMNS).where(User.cognito_sub == bindparam("sub")), UserRow)
+# FOR NO KEY UPDATE: rows that reference this one can still be inserted.
+_LOCK = Statement(select(*COLUMNS).where(_BY_ID).with_for_update(key_share=True), UserRow)
+
+_REMOVED = bindparam("removed", type_=ARRAY(Text))
+_REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
+_MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
+_MERGE_UI_PREFERENCES = Statement(
+    update(User.__table__).where(_BY_ID).values(ui_preferences=_MERGED).returning(*COLUMNS),
+    UserRow,
+)
+
+_NEW = insert(User.__table__).values(new_values(User, ["cognito_sub", "email", "name"]))
+_VERIFIED_AT = case((User.email == _NEW.excluded.email, User.email_verified_at), else_=NOW)
+_SIGN_IN = Statement(
+    _NEW.on_conflict_do_update(
+        index_elements=[User.cognito_sub],
+        set_={
+            "email": _NEW.excluded.email,
+            "name": _NEW.excluded.name,
+            "email_verified_at": _VERIFIED_AT,
+        },
+        where=or_(
+            User.email != _NEW.excluded.email, User.name.is_distinct_from(_NEW.excluded.name)
+        ),
+    ).returning(*COLUMNS),
+    UserRow,
+)
+
+
+def find_by_sub(connection: SupportsExecute, sub: str) -> UserRow | None:
+    """The user with that Cognito ``sub``, or None."""
+    return _FIND_BY_SUB.first(connection, sub=sub)
+
+
+def sign_in(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> None:
+    """Insert the user at the first sign-in, and update the copied attributes at later ones.
+
+    One statement, so that concurrent sign-ins make one row; it writes only what differs.
+    """
+    values = {"cognito_sub": sub, "email": email, "name": name}
+    _SIGN_IN.first(connection, **new_parameters(values))
+
+
+def lock(connection: SupportsExecute, user_id: int) -> UserRow:
+    """Serialize with concurrent changes of the user and of what belongs to the user alone.
+
+    :raises NotFound: when the user was deleted concurrently
+    """
+    return _LOCK.one(connection, user_id=user_id)
+
+
+def update_user(connection: SupportsExecute, user_id: int, **values: Any) -> UserRow:
+    """Set some columns.
+
+    :raises NotFound: when the user was deleted concurrently
+    """
+    return _update(tuple(values)).one(connection, user_id=user_id, **new_parameters(values))
+
+
+def merge_ui_preferences(
+    connection: SupportsExecute, user_id: int, changes: Mapping[str, bool | None]
+) -> UserRow:
+    """Set some preferences, and remove those whose value is None.
+
+    One statement on the present value: concurrent merges lose nothing.
+
+    :raises NotFound: when the user was deleted concurrently
+    """
+    removed = [key for key, value in changes.items() if value is None]
+    given = {key: value for key, value in changes.items() if value is not None}
+    return _MERGE_UI_PREFERENCES.one(connection, user_id=user_id, removed=removed, given=given)
+
+
+@functools.cache
+def _update(names: tuple[str, ...]) -> Statement[UserRow]:
+    updated = update(User.__table__).where(_BY_ID).values(new_values(User, names))
+    return Statement(updated.returning(*COLUMNS), UserRow)

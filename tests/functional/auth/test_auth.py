@@ -1,0 +1,388 @@
+"""Sign-up, sign-in, MFA, refresh, sign-out: against moto, with real TOTP codes."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from webtest import TestApp
+
+import jobtracker
+from jobtracker.auth.turnstile import Turnstile
+from jobtracker.local.aws import Aws
+from jobtracker.local.turnstile import DUMMY_TOKEN
+from jobtracker.users.models import User
+from tests.common.api import SAME_REQUEST_ID, Api
+from tests.common.pool import PASSWORD, Pool
+from tests.common.totp import code, wrong_code
+
+AUTH = "/auth/cognito"
+SIGN_IN_KEYS = {"status", "message", "next_step", "challenge_name", "session", "tokens"}
+GRACE = {
+    "email": "Grace@Example.com ",
+    "password": PASSWORD,
+    "name": " Grace ",
+    "turnstile_token": DUMMY_TOKEN,
+}
+
+
+@pytest.fixture
+def no_grace(pool: Pool) -> Iterator[None]:
+    """Delete Grace's account from moto after the test."""
+    yield
+    for user in pool.client.list_users(UserPoolId=pool.pool_id)["Users"]:
+        emails = [item["Value"] for item in user["Attributes"] if item["Name"] == "email"]
+        if emails == ["grace@example.com"]:
+            pool.client.admin_delete_user(UserPoolId=pool.pool_id, Username=user["Username"])
+
+
+@pytest.mark.usefixtures("no_grace")
+class TestSignUp:
+    def test_sign_up_then_confirm_then_sign_in(self, anonymous: Api, db: Session):
+        answer = anonymous.post(f"{AUTH}/signup", GRACE, status=200).json
+        assert answer.keys() == {"status", "message"}
+        assert answer["status"] == "CONFIRMATION_REQUIRED"
+
+        login = {"email": "grace@example.COM", "password": PASSWORD}
+        error = anonymous.refused(403, "POST", f"{AUTH}/login", login)
+        assert error["error"] == "EMAIL_NOT_VERIFIED"
+        assert error["details"] == {"code": "EMAIL_NOT_VERIFIED", "email": "grace@example.com"}
+
+        confirm = {"email": " GRACE@example.com", "code": "123456"}
+        assert anonymous.post(f"{AUTH}/confirm", confirm, status=200).json["status"] == "OK"
+
+        answer = anonymous.post(f"{AUTH}/login", login, status=200).json
+        assert answer.keys() == SIGN_IN_KEYS
+        assert answer["status"] == "OK"
+        assert (answer["next_step"], answer["challenge_name"]) == (None, None)
+        assert answer["session"] is None
+        tokens = answer["tokens"]
+        assert tokens.keys() == {
+            *("access_token", "id_token", "refresh_token", "expires_in", "token_type")
+        }
+        assert tokens["token_type"] == "Bearer"
+        assert tokens["expires_in"] > 0
+
+        user = db.scalars(select(User)).one()
+        assert (user.email, user.name) == ("grace@example.com", "Grace")
+        me = anonymous.signed_in(tokens["access_token"]).get("/users/me").json
+        assert (me["id"], me["is_email_verified"]) == (user.id, True)
+
+    def test_verification_confirm_confirms_the_account(self, anonymous: Api):
+        anonymous.post(f"{AUTH}/signup", GRACE)
+        code = {"email": "grace@example.com", "code": "123456"}
+        anonymous.post(f"{AUTH}/verification/confirm", code, status=200)
+        anonymous.post(f"{AUTH}/login", {"email": "grace@example.com", "password": PASSWORD})
+
+    def test_sign_up_of_an_existing_address_answers_409(self, anonymous: Api):
+        anonymous.post(f"{AUTH}/signup", GRACE)
+        anonymous.refused(409, "POST", f"{AUTH}/signup", GRACE)
+
+    def test_sign_up_with_a_weak_password_answers_400(self, anonymous: Api):
+        error = anonymous.refused(400, "POST", f"{AUTH}/signup", {**GRACE, "password": "weak"})
+        assert error["details"]["code"] == "WEAK_PASSWORD"
+        assert error["details"]["violations"]
+        assert "weak" not in str(error["details"]["violations"])
+
+    def test_sign_up_with_an_invalid_turnstile_token_answers_400(self, anonymous: Api, pool: Pool):
+        body = {**GRACE, "turnstile_token": "made-up"}
+        error = anonymous.refused(400, "POST", f"{AUTH}/signup", body)
+        assert error["details"] == {"code": "CAPTCHA_FAILED"}
+        anonymous.post(f"{AUTH}/signup", GRACE)  # so there was no account
+
+    @pytest.mark.parametrize(
+        ("url", "secret"),
+        [
+            ("http://127.0.0.1:1/", "secret"),  # no listener
+            ("http://127.0.0.1:1/", None),  # not configured
+        ],
+    )
+    def test_sign_up_without_turnstile_answers_503(
+        self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch, url: str, secret: str
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(app.registry, "turnstile", Turnstile(url, secret))
+            anonymous.refused(503, "POST", f"{AUTH}/signup", GRACE)
+        anonymous.post(f"{AUTH}/signup", GRACE)  # so there was no account
+
+    @pytest.mark.parametrize(
+        ("field", "value", "kind"),
+        [
+            ("email", None, "missing"),
+            ("email", "grace", "string_pattern"),
+            ("email", "grace@example", "string_pattern"),
+            ("email", "gr ace@example.com", "string_pattern"),
+            ("email", "g@example.com\nBcc: x@y.zz", "string_pattern"),
+            ("email", "x" * 120 + "@example.com", "string_too_long"),
+            ("email", "\u212aelvin@example.com", "string_pattern"),  # becomes a k in lower case
+            ("email", 5, "string_type"),
+            ("password", "", "missing"),
+            ("password", "x" * 257, "string_too_long"),
+            ("name", " ", "missing"),
+            ("name", "x" * 101, "string_too_long"),
+            ("turnstile_token", None, "missing"),
+            ("is_admin", True, "extra_forbidden"),
+        ],
+    )
+    def test_sign_up_with_an_invalid_field_answers_422(
+        self, anonymous: Api, field: str, value: object, kind: str
+    ):
+        body = {**GRACE, field: value}
+        assert anonymous.fields_at_fault("POST", f"{AUTH}/signup", body) == {field: kind}
+
+
+class TestSignIn:
+    def test_wrong_password_and_unknown_address_answer_the_same(self, anonymous: Api, ada: Api):
+        path = f"{AUTH}/login"
+        wrong = {"email": "ada@example.com", "password": "Wrong-password-1"}
+        unknown = {"email": "nobody@example.com", "password": PASSWORD}
+        first = anonymous.call("POST", path, wrong, status=401, headers=SAME_REQUEST_ID)
+        second = anonymous.call("POST", path, unknown, status=401, headers=SAME_REQUEST_ID)
+        assert first.body == second.body
+        assert first.headers == second.headers
+
+    def test_password_is_not_trimmed(self, anonymous: Api, ada: Api):
+        body = {"email": "ada@example.com", "password": f" {PASSWORD}"}
+        anonymous.refused(401, "POST", f"{AUTH}/login", body)
+
+    def test_sign_in_updates_the_copies_of_email_and_name(
+        self, anonymous: Api, pool: Pool, db: Session
+    ):
+        email = "renamed@example.com"
+        token = pool.user(email, "Before").access_token
+        me = anonymous.signed_in(token).get("/users/me").json
+        pool.client.admin_update_user_attributes(
+            UserPoolId=pool.pool_id,
+            Username=email,
+            UserAttributes=[{"Name": "name", "Value": "After"}],
+        )
+        anonymous.post(f"{AUTH}/login", {"email": email, "password": PASSWORD})
+        assert anonymous.signed_in(token).get("/users/me").json == {**me, "name": "After"}
+
+    def test_refresh_token_answers_new_tokens(self, anonymous: Api, pool: Pool):
+        tokens = pool.user("ada@example.com", "Ada")
+        body = {"refresh_token": tokens.refresh_token}
+        answer = anonymous.post(f"{AUTH}/refresh", body, status=200).json
+        assert answer.keys() == SIGN_IN_KEYS
+        assert answer["status"] == "OK"
+        assert answer["tokens"]["refresh_token"] == tokens.refresh_token
+        anonymous.signed_in(answer["tokens"]["access_token"]).get("/users/me")
+
+    def test_invalid_refresh_token_answers_401(self, anonymous: Api):
+        anonymous.refused(401, "POST", f"{AUTH}/refresh", {"refresh_token": "made-up"})
+        fault = anonymous.fields_at_fault("POST", f"{AUTH}/refresh", {"refresh_token": "a b"})
+        assert fault == {"refresh_token": "string_pattern"}
+
+
+class TestForgottenPassword:
+    EMAIL = "forgetful@example.com"
+    NEW = "Hopper-1906-x"
+
+    def test_reset_of_a_password_by_code(self, anonymous: Api, pool: Pool):
+        pool.user(self.EMAIL, "Forgetful")
+        path = f"{AUTH}/forgot-password"
+        known, unknown = (
+            anonymous.post(path, {"email": email}, headers=SAME_REQUEST_ID)
+            for email in (self.EMAIL.upper(), "nobody@example.com")
+        )
+        assert (known.body, known.headers) == (unknown.body, unknown.headers)
+        assert known.json.keys() == {"status", "message"}
+        assert known.json["status"] == "OK"
+
+        reset = {"email": self.EMAIL, "new_password": self.NEW}
+        stale = {**reset, "code": "moto-confirmation-code:0"}  # the only form that moto checks
+        error = anonymous.refused(400, "POST", f"{AUTH}/reset-password", stale)
+        assert error["details"] == {"code": "EXPIRED_CODE"}
+        right = {**reset, "code": "123456"}
+        answer = anonymous.post(f"{AUTH}/reset-password", right, status=200).json
+        assert answer.keys() == {"status", "message"}
+        assert self.NEW not in str(answer)
+
+        login = {"email": self.EMAIL, "password": PASSWORD}
+        anonymous.refused(401, "POST", f"{AUTH}/login", login)
+        anonymous.post(f"{AUTH}/login", {**login, "password": self.NEW}, status=200)
+
+    @pytest.mark.parametrize(
+        ("field", "value", "kind"),
+        [
+            ("email", "nobody", "string_pattern"),
+            ("code", " ", "missing"),
+            ("code", "12 34", "string_pattern"),
+            ("code", 123456, "string_type"),
+            ("new_password", "", "missing"),
+            ("new_password", "x" * 257, "string_too_long"),
+            ("token", "x", "extra_forbidden"),
+        ],
+    )
+    def test_reset_of_a_password_with_an_invalid_field_answers_422(
+        self, anonymous: Api, field: str, value: object, kind: str
+    ):
+        body = {"email": self.EMAIL, "code": "123456", "new_password": self.NEW, field: value}
+        assert anonymous.fields_at_fault("POST", f"{AUTH}/reset-password", body) == {field: kind}
+
+
+class TestSignOut:
+    OK = {"status": "OK", "message": "Logged out"}
+
+    @pytest.mark.parametrize(
+        "body", [None, b"", b"{", b"[]", {}, {"refresh_token": 1}, {"refresh_token": "made-up"}]
+    )
+    def test_sign_out_succeeds_with_any_body(self, anonymous: Api, body: object):
+        assert anonymous.post(f"{AUTH}/logout", body, status=200).json == self.OK
+        stale = anonymous.signed_in("garbage")
+        assert stale.post(f"{AUTH}/logout", body, status=200).json == self.OK
+
+    def test_sign_out_revokes_the_refresh_token(
+        self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch
+    ):
+        revoked: list[str] = []
+
+        def revoke(refresh_token: str) -> None:
+            revoked.append(refresh_token)
+
+        monkeypatch.setattr(app.registry["cognito"], "revoke", revoke)
+        body = {"refresh_token": "of-this-device", "device": "phone"}
+        assert anonymous.post(f"{AUTH}/logout", body, status=200).json == self.OK
+        assert revoked == ["of-this-device"]
+
+
+@pytest.fixture(scope="module")
+def strict_pool(aws: Aws) -> Pool:
+    """A user pool that requires MFA."""
+    return Pool(aws, mfa="ON")
+
+
+@pytest.fixture
+def strict(
+    app: Any, anonymous: Api, settings: dict[str, str], strict_pool: Pool, connection: Any
+) -> Api:
+    """A client of an application on that pool."""
+    ours = {
+        **settings,
+        "cognito.user_pool_id": strict_pool.pool_id,
+        "cognito.client_id": strict_pool.client_id,
+    }
+    strict_app = jobtracker.main({}, **ours)
+    for name in ("db_engine", "db_sessions", "db_autocommit"):
+        strict_app.registry[name] = app.registry[name]
+    return Api(TestApp(strict_app))
+
+
+class TestMfa:
+    """moto answers MFA_SETUP only for accounts made by AdminCreateUser."""
+
+    EMAIL = "katherine@example.com"
+
+    @pytest.fixture
+    def session(self, strict: Api, strict_pool: Pool) -> Iterator[str]:
+        """The session of a sign-in at MFA_SETUP."""
+        strict_pool.client.admin_create_user(
+            UserPoolId=strict_pool.pool_id,
+            Username=self.EMAIL,
+            TemporaryPassword=PASSWORD,
+            UserAttributes=[{"Name": "email", "Value": self.EMAIL}],
+        )
+        login = {"email": self.EMAIL, "password": PASSWORD}
+        first = strict.post(f"{AUTH}/login", login, status=200).json
+        assert first.keys() == SIGN_IN_KEYS
+        assert (first["status"], first["tokens"]) == ("CHALLENGE", None)
+        assert first["next_step"] == first["challenge_name"] == "NEW_PASSWORD_REQUIRED"
+        body = {
+            "email": self.EMAIL.upper(),
+            "challenge_name": "NEW_PASSWORD_REQUIRED",
+            "session": first["session"],
+            "responses": {"NEW_PASSWORD": PASSWORD},
+        }
+        second = strict.post(f"{AUTH}/challenge", body, status=200).json
+        assert second["next_step"] == "MFA_SETUP"
+        yield second["session"]
+        strict_pool.client.admin_delete_user(UserPoolId=strict_pool.pool_id, Username=self.EMAIL)
+
+    def setup(self, strict: Api, session: str, **fields: str) -> dict[str, str]:
+        body = {"session": session, **fields}
+        return strict.post(f"{AUTH}/mfa/setup", body, status=200).json
+
+    def test_mfa_set_up_then_challenge_at_each_sign_in(self, strict: Api, session: str):
+        setup = self.setup(strict, session, label="Katherine: job hunt")
+        assert setup.keys() == {"secret_code", "otpauth_uri", "session"}
+        uri = urlsplit(setup["otpauth_uri"])
+        assert (uri.scheme, uri.netloc) == ("otpauth", "totp")
+        assert uri.path == "/JobTracker:Katherine%3A%20job%20hunt"
+        assert parse_qs(uri.query) == {"secret": [setup["secret_code"]], "issuer": ["JobTracker"]}
+
+        verify = {"email": self.EMAIL, "session": setup["session"], "friendly_name": "Phone"}
+        wrong = {**verify, "code": wrong_code(setup["secret_code"])}
+        error = strict.refused(400, "POST", f"{AUTH}/mfa/verify", wrong)
+        assert error["details"] == {"code": "CODE_MISMATCH"}
+        right = {**verify, "code": code(setup["secret_code"])}
+        done = strict.post(f"{AUTH}/mfa/verify", right, status=200).json
+        assert done.keys() == SIGN_IN_KEYS
+        assert done["status"] == "OK"
+        me = strict.signed_in(done["tokens"]["access_token"]).get("/users/me").json
+        assert (me["email"], me["name"]) == (self.EMAIL, None)
+
+        login = {"email": self.EMAIL, "password": PASSWORD}
+        again = strict.post(f"{AUTH}/login", login, status=200).json
+        assert (again["status"], again["next_step"]) == ("CHALLENGE", "SOFTWARE_TOKEN_MFA")
+        assert again["tokens"] is None
+        answer = {
+            "email": self.EMAIL,
+            "challenge_name": "SOFTWARE_TOKEN_MFA",
+            "session": again["session"],
+        }
+        wrong = {"SOFTWARE_TOKEN_MFA_CODE": wrong_code(setup["secret_code"])}
+        error = strict.refused(400, "POST", f"{AUTH}/challenge", {**answer, "responses": wrong})
+        assert error["details"] == {"code": "CODE_MISMATCH"}
+        right = {"SOFTWARE_TOKEN_MFA_CODE": code(setup["secret_code"])}
+        tokens = strict.post(f"{AUTH}/challenge", {**answer, "responses": right}).json["tokens"]
+        strict.signed_in(tokens["access_token"]).get("/users/me")
+
+        used_up = strict.refused(401, "POST", f"{AUTH}/challenge", {**answer, "responses": right})
+        assert used_up["error"] == "UNAUTHORIZED"
+
+    def test_mfa_set_up_without_a_label(self, strict: Api, session: str):
+        uri = self.setup(strict, session)["otpauth_uri"]
+        assert uri.startswith("otpauth://totp/JobTracker?secret=")
+
+    @pytest.mark.parametrize("session", ["x", "made-up-" * 5])
+    def test_mfa_with_an_invalid_session_answers_401(self, anonymous: Api, session: str):
+        anonymous.refused(401, "POST", f"{AUTH}/mfa/setup", {"session": session})
+        verify = {"email": self.EMAIL, "session": session, "code": "123456"}
+        anonymous.refused(401, "POST", f"{AUTH}/mfa/verify", verify)
+        answer = {
+            "email": self.EMAIL,
+            "session": session,
+            "challenge_name": "SOFTWARE_TOKEN_MFA",
+            "responses": {"SOFTWARE_TOKEN_MFA_CODE": "123456"},
+        }
+        anonymous.refused(401, "POST", f"{AUTH}/challenge", answer)
+
+    @pytest.mark.parametrize(
+        ("path", "field", "value", "kind"),
+        [
+            ("mfa/verify", "code", "12345", "string_pattern"),
+            ("mfa/verify", "code", "12345a", "string_pattern"),
+            ("mfa/verify", "code", 123456, "string_type"),
+            ("mfa/verify", "friendly_name", "x" * 256, "string_too_long"),
+            ("challenge", "challenge_name", "", "missing"),
+            ("challenge", "challenge_name", "no name", "string_pattern"),
+            ("challenge", "responses", None, "missing"),
+            ("challenge", "responses", [], "dict_type"),
+            ("challenge", "responses", {"A": 1}, "string_type"),
+            ("challenge", "responses", {"A": "\ud800"}, "string_characters"),
+            ("challenge", "responses", {str(n): "" for n in range(21)}, "too_long"),
+            ("challenge", "session", "x" * 2049, "string_too_long"),
+        ],
+    )
+    def test_mfa_with_an_invalid_field_answers_422(
+        self, anonymous: Api, path: str, field: str, value: object, kind: str
+    ):
+        valid: dict[str, Any] = {"email": self.EMAIL, "session": "made-up-" * 5}
+        if path == "challenge":
+            valid |= {"challenge_name": "SOFTWARE_TOKEN_MFA", "responses": {}}
+        else:
+            valid |= {"code": "123456"}
+        body = {**valid, field: value}
+        assert anonymous.fields_at_fault("POST", f"{AUTH}/{path}", body) == {field: kind}

@@ -1,0 +1,85 @@
+"""Pooled connections in autocommit: taken on first use, and replaced when they were closed."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from jobtracker.db.connections import AutocommitConnection
+from jobtracker.db.engine import make_engine
+from jobtracker.settings import read
+
+PID = "SELECT pg_backend_pid()"
+
+
+@pytest.fixture
+def engine(settings: dict[str, str], app: object) -> Iterator[Engine]:
+    checked = {**read(settings), "sqlalchemy.pool_size": 2, "sqlalchemy.max_overflow": 3}
+    engine = make_engine(checked, autocommit=True)
+    yield engine
+    engine.dispose()
+
+
+def pid(connection: AutocommitConnection) -> int:
+    row = connection.execute(PID).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_returned_connection_is_reused_by_one_at_a_time(engine: Engine):
+    first = AutocommitConnection(engine)
+    known = pid(first)
+    first.close()
+    first.close()  # a second time has no effect
+    second, third = AutocommitConnection(engine), AutocommitConnection(engine)
+    assert pid(second) == known
+    assert len({pid(second), pid(third), pid(first)}) == 3
+    for connection in (first, second, third):
+        connection.close()
+
+
+def test_the_pool_keeps_no_more_than_its_size(engine: Engine):
+    connections = [AutocommitConnection(engine) for _ in range(5)]
+    assert len({pid(connection) for connection in connections}) == 5
+    for connection in connections:
+        connection.close()
+    assert engine.pool.checkedin() == 2  # type: ignore[attr-defined]
+    again = [AutocommitConnection(engine) for _ in range(5)]
+    assert len({pid(connection) for connection in again}) == 5
+    for connection in again:
+        connection.close()
+
+
+def test_after_an_invalidation_no_older_connection_is_used(engine: Engine):
+    one, other = AutocommitConnection(engine), AutocommitConnection(engine)
+    known = {pid(one), pid(other)}
+    driver = other._acquire(reads=True)
+    one.close()
+    other.close()
+    driver.invalidation.invalidate_older()
+    later = AutocommitConnection(engine)
+    assert pid(later) not in known
+    assert driver.closed
+    later.close()
+
+
+def test_disposing_the_engine_closes_idle_connections(engine: Engine):
+    connection = AutocommitConnection(engine)
+    pid(connection)
+    driver = connection._acquire(reads=True)
+    connection.close()
+    engine.dispose()
+    assert driver.closed
+
+
+def test_a_write_is_not_sent_on_a_connection_that_postgresql_closed(engine: Engine):
+    first = AutocommitConnection(engine)
+    known = pid(first)
+    first.close()
+    other = AutocommitConnection(engine)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": known})
+    later = other.execute("WITH x AS (SELECT pg_backend_pid() AS pid) SELECT pid FROM x").fetchone()
+    assert later is not None
+    assert later[0] != known
+    other.close()

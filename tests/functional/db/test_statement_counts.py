@@ -1,0 +1,191 @@
+"""The number of SQL statements of each endpoint, that of the user included."""
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+import pytest
+import urllib3
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from jobtracker.db.engine import TimeoutConnection
+from jobtracker.http import conditional
+from jobtracker.interviews.models import Interview
+from jobtracker.jobs.models import Job
+from jobtracker.notes.models import Note
+from jobtracker.saved_views.models import SavedView
+from tests.common.api import Api
+from tests.common.pool import PASSWORD, Pool
+
+# Their ETag is computed from the body.
+BY_THE_CLOCK = ("/jobs/board", "/jobs/search", "/jobs/metrics")
+
+
+@pytest.fixture
+def statements(connection: Connection) -> Any:
+    driver = cast(TimeoutConnection, connection.connection.dbapi_connection)
+
+    @contextmanager
+    def counted() -> Iterator[list[str]]:
+        seen: list[str] = []
+
+        class Counting(psycopg.Cursor[Any]):
+            def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+                # Savepoints stand for the BEGIN and COMMIT of production.
+                if not str(query).startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+                    seen.append(str(query))
+                return super().execute(query, *args, **options)
+
+        usual, driver.cursor_factory = driver.cursor_factory, Counting
+        try:
+            yield seen
+        finally:
+            driver.cursor_factory = usual
+
+    return counted
+
+
+@pytest.fixture
+def job_id(ada: Api, db: Session) -> int:
+    """A job with many notes and interviews, among many jobs; and many saved views."""
+    job_id = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json["id"]
+    user_id = ada.get("/users/me").json["id"]
+    db.add_all(Job(user_id=user_id, company_name="Acme", job_title="x") for _ in range(200))
+    db.add_all(Note(user_id=user_id, application_id=job_id, body="x") for _ in range(200))
+    now = datetime.datetime.now(datetime.UTC)
+    db.add_all(
+        Interview(user_id=user_id, application_id=job_id, scheduled_at=now) for _ in range(199)
+    )
+    db.add_all(SavedView(user_id=user_id, name=str(number), data={}) for number in range(99))
+    db.commit()
+    return job_id
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [
+        ("/health", 0),
+        ("/users/me", 1),
+        ("/users/me/settings", 1),
+        ("/users/me/ui-preferences", 1),
+        ("/users/me/mfa", 0),
+        ("/jobs", 2),
+        ("/jobs?q=a&status=applied&tag=b&tag_q=c", 2),
+        ("/jobs/{job_id}", 3),
+        ("/jobs/{job_id}/notes", 3),
+        ("/jobs/{job_id}/notes/{note_id}", 3),
+        ("/jobs/{job_id}/documents", 3),
+        ("/jobs/{job_id}/interviews", 3),
+        ("/jobs/{job_id}/interviews/{interview_id}", 3),
+        ("/saved-views", 2),
+        ("/saved-views/{view_id}", 2),
+        ("/jobs/{job_id}/activity", 3),
+        ("/jobs/{job_id}/history", 3),
+        ("/jobs/{job_id}/details", 5),
+        ("/jobs/board", 2),
+        ("/jobs/search?q=", 1),
+        ("/jobs/search?q=acme%20x", 2),
+        ("/jobs/stats/funnel", 2),
+        ("/jobs/metrics/activity", 2),
+    ],
+)
+def test_reads_execute_a_constant_number_of_statements(
+    ada: Api,
+    job_id: int,
+    statements: Any,
+    path: str,
+    count: int,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(conditional, "TICK", 10**9)  # it is always the same moment
+    ids = {
+        "job_id": job_id,
+        "note_id": ada.get(f"/jobs/{job_id}/notes").json[0]["id"],
+        "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
+        "view_id": ada.get("/saved-views").json[0]["id"],
+    }
+    separator = "&" if "?" in path else "?"
+    path = path.format(**ids) + f"{separator}fresh=1"
+    with statements() as seen:
+        answer = ada.get(path)
+    assert len(seen) == count, seen
+    # Unchanged: one statement, for the user, with and without If-None-Match.
+    if "ETag" in answer.headers:
+        for headers in ({}, {"If-None-Match": answer.headers["ETag"]}):
+            with statements() as seen:
+                again = ada.get(path, headers=headers, status="*")
+            assert len(seen) == (count if path.startswith(BY_THE_CLOCK) else 1), seen
+            assert again.status_code == (304 if headers else 200)
+            assert again.body == (b"" if headers else answer.body)
+    assert ("ETag" in answer.headers) == (not path.startswith(("/health", "/users/me/mfa")))
+
+
+def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, statements: Any):
+    answers: list[Any] = []
+
+    def cost(method: str, path: str, body: Any = None) -> int:
+        with statements() as seen:
+            answers.append(ada.call(method, path, body))
+        return len(seen)
+
+    job = f"/jobs/{job_id}"
+    settings = {"auto_refresh_seconds": 10}
+    assert cost("PUT", "/users/me/settings", settings) == 2
+    assert cost("PUT", "/users/me/settings", settings) == 2
+    preferences = {"preferences": {"a": True, "b": None}}
+    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 2
+    assert cost("PATCH", "/users/me/ui-preferences", preferences) == 2
+    assert cost("POST", "/users/me/mfa") == 1
+    assert cost("POST", "/jobs", {"company_name": "Acme", "job_title": "x"}) == 1
+    assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 2
+    assert cost("PATCH", job, {"tags": ["a"], "status": "offer"}) == 2
+    assert cost("POST", f"{job}/notes", {"body": "x"}) == 4
+    assert cost("DELETE", f"{job}/notes/{answers[-1].json['id']}") == 5
+
+    assert cost("POST", f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}) == 5
+    interview = f"{job}/interviews/{answers[-1].json['id']}"
+    assert cost("PATCH", interview, {"status": "completed"}) == 5
+    assert cost("PATCH", interview, {"status": "completed"}) == 3
+    assert cost("DELETE", interview) == 5
+
+    assert cost("POST", "/saved-views", {"name": "Mine", "data": {}}) == 4
+    view = f"/saved-views/{answers[-1].json['id']}"
+    assert cost("PATCH", view, {"data": {"a": 1}}) == 3
+    assert cost("PATCH", view, {"data": {"a": 1}}) == 2
+    assert cost("DELETE", view) == 3
+    assert cost("POST", f"{job}/history", {"status": "saved", "at": "2026-01-01T00:00:00Z"}) == 6
+    assert cost("DELETE", f"{job}/history/{answers[-1].json['id']}") == 7
+    assert cost("POST", f"{job}/history", {"status": "accepted"}) == 6
+
+    announcement = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
+    assert cost("POST", f"{job}/documents/presign-upload", announcement) == 6
+    upload = answers[-1].json
+    urllib3.request("PUT", upload["upload_url"], body=b"x")
+    confirmation = {"document_id": upload["document"]["id"]}
+    # Four to look and to lock, four to change, two to delete the upload from the bucket.
+    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 10
+    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 4
+    document = f"{job}/documents/{upload['document']['id']}"
+    assert cost("GET", f"{document}/presign-download") == 3
+    assert cost("DELETE", document) == 8
+    assert cost("DELETE", job) == 4
+
+
+def test_public_endpoints_execute_no_statements_except_sign_in(
+    anonymous: Api, pool: Pool, ada: Api, statements: Any
+):
+    login = {"email": "ada@example.com", "password": PASSWORD}
+    with statements() as seen:
+        anonymous.post("/auth/cognito/login", login)
+    assert len(seen) == 2  # one that checks the database before Cognito is called
+    with statements() as seen:
+        anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
+        # An invalid token is ignored.
+        ada.signed_in("garbage").post("/auth/cognito/logout")
+        anonymous.refused(401, "GET", "/jobs")
+        anonymous.refused(401, "POST", "/jobs/1/notes", {"body": "x"})
+        anonymous.signed_in("garbage").refused(401, "GET", "/jobs/1")
+    assert seen == []

@@ -1,0 +1,177 @@
+"""Invalid input of any kind: 4xx in the shape of all errors, and no change."""
+
+from typing import Any
+
+import pytest
+from cornice.service import get_services
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.common.api import Api
+
+JOB = {"company_name": "Acme", "job_title": "Engineer"}
+DEEP = 200_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b'{"a": }',
+        b"{'a': 1}",
+        b'{"company_name": "Acme", "job_title": "x",}',
+        b'{"company_name": NaN, "job_title": "x"}',
+        b'{"company_name": Infinity}',
+        b"\xff\xfe{}",
+        b'{"company_name": "\xff"}',
+        '{"company_name": "Acme"}'.encode("utf-16"),
+        b"[" * DEEP,
+        b'{"a":' * DEEP,
+        b'{"a": ' + b"1" * 10_000 + b"}",
+        b"null",
+        b"1",
+        b'"text"',
+        b"[]",
+        b'[{"company_name": "Acme", "job_title": "x"}]',
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_body_that_is_not_a_json_object_answers_400(ada: Api, body: bytes):
+    ada.refused(400, "POST", "/jobs", body)
+    assert ada.get("/jobs").json == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"],
+)
+def test_content_type_other_than_json_answers_415(ada: Api, content_type: str):
+    for method, path in (("POST", "/jobs"), ("PUT", "/users/me/settings")):
+        ada.refused(415, method, path, JOB, headers={"Content-Type": content_type})
+    assert ada.get("/jobs").json == []
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json;"]
+)
+def test_json_content_type_is_accepted_in_any_spelling(ada: Api, content_type: str):
+    ada.post("/jobs", JOB, headers={"Content-Type": content_type}, status=201)
+
+
+def test_body_that_is_too_large_answers_413(ada: Api):
+    body = b'{"company_name": "' + b"x" * 1024 * 1024 + b'"}'
+    ada.refused(413, "POST", "/jobs", body)
+
+
+def test_error_does_not_echo_the_input(anonymous: Api):
+    secret = "Lovelace-1815-" + "x" * 300
+    error = anonymous.refused(
+        422, "POST", "/auth/cognito/login", {"email": secret, "password": secret, "otp": secret}
+    )
+    assert "Lovelace" not in str(error)
+
+
+def test_names_of_unknown_fields_are_bounded_and_encodable(ada: Api):
+    strangers = {"\ud800" * 200: 1, "\0": 2, **{str(number): 1 for number in range(500)}}
+    errors = ada.refused(422, "POST", "/jobs", {**JOB, **strangers})["details"]["errors"]
+    assert len(errors) == 100
+    assert all(len(entry["loc"][1]) <= 64 for entry in errors)
+
+
+def test_path_that_is_not_utf8_answers_400(ada: Api):
+    for path in ("/%ff", "/jobs/%ff", "/jobs/1/%c3%28"):
+        ada.call("GET", path, status=(400))
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/jobsx", "/JOBS", "/auth", "/health/x"])
+def test_unknown_path_answers_404(ada: Api, anonymous: Api, path: str):
+    for client in (ada, anonymous):
+        for method in ("GET", "POST"):
+            client.refused(404, method, path)
+
+
+@pytest.mark.parametrize("path", ["/jobs//", "/jobs/x", "/jobs/7/x", "/users", "/users/1"])
+def test_unknown_path_below_a_protected_one_answers_401_without_a_token(
+    ada: Api, anonymous: Api, path: str
+):
+    ada.refused(404, "GET", path)
+    anonymous.refused(401, "GET", path)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec=None), max_size=300),
+    lambda inner: (
+        st.lists(inner, max_size=60) | st.dictionaries(st.text(max_size=5), inner, max_size=5)
+    ),
+    max_leaves=30,
+)
+
+
+def fields_of_all_bodies() -> list[str]:
+    return sorted(
+        {
+            node.name
+            for service in get_services()
+            for operation in getattr(service, "operations", {}).values()
+            if operation.body is not None
+            for node in operation.body.children
+        }
+    )
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_arbitrary_body_never_answers_500(ada: Api, data: Any):
+    names = st.sampled_from(fields_of_all_bodies()) | st.text(max_size=5)
+    body = data.draw(st.dictionaries(names, json_values, max_size=8))
+    for method, path in (
+        ("POST", "/jobs"),
+        ("POST", "/saved-views"),
+        ("PUT", "/users/me/settings"),
+        ("PATCH", "/users/me/ui-preferences"),
+        ("POST", "/auth/cognito/confirm"),
+        ("POST", "/auth/cognito/mfa/setup"),
+    ):
+        answer = ada.call(method, path, body, status="*")
+        assert answer.status_code in (200, 201, 400, 401, 409, 422)
+    job_id = ada.post("/jobs", JOB).json["id"]
+    for method, suffix in (
+        ("PATCH", ""),
+        ("POST", "/notes"),
+        ("POST", "/interviews"),
+        ("POST", "/documents/presign-upload"),
+        ("POST", "/documents/confirm-upload"),
+    ):
+        answer = ada.call(method, f"/jobs/{job_id}{suffix}", body, status="*")
+        assert answer.status_code in (200, 201, 404, 413, 422)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    parameters=st.lists(
+        st.tuples(
+            st.sampled_from(["q", "status", "tag", "tag_q", "x"]),
+            st.text(st.characters(codec="utf-8"), max_size=300),
+        ),
+        max_size=8,
+    )
+)
+def test_arbitrary_query_never_answers_500(ada: Api, parameters: list[tuple[str, str]]):
+    from urllib.parse import urlencode
+
+    answer = ada.call("GET", f"/jobs?{urlencode(parameters)}", status="*")
+    assert answer.status_code in (200, 422)

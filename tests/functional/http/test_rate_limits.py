@@ -1,0 +1,194 @@
+"""Rate limits: 429 with Retry-After, by address, account and user."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import limits
+import pytest
+from webtest import TestApp
+
+from jobtracker.http.proxies import client_address
+from jobtracker.http.rate_limits import RateLimiter
+from jobtracker.settings import read
+from tests.common.api import Api
+from tests.common.pool import PASSWORD
+
+LOGIN = "/auth/cognito/login"
+RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
+
+
+@pytest.fixture
+def rates(app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets a rate, or the trusted proxies."""
+
+    def set_rate(name: str, value: str) -> None:
+        names = {f"rate_limits.{name}": value} if name != "proxies" else {"proxies.trusted": value}
+        for setting, text in names.items():
+            required = {
+                "sqlalchemy.url": "postgresql://x/x",
+                "cognito.region": "us-east-1",
+                "cognito.user_pool_id": "us-east-1_x",
+                "cognito.client_id": "x",
+                "s3.region": "us-east-1",
+                "s3.bucket": "xxx",
+            }
+            typed = read({**required, setting: text})[setting]
+            monkeypatch.setitem(app.registry.settings, setting, typed)
+
+    return set_rate
+
+
+def wrong(email: str) -> dict[str, str]:
+    return {"email": email, "password": "Wrong-password-1"}
+
+
+def at(api: Api, address: str) -> Api:
+    """The same client from another address."""
+    return Api(TestApp(api.app.app, extra_environ={"REMOTE_ADDR": address}), api.token)
+
+
+def test_requests_of_an_address_beyond_the_limit_answer_429(anonymous: Api, rates: Any):
+    rates("auth_by_address", "3/minute")
+    for number in range(3):
+        anonymous.refused(401, "POST", LOGIN, wrong(f"{number}@example.com"))
+    answer = anonymous.call("POST", LOGIN, wrong("3@example.com"), status=429)
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    anonymous.refused(429, "POST", "/auth/cognito/refresh", {"refresh_token": "x"})
+    anonymous.post("/auth/cognito/logout", {"refresh_token": "x"}, status=200)
+    at(anonymous, "192.0.2.9").refused(401, "POST", LOGIN, wrong("3@example.com"))
+
+
+def test_requests_for_an_account_beyond_the_limit_answer_429_from_any_address(
+    anonymous: Api, ada: Api, rates: Any
+):
+    rates("auth_by_account", "3/minute")
+    for number in range(3):
+        there = at(anonymous, f"192.0.2.{number + 1}")
+        there.refused(401, "POST", LOGIN, wrong(" ADA@example.com"))
+    right = {"email": "ada@example.com", "password": PASSWORD}
+    at(anonymous, "192.0.2.9").refused(429, "POST", LOGIN, right)
+    # Also with a token: a stolen one must not allow guesses of the password.
+    passwords = {"current_password": "Wrong-password-1", "new_password": PASSWORD}
+    ada.refused(429, "POST", "/users/me/change-password", passwords)
+    at(anonymous, "192.0.2.9").refused(401, "POST", LOGIN, wrong("bob@example.com"))
+
+
+def test_x_forwarded_for_of_an_untrusted_client_is_ignored(anonymous: Api, rates: Any):
+    rates("auth_by_address", "3/minute")
+    for number in range(4):
+        anonymous.refused(
+            401 if number < 3 else 429,
+            *("POST", LOGIN, wrong(f"{number}@example.com")),
+            headers={"X-Forwarded-For": f"192.0.2.{number}"},
+        )
+
+
+def test_uploads_and_notes_of_a_user_beyond_the_limit_answer_429(ada: Api, bob: Api, rates: Any):
+    rates("presign_by_user", "2/minute")
+    rates("notes_by_user", "2/minute")
+    jobs = [
+        f"/jobs/{api.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
+        for api in (ada, bob)
+    ]
+    for path, body in {"documents/presign-upload": RESUME, "notes": {"body": "x"}}.items():
+        for _ in range(2):
+            ada.post(f"{jobs[0]}/{path}", body, status=201)
+        ada.refused(429, "POST", f"{jobs[0]}/{path}", body)
+        bob.post(f"{jobs[1]}/{path}", body, status=201)
+    assert len(ada.get(f"{jobs[0]}/notes").json) == 2
+
+
+def test_invalid_request_does_not_count(ada: Api, rates: Any):
+    rates("notes_by_user", "1/minute")
+    job = f"/jobs/{ada.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
+    ada.refused(422, "POST", f"{job}/notes", {"body": ""})
+    ada.post(f"{job}/notes", {"body": "x"}, status=201)
+
+
+class Clock:
+    """A clock that the test sets, in seconds."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    with socket.socket() as taken:  # bound, but not listening
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_limiter_without_redis_counts_in_memory(unused_port: int, caplog: pytest.LogCaptureFixture):
+    pytest.importorskip("redis")
+    clock = Clock()
+    limiter = RateLimiter(f"redis://127.0.0.1:{unused_port}", clock)
+    rate = limits.parse("2/minute")
+    assert [limiter.hit(rate, "x", "ada") > 0 for _ in range(3)] == [False, False, True]
+    assert limiter.hit(rate, "x", "bob") == 0
+    assert caplog.text.count("counted by this process alone") == 1
+    clock.now = 60
+    limiter.hit(rate, "x", "bob")
+    assert caplog.text.count("counted by this process alone") == 2
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "client"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # not a proxy of ours
+        ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.1", "203.0.113.5, 198.51.100.7", "198.51.100.7"),  # the first: anybody's word
+        ("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),  # two proxies
+        ("10.0.0.1", "garbage, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("::ffff:10.0.0.1", "::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8::1", "198.51.100.7", "198.51.100.7"),
+        ("", "198.51.100.7", "198.51.100.7"),  # a Unix socket: this machine
+    ],
+)
+def test_client_address_is_the_last_untrusted_one(
+    app: Any, rates: Any, remote: str, forwarded: str | None, client: str
+):
+    rates("proxies", "10.0.0.0/8 2001:db8::/32 127.0.0.1")
+
+    class FakeRequest:
+        registry = app.registry
+        environ = {"REMOTE_ADDR": remote}
+
+    if forwarded is not None:
+        FakeRequest.environ["HTTP_X_FORWARDED_FOR"] = forwarded
+    assert str(client_address(FakeRequest)) == client
+
+
+@pytest.mark.parametrize(
+    ("trusted", "said", "scheme"),
+    [
+        ("127.0.0.1", "https", "https"),
+        ("127.0.0.1", "gopher", "http"),
+        ("127.0.0.1", None, "http"),
+        ("10.0.0.0/8", "https", "http"),
+    ],
+)
+def test_x_forwarded_proto_of_a_trusted_proxy_is_used_in_urls(
+    ada: Api, rates: Any, trusted: str, said: str | None, scheme: str
+):
+    rates("proxies", trusted)
+    headers = {"X-Forwarded-Proto": said} if said else {}
+    there = at(ada, "127.0.0.1")
+    job = {"company_name": "Acme", "job_title": "x"}
+    made = [there.post("/jobs", job, headers=headers) for _ in range(2)]
+    assert {answer.headers["Location"].partition(":")[0] for answer in made} == {scheme}
+    listed = there.get("/jobs?limit=1", headers=headers)
+    assert listed.headers["Link"].startswith(f"<{scheme}://")
+
+
+def test_ipv6_addresses_of_one_network_share_a_limit(anonymous: Api, rates: Any):
+    rates("auth_by_address", "1/minute")
+    at(anonymous, "2001:db8::1").refused(401, "POST", LOGIN, wrong("1@example.com"))
+    at(anonymous, "2001:db8::2").refused(429, "POST", LOGIN, wrong("2@example.com"))
+    at(anonymous, "2001:db8:0:1::1").refused(401, "POST", LOGIN, wrong("3@example.com"))

@@ -1,0 +1,222 @@
+"""Cognito's errors at the endpoints of MFA."""
+
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from jobtracker.auth.cognito import UserPool
+from tests.common.api import Api
+from tests.common.cognito import NETWORK_ERRORS, SECRET_TEXT, SESSION
+
+REQUESTS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
+    "get_user": ("GET", "/users/me/mfa", None),
+    "associate_software_token": ("POST", "/users/me/mfa", None),
+    "verify_software_token": ("POST", "/users/me/mfa/confirm", {"code": "123456"}),
+}
+SWITCH_OFF = ("DELETE", "/users/me/mfa", {"password": "x"})
+USER = {
+    "Username": "some-uuid",
+    "UserAttributes": [
+        {"Name": "sub", "Value": "some-uuid"},
+        {"Name": "email", "Value": "Now@example.com"},
+    ],
+}
+TOKENS = {"AccessToken": "a", "IdToken": "i", "RefreshToken": "r", "ExpiresIn": 3600}
+
+
+def expect_user(cognito: Stubber, ada: Api) -> None:
+    cognito.add_response("get_user", USER, {"AccessToken": ada.token})
+
+
+def expect_password(cognito: Stubber, answer: dict[str, Any]) -> None:
+    # The address that Cognito knows, not our copy of it.
+    credentials = {"USERNAME": "now@example.com", "PASSWORD": "x"}
+    cognito.add_response(
+        "initiate_auth",
+        answer,
+        {
+            "ClientId": "client",
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": credentials,
+        },
+    )
+
+
+def expect_switch(cognito: Stubber, ada: Api, on: bool) -> None:
+    settings = {"Enabled": on, "PreferredMfa": on}
+    cognito.add_response(
+        "set_user_mfa_preference",
+        {},
+        {"AccessToken": ada.token, "SoftwareTokenMfaSettings": settings},
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "name", "status", "details"),
+    [
+        ("get_user", "NotAuthorizedException", 401, None),
+        ("get_user", "UserNotFoundException", 401, None),
+        ("get_user", "UserNotConfirmedException", 403, {"code": "EMAIL_NOT_VERIFIED"}),
+        ("get_user", "TooManyRequestsException", 429, None),
+        ("get_user", "InternalErrorException", 503, None),
+        ("associate_software_token", "NotAuthorizedException", 401, None),
+        ("associate_software_token", "InvalidParameterException", 400, None),
+        ("associate_software_token", "SoftwareTokenMFANotFoundException", 503, None),
+        ("associate_software_token", "ConcurrentModificationException", 503, None),
+        ("verify_software_token", "CodeMismatchException", 400, {"code": "CODE_MISMATCH"}),
+        (
+            "verify_software_token",
+            "EnableSoftwareTokenMFAException",
+            400,
+            {"code": "CODE_MISMATCH"},
+        ),
+        ("verify_software_token", "ExpiredCodeException", 400, {"code": "EXPIRED_CODE"}),
+        ("verify_software_token", "SoftwareTokenMFANotFoundException", 409, None),
+        ("verify_software_token", "NotAuthorizedException", 401, None),
+        ("verify_software_token", "TooManyRequestsException", 429, None),
+        ("verify_software_token", "InternalErrorException", 503, None),
+    ],
+)
+def test_cognito_error_answers_its_status_and_code(
+    ada: Api,
+    cognito: Stubber,
+    operation: str,
+    name: str,
+    status: int,
+    details: dict | None,
+):
+    cognito.add_client_error(operation, name, SECRET_TEXT)
+    error = ada.refused(status, *REQUESTS[operation])
+    assert error.get("details") == details
+    assert SECRET_TEXT not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ({}, {"enabled": False, "methods": []}),
+        (
+            {"UserMFASettingList": ["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"]},
+            {"enabled": True, "methods": ["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"]},
+        ),
+    ],
+)
+def test_get_mfa_answers_the_enabled_methods(
+    ada: Api, cognito: Stubber, listed: dict, expected: dict
+):
+    cognito.add_response("get_user", {**USER, **listed}, {"AccessToken": ada.token})
+    assert ada.get("/users/me/mfa", status=200).json == expected
+
+
+def test_accepted_totp_code_enables_mfa(ada: Api, cognito: Stubber):
+    cognito.add_response(
+        "verify_software_token",
+        {"Status": "SUCCESS"},
+        {"AccessToken": ada.token, "UserCode": "123456", "FriendlyDeviceName": "Phone"},
+    )
+    expect_switch(cognito, ada, on=True)
+    body = {"code": "123456", "friendly_name": "Phone"}
+    answer = ada.post("/users/me/mfa/confirm", body, status=200).json
+    assert answer == {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
+
+
+def test_rejected_totp_code_does_not_enable_mfa(ada: Api, cognito: Stubber):
+    cognito.add_response("verify_software_token", {"Status": "ERROR"})
+    error = ada.refused(400, *REQUESTS["verify_software_token"])
+    assert error["details"] == {"code": "CODE_MISMATCH"}
+
+
+def test_password_that_leads_to_a_challenge_disables_mfa(ada: Api, cognito: Stubber):
+    expect_user(cognito, ada)
+    challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
+    expect_password(cognito, challenge)
+    expect_switch(cognito, ada, on=False)
+    answer = ada.call(*SWITCH_OFF, status=200).json
+    assert answer == {"enabled": False, "methods": []}
+
+
+def test_password_that_leads_to_tokens_disables_mfa_and_revokes_them(ada: Api, cognito: Stubber):
+    expect_user(cognito, ada)
+    expect_password(cognito, {"AuthenticationResult": TOKENS})
+    cognito.add_response("revoke_token", {}, {"ClientId": "client", "Token": "r"})
+    expect_switch(cognito, ada, on=False)
+    ada.call(*SWITCH_OFF, status=200)
+
+
+def test_failed_revocation_of_tokens_is_logged_and_mfa_disabled(
+    ada: Api, cognito: Stubber, caplog: pytest.LogCaptureFixture
+):
+    expect_user(cognito, ada)
+    expect_password(cognito, {"AuthenticationResult": TOKENS})
+    cognito.add_client_error("revoke_token", "InternalErrorException")
+    expect_switch(cognito, ada, on=False)
+    ada.call(*SWITCH_OFF, status=200)
+    assert "not revoked" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "status", "details"),
+    [
+        ("NotAuthorizedException", SECRET_TEXT, 400, {"code": "WRONG_PASSWORD"}),
+        ("UserNotFoundException", SECRET_TEXT, 400, {"code": "WRONG_PASSWORD"}),
+        ("NotAuthorizedException", "Password attempts exceeded", 429, None),
+        ("UserNotConfirmedException", SECRET_TEXT, 403, {"code": "EMAIL_NOT_VERIFIED"}),
+        ("InvalidParameterException", SECRET_TEXT, 503, None),
+        ("TooManyRequestsException", SECRET_TEXT, 429, None),
+    ],
+)
+def test_error_of_the_password_check_does_not_disable_mfa(
+    ada: Api,
+    cognito: Stubber,
+    name: str,
+    text: str,
+    status: int,
+    details: dict | None,
+):
+    expect_user(cognito, ada)
+    cognito.add_client_error("initiate_auth", name, text)
+    error = ada.refused(status, *SWITCH_OFF)
+    assert error.get("details") == details
+    assert text not in str(error)
+
+
+def test_revoked_token_answers_401_before_the_password_is_checked(ada: Api, cognito: Stubber):
+    cognito.add_client_error("get_user", "NotAuthorizedException", SECRET_TEXT)
+    ada.refused(401, *SWITCH_OFF)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("InvalidParameterException", 409),
+        ("NotAuthorizedException", 401),
+        ("InternalErrorException", 503),
+    ],
+)
+def test_error_of_disabling_mfa_answers_its_status(
+    ada: Api, cognito: Stubber, name: str, status: int
+):
+    expect_user(cognito, ada)
+    challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
+    expect_password(cognito, challenge)
+    cognito.add_client_error("set_user_mfa_preference", name, SECRET_TEXT)
+    error = ada.refused(status, *SWITCH_OFF)
+    assert ("required" in error["message"]) == (status == 409)
+
+
+@pytest.mark.parametrize("error", NETWORK_ERRORS)
+@pytest.mark.parametrize(("operation", "request_"), REQUESTS.items())
+def test_network_error_of_cognito_answers_503(
+    ada: Api,
+    user_pool: UserPool,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    request_: Any,
+    error: Exception,
+):
+    def fail(**_parameters: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(user_pool.client, operation, fail)
+    ada.refused(503, *request_)

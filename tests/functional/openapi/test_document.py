@@ -1,0 +1,152 @@
+"""The OpenAPI document: complete, valid with its examples, compressed and cached."""
+
+from typing import Any
+
+import jsonschema
+import pytest
+from cornice.service import get_services
+from openapi_spec_validator import validate
+
+from tests.common.api import Api
+
+
+@pytest.fixture
+def document(anonymous: Api) -> dict[str, Any]:
+    return anonymous.get("/openapi.json").json
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method != "parameters"
+    ]
+
+
+def test_document_is_valid_openapi(document: dict[str, Any]):
+    assert document["openapi"].startswith("3.1.")
+    validate(document)
+
+
+def test_document_has_every_service(document: dict[str, Any], app: Any):
+    registered = {
+        (service.template, method.lower())
+        for service in get_services()
+        for method in service.operations
+    }
+    found = {(path, method) for path, method, _operation in operations(document)}
+    assert registered - found == {("/openapi.json", "get")}
+    assert found < registered
+
+
+def test_every_operation_has_summary_tags_and_security(document: dict[str, Any]):
+    ids = [operation["operationId"] for _path, _method, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+    for path, _method, operation in operations(document):
+        assert operation["summary"]
+        assert operation["tags"]
+        public = path.startswith(("/auth/", "/health"))
+        assert operation["security"] == ([] if public else [{"bearer": []}])
+        assert ("401" in operation["responses"]) or public
+
+
+def test_bodies_and_responses_refer_to_named_components(document: dict[str, Any]):
+    for _path, _method, operation in operations(document):
+        contents = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for content in contents:
+            for media_type in content.get("content", {}).values():
+                schema = media_type["schema"]
+                assert "$ref" in schema.get("items", schema)
+
+
+def test_examples_conform_to_their_schemas(document: dict[str, Any]):
+    examples = 0
+    for schema in document["components"]["schemas"].values():
+        if "example" in schema:
+            examples += 1
+            jsonschema.Draft202012Validator(
+                {**schema, "components": document["components"]}
+            ).validate(schema["example"])
+    assert examples > 15
+
+
+def test_operations_document_their_statuses(document: dict[str, Any]):
+    def statuses(path: str, method: str) -> str:
+        return " ".join(document["paths"][path][method]["responses"])
+
+    assert statuses("/health", "get") == "200"
+    assert statuses("/jobs", "get") == "200 304 400 401 422 503"
+    assert statuses("/jobs", "post") == "201 400 401 409 413 415 422 503"
+    assert statuses("/jobs/{job_id}", "delete") == "204 401 404 412 503"
+    totp = "/users/me/mfa"
+    assert statuses(totp, "post") == "200 400 401 413 415 422 429 503"
+    assert statuses(totp, "delete") == "200 400 401 403 409 413 415 422 429 503"
+    assert document["paths"][totp]["delete"]["requestBody"]["required"] is True
+    assert document["paths"][totp]["post"]["requestBody"]["required"] is False
+    upload = "/jobs/{job_id}/documents/presign-upload"
+    assert statuses(upload, "post") == "201 400 401 404 409 413 415 422 429 503"
+    assert statuses("/auth/cognito/login", "post") == "200 400 401 403 413 415 422 429 503"
+
+
+class TestServed:
+    def test_document_has_an_etag_and_answers_304(self, anonymous: Api):
+        first = anonymous.get("/openapi.json")
+        assert first.headers["Cache-Control"] == "public, no-cache"
+        again = {"If-None-Match": first.headers["ETag"]}
+        unchanged = anonymous.get("/openapi.json", status=304, headers=again)
+        assert unchanged.body == b""
+        assert unchanged.headers["ETag"] == first.headers["ETag"]
+        anonymous.get("/openapi.json", status=200, headers={"If-None-Match": '"other"'})
+
+    @pytest.mark.parametrize(
+        ("accepted", "encoding"),
+        [("gzip, br", "gzip"), ("*", "gzip"), ("gzip;q=0", None), ("identity", None), ("", None)],
+    )
+    def test_document_is_compressed_where_accepted(
+        self, anonymous: Api, document: dict[str, Any], accepted: str, encoding: str | None
+    ):
+        headers = {"Accept-Encoding": accepted}
+        answer = anonymous.get("/openapi.json", headers=headers)
+        # WebTest decompresses the body; the ETag names the encoding.
+        assert answer.headers["ETag"].endswith('-gzip"') == (encoding == "gzip")
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert answer.json == document
+        etag = {"If-None-Match": answer.headers["ETag"], **headers}
+        anonymous.get("/openapi.json", status=304, headers=etag)
+
+    def test_document_is_made_once(self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch):
+        def fail(*_args: Any) -> None:
+            raise AssertionError
+
+        monkeypatch.setattr("jobtracker.openapi.make_document", fail)
+        monkeypatch.setattr("gzip.compress", fail)
+        anonymous.get("/openapi.json")
+
+
+def test_empty_query_parameter_is_ignored(document: dict[str, Any], ada: Api):
+    job = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json
+    seen = 0
+    for path, method, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "query" and method == "get":
+                seen += 1
+                plain = parameter["name"] in ("q", "tag_q", "cursor")
+                assert plain != parameter.get("allowEmptyValue", False)
+                url = path.format(job_id=job["id"])
+                assert ada.get(f"{url}?{parameter['name']}=").json == ada.get(url).json, url
+    assert seen > 15
+
+
+@pytest.mark.parametrize("limit", ["%20", "+5", "5%20", "%1F", "%C2%9E", "%D9%A5", "1e1", "0x1"])
+def test_query_integer_with_other_characters_than_digits_answers_422(ada: Api, limit: str):
+    for path in (f"/jobs?limit={limit}", f"/jobs/search?limit={limit}"):
+        error = ada.refused(422, "GET", path)
+        assert [each["loc"] for each in error["details"]["errors"]] == [["query", "limit"]]
+
+
+def test_repeated_query_parameter_answers_422(ada: Api):
+    for query in ("q=a&q=b", "limit=1&limit=2", "sort=company&sort=company"):
+        error = ada.refused(422, "GET", f"/jobs?{query}")
+        assert [each["type"] for each in error["details"]["errors"]] == ["repeated"]
+    ada.get("/jobs?q=&q=a&status=saved&status=offer")

@@ -1,0 +1,206 @@
+"""/docs: its files, and in a browser that signs in and runs calls."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import pytest
+from moto.cognitoidp.utils import cognito_totp
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+from webtest.http import StopableWSGIServer
+
+import jobtracker
+from jobtracker.local import CHECKOUT, migrations
+from jobtracker.local.postgres import Postgres
+from jobtracker.openapi.page import FILES
+from tests.common.api import Api
+from tests.common.app import dispose_engines
+from tests.common.pool import PASSWORD, Pool
+
+SECONDS_TO_WAIT = 20
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
+
+needs_chromium = pytest.mark.skipif(
+    not (CHROMIUM and CHROMEDRIVER), reason="there is no chromium or no chromedriver here"
+)
+
+
+class TestFiles:
+    def test_docs_page_has_a_strict_content_security_policy(self, anonymous: Api):
+        page = anonymous.get("/docs", status=200)
+        assert page.content_type == "text/html"
+        policy = page.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; ")
+        assert "unsafe" not in policy
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert anonymous.get("/docs/").body == page.body
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_docs_file_has_an_etag_and_answers_304(self, anonymous: Api, name: str):
+        file = anonymous.get(f"/docs/{name}", status=200)
+        known = {"If-None-Match": file.headers["ETag"]}
+        assert anonymous.get(f"/docs/{name}", headers=known, status=304).body == b""
+        assert name.encode() in anonymous.get("/docs").body
+
+    @pytest.mark.parametrize("name", ["docs.html", "index.html", "swagger-ui.css.map", "..", "x/y"])
+    def test_unknown_docs_file_answers_404(self, anonymous: Api, name: str):
+        anonymous.refused(404, "GET", f"/docs/{name}")
+
+    def test_docs_page_answers_405_to_writes(self, anonymous: Api):
+        anonymous.refused(405, "POST", "/docs", {})
+        anonymous.refused(405, "DELETE", "/docs/docs.js")
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Postgres, settings: dict[str, str]) -> Iterator[str]:
+    """The URL of a server with several threads, on a database of its own."""
+    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("docs")})
+    migrations.upgrade(app.registry["db_engine"])
+    server = StopableWSGIServer.create(app, host="127.0.0.1")
+    yield server.application_url.rstrip("/")
+    server.shutdown()
+    dispose_engines(app)
+
+
+class Page:
+    """/docs, open in a browser."""
+
+    def __init__(self, browser: Chrome, url: str) -> None:
+        self.browser = browser
+        self.url = url
+        browser.get(f"{url}/docs")
+        self.wait_for("#sign-in button:enabled")
+
+    def wait_for(self, selector: str, text: str = "") -> WebElement:
+        """A visible element that contains the text."""
+
+        def found(browser: Chrome) -> WebElement | Literal[False]:
+            for element in browser.find_elements(By.CSS_SELECTOR, selector):
+                if element.is_displayed() and text in element.text:
+                    return element
+            return False
+
+        return WebDriverWait(
+            self.browser, SECONDS_TO_WAIT, ignored_exceptions=[StaleElementReferenceException]
+        ).until(found, f"{selector} {text}")
+
+    def enter(self, selector: str, text: str) -> None:
+        field = self.wait_for(selector)
+        field.clear()
+        field.send_keys(text)
+
+    def click(self, selector: str) -> None:
+        self.wait_for(selector).click()
+
+    def sign_in(self, email: str, password: str) -> None:
+        self.enter("#sign-in [name=email]", email)
+        self.enter("#sign-in [name=password]", password)
+        self.click("#sign-in button")
+
+    def execute(self, operation: str, body: Any = None) -> None:
+        """Run a call in Swagger UI."""
+        block = f"#operations-{operation}"
+        self.click(f"{block} .opblock-summary-control")
+        if body is not None:
+            self.enter(f"{block} textarea", json.dumps(body))
+        self.click(f"{block} .execute")
+
+    def assert_answer(self, operation: str, status: int, text: str) -> WebElement:
+        answer = f"#operations-{operation} .live-responses-table"
+        self.wait_for(f"{answer} .response-col_status", str(status))
+        return self.wait_for(f"{answer} .highlight-code", text)
+
+    def errors(self) -> list[str]:
+        """Messages in the browser's console, with violations of the content security policy."""
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+    def hosts(self) -> set[str]:
+        """The hosts that the page has requested."""
+        hosts = set()
+        for entry in self.browser.get_log("performance"):
+            event = json.loads(entry["message"])["message"]
+            if event["method"] == "Network.requestWillBeSent":
+                requested = urlsplit(event["params"]["request"]["url"])
+                if requested.scheme in ("http", "https", "ws", "wss"):  # not the page of a new tab
+                    hosts.add(requested.netloc)
+        return hosts
+
+
+@pytest.fixture
+def page(url: str, tmp_path: Path) -> Iterator[Page]:
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",  # which root has none of
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1280,1600",
+        f"--user-data-dir={tmp_path / 'chromium'}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with Chrome(options, ChromeService(CHROMEDRIVER)) as browser:
+        yield Page(browser, url)
+
+
+@needs_chromium
+def test_docs_page_signs_in_and_runs_calls(page: Page, pool: Pool):
+    pool.user("ada@example.com", "Ada")
+    page.sign_in("ada@example.com", PASSWORD)
+    page.wait_for("#sign-in output", "Signed in as ada@example.com.")
+
+    page.execute("jobs-post_job", {"company_name": "Analytical Engines", "job_title": "Engineer"})
+    page.assert_answer("jobs-post_job", 201, "Analytical Engines")
+    page.execute("jobs-get_jobs")
+    answer = page.assert_answer("jobs-get_jobs", 200, "Analytical Engines")
+    page.browser.execute_script("arguments[0].scrollIntoView({block: 'end'})", answer)
+
+    picture = CHECKOUT / "build" / "docs.png"
+    picture.parent.mkdir(exist_ok=True)
+    page.browser.save_screenshot(str(picture))
+    assert page.errors() == []
+    assert page.hosts() == {urlsplit(page.url).netloc}
+
+
+@needs_chromium
+def test_docs_page_signs_in_with_a_totp_code(page: Page, pool: Pool):
+    account = pool.user("grace@example.com", "Grace")
+    token = account.access_token
+    totp = cognito_totp(pool.client.associate_software_token(AccessToken=token)["SecretCode"])
+
+    def code() -> str:
+        """The current code, which is valid for ten seconds more: moto accepts no other."""
+        if time.time() % 30 > 20:
+            time.sleep(10)
+        return totp.generate(int(time.time())).decode()
+
+    pool.client.verify_software_token(AccessToken=token, UserCode=code())
+    pool.client.set_user_mfa_preference(
+        AccessToken=token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
+    )
+
+    page.sign_in("grace@example.com", "Not-My-Password-1")
+    page.wait_for("#sign-in output.error", "not valid")
+    page.sign_in("grace@example.com", PASSWORD)
+    page.enter("#sign-in [name=code]", code())
+    page.click("#sign-in button")
+    page.wait_for("#sign-in output", "Signed in as grace@example.com.")
+    page.execute("users-get_me")
+    page.assert_answer("users-get_me", 200, "grace@example.com")

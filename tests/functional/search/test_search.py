@@ -1,0 +1,147 @@
+"""Search: matches, order, highlights, and isolation of users."""
+
+import html
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+
+from tests.common.api import Api
+
+
+def make(api: Api, note: str = "", **fields: object) -> int:
+    job = {"company_name": "Acme", "job_title": "Engineer", **fields}
+    job_id = api.post("/jobs", job).json["id"]
+    if note:
+        api.post(f"/jobs/{job_id}/notes", {"body": note})
+    return job_id
+
+
+def search(api: Api, q: str, limit: str = "") -> list[dict[str, Any]]:
+    return api.get(f"/jobs/search?q={quote(q)}&limit={limit}").json["jobs"]
+
+
+def ids(found: list[dict[str, Any]]) -> list[int]:
+    return [hit["id"] for hit in found]
+
+
+@pytest.mark.parametrize(
+    ("q", "marked"),
+    [
+        ("globex", "<mark>Globex</mark> AG"),
+        ("GLOB", "<mark>Globex</mark> AG"),
+        ("backend", "Front/<mark>Backend</mark> Dev_Ops (C++)"),
+        ("ops dev", "Front/Backend <mark>Dev</mark>_<mark>Ops</mark> (C++)"),
+        ("front/b", "<mark>Front</mark>/<mark>Backend</mark> Dev_Ops (C++)"),
+        ("c++", "Front/Backend Dev_Ops (<mark>C</mark>++)"),
+        ("machine", "go, <mark>machine</mark> learning"),
+        ("z\u00fcrich", "<mark>Z\u00fcrich</mark>, West"),
+        ("ZU\u0308RICH", "<mark>Z\u00fcrich</mark>, West"),
+        ("visa", "Ask &lt;b&gt;Eve&lt;/b&gt; on the <mark>visa</mark> &amp; pay"),
+        ("globex visa", "<mark>Globex</mark> AG"),
+        ("visa on", "Ask &lt;b&gt;Eve&lt;/b&gt; <mark>on</mark> the <mark>visa</mark> &amp; pay"),
+        ("eve@visa", "Ask &lt;b&gt;<mark>Eve</mark>&lt;/b&gt; on the <mark>visa</mark> &amp; pay"),
+        ("\u65e5\u672c", None),
+        ("globex nothing", None),
+        ("lobex", None),
+        ("glob ag", None),  # but the last, words are whole
+    ],
+)
+def test_search_matches_words_of_all_text_fields(ada: Api, q: str, marked: str | None):
+    job_id = make(
+        ada,
+        company_name="Globex AG",
+        job_title="Front/Backend Dev_Ops (C++)",
+        tags=["machine learning", "go"],
+        location="Z\u00fcrich, West",
+        note="Ask <b>Eve</b>\n on the visa & pay",
+    )
+    make(ada)
+    found = search(ada, q)
+    assert ids(found) == [job_id] * (marked is not None)
+    if marked is not None:
+        assert found[0]["highlight"] == marked
+
+
+def test_search_orders_by_relevance(ada: Api):
+    note = make(ada, note="python " * 500)
+    place = make(ada, location="Python Street")
+    tag = make(ada, tags=["python"])
+    title = make(ada, job_title="A good place for one who knows Python")
+    many = make(ada, note="Python")
+    make(ada)
+    assert ids(search(ada, "python")) == [title, tag, place, note, many]
+    assert ids(search(ada, "python", limit="2")) == [title, tag]
+    assert len(search(ada, "a", limit="999")) == 6
+
+
+def test_search_follows_every_change(ada: Api, connection: Connection):
+    job_id = make(ada)
+    ada.patch(f"/jobs/{job_id}", {"job_title": "Baker", "tags": ["bread"]})
+    note = ada.post(f"/jobs/{job_id}/notes", {"body": "Rolls"}).json["id"]
+    assert search(ada, "engineer") == []
+    for q in ("baker", "bread", "rolls"):
+        assert ids(search(ada, q)) == [job_id]
+    connection.execute(text("UPDATE notes SET body = 'Buns'"))
+    assert search(ada, "rolls") == []
+    assert ids(search(ada, "buns")) == [job_id]
+    ada.delete(f"/jobs/{job_id}/notes/{note}")
+    assert search(ada, "buns") == []
+    ada.delete(f"/jobs/{job_id}")
+    for table in ("job_words", "note_words"):
+        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0  # noqa: S608
+
+
+def test_search_omits_jobs_of_other_users(ada: Api, bob: Api):
+    own = make(ada, note="Something public")
+    other = make(bob, company_name="Secret", note="Something secret", tags=["secret"])
+    user_id = bob.get("/users/me").json["id"]
+    assert search(ada, "secret") == []
+    assert ids(search(ada, "something")) == [own]
+    assert "secret" not in search(ada, "something")[0]["highlight"]
+    for q in (f"@{user_id}", f"'@{user_id}'", f"secret:* | '@{user_id}'", "acme | secret"):
+        assert search(ada, q) == []
+    assert ids(search(bob, "something secret")) == [other]
+
+
+@pytest.mark.parametrize("q", ["", " ", "&", "'", "\\", ":*", "\U0001f600", "\u0301", "-- ()|!<->"])
+def test_search_without_words_finds_nothing(ada: Api, q: str):
+    make(ada, note="\U0001f600 & ' \\ :* a\u0301 \u0301")
+    assert search(ada, q) == []
+
+
+def test_search_with_an_invalid_query_answers_422(ada: Api):
+    assert ada.fields_at_fault("GET", "/jobs/search?q=a%00", None) == {"q": "string_characters"}
+    path = f"/jobs/search?q={'x' * 10_000}"
+    assert ada.fields_at_fault("GET", path, None) == {"q": "string_too_long"}
+    assert ada.fields_at_fault("GET", "/jobs/search?q=a&limit=0", None).keys() == {"limit"}
+    ada.refused(400, "GET", "/jobs/search?q=%ff")
+
+
+HOSTILE = st.text(
+    st.sampled_from("'\"\\:*&|!<->()@%_$;,.#/ aA1e5\u00e4\u0130\u0301\u200d\U0001f600\u0e01\u202e")
+    | st.characters(codec="utf-8", exclude_characters="\0"),
+    max_size=255,
+)
+
+
+def test_search_accepts_arbitrary_text(ada: Api):
+    note = "It's <mark>fun</mark> & \"more\" \u0130\u0301 a'b:*c 1e5 -5 \u00e4"
+    make(ada, note=note, job_title="<script>a</script> A & B")
+
+    @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=200)
+    @given(HOSTILE)
+    def check(q: str) -> None:
+        for hit in search(ada, q):
+            shown = hit["highlight"] or ""
+            assert "<" not in re.sub("</?mark>", "", shown)
+            assert shown.count("<mark>") == shown.count("</mark>")
+            plain = html.unescape(re.sub("</?mark>", "", shown))
+            texts = (hit["job_title"], hit["company_name"], note)
+            assert any(plain in some for some in texts)
+
+    check()

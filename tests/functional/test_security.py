@@ -1,0 +1,179 @@
+"""Authentication and authorization of every endpoint: tokens of every kind, other users' ids."""
+
+import base64
+import hmac
+import json
+from typing import Any
+
+import jwt
+import pytest
+from cornice.service import get_services
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
+from tests.common.api import Api
+from tests.common.endpoints import endpoints, example_ids, fill
+from tests.common.isolation import assert_hidden_from_others, assert_token_required
+from tests.common.pool import KEY_ID, Pool, public_key, signing_key
+
+# The endpoints without a token, by hand: an endpoint that is not here must require one.
+PUBLIC = {
+    "/health",
+    "/openapi.json",
+    "/auth/cognito/signup",
+    "/auth/cognito/confirm",
+    "/auth/cognito/verification/send",
+    "/auth/cognito/verification/confirm",
+    "/auth/cognito/forgot-password",
+    "/auth/cognito/reset-password",
+    "/auth/cognito/login",
+    "/auth/cognito/challenge",
+    "/auth/cognito/mfa/setup",
+    "/auth/cognito/mfa/verify",
+    "/auth/cognito/refresh",
+    "/auth/cognito/logout",
+}
+
+
+@pytest.fixture
+def bobs(bob: Api) -> dict[str, int]:
+    """The ids of Bob's resources."""
+    return example_ids(bob)
+
+
+def hs256(payload: dict[str, Any], secret: bytes) -> str:
+    """A token signed by HMAC. PyJWT refuses a public key as the secret."""
+
+    def encoded(part: bytes) -> bytes:
+        return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+    header = {"alg": "HS256", "kid": KEY_ID}
+    signed = b".".join(encoded(json.dumps(part).encode()) for part in (header, payload))
+    return (signed + b"." + encoded(hmac.digest(secret, signed, "sha256"))).decode()
+
+
+def forgeries(pool: Pool) -> dict[str, str]:
+    """Invalid tokens, by the reason."""
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    payload = jwt.decode(pool.token(), options={"verify_signature": False})
+    return {
+        "blank": "",
+        "garbage": "garbage",
+        "three parts of garbage": "a.b.c",
+        "not ASCII": "\u00fc\u00fc.\u00fc.\u00fc",
+        "long": "x" * 20_000,
+        "alg none": pool.token(algorithm="none"),
+        "HS256 by the public key": hs256(payload, pem),
+        "unknown kid": pool.token(key_id="unknown"),
+        "known kid, other key": pool.token(key=stranger),
+        "no kid": jwt.encode(payload, signing_key(), algorithm="RS256"),
+        "RS512": pool.token(algorithm="RS512"),
+        "expired": pool.token(exp=1_700_000_000),
+        "never expires": pool.token(exp=None),
+        "not yet valid": pool.token(nbf=4_000_000_000),
+        "other issuer": pool.token(iss=pool.issuer + "x"),
+        "no issuer": pool.token(iss=None),
+        "other client": pool.token(client_id="other"),
+        "audience instead of client": pool.token(client_id=None, aud=pool.client_id),
+        "ID token": pool.user("ada@example.com", "Ada").id_token,
+        "token_use id": pool.token(token_use="id"),
+        "no token_use": pool.token(token_use=None),
+        "no sub": pool.token(sub=None),
+        "sub is no text": jwt.api_jws.encode(
+            json.dumps({**payload, "sub": 5}).encode(),
+            signing_key(),
+            algorithm="RS256",
+            headers={"kid": KEY_ID},
+        ),
+        "cut": pool.user("ada@example.com", "Ada").access_token[:-20],
+    }
+
+
+def test_every_endpoint_declares_its_permission_and_context(app: Any):
+    assert len(list(endpoints())) > 20
+    for service in get_services():
+        assert isinstance(service, ApiService)
+        assert service.arguments["context"] is not None
+    for endpoint in endpoints():
+        assert isinstance(endpoint.permission, Permission)
+        assert (endpoint.permission is Permission.PUBLIC) == (endpoint.template in PUBLIC)
+
+
+def test_protected_endpoint_without_a_token_answers_401(anonymous: Api, bob: Api):
+    assert_token_required(anonymous, bob)
+
+
+def test_public_endpoint_without_a_token_answers_200_or_422(anonymous: Api):
+    for endpoint in endpoints():
+        if endpoint.permission is Permission.PUBLIC:
+            answer = anonymous.call(endpoint.method, endpoint.template, {}, status="*")
+            assert answer.status_code in (200, 422), endpoint
+
+
+def test_protected_endpoint_with_an_invalid_token_answers_401(
+    anonymous: Api, pool: Pool, bobs: dict[str, int]
+):
+    answers = set()
+    for forgery, token in forgeries(pool).items():
+        for endpoint in endpoints():
+            if endpoint.permission is not Permission.PUBLIC and endpoint.method != "HEAD":
+                path = fill(endpoint.template, bobs)
+                client = anonymous.signed_in(token)
+                answer = client.call(endpoint.method, path, {}, status="*")
+                assert answer.status_code == 401, (forgery, endpoint)
+                answers.add(answer.body)
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic YTpi", "Bearer", "Bearer  ", "Token {}", "{}", "Bearer{}", "Bearer {} {}"]
+)
+def test_authorization_that_is_not_a_bearer_token_answers_401(
+    anonymous: Api, pool: Pool, header: str
+):
+    token = pool.user("ada@example.com", "Ada").access_token
+    headers = {"Authorization": header.format(token, token)}
+    anonymous.refused(401, "GET", "/users/me", headers=headers)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_bearer_scheme_is_case_insensitive(anonymous: Api, pool: Pool, scheme: str):
+    token = pool.user("ada@example.com", "Ada").access_token
+    anonymous.get("/users/me", headers={"Authorization": f"{scheme} {token}"})
+
+
+def test_public_endpoint_ignores_an_invalid_token(anonymous: Api):
+    anonymous.signed_in("garbage").get("/health")
+
+
+def test_resources_of_other_users_answer_as_missing_ones(ada: Api, bob: Api):
+    assert_hidden_from_others(bob, ada)
+
+
+def test_document_of_another_user_cannot_be_confirmed_under_own_job(
+    ada: Api, bob: Api, bobs: dict[str, int]
+):
+    own_job = ada.post("/jobs", {"company_name": "Own", "job_title": "x"}).json["id"]
+    path = f"/jobs/{own_job}/documents/confirm-upload"
+    theirs = ada.call("POST", path, {"document_id": bobs["document_id"]}, status=404)
+    missing = ada.call("POST", path, {"document_id": 1_000_001}, status=404)
+    assert theirs.body == missing.body
+
+
+def test_unsupported_method_answers_405_with_allow(ada: Api):
+    job_id = ada.post("/jobs", {"company_name": "Own", "job_title": "x"}).json["id"]
+    for path, allowed in {
+        "/health": {"GET", "HEAD"},
+        "/jobs": {"GET", "HEAD", "POST"},
+        f"/jobs/{job_id}": {"GET", "HEAD", "PATCH", "DELETE"},
+        f"/jobs/{job_id}/notes": {"GET", "HEAD", "POST"},
+        "/users/me/settings": {"GET", "HEAD", "PUT"},
+        "/users/me/mfa": {"GET", "HEAD", "POST", "DELETE"},
+        "/auth/cognito/login": {"POST"},
+    }.items():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - allowed:
+            answer = ada.call(method, path, status=405)
+            assert set(answer.headers["Allow"].split(", ")) == allowed

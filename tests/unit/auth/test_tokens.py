@@ -1,0 +1,244 @@
+"""Access tokens: how often the JWKS is fetched, and what its failure raises."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from jobtracker.auth.tokens import AccessTokens
+from jobtracker.errors import Unavailable
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+ISSUER = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Test"
+
+
+class KeyServer(HTTPServer):
+    """An HTTP server of the JWKS, which responds with ``answer``."""
+
+    answer: tuple[int, bytes] = (
+        200,
+        json.dumps(
+            {"keys": [{**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "known"}]}
+        ).encode(),
+    )
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), KeyHandler)
+        self.paths: list[str] = []
+
+
+class KeyHandler(BaseHTTPRequestHandler):
+    server: KeyServer
+
+    def do_GET(self) -> None:
+        self.server.paths.append(self.path)
+        status, body = self.server.answer
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: Any) -> None:
+        """No log."""
+
+
+@pytest.fixture
+def keys() -> Iterator[KeyServer]:
+    with KeyServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class Clock:
+    """A clock that the test sets, in seconds."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def access_tokens(port: int) -> AccessTokens:
+    return AccessTokens(
+        region="eu-central-1",
+        user_pool_id="eu-central-1_Test",
+        client_id="client",
+        endpoint_url=f"http://127.0.0.1:{port}",
+    )
+
+
+@pytest.fixture
+def tokens(keys: KeyServer, clock: Clock) -> AccessTokens:
+    tokens = access_tokens(keys.server_port)
+    tokens.keys.clock = clock
+    return tokens
+
+
+def token(kid: str = "known", **others: Any) -> str:
+    claims = {"sub": "ada", "iss": ISSUER, "client_id": "client", "token_use": "access"}
+    return jwt.encode(
+        {**claims, "exp": 4_000_000_000, **others}, KEY, algorithm="RS256", headers={"kid": kid}
+    )
+
+
+def test_jwks_is_fetched_once(tokens: AccessTokens, keys: KeyServer):
+    for _ in range(5):
+        assert tokens.verify(token()) == "ada"
+    assert keys.paths == ["/eu-central-1_Test/.well-known/jwks.json"]
+
+
+def test_unknown_key_ids_refetch_the_jwks_at_most_every_30_seconds(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock
+):
+    for number in range(100):
+        clock.now += 1
+        assert tokens.verify(token(f"unknown {number}")) is None
+    assert tokens.verify(token()) == "ada"
+    assert len(keys.paths) == 4
+
+
+def test_malformed_token_does_not_fetch_the_jwks(tokens: AccessTokens, keys: KeyServer):
+    for bad in ("garbage", jwt.encode({"sub": "ada"}, "", algorithm="none"), "a.b.c"):
+        assert tokens.verify(bad) is None
+    assert keys.paths == []
+
+
+def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+    verify = jwt.decode
+    verified: list[str] = []
+
+    def counted(token: str, *args: Any, **options: Any) -> Any:
+        verified.append(token)
+        return verify(token, *args, **options)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    assert [tokens.verify(each) for each in [token()] * 3] == ["ada"] * 3
+    assert len(verified) == 1
+    bad = token()[:-4] + "AAAA"
+    assert [tokens.verify(bad) for _ in range(2)] == [None] * 2
+    assert len(verified) == 3
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    tokens.verify(token())
+    assert len(verified) == 4
+
+
+def expired(*_args: Any, **_options: Any) -> Any:
+    raise jwt.ExpiredSignatureError
+
+
+def test_cached_token_expires_with_its_exp(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+    now = time.time()
+    ends = token(exp=int(now) + 5)
+    assert tokens.verify(ends) == "ada"
+    monkeypatch.setattr(time, "time", lambda: now + 16)
+    monkeypatch.setattr(jwt, "decode", expired)
+    assert tokens.verify(ends) is None
+
+
+def test_cache_of_verified_tokens_is_bounded(keys: KeyServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jobtracker.auth.tokens.MAX_VERIFIED", 3)
+    tokens = access_tokens(keys.server_port)
+    for number in range(10):
+        assert tokens.verify(token(jti=str(number))) == "ada"
+        assert len(tokens._verified) <= 3
+
+
+def test_cache_keys_are_digests_of_tokens(tokens: AccessTokens):
+    assert tokens.verify(token()) == "ada"
+    assert token() not in str(dict(tokens._verified))
+
+
+def test_rotated_key_is_fetched(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("jobtracker.auth.tokens.VERIFIED_TTL", 0)
+    both, keys.answer = keys.answer, (200, keys.answer[1].replace(b"known", b"old"))
+    assert tokens.verify(token("old")) == "ada"
+    keys.answer = both
+    assert tokens.verify(token()) is None
+    clock.now += 30
+    assert tokens.verify(token()) == "ada"
+    assert tokens.verify(token("old")) is None
+
+
+BROKEN = [
+    (500, b""),
+    (302, b""),
+    (200, b"<html>"),
+    (200, b"[]"),
+    (200, b'{"keys": []}'),
+    (200, b"[" * 100_000),
+    (200, b" " * 300_000 + b'{"keys": []}'),
+]
+
+
+@pytest.mark.parametrize("answer", BROKEN)
+def test_invalid_jwks_response_raises_unavailable(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
+):
+    good, keys.answer = keys.answer, answer
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            tokens.verify(token())
+    assert len(keys.paths) == 1
+    keys.answer = good
+    clock.now += 5
+    assert tokens.verify(token()) == "ada"
+
+
+@pytest.mark.parametrize("answer", BROKEN)
+def test_cached_keys_are_used_while_the_jwks_is_unavailable(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
+):
+    assert tokens.verify(token()) == "ada"
+    keys.answer = answer
+    clock.now += 60
+    for number in range(50):
+        with pytest.raises(Unavailable):  # it may be a new one
+            tokens.verify(token(f"unknown {number}"))
+    assert len(keys.paths) == 2
+    clock.now += 7 * 24 * 3600
+    assert tokens.verify(token()) == "ada"
+
+
+def test_known_key_does_not_wait_for_a_slow_fetch(
+    tokens: AccessTokens, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    assert tokens.verify(token()) == "ada"
+    clock.now += 60
+    begun, end = threading.Event(), threading.Event()
+
+    def slow() -> dict[str, jwt.PyJWK]:
+        begun.set()
+        assert end.wait(10)
+        return {}
+
+    monkeypatch.setattr(tokens.keys, "_fetch", slow)
+    garbage = threading.Thread(target=tokens.verify, args=(token("unknown"),))
+    garbage.start()
+    assert begun.wait(10)
+    assert tokens.verify(token()) == "ada"
+    assert garbage.is_alive()
+    end.set()
+    garbage.join()
+
+
+def test_unreachable_jwks_raises_unavailable():
+    tokens = access_tokens(1)
+    with pytest.raises(Unavailable):
+        tokens.verify(token())

@@ -1,0 +1,209 @@
+"""Field types: any JSON value is accepted or refused with a message."""
+
+import datetime
+import json
+from typing import Any
+
+import colander
+import pytest
+from colander import SchemaNode, drop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobtracker.documents.storage import attachment
+from jobtracker.fields import (
+    Boolean,
+    BooleanMap,
+    Choice,
+    Date,
+    DateOrDatetime,
+    Email,
+    FieldType,
+    Integer,
+    JsonObject,
+    ListOf,
+    Lowercase,
+    Nested,
+    QueryInteger,
+    RawText,
+    Schema,
+    Text,
+    TextList,
+    TextMap,
+    Timestamp,
+    WebAddress,
+    errors_of,
+    merge_patch,
+)
+from jobtracker.jobs.models import normalize_tags
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None))
+    | st.sampled_from(["2026-02-28", "2026-02-28T12:00:00Z", "a@b.cd", "https://a.b", "word", " "]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec=None)), inner)
+    ),
+    max_leaves=10,
+)
+
+TYPES: list[tuple[FieldType, type]] = [
+    (Text(max=9), str),
+    (Lowercase(max=9), str),
+    (RawText(max=9), str),
+    (Email(), str),
+    (WebAddress(max=30), str),
+    (Choice(["word"]), str),
+    (Integer(min=0, max=9), int),
+    (Boolean(), bool),
+    (Date(), datetime.date),
+    (Timestamp(), datetime.datetime),
+    (BooleanMap(key="[a-z]+", removable=True), dict),
+    (JsonObject(max_bytes=99, max_depth=3), dict),
+    (DateOrDatetime(), datetime.datetime),
+    (QueryInteger(1, 9, clamp=True), int),
+    (TextMap(max_entries=2, max_text=9), dict),
+    (TextList(Text(max=9), max_items=2), list),
+]
+
+
+@pytest.mark.parametrize(("field", "kind"), TYPES, ids=lambda value: type(value).__name__)
+def test_each_type_accepts_or_refuses_any_json_value_with_a_message(field: FieldType, kind: type):
+    node = SchemaNode(field, name="field")
+
+    @given(json_values)
+    def check(value: Any) -> None:
+        try:
+            taken = node.deserialize(value)
+        except colander.Invalid as invalid:
+            (error,) = errors_of(invalid, "body")
+            assert error["msg"]
+            json.dumps(error).encode("ascii")
+        else:
+            assert type(taken) is kind
+            json.dumps(taken, default=str, ensure_ascii=False).encode()
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-30T13:00:00Z", "2026-11-30T13:00:00"),
+        (" 2026-11-30t13:00:00z\n", "2026-11-30T13:00:00"),
+        ("2026-11-30T13:00:00+01:00", "2026-11-30T12:00:00"),
+        ("2026-11-30T23:59:59.5-23:59", "2026-12-01T23:58:59.500000"),
+        ("2026-11-30T13:00:00.123456789Z", "2026-11-30T13:00:00.123456"),
+        ("2026-11-30T13:00:00-00:00", "2026-11-30T13:00:00"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999"),
+    ],
+)
+def test_timestamp_is_converted_to_utc(text: str, utc: str):
+    taken = SchemaNode(Timestamp(), name="at").deserialize(text)
+    assert taken == datetime.datetime.fromisoformat(utc).replace(tzinfo=datetime.UTC)
+    assert taken.tzinfo is datetime.UTC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-11-30T13:00:00", "2026-11-30T13:00Z", "2026-11-30", "2026-11-30 13:00:00Z"),
+        *("2026-11-30T13:00:00+0100", "2026-11-30T13:00:00+01", "20261130T130000Z", "now"),
+        *("2026-11-31T13:00:00Z", "2026-11-30T24:00:00Z", "2026-11-30T13:60:00Z"),
+        *("2026-12-31T23:59:60Z", "2026-11-30T13:00:00+24:00", "2026-11-30T13:00:00,5Z"),
+        *("0000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"),
+        *("12026-11-30T13:00:00Z", "\u0662026-11-30T13:00:00Z", "2026-11-30T13:00:00.Z"),
+    ],
+)
+def test_timestamp_without_offset_or_out_of_range_is_invalid(text: str):
+    with pytest.raises(colander.Invalid) as refused:
+        SchemaNode(Timestamp(), name="at").deserialize(text)
+    assert errors_of(refused.value, "body")[0]["type"] == "timestamp_format"
+
+
+class Everything(Schema):
+    name = SchemaNode(Text(max=5))
+    nick = SchemaNode(Text(max=5), missing=None, nullable=True)
+    kind = SchemaNode(Choice(["a", "b"]), missing="a")
+
+
+def wrong(schema: Schema, value: Any) -> list[dict[str, Any]]:
+    with pytest.raises(colander.Invalid) as refused:
+        schema.deserialize(value)
+    return errors_of(refused.value, "body")
+
+
+class TestObject:
+    def test_missing_and_blank_fields_become_defaults(self):
+        schema = Everything()
+        expected = {"name": "x", "nick": None, "kind": "a"}
+        assert schema.deserialize({"name": "x"}) == expected
+        assert schema.deserialize({"name": " x ", "nick": "", "kind": None}) == expected
+
+    def test_each_invalid_field_has_an_error(self):
+        errors = wrong(Everything(), {"name": "123456", "kind": "c", "x": 1})
+        assert [(error["loc"], error["type"]) for error in errors] == [
+            (["body", "name"], "string_too_long"),
+            (["body", "kind"], "enum"),
+            (["body", "x"], "extra_forbidden"),
+        ]
+
+    def test_missing_field_is_an_error(self):
+        (error,) = wrong(Everything(), {})
+        assert error == {"loc": ["body", "name"], "msg": "A value is required.", "type": "missing"}
+
+    def test_merge_patch_has_no_defaults(self):
+        patch = merge_patch(Everything(), "Patch")
+        assert patch.deserialize({}) == {}
+        assert patch.deserialize({"nick": None}) == {"nick": None}
+        assert {error["loc"][1] for error in wrong(patch, {"name": None, "kind": ""})} == {
+            *("name", "kind")
+        }
+        assert Everything().deserialize({"name": "x"})["kind"] == "a"  # the schema is its own
+
+    def test_dump_contains_only_the_fields_of_the_schema(self):
+        class Out(Schema):
+            id = SchemaNode(Integer())
+            at = SchemaNode(Timestamp())
+            inner = SchemaNode(Nested(Everything()))
+            nothing = SchemaNode(Nested(Everything()))
+            many = SchemaNode(ListOf(Everything()))
+
+        inner = {"name": "x", "nick": None, "kind": "a"}
+        source = {"id": 1, "at": 2, "inner": {**inner, "secret": 3}, "nothing": None}
+        source |= {"many": [{**inner, "secret": 3}], "secret": 3}
+        assert Out().dump(source) == {
+            "id": 1,
+            "at": 2,
+            "inner": inner,
+            "nothing": None,
+            "many": [inner],
+        }
+
+
+class TestPatchOfOptionalFields:
+    def test_optional_field_that_is_not_nullable_refuses_null(self):
+        class Some(Schema):
+            pace = SchemaNode(Integer(), missing=drop)
+
+        assert Some().deserialize({}) == {}
+        assert wrong(Some(), {"pace": None})[0]["type"] == "missing"
+
+
+@given(st.lists(st.text()))
+def test_normalize_tags_is_idempotent_sorted_and_unique(tags: list[str]):
+    normalized = normalize_tags(tags)
+    assert normalize_tags(normalized) == normalized == sorted(set(normalized))
+    assert "" not in normalized
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=255))
+def test_attachment_of_any_filename_is_one_ascii_header_line(filename: str):
+    header = attachment(filename)
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count('"') == 2
