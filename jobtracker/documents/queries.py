@@ -137,7 +137,7 @@ _SET_ATTEMPTED = Command(
 )
 _COMPLETED = sa.func.unnest(
     sa.bindparam("users", type_=ARRAY(sa.BigInteger)), sa.bindparam("keys", type_=ARRAY(sa.Text))
-).table_valued("user_id", "object_key")
+).table_valued("user_id", "object_key").render_derived()
 _DELETE_COMPLETED = Command(
     sa.delete(ObjectDeletion.__table__).where(_DELETION_KEY.in_(sa.select(*_COMPLETED.c)))
 )
