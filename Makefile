@@ -1,7 +1,11 @@
-# Two commands: `make serve` and `make test`. Each makes what it needs, and is quick the second time.
+# `make` lists the targets. Each of them installs what it needs into .venv first, from the locked
+# requirements, and is quick the second time.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+
+# The ini file of `make migrate` and `make shell`.
+INI ?= development.ini
 
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
@@ -9,38 +13,76 @@ SECONDS ?= 300
 # Options of `make bench`, as in `make bench BENCH='--seconds 10'`.
 BENCH ?=
 
-.PHONY: serve test fuzz torture bench format clean
+# Options of `make lock`: without --upgrade, versions change only where setup.cfg demands it.
+LOCK ?=
 
-serve: $(INSTALLED)
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command 'make lock' $(LOCK) setup.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint typecheck vocabulary migrate shell fuzz torture bench format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+serve: $(INSTALLED) ## Serve on this machine, with PostgreSQL, Cognito, S3 and Turnstile
 	@$(BIN)/pserve development.ini
 
-test: $(INSTALLED)
+test: lint typecheck ## Run lint, typecheck and pytest, with coverage
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing:skip-covered
+
+lint: $(INSTALLED) vocabulary ## Check style, formatting, imports, vocabulary and deploy/aws.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/cfn-lint deploy/aws.yaml
-	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	@$(PIP) check
 
-fuzz: $(INSTALLED)
+typecheck: $(INSTALLED) ## Check types with mypy
+	$(BIN)/mypy
+
+# grep's status is 1 where it finds nothing, and 2 where it fails.
+vocabulary:
+	@grep -rnwF -f .vocabulary --include '*.py' jobtracker tests benchmarks; \
+		test $$? -eq 1 || { echo 'Names that .vocabulary rules out'; exit 1; }
+
+migrate: $(INSTALLED) ## Migrate the database of INI (development.ini) to the newest schema
+	@$(BIN)/alembic -c $(INI) upgrade head
+
+shell: $(INSTALLED) ## Open a Python prompt with the resource tree of INI (development.ini)
+	@$(BIN)/pshell $(INI)
+
+fuzz: $(INSTALLED) ## Run Schemathesis against a server for SECONDS (300)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
-bench: $(INSTALLED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
-	@$(BIN)/python -m benchmarks $(BENCH)
-
-torture: $(INSTALLED)
+torture: $(INSTALLED) ## Run crashes, faults and load against running servers: six minutes
 	$(BIN)/pytest -m torture tests/torture -s
 
-format: $(INSTALLED)
+bench: $(INSTALLED) ## Measure, with the options BENCH: see benchmarks/README.md
+	@$(PIP) install --require-hashes --requirement requirements/bench.txt
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+format: $(INSTALLED) ## Format the code, and fix what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
-	rm -rf .venv var build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+lock: $(INSTALLED) ## Lock the dependencies of setup.cfg anew (LOCK=--upgrade: newest versions)
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --extra redis --constraint requirements/dev.txt \
+		--output-file requirements/production.txt
+	$(COMPILE) --extra bench --constraint requirements/dev.txt \
+		--output-file requirements/bench.txt
 
-$(INSTALLED): setup.cfg pyproject.toml
+clean: ## Remove .venv, var/ and everything that was generated
+	rm -rf .venv var build *.egg-info .coverage* .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache .hypothesis
+
+# Until the marker exists, a .venv can be half made, by Ctrl-C for instance: it is made anew.
+$(INSTALLED): setup.cfg pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "JobTracker needs Python 3.11 or later: make PYTHON=python3.x " + "$(MAKECMDGOALS)")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@echo "Installing into .venv (about a minute, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -1,17 +1,15 @@
-"""How we speak to AWS, and to others outside: clients that answer or fail in bounded time."""
+"""Clients of AWS services, with bounded time-outs."""
 
 import functools
 from typing import Any, NamedTuple, Self
 
-import botocore.session
+import boto3.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 
 class Timeouts(NamedTuple):
-    """Seconds. A call that needs more has failed, as far as whoever waits for it is concerned.
-
-    No answer of ours waits for more than two calls: with these, none takes longer than 5 seconds.
-    """
+    """Time-outs of a call, in seconds: short, since a request can make several calls in turn."""
 
     connect: float = 1
     read: float = 2
@@ -21,10 +19,10 @@ class Timeouts(NamedTuple):
         return cls(settings["gateways.connect_timeout"], settings["gateways.read_timeout"])
 
 
-USUAL_TIMEOUTS = Timeouts()
+DEFAULT_TIMEOUTS = Timeouts()
 
-# One for all clients: it keeps what it has read of AWS's service models.
-_session = functools.cache(botocore.session.get_session)
+# Shared by all clients, because it caches the service models that it has loaded.
+_session = functools.cache(boto3.session.Session)
 
 
 def make_client(
@@ -33,25 +31,32 @@ def make_client(
     region: str,
     endpoint_url: str | None,
     config: Config | None = None,
-    timeouts: Timeouts = USUAL_TIMEOUTS,
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
     **credentials: Any,
 ) -> Any:
-    """A client of an AWS service; it can be shared by all threads.
+    """Create a client of an AWS service; it can be shared by all threads.
 
-    :param endpoint_url: where the service is, when it is not AWS itself
+    :param endpoint_url: the endpoint of an emulator; None for that of AWS
     """
-    bounds = Config(
+    defaults = Config(
         connect_timeout=timeouts.connect,
         read_timeout=timeouts.read,
-        # botocore would also try again after a time-out, and wait in between.
+        # By default botocore retries after time-outs too, with a back-off.
         retries={"total_max_attempts": 1},
-        # An endpoint in the environment or in ~/.aws could be plain http, and is nobody's setting.
+        # Endpoints from the environment and ~/.aws are not among our settings, and may be http.
         ignore_configured_endpoint_urls=True,
     )
-    return _session().create_client(
+    return _session().client(
         service,
         region_name=region,
         endpoint_url=endpoint_url,
-        config=bounds.merge(config) if config else bounds,
+        config=defaults.merge(config) if config else defaults,
         **credentials,
     )
+
+
+def error_code(error: BaseException | None) -> str:
+    """Return the code of an error response of AWS, or the class name of any other exception."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"]
+    return type(error).__name__

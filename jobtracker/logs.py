@@ -1,6 +1,6 @@
-"""Log lines: which request each is about, as text or as JSON; and what never is in one.
+"""Log formatters, as text and as JSON, with the id of the request; no secrets in the log.
 
-An ini file chooses: ``class = jobtracker.logs.JsonFormatter`` in its ``[formatter_…]``, or
+An ini file selects one in its ``[formatter_…]``: ``class = jobtracker.logs.JsonFormatter`` or
 ``jobtracker.logs.TextFormatter``.
 """
 
@@ -10,18 +10,18 @@ import json
 import logging
 import time
 
-#: The id of the request that is being served.
+#: The id of the current request.
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 
-# At DEBUG these write down what they send and receive: passwords, tokens, presigned URLs, rows.
-NOISY_LOGGERS = ("botocore", "urllib3", "sqlalchemy")
+# At DEBUG these log what they send and receive: passwords, tokens, presigned URLs, rows.
+NOISY_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3", "sqlalchemy")
 
-# What every record has. All else came as ``extra``.
-_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# The attributes of every record; all others were passed as ``extra``.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for people; ``%(request_id)s`` is what they belong to. Times are UTC."""
+    """Text, with ``%(request_id)s`` for the id of the request; times are in UTC."""
 
     converter = time.gmtime  # type: ignore[assignment]
 
@@ -31,25 +31,25 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object for each record, for programs: the request's id and all extras included."""
+    """A JSON object for each record, with the id of the request and all of ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        told = {
-            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        created = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        entry = {
+            "time": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
             "request_id": request_id.get(),
             "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _USUAL},
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
         }
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told, default=str)
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
 
 
 def includeme(config: object) -> None:
-    # Those too that an ini file names one by one: sqlalchemy.engine, for instance.
+    # An ini file can also set the level of a child logger, as sqlalchemy.engine.
     known = [name for name in logging.root.manager.loggerDict if name.startswith(NOISY_LOGGERS)]
     for name in {*NOISY_LOGGERS, *known}:
         logger = logging.getLogger(name)

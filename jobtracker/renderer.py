@@ -1,4 +1,4 @@
-"""JSON as it goes out: UTF-8, times in UTC with ``Z``."""
+"""The JSON renderer: UTF-8, timestamps in UTC with ``Z``."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,10 @@ def json_dumps(
     sort_keys: bool = False,
     **_kwargs: Any,
 ) -> bytes:
-    """Compact JSON."""
+    """Return the value as compact JSON.
+
+    :param default: converts a value that orjson does not serialize
+    """
     option = orjson.OPT_UTC_Z | (orjson.OPT_SORT_KEYS if sort_keys else 0)
     return orjson.dumps(value, default=default, option=option)
 

@@ -54,7 +54,7 @@ class CognitoSecurityPolicy:
 
     def _verify(self, request: Request) -> str | None:
         token = request.bearer_token
-        return None if token is None else request.access_tokens.sub_of(token)
+        return None if token is None else request.access_tokens.verify(token)
 
     def _load(self, request: Request) -> UserRow | None:
         sub = self.authenticated_userid(request)

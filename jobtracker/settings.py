@@ -1,7 +1,7 @@
-"""Every setting of JobTracker: its name, what a valid value is, and what holds without it.
+"""The settings of JobTracker in ``[app:main]``: their names, types and defaults.
 
-Values may name environment variables, ``${LIKE_THIS}``, so that no secret stands in a file. A
-blank value is the same as none.
+Values can refer to environment variables, as ``${NAME}``, so that no secret is in a file. A blank
+value counts as left out.
 """
 
 import os
@@ -17,42 +17,41 @@ from sqlalchemy.exc import ArgumentError
 
 TURNSTILE_URL = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
 
-# https://developers.cloudflare.com/turnstile/troubleshooting/testing/: with this secret Cloudflare
-# passes everybody, so a server that asks Cloudflare itself must not be given it.
+# Cloudflare accepts every token with this secret, so it must not be used with Cloudflare's URL:
+# https://developers.cloudflare.com/turnstile/troubleshooting/testing/
 TURNSTILE_PASS_ALL_SECRET = "1x0000000000000000000000000000000AA"  # noqa: S105 (published)
 
 
 class InvalidSettings(SystemExit):
-    """A setting that is missing or malformed.
+    """A setting that is missing, malformed or unknown.
 
-    It is a SystemExit so that pserve, pshell and alembic stop with its one line, not a traceback.
+    A SystemExit, so that pserve, pshell and alembic stop with one line instead of a traceback.
     """
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"Setting {name}: {reason}")
 
 
-def _word(value: str) -> str:
-    if not re.fullmatch(r"\S+", value):
-        raise ValueError("must not contain blanks")
-    return value
+def _matching(pattern: str, reason: str) -> Callable[[str], str]:
+    """Return a parser of values that match the whole regular expression."""
+
+    def parse(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(reason)
+        return value
+
+    return parse
 
 
-def _region(value: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+", value):
-        raise ValueError("must look like eu-central-1")
-    return value
-
-
-def _bucket(value: str) -> str:
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", value):
-        raise ValueError("must be the name of a bucket")
-    return value
-
-
-def _words(value: str) -> tuple[str, ...]:
-    return tuple(value.split())
+_word = _matching(r"\S+", "must not contain blanks")
+_region = _matching(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+", "must look like eu-central-1")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_bucket = _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "must be the name of a bucket")
+_user_pool_id = _matching(r"[\w-]+_[0-9a-zA-Z]+", "must look like us-east-1_AbCdEfGhI")
+_rates_storage = _matching(
+    r"memory://|(rediss?|redis\+(cluster|sentinel|unix))://(?s:.*)",
+    "must be memory:// or begin with redis://",
+)
 
 
 def _positive(value: str) -> int:
@@ -78,16 +77,10 @@ def _rates(value: str) -> tuple[limits.RateLimitItem, ...]:
     return rates
 
 
-def _rates_storage(value: str) -> str:
-    if not re.match(r"memory://$|rediss?://|redis\+(cluster|sentinel|unix)://", value):
-        raise ValueError("must be memory:// or begin with redis://")
-    return value
-
-
 def _database_url(value: str) -> str:
     try:
         url = make_url(value)
-    except (ArgumentError, ValueError):  # whose text may hold a part of the password
+    except (ArgumentError, ValueError):  # its text may contain a part of the password
         raise ValueError("must be a URL like postgresql://user:password@host/database") from None
     if url.drivername not in ("postgresql", "postgresql+psycopg"):
         raise ValueError("must begin with postgresql://")
@@ -95,8 +88,7 @@ def _database_url(value: str) -> str:
 
 
 def _url(value: str) -> str:
-    """An https URL. Plain http goes no farther than this machine: whoever is asked there for
-    tokens, codes and documents is no network away."""
+    """Parse an https URL, or an http URL of this machine; a slash at the end is removed."""
     try:
         parts = urlsplit(value)
         host = parts.hostname
@@ -110,21 +102,15 @@ def _url(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
+    """Return whether a host name or address is a loopback address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def _user_pool_id(value: str) -> str:
-    if not re.fullmatch(r"[\w-]+_[0-9a-zA-Z]+", value):
-        raise ValueError("must look like us-east-1_AbCdEfGhI")
-    return value
-
-
 def _origins(value: str) -> tuple[str, ...]:
-    origins = _words(value)
+    origins = value.split()
     for origin in origins:
         if not re.fullmatch(r"https?://[^/?#\s]+", origin):
             raise ValueError("must be origins like https://app.example.com, without a path")
@@ -132,7 +118,7 @@ def _origins(value: str) -> tuple[str, ...]:
 
 
 class Setting(NamedTuple):
-    """One setting. Without a default it is required."""
+    """A setting, required if it has no default; ``parse`` raises ValueError with the reason."""
 
     name: str
     parse: Callable[[str], Any]
@@ -170,39 +156,37 @@ SETTINGS = (
     # Turnstile
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
-    # Who may ask how often
+    # Rate limits
     Setting("rate_limits.storage", _rates_storage, "memory://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
     Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
     Setting("proxies.trusted", _networks, ()),
-    # Polling and pages
+    # Response cache and pagination
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
-    # Browsers
+    # CORS
     Setting("cors.origins", _origins, ()),
 )
 
-_OUR_PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})
+_PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})
 
 
 def read(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of an ini file, checked and typed; those of other packages as they are.
+    """Return the settings of an ini file, parsed; those of other packages are left as they are.
 
-    :raises InvalidSettings: for the first that is missing, malformed or not known
+    :raises InvalidSettings: for the first setting that is missing, malformed or unknown
     """
     known = {setting.name for setting in SETTINGS}
     for name in raw:
-        if name.startswith(_OUR_PREFIXES) and name not in known:
+        if name.startswith(_PREFIXES) and name not in known:
             raise InvalidSettings(name, "there is no such setting")
     typed = {setting.name: _read_one(setting, raw.get(setting.name, "")) for setting in SETTINGS}
-    if (typed["turnstile.secret"], typed["turnstile.url"]) == (
-        TURNSTILE_PASS_ALL_SECRET,
-        TURNSTILE_URL,
-    ):
+    turnstile = (typed["turnstile.secret"], typed["turnstile.url"])
+    if turnstile == (TURNSTILE_PASS_ALL_SECRET, TURNSTILE_URL):
         raise InvalidSettings("turnstile.secret", "is the published test secret that lets all pass")
-    if typed["cursors.secret"] is None:  # known to all of our processes, and to nobody else
+    if typed["cursors.secret"] is None:  # a secret that all processes share
         typed["cursors.secret"] = typed["sqlalchemy.url"]
     if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
         raise InvalidSettings("s3.access_key_id", "goes with s3.secret_access_key, both or neither")
@@ -210,7 +194,11 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_one(setting: Setting, raw: str) -> Any:
-    value = re.sub(r"\$\{(\w+)\}", lambda match: _environ(setting.name, match[1]), raw).strip()
+    try:
+        value = re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], raw).strip()
+    except KeyError as missing:
+        reason = f"the environment variable {missing.args[0]} is not set"
+        raise InvalidSettings(setting.name, reason) from None
     if not value:
         if setting.default is ...:
             raise InvalidSettings(setting.name, "is required")
@@ -219,11 +207,3 @@ def _read_one(setting: Setting, raw: str) -> Any:
         return setting.parse(value)
     except ValueError as error:
         raise InvalidSettings(setting.name, str(error)) from None
-
-
-def _environ(setting_name: str, variable: str) -> str:
-    try:
-        return os.environ[variable]
-    except KeyError:
-        reason = f"the environment variable {variable} is not set"
-        raise InvalidSettings(setting_name, reason) from None

@@ -1,14 +1,14 @@
-"""``jobtracker-sweep production.ini``: what no request is there for. Run it every ten minutes.
+"""``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
-It gives up uploads that never came, deletes objects from the bucket that no row needs any more,
-and forgets answers that will not be given again. It can be run at any time, also twice at once, and
-stops without harm at any moment.
+It deletes pending documents whose upload has expired, objects in S3 that no row refers to, and
+expired idempotency records. Concurrent runs are safe, and so is an interruption.
 """
 
 import argparse
 import sys
 from typing import Any
 
+import psycopg
 from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
@@ -19,7 +19,7 @@ from jobtracker.http import idempotency
 
 
 def main() -> None:
-    """The console command. It ends with status 1 when something has to wait for the next time."""
+    """The console command; its exit status is 1 if a part of the cleanup failed."""
     parser = argparse.ArgumentParser(
         prog="jobtracker-sweep", description=__doc__.partition("\n")[0]
     )
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def sweep(registry: Any) -> str | None:
-    """Sweep, and say what was done. Returns what could not be, if anything."""
+    """Clean up and print the counts; return an error message if a part failed."""
     sessions = registry["db_sessions"]
     try:
         with transaction(sessions) as connection:
@@ -39,9 +39,10 @@ def sweep(registry: Any) -> str | None:
         swept = outbox.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
-    except DBAPIError as error:
-        return f"jobtracker-sweep: PostgreSQL: {type(error.orig).__name__}; nothing is lost"
-    print(  # noqa: T201 (a command's answer)
+    except (DBAPIError, psycopg.Error) as error:
+        cause = getattr(error, "orig", error)
+        return f"jobtracker-sweep: PostgreSQL: {type(cause).__name__}; nothing is lost"
+    print(  # noqa: T201 (the command's output)
         f"uploads given up: {swept.expired_uploads}, deletions carried out: {swept.deletions}, "
         f"answers forgotten: {answers}"
     )

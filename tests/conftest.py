@@ -21,13 +21,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from webtest import TestApp
 
 import jobtracker
-from jobtracker.db.connections import TimeoutConnection
+from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
 from tests.common.api import ORIGIN, Api
+from tests.common.app import dispose_engines
 from tests.common.pool import Pool
 
 REGION = "us-east-1"
@@ -104,12 +105,11 @@ def app(settings: dict[str, str]) -> Iterator[Any]:
     application = jobtracker.main({}, **settings)
     migrations.upgrade(application.registry["db_engine"])
     yield application
-    application.registry["db_engine"].dispose()
-    application.registry["db_reading_engine"].dispose()
+    dispose_engines(application)
 
 
-class OnThis:
-    """Statements on the test's connection, as if each were a transaction of its own."""
+class SharedConnection:
+    """Replaces AutocommitConnection: statements on the test's connection."""
 
     def __init__(self, driver: TimeoutConnection) -> None:
         self.driver = driver
@@ -117,15 +117,15 @@ class OnThis:
     def execute(self, query: str, *args: Any, **options: Any) -> Any:
         cursor = self.driver.execute(query, *args, **options)
         if not query.startswith("SELECT"):
-            forget_who_revised(self.driver)
+            start_new_revision(self.driver)
         return cursor
 
     def close(self) -> None:
-        """It goes on."""
+        """The test's connection stays open."""
 
 
-def forget_who_revised(driver: TimeoutConnection) -> None:
-    """What comes next counts as another transaction."""
+def start_new_revision(driver: TimeoutConnection) -> None:
+    """Let the next write increment the user's revision, as if in another transaction."""
     cursor = psycopg.Cursor(driver)
     cursor.execute("UPDATE users SET revised_by = NULL WHERE revised_by IS NOT NULL")
 
@@ -134,21 +134,15 @@ def forget_who_revised(driver: TimeoutConnection) -> None:
 def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """The connection of this test, to which the application is bound."""
     with app.registry["db_engine"].connect() as connection, connection.begin() as transaction:
-        writing = sessionmaker(
+        sessions = sessionmaker(
             connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
-        # Not rolled back when closed: outside of tests each of its statements is committed.
-        reading = sessionmaker(
-            connection, expire_on_commit=False, join_transaction_mode="rollback_only"
-        )
-        monkeypatch.setitem(app.registry, "db_sessions", writing)
-        monkeypatch.setitem(app.registry, "db_reading_sessions", reading)
         driver = cast(TimeoutConnection, connection.connection.dbapi_connection)
-        monkeypatch.setitem(app.registry, "db_reading", lambda: OnThis(driver))
-        # To PostgreSQL it is all one transaction, which counts in a revision once, at its end.
+        monkeypatch.setitem(app.registry, "db_sessions", sessions)
+        monkeypatch.setitem(app.registry, "db_autocommit", lambda: SharedConnection(driver))
+        # The deferred triggers of revisions: to PostgreSQL the test is one transaction.
         psycopg.Cursor(driver).execute("SET CONSTRAINTS ALL IMMEDIATE")
-        event.listen(writing, "after_commit", lambda _session: forget_who_revised(driver))
-        # Nobody has asked for anything yet.
+        event.listen(sessions, "after_commit", lambda _session: start_new_revision(driver))
         monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
         yield connection
         transaction.rollback()

@@ -1,4 +1,4 @@
-"""Sign-up, sign-in and tokens, by way of AWS Cognito and Cloudflare Turnstile."""
+"""Sign-up, sign-in and access tokens, with AWS Cognito and Cloudflare Turnstile."""
 
 from typing import Any
 
@@ -12,18 +12,15 @@ from jobtracker.http.service import registry_property
 def includeme(config: Any) -> None:
     settings = config.registry.settings
     timeouts = Timeouts.of_settings(settings)
-    config.registry["cognito"] = UserPool(
-        region=settings["cognito.region"],
-        client_id=settings["cognito.client_id"],
-        endpoint_url=settings["cognito.endpoint_url"],
-        timeouts=timeouts,
-    )
+    app_client = {
+        "region": settings["cognito.region"],
+        "client_id": settings["cognito.client_id"],
+        "endpoint_url": settings["cognito.endpoint_url"],
+        "timeouts": timeouts,
+    }
+    config.registry["cognito"] = UserPool(**app_client)
     config.registry["access_tokens"] = AccessTokens(
-        region=settings["cognito.region"],
-        user_pool_id=settings["cognito.user_pool_id"],
-        client_id=settings["cognito.client_id"],
-        endpoint_url=settings["cognito.endpoint_url"],
-        timeouts=timeouts,
+        user_pool_id=settings["cognito.user_pool_id"], **app_client
     )
     config.registry["turnstile"] = Turnstile(
         settings["turnstile.url"], settings["turnstile.secret"], timeouts

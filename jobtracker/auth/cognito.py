@@ -1,11 +1,9 @@
-"""The user pool: what JobTracker asks of AWS Cognito.
+"""The client of the Cognito user pool.
 
-Source of calls and errors:
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from botocore import UNSIGNED
@@ -13,21 +11,22 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from jobtracker.auth import cognito_errors
-from jobtracker.auth.sign_in import Profile, SignIn, profile_from, sign_in_of
-from jobtracker.aws import USUAL_TIMEOUTS, Timeouts, make_client
+from jobtracker.auth.cognito_errors import ErrorMap
+from jobtracker.auth.sign_in import Profile, SignIn
+from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts, error_code, make_client
 from jobtracker.errors import ApiError, Unavailable
 
 log = logging.getLogger(__name__)
 
-# Cognito's name of the second factor that we know of.
+# Cognito's name of the only second factor that can be set up here.
 TOTP = "SOFTWARE_TOKEN_MFA"
 
 
 class UserPool:
-    """A Cognito user pool, as its app client. No AWS credentials are needed for these calls.
+    """A Cognito user pool, as seen by an app client; its operations need no AWS credentials.
 
-    All methods raise :class:`~jobtracker.errors.ApiError`: a 4xx for what Cognito refuses, 503 for
-    what it cannot do.
+    Every method raises :class:`~jobtracker.errors.ApiError`: 4xx for what Cognito rejects (see
+    :mod:`~jobtracker.auth.cognito_errors`), 503 when it fails or does not respond.
     """
 
     def __init__(
@@ -36,10 +35,10 @@ class UserPool:
         region: str,
         client_id: str,
         endpoint_url: str | None = None,
-        timeouts: Timeouts = USUAL_TIMEOUTS,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self.client_id = client_id
-        # Nothing is tried twice: most of these calls cannot be, a session is used up by the first.
+        # No retries: most of these operations are not idempotent, since a session is valid once.
         self.client = make_client(
             "cognito-idp",
             region=region,
@@ -49,55 +48,40 @@ class UserPool:
         )
 
     def sign_up(self, email: str, password: str, name: str) -> bool:
-        """Make an account. True when it can be used at once, without a confirmation."""
-        answer = self._call(
-            "sign_up",
-            ClientId=self.client_id,
-            Username=email,
-            Password=password,
-            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "name", "Value": name}],
-        )
-        return bool(answer["UserConfirmed"])
+        """Create an account, and return whether it is confirmed already."""
+        attributes = [{"Name": "email", "Value": email}, {"Name": "name", "Value": name}]
+        user = {"Username": email, "Password": password, "UserAttributes": attributes}
+        return bool(self._client_call("sign_up", **user)["UserConfirmed"])
 
     def confirm_sign_up(self, email: str, code: str) -> None:
-        """Show that the address is theirs, with the code that was sent to it."""
-        self._call(
-            "confirm_sign_up", ClientId=self.client_id, Username=email, ConfirmationCode=code
-        )
+        """Confirm an account with the code that was sent by e-mail."""
+        self._client_call("confirm_sign_up", Username=email, ConfirmationCode=code)
 
-    def send_code(self, email: str) -> None:
-        """Send the confirmation code again, if there is somebody who waits for one.
+    def resend_confirmation_code(self, email: str) -> None:
+        """Send the confirmation code again; succeeds whatever the state of the account."""
+        self._send_code("resend_confirmation_code", email)
 
-        Whether there is such an account, and whether it is confirmed already, shows in nothing.
-        """
-        self._send("resend_confirmation_code", email)
+    def forgot_password(self, email: str) -> None:
+        """Send a code for a new password; succeeds whatever the state of the account."""
+        self._send_code("forgot_password", email)
 
-    def send_reset_code(self, email: str) -> None:
-        """Send a code to set a new password with, if there is somebody who may have one.
-
-        Whether there is such an account, and what is to be said of it, shows in nothing.
-        """
-        self._send("forgot_password", email)
-
-    def _send(self, operation: str, email: str) -> None:
+    def _send_code(self, operation: str, email: str) -> None:
         try:
-            self._call(operation, ClientId=self.client_id, Username=email)
-        except ApiError as refusal:
-            name = _cognito_name(refusal.__cause__)
-            if name not in cognito_errors.ABOUT_THE_ACCOUNT:
+            self._client_call(operation, Username=email)
+        except ApiError as error:
+            code = error_code(error.__cause__)
+            if code not in cognito_errors.IGNORED_WHEN_SENDING:
                 raise
-            log.info("No code was sent by %s: %s", operation, name)
+            log.info("Cognito %s sent no code: %s", operation, code)
 
     def reset_password(self, email: str, code: str, new_password: str) -> None:
-        """Set a new password, with the code that was sent for it.
+        """Set a new password with the code that was sent for it.
 
-        :raises BadRequest: for a wrong code, which that of an unknown account is as well; for one
-            that has expired, or a password that is too weak
+        :raises BadRequest: for a wrong or expired code, an unknown account, a weak password
         """
-        self._call(
+        self._client_call(
             "confirm_forgot_password",
-            cognito_errors.OF_A_RESET,
-            ClientId=self.client_id,
+            cognito_errors.PASSWORD_RESET,
             Username=email,
             ConfirmationCode=code,
             Password=new_password,
@@ -106,189 +90,152 @@ class UserPool:
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password.
 
-        :raises Forbidden: EMAIL_NOT_VERIFIED, when the account waits for its confirmation
+        :raises Forbidden: EMAIL_NOT_VERIFIED, when the account is not confirmed
         """
-        return self._try_password(
-            email,
-            password,
-            {"UserNotConfirmedException": lambda _: cognito_errors.not_verified(email=email)},
-        )
-
-    def _try_password(
-        self, email: str, password: str, special: Mapping[str, cognito_errors.ErrorFactory]
-    ) -> SignIn:
-        answer = self._call(
-            "initiate_auth",
-            {**cognito_errors.OF_THE_APP_CLIENT, **special},
-            ClientId=self.client_id,
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password},
-        )
-        return sign_in_of(answer)
+        not_verified = cognito_errors.email_not_verified(email=email)
+        errors = {**cognito_errors.INITIATE_AUTH, "UserNotConfirmedException": not_verified}
+        return self._password_auth(errors, email, password)
 
     def answer_challenge(
         self, email: str, challenge_name: str, session: str, responses: dict[str, str]
     ) -> SignIn:
-        """Go on with a sign-in. The session is that of the last answer."""
-        answer = self._call(
+        """Continue a sign-in with the session of the previous response."""
+        not_verified = cognito_errors.email_not_verified(email=email)
+        response = self._client_call(
             "respond_to_auth_challenge",
-            {
-                **cognito_errors.OF_A_SESSION,
-                "UserNotConfirmedException": lambda _: cognito_errors.not_verified(email=email),
-            },
-            ClientId=self.client_id,
+            {**cognito_errors.SESSION, "UserNotConfirmedException": not_verified},
             ChallengeName=challenge_name,
             Session=session,
             ChallengeResponses={"USERNAME": email, **responses},
         )
-        return sign_in_of(answer)
-
-    def new_totp_secret(self, session: str) -> tuple[str, str]:
-        """Begin to set up TOTP: the secret for the authenticator app, and the next session."""
-        answer = self._call(
-            "associate_software_token", cognito_errors.OF_A_SESSION, Session=session
-        )
-        return answer["SecretCode"], answer["Session"]
-
-    def verify_totp(
-        self, email: str, session: str, code: str, friendly_name: str | None = None
-    ) -> SignIn:
-        """End to set up TOTP, with a code of the app, and sign in by it."""
-        device = {"FriendlyDeviceName": friendly_name} if friendly_name else {}
-        answer = self._call(
-            "verify_software_token",
-            cognito_errors.OF_A_SESSION,
-            Session=session,
-            UserCode=code,
-            **device,
-        )
-        if answer["Status"] != "SUCCESS":
-            raise cognito_errors.wrong_code("")
-        return self.answer_challenge(email, "MFA_SETUP", answer["Session"], {"ANSWER": "SUCCESS"})
+        return SignIn.from_response(response)
 
     def refresh(self, refresh_token: str) -> SignIn:
-        """New tokens. Cognito sends no new refresh token; the one that came in goes on."""
-        answer = self._call(
-            "initiate_auth",
-            cognito_errors.OF_THE_APP_CLIENT,
-            ClientId=self.client_id,
-            AuthFlow="REFRESH_TOKEN_AUTH",
-            AuthParameters={"REFRESH_TOKEN": refresh_token},
-        )
-        return sign_in_of(answer, refresh_token)
+        """Get new access and ID tokens; the refresh token remains valid."""
+        errors = cognito_errors.INITIATE_AUTH
+        return self._initiate_auth("REFRESH_TOKEN_AUTH", errors, REFRESH_TOKEN=refresh_token)
 
     def revoke(self, refresh_token: str) -> None:
-        """End the sign-in of a refresh token."""
-        self._call("revoke_token", ClientId=self.client_id, Token=refresh_token)
+        """Revoke a refresh token."""
+        self._client_call("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
         """Change the password, and revoke all refresh tokens.
 
-        :raises BadRequest: when the current password is wrong, or the new one too weak
-        :raises Unauthorized: when Cognito no longer takes the access token
+        :raises BadRequest: for a wrong current password, or a weak new one
+        :raises Unauthorized: when Cognito rejects the access token
         """
         self._call(
             "change_password",
-            {"NotAuthorizedException": cognito_errors.wrong_current_password},
+            cognito_errors.CHANGE_PASSWORD,
             AccessToken=access_token,
             PreviousPassword=current_password,
             ProposedPassword=new_password,
         )
         try:
             self._call("global_sign_out", AccessToken=access_token)
-        except ApiError as refusal:
-            # Whatever it is: told as it is, it would read as if the password had not been changed.
+        except ApiError as error:
+            # Any other error would read as if the password had not been changed.
             log.error("A password was changed, but its refresh tokens are not revoked")
             raise Unavailable(
                 "Your password was changed, but your other devices may still be signed in."
-            ) from refusal
+            ) from error
+
+    def profile(self, access_token: str) -> Profile:
+        """Get the profile of the user of an access token."""
+        attributes = self._call("get_user", AccessToken=access_token)["UserAttributes"]
+        return Profile.from_attributes({item["Name"]: item["Value"] for item in attributes})
 
     def mfa_methods(self, access_token: str) -> list[str]:
-        """Cognito's names of the factors that a sign-in asks for beside the password."""
+        """Get Cognito's names of the second factors that are enabled."""
         return self._call("get_user", AccessToken=access_token).get("UserMFASettingList", [])
 
-    def new_totp_secret_of(self, access_token: str) -> str:
-        """Begin to set up TOTP for who is signed in. Until the end, all is as it was."""
+    def associate_totp_in_sign_in(self, session: str) -> tuple[str, str]:
+        """Begin to set up TOTP for the challenge MFA_SETUP; returns the secret and a session."""
+        response = self._call("associate_software_token", cognito_errors.SESSION, Session=session)
+        return response["SecretCode"], response["Session"]
+
+    def verify_totp_in_sign_in(
+        self, email: str, session: str, code: str, friendly_name: str | None = None
+    ) -> SignIn:
+        """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
+        response = self._verify_totp(cognito_errors.SESSION, code, friendly_name, Session=session)
+        responses = {"ANSWER": "SUCCESS"}
+        return self.answer_challenge(email, "MFA_SETUP", response["Session"], responses)
+
+    def associate_totp(self, access_token: str) -> str:
+        """Begin to set up TOTP for a user who is signed in; returns the secret."""
         return self._call("associate_software_token", AccessToken=access_token)["SecretCode"]
 
-    def enable_totp(self, access_token: str, code: str, device_name: str | None) -> None:
-        """End to set up TOTP for who is signed in: from now on a sign-in asks for a code.
+    def enable_totp(self, access_token: str, code: str, friendly_name: str | None) -> None:
+        """Complete the set-up with a code of the app, and require TOTP at sign-in.
 
         :raises BadRequest: for a wrong code
-        :raises Conflict: when it was not begun
+        :raises Conflict: when the set-up was not begun
         """
-        device = {"FriendlyDeviceName": device_name} if device_name else {}
-        answer = self._call(
-            "verify_software_token",
-            {"SoftwareTokenMFANotFoundException": cognito_errors.no_totp_secret},
-            AccessToken=access_token,
-            UserCode=code,
-            **device,
-        )
-        if answer["Status"] != "SUCCESS":
-            raise cognito_errors.wrong_code("")
-        self._switch_totp(access_token, on=True)
+        errors = cognito_errors.ENABLE_TOTP
+        self._verify_totp(errors, code, friendly_name, AccessToken=access_token)
+        self._set_totp_preference(access_token, enabled=True)
 
     def disable_totp(self, access_token: str, password: str) -> None:
-        """No longer ask for a code at a sign-in.
+        """No longer require TOTP at sign-in.
 
-        :raises BadRequest: when the password is wrong
-        :raises Conflict: when the user pool demands a second factor
+        :raises BadRequest: for a wrong password
+        :raises Conflict: when the user pool requires MFA
         """
-        self._check_password(self.profile(access_token).email, password)
-        self._switch_totp(access_token, on=False)
-
-    def _check_password(self, email: str, password: str) -> None:
-        """Tokens and a challenge both say that the password is right; neither is used."""
-        sign_in = self._try_password(
-            email,
-            password,
-            {
-                "NotAuthorizedException": cognito_errors.wrong_password,
-                "UserNotFoundException": cognito_errors.wrong_password,
-            },
-        )
+        # Either outcome, tokens or a challenge, shows that the password is correct.
+        email = self.profile(access_token).email
+        sign_in = self._password_auth(cognito_errors.PASSWORD_CHECK, email, password)
         if sign_in.tokens:
             try:
                 self.revoke(sign_in.tokens.refresh_token)
             except ApiError:
-                log.error("The tokens of a password check are thrown away, but not revoked")
+                log.error("The refresh token of a password check is not revoked")
+        self._set_totp_preference(access_token, enabled=False)
 
-    def _switch_totp(self, access_token: str, *, on: bool) -> None:
+    def _verify_totp(
+        self, errors: ErrorMap, code: str, friendly_name: str | None, **parameters: str
+    ) -> dict[str, Any]:
+        if friendly_name:
+            parameters["FriendlyDeviceName"] = friendly_name
+        response = self._call("verify_software_token", errors, UserCode=code, **parameters)
+        if response["Status"] != "SUCCESS":
+            raise cognito_errors.wrong_code("")
+        return response
+
+    def _set_totp_preference(self, access_token: str, *, enabled: bool) -> None:
         self._call(
             "set_user_mfa_preference",
-            {} if on else {"InvalidParameterException": cognito_errors.mfa_is_required},
+            cognito_errors.DEFAULT if enabled else cognito_errors.DISABLE_TOTP,
             AccessToken=access_token,
-            SoftwareTokenMfaSettings={"Enabled": on, "PreferredMfa": on},
+            SoftwareTokenMfaSettings={"Enabled": enabled, "PreferredMfa": enabled},
         )
 
-    def profile(self, access_token: str) -> Profile:
-        """Who the account of an access token is."""
-        answer = self._call("get_user", AccessToken=access_token)
-        return profile_from({item["Name"]: item["Value"] for item in answer["UserAttributes"]})
+    def _password_auth(self, errors: ErrorMap, email: str, password: str) -> SignIn:
+        return self._initiate_auth("USER_PASSWORD_AUTH", errors, USERNAME=email, PASSWORD=password)
+
+    def _initiate_auth(self, flow: str, errors: ErrorMap, **parameters: str) -> SignIn:
+        response = self._client_call(
+            "initiate_auth", errors, AuthFlow=flow, AuthParameters=parameters
+        )
+        # Cognito sends no new refresh token for the present one.
+        return SignIn.from_response(response, parameters.get("REFRESH_TOKEN", ""))
+
+    def _client_call(
+        self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
+    ) -> dict[str, Any]:
+        """Call an operation that identifies the app client."""
+        return self._call(operation, errors, ClientId=self.client_id, **parameters)
 
     def _call(
-        self,
-        operation: str,
-        special: Mapping[str, cognito_errors.ErrorFactory] | None = None,
-        /,
-        **parameters: Any,
+        self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
         try:
             return getattr(self.client, operation)(**parameters)
         except (ClientError, BotoCoreError) as error:
-            name = _cognito_name(error)
-            meaning = {**cognito_errors.REFUSALS, **(special or {})}.get(
-                name, cognito_errors.unavailable
-            )
-            text = error.response["Error"]["Message"] if isinstance(error, ClientError) else ""
-            api_error = meaning(text)
+            code = error_code(error)
+            message = error.response["Error"]["Message"] if isinstance(error, ClientError) else ""
+            api_error = errors.get(code, cognito_errors.unavailable)(message)
             if isinstance(api_error, Unavailable):
-                log.error("Cognito %s: %s", operation, name)
+                log.error("Cognito %s: %s", operation, code)
             raise api_error from error
-
-
-def _cognito_name(error: BaseException | None) -> str:
-    if isinstance(error, ClientError):
-        return error.response["Error"]["Code"]
-    return type(error).__name__

@@ -1,46 +1,55 @@
-"""What Cognito's errors mean to our client.
+"""Translation of Cognito's errors into API errors.
 
-Cognito's own texts do not go out: they tell whether there is an account.
+Cognito's own messages are not passed on: they reveal whether an account exists.
 
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from jobtracker.errors import (
-    ApiError,
-    BadRequest,
-    Conflict,
-    Forbidden,
-    RateLimited,
-    Unauthorized,
-    Unavailable,
-)
+from jobtracker import errors
+from jobtracker.errors import ApiError, BadRequest
 
-#: What is made of an error's text.
+#: Makes the API error from Cognito's message.
 ErrorFactory = Callable[[str], ApiError]
 
-# Seconds after which somebody whom Cognito throttles may try again.
-THROTTLED_FOR = 30
+#: Error factories by Cognito's error code.
+ErrorMap = dict[str, ErrorFactory]
 
-# One text for a wrong password, an unknown address and a session that is over: none of them tells
-# whether there is an account.
+# Seconds in Retry-After where Cognito throttles.
+THROTTLED_RETRY_AFTER = 30
+
+# The same for a wrong password, an unknown address and an expired session.
 WRONG_CREDENTIALS = "These credentials are not valid, or no longer so. Please sign in again."
 
 
-def throttled(_text: str) -> ApiError:
-    return RateLimited(retry_after=THROTTLED_FOR)
+def _always(error: type[ApiError], *args: Any, **options: Any) -> ErrorFactory:
+    """A factory of the same error, whatever Cognito's message."""
+    return lambda _message: error(*args, **options)
 
 
-def wrong_code(_text: str) -> ApiError:
-    return BadRequest("This code is not correct.", details={"code": "CODE_MISMATCH"})
+def _bad_request(message: str, code: str) -> ErrorFactory:
+    return _always(BadRequest, message, details={"code": code})
 
 
-def expired_code(_text: str) -> ApiError:
-    return BadRequest("This code is no longer valid.", details={"code": "EXPIRED_CODE"})
+def email_not_verified(**details: str) -> ErrorFactory:
+    code = "EMAIL_NOT_VERIFIED"
+    text = "Please confirm your e-mail address first."
+    return _always(errors.Forbidden, text, code=code, details={"code": code, **details})
 
 
-# Cognito's words for what a password lacks, and those that the SPA knows.
+throttled = _always(errors.RateLimited, retry_after=THROTTLED_RETRY_AFTER)
+unavailable = _always(errors.Unavailable)
+wrong_credentials = _always(errors.Unauthorized, WRONG_CREDENTIALS)
+account_exists = _always(errors.Conflict, "There is an account with this address already.")
+no_totp_secret = _always(errors.Conflict, "Please begin to set up the authenticator app first.")
+mfa_required = _always(
+    errors.Conflict, "A second factor is required here. It cannot be switched off."
+)
+wrong_code = _bad_request("This code is not correct.", "CODE_MISMATCH")
+
+# Cognito's descriptions of what a password lacks, and the codes that the SPA knows.
 VIOLATIONS = {
     "Password not long enough": "min_length",
     "Password must have uppercase characters": "uppercase",
@@ -50,99 +59,75 @@ VIOLATIONS = {
 }
 
 
-def weak_password(text: str) -> ApiError:
-    # "Password did not conform with policy: Password not long enough": the only one of Cognito's
-    # texts that goes out, since it speaks of the password that was just typed and of nothing else.
-    violations = [part.strip() for part in text.partition(":")[2].split(";") if part.strip()]
-    told = [VIOLATIONS.get(violation, violation) for violation in violations]
+def weak_password(message: str) -> ApiError:
+    # "Password did not conform with policy: Password not long enough": the only message that is
+    # passed on, since it says nothing about the account.
+    violations = [part.strip() for part in message.partition(":")[2].split(";") if part.strip()]
+    known = [VIOLATIONS.get(violation, violation) for violation in violations]
     return BadRequest(
         "This password is too weak.",
-        details={"code": "WEAK_PASSWORD", "violations": told or ["Choose another password"]},
+        details={"code": "WEAK_PASSWORD", "violations": known or ["Choose another password"]},
     )
 
 
-def wrong_password(text: str) -> ApiError:
-    # The same name stands for somebody who may not even try for now.
-    if "attempts exceeded" in text.lower():
-        return throttled(text)
+def wrong_password(message: str) -> ApiError:
+    # NotAuthorizedException is also Cognito's code for a temporary lockout.
+    if "attempts exceeded" in message.lower():
+        return throttled(message)
     return BadRequest("The password is not correct.", details={"code": "WRONG_PASSWORD"})
 
 
-def wrong_current_password(text: str) -> ApiError:
-    # The one name stands for two faults; Cognito's text tells them apart.
-    if "access token" in text.lower():
-        return Unauthorized(WRONG_CREDENTIALS)
+def wrong_current_password(message: str) -> ApiError:
+    # NotAuthorizedException is also Cognito's code for an access token that is not valid.
+    if "access token" in message.lower():
+        return wrong_credentials(message)
     return BadRequest("The current password is not correct.", details={"code": "WRONG_PASSWORD"})
 
 
-def no_totp_secret(_text: str) -> ApiError:
-    return Conflict("Please begin to set up the authenticator app first.")
-
-
-def mfa_is_required(_text: str) -> ApiError:
-    return Conflict("A second factor is required here. It cannot be switched off.")
-
-
-def wrong_credentials(_text: str) -> ApiError:
-    return Unauthorized(WRONG_CREDENTIALS)
-
-
-def not_accepted(_text: str) -> ApiError:
-    return BadRequest("The sign-in service does not accept this.")
-
-
-def not_verified(**details: str) -> ApiError:
-    code = "EMAIL_NOT_VERIFIED"
-    text = "Please confirm your e-mail address first."
-    return Forbidden(text, code=code, details={"code": code, **details})
-
-
-def unavailable(_text: str) -> ApiError:
-    return Unavailable()
-
-
-#: What Cognito's errors mean to our client. Those that are not here are a 503.
-REFUSALS: dict[str, ErrorFactory] = {
+#: For all operations; a code that is not listed becomes 503.
+DEFAULT: ErrorMap = {
     "NotAuthorizedException": wrong_credentials,
     "UserNotFoundException": wrong_credentials,
-    "UserNotConfirmedException": lambda _: not_verified(),
-    "UsernameExistsException": lambda _: Conflict("There is an account with this address already."),
+    "UserNotConfirmedException": email_not_verified(),
+    "UsernameExistsException": account_exists,
     "CodeMismatchException": wrong_code,
-    "EnableSoftwareTokenMFAException": wrong_code,  # VerifySoftwareToken's name for it
-    "ExpiredCodeException": expired_code,
+    "EnableSoftwareTokenMFAException": wrong_code,  # from VerifySoftwareToken
+    "ExpiredCodeException": _bad_request("This code is no longer valid.", "EXPIRED_CODE"),
     "InvalidPasswordException": weak_password,
     "PasswordHistoryPolicyViolationException": weak_password,
-    "InvalidParameterException": not_accepted,
+    "InvalidParameterException": _always(BadRequest, "The sign-in service does not accept this."),
     "TooManyRequestsException": throttled,
     "LimitExceededException": throttled,
     "TooManyFailedAttemptsException": throttled,
 }
 
-# A session that Cognito cannot read, or does not remember, is one that is over.
-OF_A_SESSION = {
-    "ParamValidationError": wrong_credentials,
-    "ResourceNotFoundException": wrong_credentials,
-}
+#: For operations with a session: a malformed or unknown session counts as an expired one.
+SESSION: ErrorMap = DEFAULT | dict.fromkeys(
+    ("ParamValidationError", "ResourceNotFoundException"), wrong_credentials
+)
 
-# Who resets a password has no more to go by than the code: whatever else is not right about the
-# account looks like a wrong one.
-OF_A_RESET = {
-    "UserNotFoundException": wrong_code,
-    "UserNotConfirmedException": wrong_code,
-    "NotAuthorizedException": wrong_code,
-}
+#: For InitiateAuth: its parameters are valid, so that the app client must lack the flow.
+INITIATE_AUTH: ErrorMap = DEFAULT | {"InvalidParameterException": unavailable}
 
-# Nothing in a password sign-in or a refresh can be malformed: it is the app client that lacks the
-# flow.
-OF_THE_APP_CLIENT = {"InvalidParameterException": unavailable}
+#: For InitiateAuth with the password of a user who is signed in.
+PASSWORD_CHECK: ErrorMap = INITIATE_AUTH | dict.fromkeys(
+    ("NotAuthorizedException", "UserNotFoundException"), wrong_password
+)
 
-# What ResendConfirmationCode and ForgotPassword say of one account: nobody there, confirmed already
-# or not yet, no address to write to, mail bounced, asked too often. To tell any of it would tell
-# whether there is an account.
-ABOUT_THE_ACCOUNT = {
-    "UserNotFoundException",
-    "UserNotConfirmedException",
-    "NotAuthorizedException",
+CHANGE_PASSWORD: ErrorMap = DEFAULT | {"NotAuthorizedException": wrong_current_password}
+ENABLE_TOTP: ErrorMap = DEFAULT | {"SoftwareTokenMFANotFoundException": no_totp_secret}
+DISABLE_TOTP: ErrorMap = DEFAULT | {"InvalidParameterException": mfa_required}
+
+#: Codes that reveal whether an account exists, and whether it is confirmed.
+ACCOUNT_CODES = ("UserNotFoundException", "UserNotConfirmedException", "NotAuthorizedException")
+
+#: For ConfirmForgotPassword: they look like a wrong code.
+PASSWORD_RESET: ErrorMap = DEFAULT | dict.fromkeys(ACCOUNT_CODES, wrong_code)
+
+#: For ResendConfirmationCode and ForgotPassword, which succeed in spite of them: those above, no
+#: deliverable address, a rejected e-mail, too many codes for one account.
+IGNORED_WHEN_SENDING = {
+    *ACCOUNT_CODES,
     "InvalidParameterException",
     "CodeDeliveryFailureException",
     "LimitExceededException",

@@ -1,85 +1,78 @@
-"""The public keys of a user pool, fetched as seldom as can be.
+"""A cache of the public keys of a user pool (JWKS, RFC 7517)."""
 
-PyJWT's own client waits between fetches only after one that succeeded, and fetches behind a lock
-that all need: while Cognito is slow or gone, one made-up token would keep everybody waiting.
-"""
-
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable
 
 import jwt
-import urllib3
+import requests
 
-from jobtracker.aws import USUAL_TIMEOUTS, Timeouts
+from jobtracker.auth.http_client import JsonClient
+from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
 from jobtracker.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-# Seconds. Cognito rotates its keys seldom.
+# Seconds until the keys are fetched again; Cognito rotates them rarely.
 TTL = 24 * 3600
-# Between two attempts to fetch, whatever came of the first: when there are keys, and when not.
+# Seconds between two attempts to fetch them, successful or not.
 COOLDOWN = 30
 COOLDOWN_WITHOUT_KEYS = 5
 
 
 class JWKSCache:
-    """The keys at a JWKS URL (RFC 7517), by their id. It can be shared by all threads.
+    """The keys of a JWKS URL by key id; it can be shared by all threads.
 
-    :param clock: seconds, for tests
+    Keys stay valid for as long as they cannot be fetched again.
+
+    :param clock: returns seconds, for tests
     """
 
     def __init__(
         self,
         url: str,
-        timeouts: Timeouts = USUAL_TIMEOUTS,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.url = url
         self.clock = clock
-        self.http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read), retries=False
-        )
+        self.http = JsonClient(timeouts)
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetching = threading.Lock()
-        self._attempted = self._succeeded = -float("inf")
+        self._fetch_lock = threading.Lock()
+        self._attempted_at = self._fetched_at = -float("inf")
 
     def get(self, key_id: str) -> jwt.PyJWK | None:
-        """The key of that id, or None when the pool has no such key.
+        """Return the key with this id, or None when the JWKS has no such key.
 
-        :raises Unavailable: when that cannot be found out
+        :raises Unavailable: when the key is not cached and the last attempt to fetch failed
         """
         key = self._keys.get(key_id)
-        if key is None or self.clock() - self._succeeded > TTL:
+        if key is None or self.clock() - self._fetched_at > TTL:
             self._refresh()
             key = self._keys.get(key_id)
-        if key is None and self._succeeded < self._attempted:
+        if key is None and self._fetched_at < self._attempted_at:
             raise Unavailable
         return key
 
     def _refresh(self) -> None:
-        # Who has keys does not wait for others who fetch; who has none can do nothing else.
-        if not self._fetching.acquire(blocking=not self._keys):
+        # With keys in the cache, do not wait for the thread that is fetching.
+        if not self._fetch_lock.acquire(blocking=not self._keys):
             return
         try:
             now = self.clock()
-            if now - self._attempted >= (COOLDOWN if self._keys else COOLDOWN_WITHOUT_KEYS):
-                self._attempted = now
+            if now - self._attempted_at >= (COOLDOWN if self._keys else COOLDOWN_WITHOUT_KEYS):
+                self._attempted_at = now
                 self._keys = self._fetch()
-                self._succeeded = now
-        except (urllib3.exceptions.HTTPError, jwt.PyJWTError, ValueError, TypeError) as error:
-            log.error("The keys of the user pool cannot be had: %s", type(error).__name__)
+                self._fetched_at = now
+        except (requests.RequestException, jwt.PyJWTError, ValueError, TypeError) as error:
+            log.error("The JWKS of the user pool: %s", type(error).__name__)
         finally:
-            self._fetching.release()
+            self._fetch_lock.release()
 
     def _fetch(self) -> dict[str, jwt.PyJWK]:
-        answer = self.http.request("GET", self.url, redirect=False)
-        if answer.status != 200:
-            raise ValueError(answer.status)
-        document = json.loads(answer.data)
-        if not isinstance(document, dict):
-            raise ValueError("not a JSON object")
+        status, document = self.http.request("GET", self.url)
+        if status != 200 or not isinstance(document, dict):
+            raise ValueError(f"HTTP status {status}")
         keys = jwt.PyJWKSet.from_dict(document).keys
         return {key.key_id: key for key in keys if key.key_id is not None}

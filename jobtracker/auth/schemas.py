@@ -1,62 +1,20 @@
-"""Sign-up and sign-in on the wire."""
-
-from typing import Any
+"""The JSON of sign-up and sign-in."""
 
 from colander import SchemaNode
 
 from jobtracker.fields import Email, Integer, Nested, RawText, Schema, Text, TextMap
 from jobtracker.users.schemas import MAX_PASSWORD
 
-# Characters, by Cognito's API reference; of tokens it states no bound, theirs have about 2,000.
-MAX_CODE = 2048
-MAX_SESSION = 2048
+NO_BLANKS = "[!-~]+"  # printable ASCII
+
+# Limits are those of Cognito's API reference. It has none for tokens, of about 2,000 characters.
 MAX_TOKEN = 8192
-
-NO_BLANKS = "[!-~]+"  # of ASCII, as all codes and tokens are
-
-
-def _code() -> SchemaNode:
-    return SchemaNode(Text(max=MAX_CODE, pattern=NO_BLANKS, hint="Must not contain blanks."))
-
-
-def totp_code() -> SchemaNode:
-    """What an authenticator app shows."""
-    return SchemaNode(Text(pattern="[0-9]{6}", hint="Must be six digits."))
-
-
-def _refresh_token(**options: Any) -> SchemaNode:
-    text = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token.")
-    return SchemaNode(text, **options)
-
-
-def _session() -> SchemaNode:
-    return SchemaNode(RawText(max=MAX_SESSION))
-
-
-class SignUpIn(Schema):
-    example = {
-        "email": "ada@example.com",
-        "password": "Lovelace-1815",
-        "name": "Ada",
-        "turnstile_token": "XXXX.DUMMY.TOKEN.XXXX",
-    }
-
-    email = SchemaNode(Email())
-    password = SchemaNode(RawText(max=MAX_PASSWORD))
-    name = SchemaNode(Text(max=100))
-    turnstile_token = SchemaNode(Text(max=2048))  # Cloudflare's bound
-
-
-class StatusOut(Schema):
-    status = SchemaNode(Text())
-    message = SchemaNode(Text())
-
-
-class ConfirmIn(Schema):
-    example = {"email": "ada@example.com", "code": "123456"}
-
-    email = SchemaNode(Email())
-    code = _code()
+PASSWORD = RawText(max=MAX_PASSWORD)
+CODE = Text(max=2048, pattern=NO_BLANKS, hint="Must not contain blanks.")
+TOTP_CODE = Text(pattern="[0-9]{6}", hint="Must be six digits.")
+REFRESH_TOKEN = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token.")
+SESSION = RawText(max=2048)
+LABEL = Text(max=255)
 
 
 class EmailIn(Schema):
@@ -65,66 +23,79 @@ class EmailIn(Schema):
     email = SchemaNode(Email())
 
 
-class ResetPasswordIn(Schema):
-    example = {"email": "ada@example.com", "code": "123456", "new_password": "Lovelace-1852"}
+class LoginIn(EmailIn):
+    example = {**EmailIn.example, "password": "Lovelace-1815"}
 
-    email = SchemaNode(Email())
-    code = _code()
-    new_password = SchemaNode(RawText(max=MAX_PASSWORD))
+    password = SchemaNode(PASSWORD)
 
 
-class LoginIn(Schema):
-    example = {"email": "ada@example.com", "password": "Lovelace-1815"}
+class SignUpIn(LoginIn):
+    example = {**LoginIn.example, "name": "Ada", "turnstile_token": "XXXX.DUMMY.TOKEN.XXXX"}
 
-    email = SchemaNode(Email())
-    password = SchemaNode(RawText(max=MAX_PASSWORD))
+    name = SchemaNode(Text(max=100))
+    turnstile_token = SchemaNode(Text(max=2048))  # Cloudflare's limit
 
 
-class ChallengeIn(Schema):
+class ConfirmIn(EmailIn):
+    example = {**EmailIn.example, "code": "123456"}
+
+    code = SchemaNode(CODE)
+
+
+class ResetPasswordIn(ConfirmIn):
+    example = {**ConfirmIn.example, "new_password": "Lovelace-1852"}
+
+    new_password = SchemaNode(PASSWORD)
+
+
+class ChallengeIn(EmailIn):
     example = {
-        "email": "ada@example.com",
+        **EmailIn.example,
         "challenge_name": "SOFTWARE_TOKEN_MFA",
         "session": "AYABeEv3cZ5kQ2pLr0mXw…",
         "responses": {"SOFTWARE_TOKEN_MFA_CODE": "123456"},
     }
 
-    email = SchemaNode(Email())
     challenge_name = SchemaNode(Text(max=64, pattern="[A-Z_]+", hint="Must be Cognito's name."))
-    session = _session()
+    session = SchemaNode(SESSION)
     responses = SchemaNode(TextMap(max_entries=20, max_text=MAX_TOKEN))
 
 
 class MfaSetupIn(Schema):
-    session = _session()
-    label = SchemaNode(Text(max=255), missing=None)
+    session = SchemaNode(SESSION)
+    label = SchemaNode(LABEL, missing=None)
+
+
+class MfaVerifyIn(EmailIn):
+    example = {
+        **EmailIn.example,
+        "session": "AYABeEv3cZ5kQ2pLr0mXw…",
+        "code": "123456",
+        "friendly_name": "Phone",
+    }
+
+    session = SchemaNode(SESSION)
+    code = SchemaNode(TOTP_CODE)
+    friendly_name = SchemaNode(LABEL, missing=None)
+
+
+class RefreshIn(Schema):
+    refresh_token = SchemaNode(REFRESH_TOKEN)
+
+
+class LogoutIn(Schema):
+    refresh_token = SchemaNode(REFRESH_TOKEN, missing=None)
+
+
+class StatusOut(Schema):
+    status = SchemaNode(Text())
+    message = SchemaNode(Text())
 
 
 class MfaSetupOut(Schema):
     secret_code = SchemaNode(Text())
     otpauth_uri = SchemaNode(Text())
     session = SchemaNode(Text())
-
-
-class MfaVerifyIn(Schema):
-    example = {
-        "email": "ada@example.com",
-        "session": "AYABeEv3cZ5kQ2pLr0mXw…",
-        "code": "123456",
-        "friendly_name": "Phone",
-    }
-
-    email = SchemaNode(Email())
-    session = _session()
-    code = totp_code()
-    friendly_name = SchemaNode(Text(max=255), missing=None)
-
-
-class RefreshIn(Schema):
-    refresh_token = _refresh_token()
-
-
-class LogoutIn(Schema):
-    refresh_token = _refresh_token(missing=None)
 
 
 class TokensOut(Schema):
@@ -135,9 +106,7 @@ class TokensOut(Schema):
     token_type = SchemaNode(Text())
 
 
-class SignInOut(Schema):
-    status = SchemaNode(Text())
-    message = SchemaNode(Text())
+class SignInOut(StatusOut):
     next_step = SchemaNode(Text(), nullable=True)
     challenge_name = SchemaNode(Text(), nullable=True)
     session = SchemaNode(Text(), nullable=True)

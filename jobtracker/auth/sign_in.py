@@ -1,7 +1,8 @@
-"""What a sign-in comes to: tokens or the next challenge, and whose they are."""
+"""The outcome of a sign-in: tokens or a challenge, and the profile of the user."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jwt
 
@@ -10,7 +11,7 @@ NEXT_STEPS = ("MFA_SETUP", "SOFTWARE_TOKEN_MFA", "NEW_PASSWORD_REQUIRED", "CUSTO
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a sign-in is worth. ``expires_in`` counts seconds."""
+    """The tokens of a completed sign-in; ``expires_in`` is in seconds."""
 
     access_token: str
     id_token: str
@@ -20,12 +21,50 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """The attributes of a Cognito user that the database has copies of."""
+
+    sub: str
+    email: str
+    name: str | None
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, str]) -> Self:
+        """The profile of Cognito's user attributes, or of the claims of an ID token."""
+        email = attributes.get("email", "").lower()
+        return cls(attributes["sub"], email, attributes.get("name") or None)
+
+    @classmethod
+    def from_id_token(cls, id_token: str) -> Self:
+        """The profile of an ID token that Cognito has just sent.
+
+        The signature of a token that came directly from the issuer over TLS need not be checked:
+        OpenID Connect Core 1.0, section 3.1.3.7, point 6.
+        """
+        return cls.from_attributes(jwt.decode(id_token, options={"verify_signature": False}))
+
+
+@dataclass(frozen=True)
 class SignIn:
-    """How far a sign-in has come: to tokens, or to Cognito's next challenge."""
+    """The state of a sign-in: completed with tokens, or waiting for the answer to a challenge."""
 
     tokens: Tokens | None = None
     challenge_name: str | None = None
     session: str | None = None
+
+    @classmethod
+    def from_response(cls, response: Mapping[str, Any], refresh_token: str = "") -> Self:
+        """The state by Cognito's response to InitiateAuth or RespondToAuthChallenge.
+
+        :param refresh_token: the present one, for a response without a new one
+        """
+        result = response.get("AuthenticationResult")
+        if not result:
+            return cls(None, response.get("ChallengeName"), response.get("Session"))
+        refresh_token = result.get("RefreshToken", refresh_token)
+        return cls(
+            Tokens(result["AccessToken"], result["IdToken"], refresh_token, result["ExpiresIn"])
+        )
 
     @property
     def status(self) -> str:
@@ -40,47 +79,3 @@ class SignIn:
     @property
     def message(self) -> str:
         return "Signed in" if self.tokens else "One more step is needed to sign in"
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Who an account is, by Cognito's attributes."""
-
-    sub: str
-    email: str
-    name: str | None
-
-
-def profile_of(tokens: Tokens) -> Profile:
-    """Who signed in.
-
-    The ID token came straight from Cognito over TLS, so its signature need not be checked: OpenID
-    Connect Core 1.0, section 3.1.3.7, point 6.
-    """
-    return profile_from(jwt.decode(tokens.id_token, options={"verify_signature": False}))
-
-
-def profile_from(attributes: dict[str, str]) -> Profile:
-    """Who that is, by Cognito's attributes or the claims of an ID token."""
-    return Profile(
-        sub=attributes["sub"],
-        email=attributes.get("email", "").lower(),
-        name=attributes.get("name") or None,
-    )
-
-
-def sign_in_of(answer: dict[str, Any], refresh_token: str = "") -> SignIn:
-    """How far it has come, by Cognito's answer.
-
-    :param refresh_token: the one that goes on where Cognito sends none
-    """
-    if result := answer.get("AuthenticationResult"):
-        return SignIn(
-            tokens=Tokens(
-                access_token=result["AccessToken"],
-                id_token=result["IdToken"],
-                refresh_token=result.get("RefreshToken", refresh_token),
-                expires_in=result["ExpiresIn"],
-            )
-        )
-    return SignIn(challenge_name=answer.get("ChallengeName"), session=answer.get("Session"))

@@ -1,36 +1,30 @@
-"""Access tokens: whether one is ours, and whose.
+"""Verification of Cognito's access tokens.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
 """
 
+import hashlib
+import threading
 import time
-from typing import NamedTuple
+from typing import Any
 
 import jwt
+from cachetools import LRUCache
 
 from jobtracker.auth.jwks import JWKSCache
-from jobtracker.aws import USUAL_TIMEOUTS, Timeouts
+from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
 
-# Seconds by which the clocks of Cognito and ours may differ.
+# Seconds by which the clocks of Cognito and of this machine may differ.
 LEEWAY = 10
 
-
-# A token that was verified is not verified again for so many seconds: a signature costs more than
-# all else that a poll does. For so long may a key hold that Cognito has withdrawn.
+# Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
+# is accepted for as long.
 VERIFIED_TTL = 60
-# Tokens, of 1 KB or so.
-MAX_REMEMBERED = 5000
-
-
-class Verified(NamedTuple):
-    """Whose a token is, and until when we need not look again (seconds of the epoch)."""
-
-    sub: str
-    until: float
+MAX_VERIFIED = 5000
 
 
 class AccessTokens:
-    """Verifies the access tokens that a user pool issued to our app client."""
+    """Verifies the access tokens that a user pool issued to an app client."""
 
     def __init__(
         self,
@@ -39,52 +33,55 @@ class AccessTokens:
         user_pool_id: str,
         client_id: str,
         endpoint_url: str | None = None,
-        timeouts: Timeouts = USUAL_TIMEOUTS,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         aws = f"https://cognito-idp.{region}.amazonaws.com"
-        self.issuer = f"{aws}/{user_pool_id}"  # of every token, whatever endpoint issued it
+        self.issuer = f"{aws}/{user_pool_id}"  # emulators issue tokens with AWS's URL too
         self.client_id = client_id
-        self._verified: dict[str, Verified] = {}
         self.keys = JWKSCache(
             f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json", timeouts
         )
+        # By the SHA-256 of the token: sub, and when the entry expires (Unix time).
+        self._verified: LRUCache[bytes, tuple[str, float]] = LRUCache(MAX_VERIFIED)
+        self._lock = threading.Lock()
 
-    def sub_of(self, token: str) -> str | None:
-        """The ``sub`` of whoever bears the token, or None when it is not a valid one.
+    def verify(self, token: str) -> str | None:
+        """Return the ``sub`` of an access token, or None when the token is not valid.
 
-        Valid: RS256, whatever the token itself names, by a key of the pool; of our pool and app
-        client; an access token; not expired.
-
-        :raises jobtracker.errors.Unavailable: when the pool's keys cannot be had
+        :raises jobtracker.errors.Unavailable: when the keys of the user pool cannot be fetched
         """
-        verified = self._verified.get(token)
-        if verified is not None and time.time() < verified.until:
-            return verified.sub
-        sub, expires = self._verify(token)
-        if sub is not None:
-            until = min(expires + LEEWAY, time.time() + VERIFIED_TTL)
-            if len(self._verified) >= MAX_REMEMBERED:
-                self._verified.clear()  # those who are here will be back at once
-            self._verified[token] = Verified(sub, until)
-        return sub
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        with self._lock:
+            sub, expires = self._verified.get(digest, ("", 0.0))
+        if time.time() < expires:
+            return sub
+        claims = self._decode(token)
+        if claims is None:
+            return None
+        expires = min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL)
+        with self._lock:
+            self._verified[digest] = claims["sub"], expires
+        return claims["sub"]
 
-    def _verify(self, token: str) -> tuple[str | None, float]:
-        """The ``sub`` and the end of a valid token."""
+    def _decode(self, token: str) -> dict[str, Any] | None:
+        """Return the claims of a valid token."""
         try:
             header = jwt.get_unverified_header(token)
+            # The algorithm is fixed: the token's own header must not choose it.
             key = self.keys.get(header["kid"]) if header["alg"] == "RS256" else None
             if key is None:
-                return None, 0
+                return None
             claims = jwt.decode(
                 token,
                 key,
                 algorithms=["RS256"],
                 issuer=self.issuer,
                 leeway=LEEWAY,
+                # Access tokens of Cognito have client_id in the place of aud.
                 options={"require": ["exp", "iss", "sub"], "verify_aud": False},
             )
         except (jwt.PyJWTError, KeyError, ValueError, RecursionError):
-            return None, 0
+            return None
         if claims.get("token_use") != "access" or claims.get("client_id") != self.client_id:
-            return None, 0
-        return claims["sub"], claims["exp"]
+            return None
+        return claims

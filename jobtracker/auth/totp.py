@@ -1,18 +1,19 @@
-"""What an authenticator app reads."""
+"""The QR code by which an authenticator app takes over a TOTP secret."""
 
 from urllib.parse import quote, urlencode
 
-# What the app shows beside the code.
+# Shown by the app beside the code.
 ISSUER = "JobTracker"
 
 
 def otpauth_uri(secret: str, label: str | None) -> str:
-    """What an authenticator app reads as a QR code.
+    """Return the otpauth URI of a TOTP secret.
 
     https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+
+    :param label: the name of the account, with or without the issuer as a prefix
     """
-    # Some say the issuer themselves.
-    own = (label or "").removeprefix(f"{ISSUER}:")
-    account = f"{ISSUER}:{quote(own, safe='')}" if own else ISSUER
+    name = (label or "").removeprefix(f"{ISSUER}:")
+    account = f"{ISSUER}:{quote(name, safe='')}" if name else ISSUER
     query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)
     return f"otpauth://totp/{account}?{query}"

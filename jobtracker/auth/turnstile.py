@@ -1,62 +1,50 @@
-"""Cloudflare Turnstile: whether a person fills in the form.
+"""Cloudflare Turnstile, the CAPTCHA of the sign-up form.
 
 https://developers.cloudflare.com/turnstile/get-started/server-side-validation/
 """
 
-import json
 import logging
 
-import urllib3
+import requests
 
-from jobtracker.aws import USUAL_TIMEOUTS, Timeouts
+from jobtracker.auth.http_client import JsonClient
+from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
 from jobtracker.errors import BadRequest, Unavailable
 
 log = logging.getLogger(__name__)
 
-# Connections that are kept open: as many as a process has threads, or so.
-CONNECTIONS = 16
-
-# Error codes that speak of the visitor's token. All others are faults of ours or of Cloudflare's.
-OF_THE_TOKEN = {"missing-input-response", "invalid-input-response", "timeout-or-duplicate"}
+# Error codes about the visitor's token; all others are errors of configuration or of Cloudflare.
+TOKEN_ERRORS = {"missing-input-response", "invalid-input-response", "timeout-or-duplicate"}
 
 
 class Turnstile:
-    """Asks Cloudflare. Without a secret nobody can be let in: it fails closed."""
+    """Verifies Turnstile tokens. Without a secret every token fails."""
 
-    def __init__(self, url: str, secret: str | None, timeouts: Timeouts = USUAL_TIMEOUTS) -> None:
+    def __init__(self, url: str, secret: str | None, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
         self.url = url
         self.secret = secret
-        self.http = urllib3.PoolManager(
-            maxsize=CONNECTIONS,
-            timeout=urllib3.Timeout(connect=timeouts.connect, read=timeouts.read),
-            retries=False,
-        )
+        self.http = JsonClient(timeouts)
 
     def check(self, token: str) -> None:
-        """Return when the token is a person's.
+        """Verify a token.
 
-        :raises BadRequest: CAPTCHA_FAILED, when it is not
-        :raises Unavailable: when that cannot be found out
+        :raises BadRequest: CAPTCHA_FAILED, when Cloudflare rejects the token
+        :raises Unavailable: when no secret is configured, or Cloudflare does not respond properly
         """
         if not self.secret:
-            log.error("turnstile.secret is not set: nobody can sign up")
+            log.error("turnstile.secret is not set: sign-up is not possible")
             raise Unavailable
         try:
-            response = self.http.request(
-                "POST",
-                self.url,
-                fields={"secret": self.secret, "response": token},
-                encode_multipart=False,
-            )
-            verdict = json.loads(response.data)
-            passed, codes = verdict["success"], set(verdict.get("error-codes", ()))
-        except (urllib3.exceptions.HTTPError, ValueError, TypeError, KeyError) as error:
-            log.error("Turnstile cannot be asked: %s", type(error).__name__)
+            form = {"secret": self.secret, "response": token}
+            _status, result = self.http.request("POST", self.url, form)
+            success, codes = result["success"], set(result.get("error-codes", ()))
+        except (requests.RequestException, ValueError, TypeError, KeyError) as error:
+            log.error("Turnstile: %s", type(error).__name__)
             raise Unavailable from None
-        if passed is True:
+        if success is True:
             return
-        if not codes <= OF_THE_TOKEN:
-            log.error("Turnstile does not judge: %s", sorted(codes))
+        if not codes <= TOKEN_ERRORS:
+            log.error("Turnstile: %s", sorted(codes))
             raise Unavailable
         raise BadRequest(
             "We could not tell that you are a person. Please try again.",

@@ -1,4 +1,4 @@
-"""``/auth/cognito/*``: open to everybody."""
+"""``/auth/cognito/*``: the endpoints that need no access token."""
 
 import logging
 from collections.abc import Callable
@@ -7,26 +7,13 @@ from typing import Any
 import colander
 from pyramid.request import Request
 
-from jobtracker.auth.schemas import (
-    ChallengeIn,
-    ConfirmIn,
-    EmailIn,
-    LoginIn,
-    LogoutIn,
-    MfaSetupIn,
-    MfaSetupOut,
-    MfaVerifyIn,
-    RefreshIn,
-    ResetPasswordIn,
-    SignInOut,
-    SignUpIn,
-    StatusOut,
-)
-from jobtracker.auth.sign_in import SignIn, profile_of
+from jobtracker.auth import schemas
+from jobtracker.auth.sign_in import Profile, SignIn
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
+from jobtracker.fields import Schema
 from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rate_limits
-from jobtracker.http.service import ApiService
+from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import json_object
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
@@ -34,11 +21,14 @@ from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
 
-LOGOUT_IN = LogoutIn()
+LOGOUT_IN = schemas.LogoutIn()
+SIGN_IN_OUT = schemas.SignInOut()
+STATUS_OUT = schemas.StatusOut()
 
 
 def _service(name: str) -> ApiService:
-    return ApiService(name, f"/auth/cognito/{name}", context=Root, traverse="/")
+    path, pool = f"/auth/cognito/{name}", ThreadPool.GATEWAY
+    return ApiService(name, path, context=Root, traverse="/", thread_pool=pool)
 
 
 sign_up = _service("signup")
@@ -55,154 +45,93 @@ refresh = _service("refresh")
 logout = _service("logout")
 
 
-@sign_up.post(
-    permission=Permission.PUBLIC,
-    body=SignUpIn(),
-    returns=StatusOut(),
-    errors=(400, 401, 409),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+def _post(
+    service: ApiService, body: Schema, returns: Schema, *errors: int, by_email: bool = True
+) -> Any:
+    """The decorator of a public POST view, limited by address and, if the body has it, e-mail."""
+    limits = [AUTH_BY_ADDRESS, AUTH_BY_EMAIL] if by_email else [AUTH_BY_ADDRESS]
+    options = {"body": body, "returns": returns, "errors": errors, "rate_limits": limits}
+    return service.post(permission=Permission.PUBLIC, **options)
+
+
+@_post(sign_up, schemas.SignUpIn(), STATUS_OUT, 400, 401, 409)
 def post_sign_up(request: Request) -> dict[str, str]:
     """Make an account. A code for ``confirm`` comes by e-mail."""
     form = request.validated
-    request.turnstile.check(form["turnstile_token"])
-    if request.cognito.sign_up(form["email"], form["password"], form["name"]):
-        return {"status": "OK", "message": "Your account is ready."}
+    request.turnstile.check(form.pop("turnstile_token"))
+    if request.cognito.sign_up(**form):
+        return _ok("Your account is ready.")
     return {"status": "CONFIRMATION_REQUIRED", "message": "We have sent you a code by e-mail."}
 
 
-@confirm.post(
-    permission=Permission.PUBLIC,
-    body=ConfirmIn(),
-    returns=StatusOut(),
-    errors=(400, 401),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(confirm, schemas.ConfirmIn(), STATUS_OUT, 400, 401)
 def post_confirm(request: Request) -> dict[str, str]:
     """Show with the code that the address is yours."""
     request.cognito.confirm_sign_up(**request.validated)
-    return {"status": "OK", "message": "Your e-mail address is confirmed."}
+    return _ok("Your e-mail address is confirmed.")
 
 
-@verification_confirm.post(
-    permission=Permission.PUBLIC,
-    body=ConfirmIn(),
-    returns=StatusOut(),
-    errors=(400, 401),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(verification_confirm, schemas.ConfirmIn(), STATUS_OUT, 400, 401)
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
     return post_confirm(request)
 
 
-@verification_send.post(
-    permission=Permission.PUBLIC,
-    body=EmailIn(),
-    returns=StatusOut(),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(verification_send, schemas.EmailIn(), STATUS_OUT)
 def post_verification_send(request: Request) -> dict[str, str]:
     """Send the code again. The answer is the same whether or not there is such an account."""
-    request.cognito.send_code(**request.validated)
-    return {
-        "status": "OK",
-        "message": "If an account waits for its confirmation, we have sent it a new code.",
-    }
+    request.cognito.resend_confirmation_code(**request.validated)
+    return _ok("If an account waits for its confirmation, we have sent it a new code.")
 
 
-@forgot_password.post(
-    permission=Permission.PUBLIC,
-    body=EmailIn(),
-    returns=StatusOut(),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(forgot_password, schemas.EmailIn(), STATUS_OUT)
 def post_forgot_password(request: Request) -> dict[str, str]:
     """Ask for a code to set a new password. The answer is the same whether or not there is such an
     account."""
-    request.cognito.send_reset_code(**request.validated)
-    return {
-        "status": "OK",
-        "message": "If there is an account with this address, we have sent it a code.",
-    }
+    request.cognito.forgot_password(**request.validated)
+    return _ok("If there is an account with this address, we have sent it a code.")
 
 
-@reset_password.post(
-    permission=Permission.PUBLIC,
-    body=ResetPasswordIn(),
-    returns=StatusOut(),
-    errors=(400,),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(reset_password, schemas.ResetPasswordIn(), STATUS_OUT, 400)
 def post_reset_password(request: Request) -> dict[str, str]:
     """Set a new password with that code. For an unknown account every code is a wrong one."""
     request.cognito.reset_password(**request.validated)
-    return {"status": "OK", "message": "Your password is changed. Please sign in."}
+    return _ok("Your password is changed. Please sign in.")
 
 
-@login.post(
-    permission=Permission.PUBLIC,
-    body=LoginIn(),
-    returns=SignInOut(),
-    errors=(401, 403),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(login, schemas.LoginIn(), SIGN_IN_OUT, 401, 403)
 def post_login(request: Request) -> SignIn:
     """Sign in: to tokens, or to a challenge that must be answered first."""
-    return _known(request, request.cognito.sign_in, **request.validated)
+    return _sync_user(request, request.cognito.sign_in)
 
 
-@challenge.post(
-    permission=Permission.PUBLIC,
-    body=ChallengeIn(),
-    returns=SignInOut(),
-    errors=(400, 401, 403),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(challenge, schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403)
 def post_challenge(request: Request) -> SignIn:
     """Answer a challenge."""
-    return _known(request, request.cognito.answer_challenge, **request.validated)
+    return _sync_user(request, request.cognito.answer_challenge)
 
 
-@mfa_setup.post(
-    permission=Permission.PUBLIC,
-    body=MfaSetupIn(),
-    returns=MfaSetupOut(),
-    errors=(400, 401),
-    rate_limits=[AUTH_BY_ADDRESS],
-)
+@_post(mfa_setup, schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_email=False)
 def post_mfa_setup(request: Request) -> dict[str, str]:
     """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
-    secret, session = request.cognito.new_totp_secret(request.validated["session"])
+    secret, session = request.cognito.associate_totp_in_sign_in(request.validated["session"])
     uri = otpauth_uri(secret, request.validated["label"])
     return {"secret_code": secret, "otpauth_uri": uri, "session": session}
 
 
-@mfa_verify.post(
-    permission=Permission.PUBLIC,
-    body=MfaVerifyIn(),
-    returns=SignInOut(),
-    errors=(400, 401, 403),
-    rate_limits=[AUTH_BY_ADDRESS, AUTH_BY_EMAIL],
-)
+@_post(mfa_verify, schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403)
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
-    return _known(request, request.cognito.verify_totp, **request.validated)
+    return _sync_user(request, request.cognito.verify_totp_in_sign_in)
 
 
-@refresh.post(
-    permission=Permission.PUBLIC,
-    body=RefreshIn(),
-    returns=SignInOut(),
-    errors=(401, 403),
-    rate_limits=[AUTH_BY_ADDRESS],
-)
+@_post(refresh, schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, by_email=False)
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token."""
     return request.cognito.refresh(**request.validated)
 
 
-@logout.post(permission=Permission.PUBLIC, returns=StatusOut(), optional_body=LOGOUT_IN)
+@logout.post(permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN)
 def post_logout(request: Request) -> dict[str, str]:
     """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
     if request.content_length:
@@ -211,20 +140,24 @@ def post_logout(request: Request) -> dict[str, str]:
             given = {"refresh_token": json_object(request).get("refresh_token")}
             if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
                 request.cognito.revoke(token)
-        except (ApiError, colander.Invalid) as refusal:
-            log.info("Signed out without a revocation: %s", type(refusal).__name__)
-    return {"status": "OK", "message": "Logged out"}
+        except (ApiError, colander.Invalid) as error:
+            log.info("Signed out without a revocation: %s", type(error).__name__)
+    return _ok("Logged out")
 
 
-def _known(request: Request, step: Callable[..., SignIn], **form: Any) -> SignIn:
-    """Take a step of a sign-in, and keep our copy of who signed in.
+def _ok(message: str) -> dict[str, str]:
+    return {"status": "OK", "message": message}
 
-    The database is asked for a sign of life first: of a step that used up its session, nothing must
-    fail that can be known to.
+
+def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
+    """Perform a step of a sign-in, and update the database's copy of the user's profile.
+
+    The connection is checked first: a step that succeeds uses up its session, so that it could not
+    be repeated after an error of the database.
     """
     request.connection.execute("SELECT 1")
-    sign_in = step(**form)
+    sign_in = operation(**request.validated)
     if sign_in.tokens:
-        profile = profile_of(sign_in.tokens)
+        profile = Profile.from_id_token(sign_in.tokens.id_token)
         users.sign_in(request.connection, profile.sub, email=profile.email, name=profile.name)
     return sign_in

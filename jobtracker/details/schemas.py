@@ -6,8 +6,7 @@ from jobtracker.activity.resources import DEFAULT_LIMIT, MAX_LIMIT
 from jobtracker.activity.schemas import ActivityOut
 from jobtracker.fields import ListOf, Nested, QueryInteger, Schema, Text
 from jobtracker.interviews.schemas import InterviewOut
-from jobtracker.jobs.schemas import JobOut
-from jobtracker.notes.schemas import NoteOut
+from jobtracker.jobs.schemas import JobOut, NoteOut
 
 
 class DetailsQuery(Schema):

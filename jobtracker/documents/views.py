@@ -26,17 +26,31 @@ DOCUMENTS = "/jobs/{job_id}/documents"
 
 documents = ApiService("documents", DOCUMENTS, context=DocumentCollection)
 presign_upload = ApiService(
-    "presign_upload", f"{DOCUMENTS}/presign-upload", context=DocumentCollection, traverse=DOCUMENTS
+    "presign_upload",
+    f"{DOCUMENTS}/presign-upload",
+    context=DocumentCollection,
+    traverse=DOCUMENTS,
+    thread_pool=ThreadPool.GATEWAY,
 )
 confirm_upload = ApiService(
-    "confirm_upload", f"{DOCUMENTS}/confirm-upload", context=DocumentCollection, traverse=DOCUMENTS
+    "confirm_upload",
+    f"{DOCUMENTS}/confirm-upload",
+    context=DocumentCollection,
+    traverse=DOCUMENTS,
+    thread_pool=ThreadPool.GATEWAY,
 )
-document = ApiService("document", f"{DOCUMENTS}/{{document_id}}", context=DocumentResource)
+document = ApiService(
+    "document",
+    f"{DOCUMENTS}/{{document_id}}",
+    context=DocumentResource,
+    thread_pool=ThreadPool.GATEWAY,
+)
 presign_download = ApiService(
     "presign_download",
     f"{DOCUMENTS}/{{document_id}}/presign-download",
     context=DocumentResource,
     traverse=f"{DOCUMENTS}/{{document_id}}",
+    thread_pool=ThreadPool.GATEWAY,
 )
 
 
@@ -70,7 +84,6 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
     body=ConfirmUploadIn(),
     returns=DOCUMENT_OUT,
     errors=(409,),
-    thread_pool=ThreadPool.GATEWAY,
 )
 def post_confirm_upload(request: Request) -> DocumentRow:
     """Say that the upload is done. Repeating it is harmless."""
@@ -94,7 +107,7 @@ def get_document(request: Request) -> DocumentRow:
     return request.context.row
 
 
-@document.delete(permission=Permission.WRITE, status=204, thread_pool=ThreadPool.GATEWAY)
+@document.delete(permission=Permission.WRITE, status=204)
 def delete_document(request: Request) -> None:
     """Forget a document."""
     request.context.delete()

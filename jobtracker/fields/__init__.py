@@ -1,11 +1,11 @@
-"""What a value on the wire can be: the colander types of all schemas, strict about JSON.
+# ruff: noqa: F401 (the public names of the package; mypy: implicit_reexport)
+"""Field types of the colander schemas of requests and responses, strict about JSON types.
 
-colander's own types convert (``true`` and ``1.9`` are integers to it, 5 is a string) and echo what
-came in. These take the JSON type that they name and nothing else, say what is wrong without the
-input, and tell its kind in ``type``.
+Unlike colander's own types they convert nothing (to those, ``true`` and ``1.9`` are integers), and
+their errors never contain the input.
 
-Null and blank text mean the same: nothing. A field that needs a value refuses it; one that has a
-default falls back to it; one that is ``nullable`` takes it (in a merge patch: is cleared by it).
+Null and blank text both stand for no value: an error in a required field, the default in a field
+that has one, None in a ``nullable`` one (or its ``when_null``).
 """
 
 from jobtracker.fields.base import FieldType, InvalidValue
@@ -18,15 +18,7 @@ from jobtracker.fields.containers import (
     TextMap,
 )
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
-from jobtracker.fields.objects import (
-    MAX_ERRORS,
-    ListOf,
-    Nested,
-    Object,
-    Schema,
-    errors_of,
-    merge_patch,
-)
+from jobtracker.fields.objects import ListOf, Nested, Schema, errors_of, merge_patch
 from jobtracker.fields.text import (
     Choice,
     Email,
@@ -34,40 +26,6 @@ from jobtracker.fields.text import (
     RawText,
     Text,
     WebAddress,
-    checked_text,
     trimmed_text,
 )
 from jobtracker.fields.times import Date, DateOrDatetime, Timestamp
-
-__all__ = [
-    "MAX_ERRORS",
-    "Boolean",
-    "BooleanMap",
-    "Choice",
-    "Counts",
-    "Date",
-    "DateOrDatetime",
-    "Email",
-    "FieldType",
-    "FreeFormObject",
-    "Integer",
-    "InvalidValue",
-    "JsonObject",
-    "ListOf",
-    "Lowercase",
-    "Nested",
-    "Number",
-    "Object",
-    "QueryInteger",
-    "RawText",
-    "Schema",
-    "Text",
-    "TextList",
-    "TextMap",
-    "Timestamp",
-    "WebAddress",
-    "checked_text",
-    "errors_of",
-    "merge_patch",
-    "trimmed_text",
-]

@@ -1,4 +1,4 @@
-"""The base of all types, and what is said of a wrong value."""
+"""The base class of the field types, and the error of an invalid value."""
 
 from typing import Any
 
@@ -6,33 +6,33 @@ import colander
 
 
 class InvalidValue(colander.Invalid):
-    """What is wrong with a value, with the kind of error in ``type``."""
+    """An invalid value; ``type`` is the code of the error."""
 
-    def __init__(self, node: Any, message: str, kind: str) -> None:
+    def __init__(self, node: Any, message: str, code: str) -> None:
         super().__init__(node, message)
-        self.type = kind
+        self.type = code
 
 
 class FieldType(colander.SchemaType):
-    """The base of the types: what nothing means to a field."""
+    """A field type: subclasses parse input, serialize output, or both."""
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         if cstruct is colander.null:
             return colander.null
         value = None if cstruct is None else self.parse(node, cstruct)
-        return self.nothing(node) if value is None else value
+        return self.null_value(node) if value is None else value
 
     def parse(self, node: Any, value: Any) -> Any:
-        """The value of a JSON value, or None where it is blank.
+        """Return the Python value of a JSON value, None for blank text.
 
-        :raises InvalidValue:
+        :raises InvalidValue: if the type does not allow the value
         """
         raise NotImplementedError
 
-    def nothing(self, node: Any) -> Any:
-        """What null or blank text means to the field.
+    def null_value(self, node: Any) -> Any:
+        """Return the value of a field whose input is null or blank.
 
-        :raises InvalidValue: where it means that a value is missing
+        :raises InvalidValue: if the field requires a value
         """
         if getattr(node, "nullable", False):
             return getattr(node, "when_null", None)
@@ -41,5 +41,5 @@ class FieldType(colander.SchemaType):
         return node.missing
 
     def dump(self, value: Any) -> Any:
-        """The value as it goes out, where the JSON renderer does not know it by itself."""
+        """Return the value in a form that the JSON renderer serializes."""
         return value

@@ -1,4 +1,4 @@
-"""Lists, and objects whose names nobody knows beforehand."""
+"""Lists of text, and JSON objects with arbitrary keys."""
 
 import math
 import re
@@ -12,7 +12,10 @@ from jobtracker.renderer import json_dumps
 
 
 class TextList(FieldType):
-    """A list of texts."""
+    """A list of text; blank items are dropped.
+
+    :param max_items: counted after :meth:`normalize`
+    """
 
     def __init__(self, item: FieldType, max_items: int) -> None:
         self.item, self.max_items = item, max_items
@@ -20,23 +23,22 @@ class TextList(FieldType):
     def parse(self, node: Any, value: Any) -> list[str]:
         if not isinstance(value, list):
             raise InvalidValue(node, "Must be a list.", "list_type")
-        found = self.normalize(
-            text for item in value if (text := self.item.parse(node, item)) is not None
-        )
-        if len(found) > self.max_items:
+        parsed = (self.item.parse(node, item) for item in value)
+        items = self.normalize(item for item in parsed if item is not None)
+        if len(items) > self.max_items:
             raise InvalidValue(node, f"Must be at most {self.max_items}.", "too_long")
-        return found
+        return items
 
     def normalize(self, texts: Iterable[str]) -> list[str]:
+        """Return the items in canonical form; for subclasses."""
         return list(texts)
 
 
 class TextMap(FieldType):
-    """An object of texts by name."""
+    """A JSON object whose values are text."""
 
     def __init__(self, max_entries: int, max_text: int) -> None:
-        self.max_entries = max_entries
-        self.text = RawText(max=max_text)
+        self.max_entries, self.text = max_entries, RawText(max=max_text)
 
     def parse(self, node: Any, value: Any) -> dict[str, str]:
         if not isinstance(value, dict):
@@ -50,10 +52,10 @@ class TextMap(FieldType):
 
 
 class BooleanMap(FieldType):
-    """An object of booleans by name.
+    """A JSON object whose values are booleans.
 
-    :param key: the pattern of a name
-    :param removable: whether a name's value can be null, as in a merge patch
+    :param key: regular expression of the keys
+    :param removable: whether null is a value too, as in a merge patch
     """
 
     def __init__(self, key: str, removable: bool = False) -> None:
@@ -72,13 +74,13 @@ class BooleanMap(FieldType):
 
 
 class JsonObject(FieldType):
-    """Any JSON object that PostgreSQL, and JSON's parsers elsewhere, can hold as it is.
+    """Any JSON object that PostgreSQL and JSON parsers store without loss.
 
-    :param max_bytes: of it as compact JSON, in UTF-8
-    :param max_depth: objects and lists within each other; the object itself is the first
+    :param max_bytes: of compact JSON in UTF-8
+    :param max_depth: of nested objects and lists, the outermost object included
     """
 
-    # What neither becomes a float, nor overflows, on its way through somebody's parser.
+    # Other JSON parsers may read a larger integer as a float.
     INTEGERS = range(-(2**63), 2**63)
 
     def __init__(self, max_bytes: int, max_depth: int) -> None:
@@ -95,11 +97,9 @@ class JsonObject(FieldType):
     def _check(self, node: Any, value: Any, depth: int) -> None:
         if isinstance(value, dict | list):
             if depth > self.max_depth:
-                raise InvalidValue(
-                    node, f"Must be at most {self.max_depth} levels deep.", "too_deep"
-                )
-            inner = value if isinstance(value, list) else [*value, *value.values()]
-            for item in inner:
+                hint = f"Must be at most {self.max_depth} levels deep."
+                raise InvalidValue(node, hint, "too_deep")
+            for item in value if isinstance(value, list) else [*value, *value.values()]:
                 self._check(node, item, depth + 1)
         elif isinstance(value, str):
             checked_text(node, value)
@@ -110,11 +110,11 @@ class JsonObject(FieldType):
 
 
 class Counts(FieldType):
-    """An object of words and how many there are of each. It only goes out."""
+    """The number of items by each value of an enum; output only."""
 
     def __init__(self, words: type[StrEnum]) -> None:
         self.words = tuple(words)
 
 
 class FreeFormObject(FieldType):
-    """An object whose fields depend on what it tells of. It only goes out."""
+    """A JSON object without a fixed set of fields; output only."""

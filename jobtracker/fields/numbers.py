@@ -1,4 +1,4 @@
-"""Numbers, and what is true or false."""
+"""Numbers and booleans."""
 
 import re
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from jobtracker.fields.text import checked_text
 
 
 class Integer(FieldType):
-    """A whole number. ``1.0`` is one, as in JSON Schema; ``true`` is none."""
+    """An integer, ``1.0`` included, as in JSON Schema."""
 
     def __init__(
         self, min: int | None = None, max: int | None = None, choices: Collection[int] = ()
@@ -30,34 +30,30 @@ class Integer(FieldType):
         return value
 
 
-class QueryInteger(FieldType):
-    """A whole number in a query, where everything is text. It is digits, and no blanks.
+class QueryInteger(Integer):
+    """A non-negative integer of a query string: ASCII digits only.
 
-    :param clamp: whether what is larger than ``max`` means ``max``, or is refused
+    :param clamp: whether a larger value is reduced to ``max`` instead of being an error
     """
 
     def __init__(self, min: int, max: int, *, clamp: bool = False) -> None:
-        self.min, self.max, self.clamp = min, max, clamp
+        super().__init__(min, None if clamp else max)
+        self.limit, self.clamp = max, clamp
 
     def parse(self, node: Any, value: Any) -> int:
         text = checked_text(node, value)
         if not re.fullmatch("[0-9]+", text):
             raise InvalidValue(node, f"Must be a whole number from {self.min}.", "int_type")
-        # Nobody means more than 18 digits, and Python refuses to read thousands.
-        number = int(text.lstrip("0")[:19] or "0")
-        if number < self.min:
-            raise InvalidValue(node, f"Must be at least {self.min}.", "greater_than_equal")
-        if number > self.max and not self.clamp:
-            raise InvalidValue(node, f"Must be at most {self.max}.", "less_than_equal")
-        return min(number, self.max)
+        # More digits than this exceed any bound, and int() refuses more than 4300 digits.
+        return min(super().parse(node, int(text.lstrip("0")[:19] or "0")), self.limit)
 
 
 class Number(FieldType):
-    """A number, which need not be whole. It only goes out."""
+    """A number; output only."""
 
 
 class Boolean(FieldType):
-    """true or false."""
+    """``true`` or ``false``."""
 
     def parse(self, node: Any, value: Any) -> bool:
         if not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Text, which is trimmed, and what it can be."""
+"""Text, e-mail addresses, URLs and enumerated words."""
 
 import re
 from collections.abc import Collection
@@ -8,11 +8,14 @@ from urllib.parse import urlsplit
 
 from jobtracker.fields.base import FieldType, InvalidValue
 
+# No white space, no control character, no byte order mark.
+_VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ufeff]")
+
 
 def checked_text(node: Any, value: Any) -> str:
-    """Text that PostgreSQL and UTF-8 can hold.
+    """Return the value if it is a string that PostgreSQL can store.
 
-    :raises InvalidValue: for another type, NUL, or half of a surrogate pair
+    :raises InvalidValue: if it is not a string, or contains NUL or a lone surrogate
     """
     if not isinstance(value, str):
         raise InvalidValue(node, "Must be a string.", "string_type")
@@ -25,12 +28,8 @@ def checked_text(node: Any, value: Any) -> str:
     return value
 
 
-# What shows at all: no blank, no control character, no byte order mark.
-_VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ufeff]")
-
-
 def trimmed_text(node: Any, value: Any) -> str:
-    """Text without blanks at its ends, which is empty where nothing shows.
+    """Return the text without surrounding white space, empty if no character is visible.
 
     :raises InvalidValue: as :func:`checked_text`
     """
@@ -39,40 +38,46 @@ def trimmed_text(node: Any, value: Any) -> str:
 
 
 class Text(FieldType):
-    """Text, trimmed. ``max`` counts characters."""
+    """Trimmed text.
+
+    :param max: length in characters
+    :param pattern: regular expression of the whole text
+    :param hint: message of the error when the pattern does not match
+    """
 
     def __init__(self, max: int | None = None, pattern: str = "", hint: str = "") -> None:
-        self.max = max
+        self.max, self.hint = max, hint
         self.pattern = re.compile(pattern) if pattern else None
-        self.hint = hint
 
     def parse(self, node: Any, value: Any) -> str | None:
-        return self.bounded(node, trimmed_text(node, value))
-
-    def bounded(self, node: Any, text: str) -> str | None:
+        text = self.normalized(node, value)
         if self.max is not None and len(text) > self.max:
             raise InvalidValue(node, f"Must be at most {self.max} characters.", "string_too_long")
         if text and self.pattern and not self.pattern.fullmatch(text):
             raise InvalidValue(node, self.hint, "string_pattern")
         return text or None
 
+    def normalized(self, node: Any, value: Any) -> str:
+        """Return the text to validate, empty if it is blank."""
+        return trimmed_text(node, value)
+
 
 class Lowercase(Text):
-    """Text, lowercased; so it is measured: some letters become two."""
+    """Trimmed text in lower case; ``max`` applies after conversion, which can add characters."""
 
-    def parse(self, node: Any, value: Any) -> str | None:
-        return self.bounded(node, trimmed_text(node, value).lower())
+    def normalized(self, node: Any, value: Any) -> str:
+        return trimmed_text(node, value).lower()
 
 
 class RawText(Text):
-    """Text that is taken as it is, blanks at its ends included: a password, an answer."""
+    """Text that is not trimmed: a password, a token, a session."""
 
-    def parse(self, node: Any, value: Any) -> str | None:
-        return self.bounded(node, checked_text(node, value))
+    def normalized(self, node: Any, value: Any) -> str:
+        return checked_text(node, value)
 
 
-class Email(Text):
-    """An e-mail address, lowercased. 128 characters is Cognito's bound for a username.
+class Email(Lowercase):
+    """An e-mail address in lower case, of at most 128 characters, as Cognito's usernames.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
     """
@@ -85,41 +90,39 @@ class Email(Text):
     def __init__(self) -> None:
         super().__init__(max=128, pattern=self.ADDRESS, hint="Must be an e-mail address.")
 
-    def parse(self, node: Any, value: Any) -> str | None:
-        text = trimmed_text(node, value)
-        if not text.isascii():  # before it is lowercased: a Kelvin sign becomes a k
+    def normalized(self, node: Any, value: Any) -> str:
+        if not trimmed_text(node, value).isascii():  # the Kelvin sign's lower case is an ASCII k
             raise InvalidValue(node, self.hint, "string_pattern")
-        return self.bounded(node, text.lower())
+        return super().normalized(node, value)
 
 
 class WebAddress(Text):
-    """An http or https URL: one that is safe to show as a link."""
+    """An absolute http or https URL, safe as the target of a link."""
 
-    # Labels of letters and digits, of any script, with hyphens between.
+    # Labels of letters and digits of any script, with hyphens between.
     HOST = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
 
     def parse(self, node: Any, value: Any) -> str | None:
         text = super().parse(node, value)
-        if text is not None and not self._is_web(text):
+        if text is not None and not self._is_http_url(text):
             raise InvalidValue(node, "Must be an http or https address.", "url_format")
         return text
 
-    @staticmethod
-    def _is_web(text: str) -> bool:
-        # urlsplit drops tabs and newlines before it looks, as browsers do: "java\nscript:" is one.
+    def _is_http_url(self, text: str) -> bool:
+        # urlsplit drops tabs and newlines, as browsers do: "java\nscript:" would be a scheme.
         if re.search(r"[\x00-\x20\x7f\\]", text):
             return False
         try:
             parts = urlsplit(text)
             host, _port = parts.hostname or "", parts.port
-        except ValueError:  # a port that is none, brackets that hold no IPv6 address
+        except ValueError:  # an invalid port or IPv6 address
             return False
-        is_host = WebAddress.HOST.fullmatch(host) or ":" in host
+        is_host = self.HOST.fullmatch(host) or ":" in host
         return parts.scheme in ("http", "https") and bool(is_host)
 
 
 class Choice(FieldType):
-    """One of some words, in any case; lowercased."""
+    """One of a set of words, matched without regard to case."""
 
     def __init__(self, words: type[StrEnum] | Collection[str]) -> None:
         self.words = tuple(str(word) for word in words)

@@ -1,5 +1,6 @@
-"""Days and moments."""
+"""Dates and timestamps."""
 
+import contextlib
 import datetime
 import re
 from typing import Any
@@ -9,28 +10,28 @@ from jobtracker.fields.text import trimmed_text
 
 
 class Date(FieldType):
-    """A calendar day, YYYY-MM-DD."""
+    """A calendar date, ``YYYY-MM-DD``."""
+
+    FORMAT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
     def parse(self, node: Any, value: Any) -> datetime.date | None:
         text = trimmed_text(node, value)
         if not text:
             return None
-        try:
-            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-                raise ValueError
-            return datetime.date.fromisoformat(text)
-        except ValueError:
-            raise InvalidValue(node, "Must be a date like 2026-01-31.", "date_format") from None
+        with contextlib.suppress(ValueError):  # a day that the month does not have
+            if self.FORMAT.fullmatch(text):
+                return datetime.date.fromisoformat(text)
+        raise InvalidValue(node, "Must be a date like 2026-01-31.", "date_format")
 
 
 class Timestamp(FieldType):
-    """A moment (RFC 3339). It comes in with any UTC offset, and is in UTC from there on.
+    """A timestamp (RFC 3339) with any UTC offset, converted to UTC.
 
-    A leap second is none that PostgreSQL or Python know; digits beyond microseconds are cut off.
+    Digits beyond microseconds are cut off; a leap second is an error, as in PostgreSQL and Python.
     """
 
     FORMAT = re.compile(
-        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+        rf"{Date.FORMAT.pattern}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]+)?"
         r"(Z|[+-][0-9]{2}:[0-9]{2})",
         re.IGNORECASE,
     )
@@ -39,17 +40,15 @@ class Timestamp(FieldType):
         text = trimmed_text(node, value)
         if not text:
             return None
-        try:
-            if not self.FORMAT.fullmatch(text):
-                raise ValueError
-            return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
-        except (ValueError, OverflowError):  # by its offset it can be before year 1
-            hint = "Must be a time with its UTC offset, like 2026-01-31T14:30:00+01:00."
-            raise InvalidValue(node, hint, "timestamp_format") from None
+        with contextlib.suppress(ValueError, OverflowError):  # the offset can lead out of range
+            if self.FORMAT.fullmatch(text):
+                return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
+        hint = "Must be a time with its UTC offset, like 2026-01-31T14:30:00+01:00."
+        raise InvalidValue(node, hint, "timestamp_format")
 
 
 class DateOrDatetime(Timestamp):
-    """A moment, or a day: its first moment, in UTC."""
+    """A timestamp, or a date, which stands for its midnight in UTC."""
 
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:
         text = trimmed_text(node, value)

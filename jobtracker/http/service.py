@@ -75,14 +75,22 @@ class ApiService(Service):
     :param path: the URL path, with ids as ``{job_id}``
     :param context: the class of the resource
     :param traverse: the path of the resource, where it is not the whole URL path
+    :param thread_pool: of the server; by default READ for GET and WRITE for other methods
     """
 
     renderer = "json"
 
     def __init__(
-        self, name: str, path: str, *, context: type[Resource], traverse: str | None = None
+        self,
+        name: str,
+        path: str,
+        *,
+        context: type[Resource],
+        traverse: str | None = None,
+        thread_pool: ThreadPool | None = None,
     ) -> None:
         self.template = path
+        self.thread_pool = thread_pool
         self.operations: dict[str, Operation] = {}
         super().__init__(
             name,
@@ -128,9 +136,10 @@ class ApiService(Service):
             its versions are in ``request.versions``
         :param etag: how an authenticated GET determines its ETag; None for none
         :param single_statement: whether one SQL statement does all writes
-        :param thread_pool: of the server; READ for GET and WRITE for other methods unless given
+        :param thread_pool: of the server, where it is not the service's
         """
         method = method.upper()
+        default_pool = ThreadPool.READ if method == "GET" else ThreadPool.WRITE
         is_read = method == "GET" and permission is Permission.READ and returns is not None
         is_post = method == "POST" and permission is not Permission.PUBLIC
         merge_patch = method == "PATCH"
@@ -149,7 +158,7 @@ class ApiService(Service):
             if_match=if_match,
             etag=etag if is_read else None,
             single_statement=single_statement,
-            thread_pool=thread_pool or (ThreadPool.READ if method == "GET" else ThreadPool.WRITE),
+            thread_pool=thread_pool or self.thread_pool or default_pool,
         )
         validators = []
         if query is not None:

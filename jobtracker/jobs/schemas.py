@@ -8,6 +8,7 @@ from jobtracker.fields import (
     Choice,
     Date,
     Integer,
+    ListOf,
     Lowercase,
     Schema,
     Text,
@@ -112,3 +113,25 @@ class JobOut(Schema):
     created_at = SchemaNode(Timestamp())
     updated_at = SchemaNode(Timestamp())
     last_activity_at = SchemaNode(Timestamp())
+
+
+class NoteOut(Schema):
+    """A note, as a job embeds it and as the notes' own endpoints return it."""
+
+    example = {
+        "id": 3,
+        "application_id": 7,
+        "body": "They called back.",
+        "created_at": "2026-11-23T09:30:00.000000Z",
+    }
+
+    id = SchemaNode(Integer())
+    application_id = SchemaNode(Integer())
+    body = SchemaNode(Text())
+    created_at = SchemaNode(Timestamp())
+
+
+class JobWithNotesOut(JobOut):
+    example = {**JobOut.example, "notes": [NoteOut.example]}
+
+    notes = SchemaNode(ListOf(NoteOut()))

@@ -10,8 +10,7 @@ from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService, ThreadPool, set_location
 from jobtracker.jobs.queries import JobRow
 from jobtracker.jobs.resources import JobCollection, JobResource
-from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut
-from jobtracker.notes.schemas import JobWithNotesOut
+from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut, JobWithNotesOut
 from jobtracker.permissions import Permission
 
 JOB_OUT = JobOut()

@@ -1,6 +1,6 @@
-"""Cognito and S3 of our own: MiniStack, and in it what the template in deploy/ says.
+"""Cognito and S3 for development: MiniStack, with the CloudFormation template in deploy/.
 
-MiniStack keeps accounts in memory and writes them down when it is stopped by SIGTERM.
+MiniStack keeps its state in memory and saves it to disk when it gets SIGTERM.
 """
 
 import os
@@ -17,18 +17,18 @@ from botocore.exceptions import ClientError
 
 from jobtracker.aws import make_client
 from jobtracker.local import CHECKOUT, ports
+from jobtracker.local.process import ServerProcess
 
 HOST = "127.0.0.1"
 STACK_NAME = "jobtracker"
 ACCESS_KEY_ID = "local"
-SECRET_ACCESS_KEY = "local-secret"  # noqa: S105 (opens nothing but this emulator)
-SECONDS_TO_START = 45
+SECRET_ACCESS_KEY = "local-secret"  # noqa: S105 (of this emulator only)
 
-# What MiniStack sends by "e-mail": to confirm an address, and to reset a password.
+# The codes that MiniStack accepts, as if they had been sent by e-mail.
 CONFIRMATION_CODE = "123456"
 RESET_CODE = "654321"
 
-# Should the supervisor be killed, its end of the pipe closes, and MiniStack stops as if told to.
+# If the supervisor is killed, the pipe is closed, and MiniStack saves its state and stops.
 PROGRAM = """
 import os, runpy, signal, sys, threading
 def stop_with_parent():
@@ -40,20 +40,21 @@ runpy.run_module("ministack", run_name="__main__")
 """
 
 
-class Aws:
+class Aws(ServerProcess):
     """MiniStack, with its state in a folder."""
 
+    NAME = "MiniStack"
+    SECONDS_TO_START = 45
+    STOP_SIGNAL = signal.SIGTERM
+
     def __init__(self, folder: Path, region: str, port: int) -> None:
-        self.folder = folder
-        self.region = region
-        self.port = port
+        self.folder, self.region, self.port = folder, region, port
         self.url = f"http://{HOST}:{port}"
-        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return when it answers.
+        """Start MiniStack and wait until it is ready.
 
-        :raises RuntimeError: when the port is taken, or it does not start
+        :raises RuntimeError: if the port is in use, or MiniStack does not start
         """
         ports.check(HOST, self.port, "local.aws_port in [app:main]")
         log = self.folder / "log" / "aws.log"
@@ -74,45 +75,44 @@ class Aws:
             "STATE_DIR": str(self.folder / "aws"),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(self.folder / "s3"),
-            # Nothing but what is asked for: no SFTP, no MQTT, no look at other people's containers.
+            # No other servers (SFTP, MQTT), and no access to the machine's containers.
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
         }
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM],
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + SECONDS_TO_START
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"MiniStack does not start: see {log}")
-            time.sleep(0.1)
+        self.run([sys.executable, "-c", PROGRAM], log, env=environment, stdin=subprocess.PIPE)
+
+    def is_ready(self) -> bool:
+        try:
+            self.client("cloudformation").list_stacks()
+        except Exception:  # of whatever kind while it starts
+            return False
+        return True
 
     def deploy(self, origins: Sequence[str]) -> dict[str, str]:
-        """Have what the template says, and return the settings that lead there."""
+        """Create or update the resources of the template; return the settings to reach them.
+
+        :raises RuntimeError: if the deployment fails
+        """
         client = self.client("cloudformation")
-        wanted: dict[str, Any] = {
-            "StackName": STACK_NAME,
-            "TemplateBody": (CHECKOUT / "deploy" / "aws.yaml").read_text(),
-            "Capabilities": ["CAPABILITY_IAM"],
-            "Parameters": [{"ParameterKey": "AllowedOrigins", "ParameterValue": ",".join(origins)}],
-        }
-        if self._described(client) is None:
-            client.create_stack(**wanted)
-        else:
-            try:
-                client.update_stack(**wanted)
-            except ClientError as error:
-                if "No updates" not in str(error):
-                    raise
-        outputs = {item["OutputKey"]: item["OutputValue"] for item in self._settled(client)}
+        deploy = client.update_stack if self._describe(client) else client.create_stack
+        try:
+            deploy(
+                StackName=STACK_NAME,
+                TemplateBody=(CHECKOUT / "deploy" / "aws.yaml").read_text(),
+                Capabilities=["CAPABILITY_IAM"],
+                Parameters=[
+                    {"ParameterKey": "AllowedOrigins", "ParameterValue": ",".join(origins)}
+                ],
+            )
+        except ClientError as error:
+            if "No updates" not in str(error):
+                raise
+        while (stack := self._describe(client)).get("StackStatus", "").endswith("IN_PROGRESS"):
+            time.sleep(0.1)
+        if not stack or "ROLLBACK" in stack["StackStatus"] or "FAILED" in stack["StackStatus"]:
+            raise RuntimeError(f"deploy/aws.yaml could not be deployed: {stack}")
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
         return {
             **self.settings,
             "cognito.user_pool_id": outputs["UserPoolId"],
@@ -122,7 +122,7 @@ class Aws:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings that lead here, whatever is deployed."""
+        """The settings to reach MiniStack itself."""
         return {
             "cognito.region": self.region,
             "cognito.endpoint_url": self.url,
@@ -132,36 +132,15 @@ class Aws:
             "s3.secret_access_key": SECRET_ACCESS_KEY,
         }
 
-    def stop(self) -> None:
-        """Return when all is written down and the process gone."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait()
-            self.process = None
-
-    def _answers(self) -> bool:
-        try:
-            self.client("cloudformation").list_stacks()
-        except Exception:  # whatever is wrong, the question is only whether to ask again
-            return False
-        return True
-
-    def _settled(self, client: Any) -> list[dict[str, str]]:
-        while (stack := self._described(client)) and stack["StackStatus"].endswith("IN_PROGRESS"):
-            time.sleep(0.1)
-        if not stack or "ROLLBACK" in stack["StackStatus"] or "FAILED" in stack["StackStatus"]:
-            raise RuntimeError(f"deploy/aws.yaml could not be deployed: {stack}")
-        return stack["Outputs"]
-
     @staticmethod
-    def _described(client: Any) -> dict[str, Any] | None:
+    def _describe(client: Any) -> dict[str, Any]:
         try:
             return client.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-        except ClientError:
-            return None  # it does not exist
+        except ClientError:  # the stack does not exist
+            return {}
 
     def client(self, service: str) -> Any:
-        """A client of one of its services, with the keys that open it."""
+        """Return a botocore client of one of MiniStack's services."""
         return make_client(
             service,
             region=self.region,

@@ -1,4 +1,4 @@
-"""Alembic for the local database, which is always at the newest schema."""
+"""Alembic migrations of the local database, at each start."""
 
 from alembic import command
 from alembic.config import Config
@@ -8,7 +8,7 @@ from jobtracker.local import CHECKOUT
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring a database to the newest schema."""
+    """Upgrade the database to the newest revision."""
     config = Config()
     config.set_main_option("script_location", str(CHECKOUT / "migrations").replace("%", "%%"))
     with engine.connect() as connection:

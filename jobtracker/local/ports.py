@@ -1,13 +1,13 @@
-"""Whether a port can be had, told before anything is started on it."""
+"""A check that a port is free, before anything that needs it is started."""
 
 import socket
 
 
 def check(host: str, port: int, setting: str) -> None:
-    """Return when the port is free.
+    """Check that a port is free.
 
-    :param setting: where another one can be chosen
-    :raises RuntimeError: with one line for people, when it is not
+    :param setting: that configures the port, for the message
+    :raises RuntimeError: if the port is in use
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The server of development.ini: a banner that says what listens where, then waitress."""
+"""The server of development.ini: waitress, after a banner with the addresses of all parts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +14,9 @@ from jobtracker.servers.waitress_server import serve
 def server_factory(
     global_config: dict[str, str], host: str, port: str, **options: str
 ) -> Callable[[Any], None]:
-    """A server for PasteDeploy. It looks for its port before anything else is started.
+    """Return a server for PasteDeploy; the port is checked before the local stack starts.
 
-    :raises LocalError: when the port is taken
+    :raises LocalError: if the port is in use
     """
     try:
         ports.check(host, int(port), "port in [server:main]")
@@ -27,13 +27,14 @@ def server_factory(
         print(banner(app.registry.settings, f"http://{host}:{port}"), flush=True)
         try:
             serve(app, host=host, port=port, **options)
-        except OSError as error:  # somebody took the port while we started
+        except OSError as error:  # the port was taken in the meantime
             raise LocalError(f"JobTracker does not start: {error}") from None
 
     return serve_with_banner
 
 
 def banner(settings: dict[str, Any], url: str) -> str:
+    """Return the addresses of all parts, one a line."""
     rows = [
         ("JobTracker", f"{url}  try it on {url}/docs"),
         ("Cognito", f"{settings['cognito.endpoint_url']}  pool {settings['cognito.user_pool_id']}"),

@@ -1,4 +1,4 @@
-"""The process whose children the local parts are."""
+"""The supervisor: the parent process of the local parts, which stops them after their last user."""
 
 import contextlib
 import fcntl
@@ -6,55 +6,59 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import psutil
 
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
-from jobtracker.local.stack import REGION, Stack
+from jobtracker.local.process import wait_until
+from jobtracker.local.stack import REGION, Stack, try_lock
 from jobtracker.local.turnstile import LocalTurnstile
 
-SECONDS_BETWEEN_LOOKS = 0.2
-SECONDS_TO_BE_THE_ONLY_ONE = 1
+POLL_INTERVAL = 0.2
+SECONDS_TO_LOCK = 1
 
 
 def supervise(stack: Stack) -> None:
-    """Run the parts for as long as anybody uses them."""
-    with stack.open("supervisor") as only_one, stack.open("users") as users:
-        if not _is_the_only_one(only_one.fileno()):
-            return  # somebody started one at the same moment
+    """Run the parts until they have no users."""
+    with stack.open("supervisor") as supervisor, stack.open("users") as users:
+        # Other processes hold this lock for a moment, to test whether there is a supervisor.
+        if not wait_until(lambda: try_lock(supervisor, fcntl.LOCK_EX), SECONDS_TO_LOCK):
+            return  # there is another supervisor
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        with contextlib.ExitStack() as down:
+        with contextlib.ExitStack() as exit_stack:
             try:
-                provided = _start(stack, down)
+                provided = _start(stack, exit_stack)
             except Exception as error:
                 _write_state(stack, {"error": str(error)})
                 raise
             _write_state(stack, provided)
-            down.callback(stack.file("state").unlink, missing_ok=True)
-            while not _has_no_users(stack, users.fileno()):
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+            exit_stack.callback(stack.file("state").unlink, missing_ok=True)
+            while not _has_no_users(stack, users):
+                time.sleep(POLL_INTERVAL)
 
 
-def _is_the_only_one(lock: int) -> bool:
-    # Others take this lock for a blink, to see whether there is a supervisor.
-    deadline = time.monotonic() + SECONDS_TO_BE_THE_ONLY_ONE
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
-
-
-def _start(stack: Stack, down: contextlib.ExitStack) -> dict[str, str]:
+def _start(stack: Stack, exit_stack: contextlib.ExitStack) -> dict[str, str]:
+    """Start the parts, to be stopped by the exit stack; return the settings that they provide."""
+    folder = Path(stack.folder)
     provided: dict[str, str] = {}
-    for part in stack.parts:
-        provided |= down.enter_context(PARTS[part](stack))
+    if "postgres" in stack.parts:
+        postgres = Postgres(folder / "postgres", folder / "log" / "postgres.log")
+        exit_stack.callback(postgres.stop)
+        postgres.start()
+        provided["sqlalchemy.url"] = postgres.make_database("jobtracker")
+    if "aws" in stack.parts:
+        aws = Aws(folder, REGION, stack.aws_port)
+        exit_stack.callback(aws.stop)
+        aws.start()
+        provided |= aws.deploy(stack.origins)
+    if "turnstile" in stack.parts:
+        turnstile = LocalTurnstile(stack.turnstile_port)
+        turnstile.start()
+        exit_stack.callback(turnstile.stop)
+        provided |= {"turnstile.url": turnstile.url, "turnstile.secret": turnstile.SECRET}
     return provided
 
 
@@ -64,19 +68,18 @@ def _write_state(stack: Stack, state: dict[str, str]) -> None:
     new.replace(stack.file("state"))
 
 
-def _has_no_users(stack: Stack, users: int) -> bool:
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _has_no_users(stack: Stack, users: TextIO) -> bool:
+    """Return whether there are no users; if so, the lock is kept until the parts have stopped."""
+    if not try_lock(users, fcntl.LOCK_EX):
         return False
     if _reloader_is_alive(stack):
         fcntl.flock(users, fcntl.LOCK_UN)
         return False
-    return True  # and the lock is kept: who comes now waits until all is down
+    return True
 
 
 def _reloader_is_alive(stack: Stack) -> bool:
-    """pserve --reload is between two of its servers."""
+    """Return whether there is a ``pserve --reload``, which may be between two workers."""
     try:
         reloader = psutil.Process(int(stack.file("reloader").read_text()))
         alive = reloader.status() != psutil.STATUS_ZOMBIE
@@ -87,38 +90,5 @@ def _reloader_is_alive(stack: Stack) -> bool:
     return alive
 
 
-@contextlib.contextmanager
-def postgres(stack: Stack) -> Iterator[dict[str, str]]:
-    server = Postgres(stack.folder / "postgres", stack.folder / "log" / "postgres.log")
-    server.start()
-    try:
-        yield {"sqlalchemy.url": server.make_database("jobtracker")}
-    finally:
-        server.stop()
-
-
-@contextlib.contextmanager
-def aws(stack: Stack) -> Iterator[dict[str, str]]:
-    emulator = Aws(stack.folder, REGION, stack.aws_port)
-    emulator.start()
-    try:
-        yield emulator.deploy(stack.origins)
-    finally:
-        emulator.stop()
-
-
-@contextlib.contextmanager
-def turnstile(stack: Stack) -> Iterator[dict[str, str]]:
-    verifier = LocalTurnstile(stack.turnstile_port)
-    verifier.start()
-    try:
-        yield {"turnstile.url": verifier.url, "turnstile.secret": verifier.SECRET}
-    finally:
-        verifier.stop()
-
-
-PARTS = {"postgres": postgres, "aws": aws, "turnstile": turnstile}
-
-
 if __name__ == "__main__":
-    supervise(Stack.from_json(sys.argv[1]))
+    supervise(Stack(*json.loads(sys.argv[1])))

@@ -1,7 +1,6 @@
-"""A Turnstile verifier of our own, for the widget with Cloudflare's published test keys.
+"""A substitute for Turnstile's siteverify that accepts the token of Cloudflare's test widgets only.
 
-https://developers.cloudflare.com/turnstile/troubleshooting/testing/: the test widgets all give the
-same dummy token. It is the one that is let in here; a made-up one is refused, as in production.
+https://developers.cloudflare.com/turnstile/troubleshooting/testing/
 """
 
 import json
@@ -30,33 +29,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: object) -> None:
-        """Nothing to tell."""
+        """Write no access log."""
 
 
-class _Server(ThreadingHTTPServer):
+class LocalTurnstile(ThreadingHTTPServer):
+    """The server, in a thread of its own.
+
+    :raises RuntimeError: if the port is in use
+    """
+
+    SECRET = "local"  # noqa: S105 (not checked)
     request_queue_size = 128
 
-
-class LocalTurnstile:
-    """The verifier, in a thread."""
-
-    SECRET = "local"  # noqa: S105 (any: nobody else can ask)
-
     def __init__(self, port: int) -> None:
-        self.port = port
-        self.server: _Server | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.port}/siteverify"
+        ports.check(HOST, port, "local.turnstile_port in [app:main]")
+        super().__init__((HOST, port), _Handler)
+        self.port = self.server_port  # which the kernel chose if it was 0
+        self.url = f"http://{HOST}:{self.port}/siteverify"
 
     def start(self) -> None:
-        ports.check(HOST, self.port, "local.turnstile_port in [app:main]")
-        self.server = _Server((HOST, self.port), _Handler)
-        self.port = self.server.server_port  # another one where 0 was asked for
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        if self.server is not None:
-            self.server.shutdown()
-            self.server.server_close()
+        self.shutdown()
+        self.server_close()

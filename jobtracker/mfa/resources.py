@@ -1,7 +1,4 @@
-"""``root["users"]["me"]["mfa"]``: what Cognito asks of this user beside the password.
-
-All of it is done with the user's own access token, at Cognito; we keep nothing.
-"""
+"""``root["users"]["me"]["mfa"]``: the second factors of the user, which Cognito stores."""
 
 from collections.abc import Sequence
 
@@ -10,20 +7,20 @@ from jobtracker.users.resources import UserResource
 
 
 class MfaResource(Resource, under=UserResource, name="mfa"):
-    """``/users/me/mfa``. All methods raise what those of ``UserPool`` raise."""
+    """``/users/me/mfa``; the errors are those of :class:`~jobtracker.auth.cognito.UserPool`."""
 
     def methods(self, access_token: str) -> Sequence[str]:
-        """Cognito's names of the factors that are on."""
+        """Get Cognito's names of the second factors that are enabled."""
         return self.request.cognito.mfa_methods(access_token)
 
     def enrol(self, access_token: str) -> str:
-        """Begin to set up TOTP: the secret for the authenticator app."""
-        return self.request.cognito.new_totp_secret_of(access_token)
+        """Begin to set up TOTP; returns the secret for the authenticator app."""
+        return self.request.cognito.associate_totp(access_token)
 
     def confirm(self, access_token: str, code: str, friendly_name: str | None = None) -> None:
-        """End to set up TOTP with a code of the app, and switch it on."""
+        """Complete the set-up with a code of the app, and enable TOTP."""
         self.request.cognito.enable_totp(access_token, code, friendly_name)
 
     def disable(self, access_token: str, password: str) -> None:
-        """Switch TOTP off, for who knows the password."""
+        """Disable TOTP, if the password is correct."""
         self.request.cognito.disable_totp(access_token, password)

@@ -1,10 +1,9 @@
-"""The second factor on the wire."""
+"""The JSON of the second factor."""
 
 from colander import SchemaNode
 
-from jobtracker.auth.schemas import totp_code
-from jobtracker.fields import Boolean, RawText, Schema, Text, TextList
-from jobtracker.users.schemas import MAX_PASSWORD
+from jobtracker.auth.schemas import LABEL, PASSWORD, TOTP_CODE
+from jobtracker.fields import Boolean, Schema, Text, TextList
 
 
 class MfaOut(Schema):
@@ -17,7 +16,7 @@ class MfaOut(Schema):
 class MfaEnrolIn(Schema):
     example = {"label": "ada@example.com"}
 
-    label = SchemaNode(Text(max=255), missing=None)
+    label = SchemaNode(LABEL, missing=None)
 
 
 class MfaEnrolOut(Schema):
@@ -35,11 +34,11 @@ class MfaEnrolOut(Schema):
 class MfaConfirmIn(Schema):
     example = {"code": "123456", "friendly_name": "Phone"}
 
-    code = totp_code()
-    friendly_name = SchemaNode(Text(max=255), missing=None)
+    code = SchemaNode(TOTP_CODE)
+    friendly_name = SchemaNode(LABEL, missing=None)
 
 
 class MfaDisableIn(Schema):
     example = {"password": "Lovelace-1815"}
 
-    password = SchemaNode(RawText(max=MAX_PASSWORD))
+    password = SchemaNode(PASSWORD)

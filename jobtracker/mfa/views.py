@@ -1,4 +1,4 @@
-"""``/users/me/mfa``."""
+"""``/users/me/mfa``: the state of the second factor, TOTP on and off."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from pyramid.request import Request
 from jobtracker.auth.cognito import TOTP
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.http.rate_limits import AUTH_BY_USER
-from jobtracker.http.service import ApiService
+from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import validate_optional_body
 from jobtracker.mfa.resources import MfaResource
 from jobtracker.mfa.schemas import MfaConfirmIn, MfaDisableIn, MfaEnrolIn, MfaEnrolOut, MfaOut
@@ -16,26 +16,26 @@ from jobtracker.permissions import Permission
 
 MFA_OUT = MfaOut()
 MFA_ENROL_IN = MfaEnrolIn()
+CHANGE: dict[str, Any] = {"permission": Permission.WRITE, "rate_limits": [AUTH_BY_USER]}
 
-mfa = ApiService("mfa", "/users/me/mfa", context=MfaResource)
-mfa_confirm = ApiService(
-    "mfa_confirm", "/users/me/mfa/confirm", context=MfaResource, traverse="/users/me/mfa"
-)
+PATH = "/users/me/mfa"
+OPTIONS: dict[str, Any] = {"context": MfaResource, "thread_pool": ThreadPool.GATEWAY}
+mfa = ApiService("mfa", PATH, **OPTIONS)
+mfa_confirm = ApiService("mfa_confirm", f"{PATH}/confirm", traverse=PATH, **OPTIONS)
 
 
 @mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), etag=None)
 def get_mfa(request: Request) -> dict[str, Any]:
     """Whether signing in takes more than the password, and what."""
-    return _switched(request.context.methods(request.bearer_token))
+    return _state(request.context.methods(request.bearer_token))
 
 
 @mfa.post(
-    permission=Permission.WRITE,
     optional_body=MFA_ENROL_IN,
     returns=MfaEnrolOut(),
     errors=(400, 413, 415, 422),
-    rate_limits=[AUTH_BY_USER],
-    idempotent=False,  # a secret is not kept to be given again, and nothing is done twice
+    idempotent=False,  # the response has a secret, which must not be stored
+    **CHANGE,
 )
 def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
@@ -46,31 +46,19 @@ def post_mfa(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri}
 
 
-@mfa_confirm.post(
-    permission=Permission.WRITE,
-    body=MfaConfirmIn(),
-    returns=MFA_OUT,
-    errors=(400, 403, 409),
-    rate_limits=[AUTH_BY_USER],
-)
+@mfa_confirm.post(body=MfaConfirmIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
     request.context.confirm(request.bearer_token, **request.validated)
-    return _switched([TOTP])
+    return _state([TOTP])
 
 
-@mfa.delete(
-    permission=Permission.WRITE,
-    body=MfaDisableIn(),
-    returns=MFA_OUT,
-    errors=(400, 403, 409),
-    rate_limits=[AUTH_BY_USER],
-)
+@mfa.delete(body=MfaDisableIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
     request.context.disable(request.bearer_token, **request.validated)
-    return _switched([])
+    return _state([])
 
 
-def _switched(methods: Sequence[str]) -> dict[str, Any]:
+def _state(methods: Sequence[str]) -> dict[str, Any]:
     return {"enabled": bool(methods), "methods": methods}

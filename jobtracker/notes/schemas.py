@@ -1,9 +1,8 @@
-"""The JSON of notes."""
+"""The JSON of notes. What goes out is :class:`jobtracker.jobs.schemas.NoteOut`."""
 
 from colander import SchemaNode
 
-from jobtracker.fields import Integer, ListOf, Schema, Text, Timestamp
-from jobtracker.jobs.schemas import JobOut
+from jobtracker.fields import Schema, Text
 from jobtracker.notes.models import MAX_BODY
 
 
@@ -11,25 +10,3 @@ class NoteIn(Schema):
     example = {"body": "They called back."}
 
     body = SchemaNode(Text(max=MAX_BODY))
-
-
-class NoteOut(Schema):
-    example = {
-        "id": 3,
-        "application_id": 7,
-        **NoteIn.example,
-        "created_at": "2026-11-23T09:30:00.000000Z",
-    }
-
-    id = SchemaNode(Integer())
-    application_id = SchemaNode(Integer())
-    body = SchemaNode(Text())
-    created_at = SchemaNode(Timestamp())
-
-
-class JobWithNotesOut(JobOut):
-    """GET of one job: the SPA shows its notes beside it."""
-
-    example = {**JobOut.example, "notes": [NoteOut.example]}
-
-    notes = SchemaNode(ListOf(NoteOut()))

@@ -8,9 +8,10 @@ from jobtracker.fields import ListOf
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import NOTES_BY_USER
 from jobtracker.http.service import ApiService, set_location
+from jobtracker.jobs.schemas import NoteOut
 from jobtracker.notes.queries import NoteRow
 from jobtracker.notes.resources import NoteCollection, NoteResource
-from jobtracker.notes.schemas import NoteIn, NoteOut
+from jobtracker.notes.schemas import NoteIn
 from jobtracker.permissions import Permission
 
 NOTE_OUT = NoteOut()

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the services, and a page to try them on."""
+"""The OpenAPI document of the services, at /openapi.json, and Swagger UI, at /docs."""
 
 import hashlib
 from typing import Any
@@ -11,17 +11,17 @@ from jobtracker.openapi.precompressed import PrecompressedBody
 from jobtracker.renderer import json_dumps
 
 
-def make(event: ApplicationCreated) -> None:
-    """Make the document, once, of all services that were registered."""
+def add_document(event: ApplicationCreated) -> None:
+    """Generate the document of all registered services."""
     registry = event.app.registry
     document = make_document(services_of(registry))
     registry["openapi_document"] = document
-    # What our answers look like: another version of us looks otherwise, and its ETags tell.
+    # Part of every ETag: another version of the API may represent the same state differently.
     registry["representation"] = hashlib.sha256(json_dumps(document)).digest()
-    registry["openapi_served"] = PrecompressedBody(json_dumps(document), "application/json")
+    registry["openapi_response"] = PrecompressedBody(json_dumps(document), "application/json")
 
 
 def includeme(config: Any) -> None:
-    config.add_subscriber(make, ApplicationCreated)
+    config.add_subscriber(add_document, ApplicationCreated)
     config.scan("jobtracker.openapi.views")
     config.include("jobtracker.openapi.page")

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, of the services and schemas that do the work.
+"""The OpenAPI 3.1 document of all services, generated from their operations and schemas.
 
 https://spec.openapis.org/oas/v3.1.1.html
 """
@@ -13,6 +13,7 @@ from jobtracker.http import idempotency
 from jobtracker.http.pagination import PageQuery
 from jobtracker.http.service import ApiService, Operation
 from jobtracker.openapi import json_schema
+from jobtracker.openapi.json_schema import closed_object
 from jobtracker.permissions import Permission
 from jobtracker.tree import MAX_ID
 
@@ -24,124 +25,98 @@ Times are RFC 3339 in UTC. Strings are trimmed; where nothing is required, a bla
 An empty parameter of a query is as good as none; one that is no list is given once. Every path can
 be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
 
+STRING = {"type": "string"}
+
 ERROR_CODES = [*(code for code, _message in CODES.values()), "EMAIL_NOT_VERIFIED"]
 
-ERROR = {
-    "type": "object",
-    "description": "`message` is for people, `error` and `details` for programs.",
-    "properties": {
-        "error": {"type": "string", "enum": ERROR_CODES},
-        "message": {"type": "string"},
-        "details": {
-            "type": "object",
-            "properties": {
-                "code": {"type": "string"},
-                "email": {"type": "string"},
-                "violations": {"type": "array", "items": {"type": "string"}},
+ERROR = closed_object(
+    {
+        "error": {**STRING, "enum": ERROR_CODES},
+        "message": STRING,
+        "details": closed_object(
+            {
+                "code": STRING,
+                "email": STRING,
+                "violations": {"type": "array", "items": STRING},
                 "current": {"type": "object"},
-            },
-            "additionalProperties": False,
-        },
+            }
+        ),
     },
-    "required": ["error", "message"],
-    "additionalProperties": False,
-    "example": {"error": "NOT_FOUND", "message": "Not found."},
-}
+    required=["error", "message"],
+    description="`message` is for people, `error` and `details` for programs.",
+    example={"error": "NOT_FOUND", "message": "Not found."},
+)
 
-FIELD_ERROR = {
-    "type": "object",
-    "properties": {
-        "loc": {"type": "array", "items": {"type": "string"}},
-        "msg": {"type": "string"},
-        "type": {"type": "string"},
-    },
-    "required": ["loc", "msg", "type"],
-    "additionalProperties": False,
-}
+FIELD_ERROR = closed_object(
+    {"loc": {"type": "array", "items": STRING}, "msg": STRING, "type": STRING},
+    required=["loc", "msg", "type"],
+)
+MISSING = {"loc": ["body", "company_name"], "msg": "A value is required.", "type": "missing"}
 
-VALIDATION_ERROR = {
-    "type": "object",
-    "description": "One entry for each field at fault. The input is never part of it.",
-    "properties": {
-        "error": {"type": "string", "const": "VALIDATION_ERROR"},
-        "message": {"type": "string"},
-        "details": {
-            "type": "object",
-            "properties": {
-                "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}
-            },
-            "required": ["errors"],
-            "additionalProperties": False,
-        },
+VALIDATION_ERROR = closed_object(
+    {
+        "error": {**STRING, "const": "VALIDATION_ERROR"},
+        "message": STRING,
+        "details": closed_object(
+            {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}},
+            required=["errors"],
+        ),
     },
-    "required": ["error", "message", "details"],
-    "additionalProperties": False,
-    "example": {
+    required=["error", "message", "details"],
+    description="One entry for each field at fault. The input is never part of it.",
+    example={
         "error": "VALIDATION_ERROR",
         "message": CODES[422][1],
-        "details": {
-            "errors": [
-                {
-                    "loc": ["body", "company_name"],
-                    "msg": "A value is required.",
-                    "type": "missing",
-                }
-            ]
-        },
+        "details": {"errors": [MISSING]},
     },
-}
+)
 
-IDEMPOTENCY_KEY = {
-    "name": idempotency.HEADER,
-    "in": "header",
-    "description": (
-        "Makes it safe to try again: for 24 hours the same key and body get the first answer, and "
-        "nothing is done twice. Choose a new random key, a UUID for instance, for each new thing."
-    ),
-    "schema": {"type": "string", "pattern": idempotency.KEY, "maxLength": 255},
-}
 
-IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "description": (
-        "The `ETag` of what you know: where it has changed since, nothing is done, and the answer "
-        "is 412 with the present state in `details.current`. Without it the last writer wins, "
-        "field by field."
-    ),
-    "schema": {"type": "string"},
-}
+def _header_parameter(name: str, description: str, **keywords: Any) -> dict[str, Any]:
+    schema = {**STRING, **keywords}
+    return {"name": name, "in": "header", "description": description, "schema": schema}
 
-IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "description": "The `ETag` of the last answer: where nothing has changed since, it is 304.",
-    "schema": {"type": "string"},
-}
 
-ETAG = {
-    "description": "What this is known by: for If-None-Match and, where there is one, If-Match.",
-    "required": True,
-    "schema": {"type": "string"},
-}
+IDEMPOTENCY_KEY = _header_parameter(
+    idempotency.HEADER,
+    "Makes it safe to try again: for 24 hours the same key and body get the first answer, and "
+    "nothing is done twice. Choose a new random key, a UUID for instance, for each new thing.",
+    pattern=idempotency.KEY,
+    maxLength=255,
+)
+IF_MATCH = _header_parameter(
+    "If-Match",
+    "The `ETag` of what you know: where it has changed since, nothing is done, and the answer "
+    "is 412 with the present state in `details.current`. Without it the last writer wins, "
+    "field by field.",
+)
+IF_NONE_MATCH = _header_parameter(
+    "If-None-Match",
+    "The `ETag` of the last answer: where nothing has changed since, it is 304.",
+)
 
-LINK = {
-    "description": 'Where there are more: `<URL of the next page>; rel="next"` (RFC 8288).',
-    "required": False,
-    "schema": {"type": "string"},
-}
 
+def _header(description: str, required: bool = True) -> dict[str, Any]:
+    return {"description": description, "required": required, "schema": STRING}
+
+
+ETAG = _header("What this is known by: for If-None-Match and, where there is one, If-Match.")
+LINK = _header(
+    'Where there are more: `<URL of the next page>; rel="next"` (RFC 8288).', required=False
+)
+RETRY_AFTER = _header("Seconds after which it makes sense to try again.")
+
+# The headers of the responses by status.
 HEADERS = {
-    201: {"Location": "The URL of what was made."},
-    401: {"WWW-Authenticate": "Always `Bearer`."},
-    429: {"Retry-After": "Seconds after which it makes sense to try again."},
-    503: {"Retry-After": "Seconds after which it makes sense to try again."},
+    201: {"Location": _header("The URL of what was made.")},
+    401: {"WWW-Authenticate": _header("Always `Bearer`.")},
+    429: {"Retry-After": RETRY_AFTER},
+    503: {"Retry-After": RETRY_AFTER},
 }
 
 
 def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
-    """The document of these services."""
-    found = sorted(services, key=lambda service: service.template)
+    """Return the OpenAPI document of the services."""
     components: dict[str, Any] = {
         "Error": ERROR,
         "FieldError": FIELD_ERROR,
@@ -149,20 +124,19 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
     }
     paths: dict[str, Any] = {}
     tags: set[str] = set()
-    for service in found:
-        operations = {
-            method.lower(): _operation(service, operation)
-            for method, operation in service.operations.items()
-            if _is_documented(operation)
-        }
-        if operations:
-            tags |= {tag for operation in operations.values() for tag in operation["tags"]}
-            paths[service.template] = {**_path_parameters(service), **operations}
-        for operation in service.operations.values():
+    for service in sorted(services, key=lambda service: service.template):
+        operations = {}
+        for method, operation in service.operations.items():
+            if operation.returns is None and operation.status != 204:
+                continue  # /openapi.json itself
+            operations[method.lower()] = described = _operation(service, operation)
+            tags.update(described["tags"])
             if (body := operation.body or operation.optional_body) is not None:
                 components[body.component] = json_schema.of_input(body)
             for schema in _schemas_in(operation.returns):
                 components[schema.component] = json_schema.of_output(schema)
+        if operations:
+            paths[service.template] = {**_path_parameters(service), **operations}
     return {
         "openapi": "3.1.0",
         "info": {"title": "JobTracker", "version": __version__, "description": DESCRIPTION},
@@ -178,33 +152,23 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
     }
 
 
-def statuses(service: ApiService, operation: Operation) -> list[int]:
-    """Every status that the operation can answer."""
+def _statuses(service: ApiService, operation: Operation) -> list[int]:
+    """Return all statuses of an operation, that of success first."""
     errors = set(operation.errors)
-    if operation.permission is not Permission.PUBLIC:
-        errors |= {401, 503}
-    if operation.errors:
-        errors |= {503}
-    if "{" in service.template:
-        errors |= {404}
-    if operation.body is not None:
-        errors |= {400, 413, 415, 422}
-    if operation.query is not None:
-        errors |= {400, 422}
-    if operation.idempotent:
-        errors |= {400, 409, 422}
-    if operation.if_match is not None:
-        errors |= {412}
-    if operation.etag is not None:
-        errors |= {304}
-    if operation.rate_limits:
-        errors |= {429, 503}
+    for condition, implied in (
+        (operation.permission is not Permission.PUBLIC, {401, 503}),
+        (operation.errors, {503}),
+        ("{" in service.template, {404}),
+        (operation.body, {400, 413, 415, 422}),
+        (operation.query, {400, 422}),
+        (operation.idempotent, {400, 409, 422}),
+        (operation.if_match, {412}),
+        (operation.etag, {304}),
+        (operation.rate_limits, {429, 503}),
+    ):
+        if condition:
+            errors |= implied
     return [operation.status, *sorted(errors)]
-
-
-def _is_documented(operation: Operation) -> bool:
-    """Not what serves pages and files: this document itself."""
-    return operation.returns is not None or operation.status == 204
 
 
 def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
@@ -215,31 +179,33 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
         "tags": [operation.view.__module__.split(".")[1]],
         "summary": summary.rstrip(".").replace("`", ""),
         "responses": {
-            str(status): _response(status, operation) for status in statuses(service, operation)
+            str(status): _response(status, operation) for status in _statuses(service, operation)
         },
         "security": [] if operation.permission is Permission.PUBLIC else [{"bearer": []}],
     }
     if rest:
         described["description"] = rest
-    parameters = [
-        *([IDEMPOTENCY_KEY] if operation.idempotent else ()),
-        *([IF_MATCH] if operation.if_match is not None else ()),
-        *([IF_NONE_MATCH] if operation.etag is not None else ()),
-    ]
-    if operation.query is not None:
-        parameters += [json_schema.parameter(node) for node in operation.query.children]
-    if parameters:
+    if parameters := _parameters(operation):
         described["parameters"] = parameters
-    body = operation.body or operation.optional_body
-    if body is not None:
+    if (body := operation.body or operation.optional_body) is not None:
+        content = {"schema": json_schema.ref(body)}
         described["requestBody"] = {
             "required": operation.body is not None,
-            "content": {
-                media_type: {"schema": json_schema.ref(body)}
-                for media_type in sorted(operation.body_types)
-            },
+            "content": dict.fromkeys(sorted(operation.body_types), content),
         }
     return described
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    headers = (
+        (operation.idempotent, IDEMPOTENCY_KEY),
+        (operation.if_match, IF_MATCH),
+        (operation.etag, IF_NONE_MATCH),
+    )
+    found = [header for condition, header in headers if condition]
+    if operation.query is not None:
+        found += [json_schema.parameter(node) for node in operation.query.children]
+    return found
 
 
 def _path_parameters(service: ApiService) -> dict[str, Any]:
@@ -250,35 +216,30 @@ def _path_parameters(service: ApiService) -> dict[str, Any]:
 
 
 def _response(status: int, operation: Operation) -> dict[str, Any]:
-    if status == operation.status:
-        response: dict[str, Any] = {"description": "Done" if status != 201 else "Made"}
-        if operation.returns is not None:
-            schema = json_schema.of_type(operation.returns)
-            response["content"] = {"application/json": {"schema": schema}}
-    elif status == 304:
+    if status == 304:
         return {"description": "Nothing has changed.", "headers": {"ETag": ETAG}}
+    headers = dict(HEADERS.get(status, {}))
+    if status == operation.status:
+        description = "Made" if status == 201 else "Done"
+        schema = None if operation.returns is None else json_schema.of_type(operation.returns)
+        if operation.etag is not None:
+            headers["ETag"] = ETAG
+            if isinstance(operation.query, PageQuery):
+                headers["Link"] = LINK
     else:
+        description = CODES[status][1]
         component = "ValidationError" if status == 422 else "Error"
         schema = {"$ref": f"#/components/schemas/{component}"}
-        response = {
-            "description": CODES[status][1],
-            "content": {"application/json": {"schema": schema}},
-        }
-    headers: dict[str, Any] = {
-        name: {"description": text, "required": True, "schema": {"type": "string"}}
-        for name, text in HEADERS.get(status, {}).items()
-    }
-    if status == operation.status and operation.etag is not None:
-        headers["ETag"] = ETAG
-        if isinstance(operation.query, PageQuery):
-            headers["Link"] = LINK
+    response: dict[str, Any] = {"description": description}
+    if schema is not None:
+        response["content"] = {"application/json": {"schema": schema}}
     if headers:
         response["headers"] = headers
     return response
 
 
 def _schemas_in(field: fields.FieldType | None) -> Iterator[fields.Schema]:
-    """The schemas of an answer, those within others included."""
+    """Yield the schemas of a response, nested ones included."""
     if isinstance(field, fields.Nested | fields.ListOf):
         yield field.schema
         for node in field.schema.children:

@@ -1,10 +1,10 @@
-"""JSON Schema (draft 2020-12, as in OpenAPI 3.1) of the types in :mod:`jobtracker.fields`.
+"""JSON Schema (draft 2020-12, as OpenAPI 3.1 has it) of the types in :mod:`jobtracker.fields`.
 
-What comes in and what goes out are not the same: text that comes in is bounded and must not be
-blank where a value is required; what goes out has every field, always.
+The schema of a request describes what is valid: bounds, patterns, required fields. That of a
+response describes what is sent: every field is required, and there are no bounds.
 """
 
-import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import colander
@@ -13,29 +13,31 @@ from jobtracker import fields
 
 JsonSchema = dict[str, Any]
 
-# What checked_text refuses, and what Text takes for blank, in words of ECMA-262.
+# Text that checked_text accepts, and what Text treats as blank, as ECMA-262 regular expressions.
 NO_NUL = r"^[^\u0000]*$"
 NOT_BLANK = r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f\ufeff][^\u0000]*$"
 BLANK = r"^[\s\u0001-\u001f\u007f-\u009f\ufeff]*$"
 
+INPUT_ONLY = ("maxLength", "pattern", "minimum", "maximum", "maxProperties", "description")
+
 
 def ref(schema: fields.Schema) -> JsonSchema:
-    """Where the schema of an object stands in the document."""
+    """Return a reference to the schema's component."""
     return {"$ref": f"#/components/schemas/{schema.component}"}
 
 
 def of_input(schema: fields.Schema) -> JsonSchema:
-    """The schema of an object that comes in."""
-    return _of_object(schema, [node.name for node in schema.children if node.required], _incoming)
+    """Return the JSON Schema of a request body."""
+    return _of_object(schema, [node.name for node in schema.children if node.required], _of_input)
 
 
 def of_output(schema: fields.Schema) -> JsonSchema:
-    """The schema of an object that goes out: no field is ever left out."""
-    return _of_object(schema, [node.name for node in schema.children], _outgoing)
+    """Return the JSON Schema of an object in a response."""
+    return _of_object(schema, [node.name for node in schema.children], _of_output)
 
 
 def parameter(node: Any) -> JsonSchema:
-    """A query parameter. An empty one is as good as none."""
+    """Return the Parameter Object of a query parameter; an empty one counts as left out."""
     schema = of_type(node.typ)
     is_plain_text = schema["type"] == "string" and not schema.keys() & {"enum", "anyOf"}
     if isinstance(node.missing, int | str):
@@ -46,40 +48,43 @@ def parameter(node: Any) -> JsonSchema:
     return described if is_plain_text else {**described, "allowEmptyValue": True}
 
 
-def _of_object(schema: fields.Schema, required: list[str], of_node: Any) -> JsonSchema:
-    found: JsonSchema = {
-        "type": "object",
-        "properties": {node.name: of_node(node) for node in schema.children},
-        "additionalProperties": False,
-    }
-    if required:
-        found["required"] = required
-    if schema.example is not None:
-        found["example"] = schema.example
-    return found
+def closed_object(
+    properties: JsonSchema, required: Sequence[str] = (), **others: Any
+) -> JsonSchema:
+    """Return the JSON Schema of an object that has no other properties."""
+    schema = _schema("object", properties=properties, additionalProperties=False, **others)
+    return {**schema, "required": list(required)} if required else schema
 
 
-def _incoming(node: Any) -> JsonSchema:
+def _of_object(
+    schema: fields.Schema, required: list[str], of_node: Callable[[Any], JsonSchema]
+) -> JsonSchema:
+    properties = {node.name: of_node(node) for node in schema.children}
+    return closed_object(properties, required, example=schema.example)
+
+
+def _of_input(node: Any) -> JsonSchema:
     schema = of_type(node.typ)
-    blank_is_nothing = getattr(node, "nullable", False) or node.missing not in (
+    null_allowed = getattr(node, "nullable", False) or node.missing not in (
         colander.required,
         colander.drop,
     )
     if schema.get("type") == "string":
-        if blank_is_nothing:
+        if null_allowed:
             return _or_blank(schema, node.missing)
         if "enum" not in schema:
-            schema.setdefault("pattern", _plain(node.typ))
-            schema["minLength"] = 1
-    return _or_null(schema) if blank_is_nothing else schema
+            pattern = NO_NUL if isinstance(node.typ, fields.RawText) else NOT_BLANK
+            schema = {"pattern": pattern, **schema, "minLength": 1}
+    return _or_null(schema) if null_allowed else schema
 
 
-def _plain(field: fields.FieldType) -> str:
-    return NO_NUL if isinstance(field, fields.RawText) else NOT_BLANK
+def _of_output(node: Any) -> JsonSchema:
+    schema = {k: v for k, v in of_type(node.typ).items() if k not in INPUT_ONLY}
+    return _or_null(schema) if getattr(node, "nullable", False) else schema
 
 
 def _or_blank(schema: JsonSchema, default: Any) -> JsonSchema:
-    """The schema of text that can be left out, by a blank as well."""
+    """Return the schema of text for which null and blank text are valid too."""
     if isinstance(default, str):
         schema["default"] = str(default)
     if "enum" in schema:
@@ -90,164 +95,96 @@ def _or_blank(schema: JsonSchema, default: Any) -> JsonSchema:
     return _or_null({**schema, "pattern": f"{BLANK}|{pattern}" if pattern else NO_NUL})
 
 
-def _outgoing(node: Any) -> JsonSchema:
-    schema = of_type(node.typ)
-    # Bounds are for what comes in; nobody is helped by them in an answer.
-    for bound in ("maxLength", "pattern", "minimum", "maximum", "maxProperties", "description"):
-        schema.pop(bound, None)
-    return _or_null(schema) if getattr(node, "nullable", False) else schema
-
-
 def _or_null(schema: JsonSchema) -> JsonSchema:
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     if "enum" in schema:
-        schema["enum"] = [*schema["enum"], None]
+        schema = {**schema, "enum": [*schema["enum"], None]}
     return {**schema, "type": [schema["type"], "null"]}
 
 
-@functools.singledispatch
+def _schema(json_type: str, **keywords: Any) -> JsonSchema:
+    """Return a schema with those of the keywords that are not None."""
+    given = {name: value for name, value in keywords.items() if value is not None}
+    return {"type": json_type, **given}
+
+
+def _string(**keywords: Any) -> JsonSchema:
+    return _schema("string", **keywords)
+
+
 def of_type(field: fields.FieldType) -> JsonSchema:
-    """The schema of a type.
+    """Return the JSON Schema of a field type.
 
-    :raises TypeError: for a type that is new here
+    :raises TypeError: if the type is not in the list below, which subclasses inherit
     """
+    match field:  # subclasses before their base
+        case fields.Email():
+            regex = field.ADDRESS.replace("a-z", "A-Za-z")
+            return _string(format="email", maxLength=field.max, pattern=f"^{regex}$")
+        case fields.WebAddress():
+            return _string(format="iri", pattern="^https?://", maxLength=field.max)
+        case fields.Text():
+            regex = field.pattern.pattern if field.pattern else ""
+            regex = regex.removeprefix("(?a:").removesuffix(")")
+            return _string(maxLength=field.max, pattern=f"^(?:{regex})$" if regex else None)
+        case fields.Choice():
+            return _string(enum=list(field.words))
+        case fields.Date():
+            return _string(format="date")
+        case fields.DateOrDatetime():
+            return _string(
+                anyOf=[{"format": "date"}, {"format": "date-time"}],
+                description="A day in UTC, or a moment with its UTC offset.",
+            )
+        case fields.Timestamp():
+            return _string(format="date-time")
+        case fields.QueryInteger(clamp=True):
+            hint = f"Beyond {field.limit} it is taken for {field.limit}."
+            return _schema("integer", minimum=field.min, description=hint)
+        case fields.Integer():
+            choices = list(field.choices) or None
+            return _schema("integer", enum=choices, minimum=field.min, maximum=field.max)
+        case fields.Number():
+            return _schema("number")
+        case fields.Boolean():
+            return _schema("boolean")
+        case fields.FreeFormObject():
+            return _schema("object")
+        case fields.JsonObject():
+            hint = (
+                f"At most {field.max_bytes} bytes as compact JSON, {field.max_depth} levels deep."
+            )
+            return _schema("object", description=hint)
+        case fields.Counts():
+            return _schema(
+                "object",
+                propertyNames={"enum": [str(word) for word in field.words]},
+                additionalProperties={"type": "integer", "minimum": 0},
+            )
+        case fields.TextMap():
+            return _schema(
+                "object",
+                additionalProperties={**of_type(field.text), "pattern": NO_NUL},
+                maxProperties=field.max_entries,
+                propertyNames={"pattern": NO_NUL},
+            )
+        case fields.BooleanMap():
+            boolean = _schema("boolean")
+            return _schema(
+                "object",
+                additionalProperties=_or_null(boolean) if field.removable else boolean,
+                propertyNames={"pattern": f"^{field.key.pattern}$"},
+            )
+        case fields.TextList():
+            item = of_type(field.item)
+            if "enum" not in item:
+                item["pattern"] = NO_NUL
+            # No maxItems: blank and repeated items are dropped before they are counted.
+            hint = f"At most {field.max_items}, blank and repeated ones not counted."
+            return _schema("array", items=item, description=hint)
+        case fields.Nested():
+            return ref(field.schema)
+        case fields.ListOf():
+            return _schema("array", items=ref(field.schema))
     raise TypeError(f"No JSON Schema is known for {type(field).__name__}")
-
-
-@of_type.register
-def _(field: fields.Text) -> JsonSchema:
-    schema: JsonSchema = {"type": "string"}
-    if field.max is not None:
-        schema["maxLength"] = field.max
-    if field.pattern is not None:
-        schema["pattern"] = f"^(?:{field.pattern.pattern.removeprefix('(?a:').removesuffix(')')})$"
-    return schema
-
-
-@of_type.register
-def _(field: fields.Email) -> JsonSchema:
-    anywhere = field.ADDRESS.replace("a-z", "A-Za-z")
-    return {"type": "string", "format": "email", "maxLength": field.max, "pattern": f"^{anywhere}$"}
-
-
-@of_type.register
-def _(field: fields.WebAddress) -> JsonSchema:
-    schema: JsonSchema = {"type": "string", "format": "iri", "pattern": "^https?://"}
-    if field.max is not None:
-        schema["maxLength"] = field.max
-    return schema
-
-
-@of_type.register
-def _(field: fields.Choice) -> JsonSchema:
-    return {"type": "string", "enum": list(field.words)}
-
-
-@of_type.register
-def _(field: fields.Integer) -> JsonSchema:
-    schema: JsonSchema = {"type": "integer"}
-    if field.choices:
-        schema["enum"] = list(field.choices)
-    if field.min is not None:
-        schema["minimum"] = field.min
-    if field.max is not None:
-        schema["maximum"] = field.max
-    return schema
-
-
-@of_type.register
-def _(_field: fields.Boolean) -> JsonSchema:
-    return {"type": "boolean"}
-
-
-@of_type.register
-def _(_field: fields.Date) -> JsonSchema:
-    return {"type": "string", "format": "date"}
-
-
-@of_type.register
-def _(_field: fields.Timestamp) -> JsonSchema:
-    return {"type": "string", "format": "date-time"}
-
-
-@of_type.register
-def _(field: fields.JsonObject) -> JsonSchema:
-    bounds = f"At most {field.max_bytes} bytes as compact JSON, {field.max_depth} levels deep."
-    return {"type": "object", "description": bounds}
-
-
-@of_type.register
-def _(_field: fields.DateOrDatetime) -> JsonSchema:
-    return {
-        "type": "string",
-        "anyOf": [{"format": "date"}, {"format": "date-time"}],
-        "description": "A day in UTC, or a moment with its UTC offset.",
-    }
-
-
-@of_type.register
-def _(field: fields.QueryInteger) -> JsonSchema:
-    schema: JsonSchema = {"type": "integer", "minimum": field.min}
-    if field.clamp:
-        return {**schema, "description": f"Beyond {field.max} it is taken for {field.max}."}
-    return {**schema, "maximum": field.max}
-
-
-@of_type.register
-def _(_field: fields.Number) -> JsonSchema:
-    return {"type": "number"}
-
-
-@of_type.register
-def _(_field: fields.FreeFormObject) -> JsonSchema:
-    return {"type": "object"}
-
-
-@of_type.register
-def _(field: fields.Counts) -> JsonSchema:
-    return {
-        "type": "object",
-        "propertyNames": {"enum": [str(word) for word in field.words]},
-        "additionalProperties": {"type": "integer", "minimum": 0},
-    }
-
-
-@of_type.register
-def _(field: fields.TextMap) -> JsonSchema:
-    return {
-        "type": "object",
-        "additionalProperties": {**of_type(field.text), "pattern": NO_NUL},
-        "maxProperties": field.max_entries,
-        "propertyNames": {"pattern": NO_NUL},
-    }
-
-
-@of_type.register
-def _(field: fields.BooleanMap) -> JsonSchema:
-    boolean = {"type": "boolean"}
-    return {
-        "type": "object",
-        "additionalProperties": _or_null(boolean) if field.removable else boolean,
-        "propertyNames": {"pattern": f"^{field.key.pattern}$"},
-    }
-
-
-@of_type.register
-def _(field: fields.TextList) -> JsonSchema:
-    item = of_type(field.item)
-    if "enum" not in item:
-        item["pattern"] = NO_NUL
-    # No maxItems: blank and repeated ones are dropped before they are counted.
-    counted = f"At most {field.max_items}, blank and repeated ones not counted."
-    return {"type": "array", "items": item, "description": counted}
-
-
-@of_type.register
-def _(field: fields.Nested) -> JsonSchema:
-    return ref(field.schema)
-
-
-@of_type.register
-def _(field: fields.ListOf) -> JsonSchema:
-    return {"type": "array", "items": ref(field.schema)}

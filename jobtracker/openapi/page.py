@@ -1,8 +1,4 @@
-"""GET /docs: a page that shows the API, signs in, and runs any call. Anybody may read it.
-
-It is Swagger UI, whose files come with a package, and a small form of our own. Nothing is loaded
-from elsewhere.
-"""
+"""GET /docs: Swagger UI with a sign-in form, public, with no resource of another origin."""
 
 import functools
 from pathlib import Path
@@ -17,32 +13,24 @@ from swagger_ui_bundle import swagger_ui_path
 from jobtracker.errors import NotFound
 from jobtracker.openapi.precompressed import PrecompressedBody
 
-OURS = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 SWAGGER_UI = Path(swagger_ui_path)
 
-PAGE = OURS / "docs.html"
-
-# What the page loads; the rest of Swagger UI's folder is not served.
+# The files below /docs, by name; the rest of Swagger UI's folder is not served.
 FILES = {
-    "docs.css": (OURS, "text/css"),
-    "docs.js": (OURS, "text/javascript"),
-    "favicon-32x32.png": (SWAGGER_UI, "image/png"),
-    "swagger-ui.css": (SWAGGER_UI, "text/css"),
-    "swagger-ui-bundle.js": (SWAGGER_UI, "text/javascript"),
+    "": (STATIC / "docs.html", "text/html"),
+    "docs.css": (STATIC / "docs.css", "text/css"),
+    "docs.js": (STATIC / "docs.js", "text/javascript"),
+    "favicon-32x32.png": (SWAGGER_UI / "favicon-32x32.png", "image/png"),
+    "swagger-ui.css": (SWAGGER_UI / "swagger-ui.css", "text/css"),
+    "swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript"),
 }
 
 HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",  # the icons in Swagger UI's style sheet
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' data:; "  # data: for the icons in Swagger UI's style sheet
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -50,44 +38,31 @@ HEADERS = {
 
 
 @functools.cache
-def _served(path: Path, content_type: str) -> PrecompressedBody:
+def _precompressed(name: str) -> PrecompressedBody:
+    path, content_type = FILES[name]
     return PrecompressedBody(path.read_bytes(), content_type)
 
 
-def get_page(request: Request) -> Response:
-    """The page itself."""
-    return _response(request, PAGE, "text/html")
-
-
 def get_file(request: Request) -> Response:
-    """What the page loads.
+    """Serve the page, or a file that it loads.
 
-    :raises NotFound: for any other name
+    :raises NotFound: if there is no file of that name
     """
-    name = request.matchdict["name"]
+    name = request.matchdict.get("name", "")
     if name not in FILES:
         raise NotFound
-    folder, content_type = FILES[name]
-    return _response(request, folder / name, content_type)
-
-
-def _response(request: Request, path: Path, content_type: str) -> Response:
-    response = _served(path, content_type).response(request)
+    response = _precompressed(name).response(request)
     response.headers.update(HEADERS)
     return response
 
 
-def other_methods(request: Request) -> Response:
-    """405, as for every path of the API."""
+def method_not_allowed(request: Request) -> Response:
     raise HTTPMethodNotAllowed(headers={"Allow": "GET, HEAD"})
 
 
 def includeme(config: Any) -> None:
     public = {"permission": NO_PERMISSION_REQUIRED}
-    for name, path, view in (
-        ("docs", "/docs", get_page),
-        ("docs_file", "/docs/{name}", get_file),
-    ):
-        config.add_route(name, path)
-        config.add_view(view, route_name=name, request_method="GET", **public)
-        config.add_view(other_methods, route_name=name, **public)
+    for route_name, path in (("docs", "/docs"), ("docs_file", "/docs/{name}")):
+        config.add_route(route_name, path)
+        config.add_view(get_file, route_name=route_name, request_method="GET", **public)
+        config.add_view(method_not_allowed, route_name=route_name, **public)

@@ -1,4 +1,4 @@
-"""``/openapi.json``."""
+"""The service of ``/openapi.json``."""
 
 from pyramid.request import Request
 from pyramid.response import Response
@@ -13,4 +13,4 @@ openapi = ApiService("openapi", "/openapi.json", context=Root, traverse="/")
 @openapi.get(permission=Permission.PUBLIC)
 def get_openapi(request: Request) -> Response:
     """The OpenAPI document of all services."""
-    return request.registry["openapi_served"].response(request)
+    return request.registry["openapi_response"].response(request)

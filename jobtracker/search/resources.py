@@ -4,7 +4,7 @@ from typing import Any
 
 from jobtracker.jobs.resources import JobCollection
 from jobtracker.search import queries
-from jobtracker.search.highlighting import highlight
+from jobtracker.search.highlight import highlight
 from jobtracker.tree import Resource
 
 DEFAULT_LIMIT = 20

@@ -5,7 +5,7 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.http.rate_limits import AUTH_BY_USER
-from jobtracker.http.service import ApiService
+from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.permissions import Permission
 from jobtracker.users.queries import UserRow
 from jobtracker.users.resources import SettingsResource, UiPreferencesResource, UserResource
@@ -22,7 +22,11 @@ from jobtracker.users.schemas import (
 
 me = ApiService("me", "/users/me", context=UserResource)
 change_password = ApiService(
-    "change_password", "/users/me/change-password", context=UserResource, traverse="/users/me"
+    "change_password",
+    "/users/me/change-password",
+    context=UserResource,
+    traverse="/users/me",
+    thread_pool=ThreadPool.GATEWAY,
 )
 settings = ApiService("settings", "/users/me/settings", context=SettingsResource)
 ui_preferences = ApiService(

@@ -1,4 +1,4 @@
-"""A client of the API, which checks what holds for every answer."""
+"""A client of the API, which checks every response."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tests.common.conformance import assert_documented
 
 ORIGIN = "http://localhost:5173"
 
-# For answers that are compared to the last byte.
+# For responses that are compared byte by byte.
 SAME_REQUEST_ID = {"X-Request-ID": "same"}
 
 
 class Api:
-    """WebTest, as the SPA would use it: JSON, its origin, a token when there is one."""
+    """WebTest with JSON bodies, the SPA's origin and a token."""
 
     def __init__(self, app: TestApp, token: str | None = None) -> None:
         self.app = app
@@ -47,9 +47,9 @@ class Api:
         status: int | str = "2*",
         headers: dict[str, str] | None = None,
     ) -> TestResponse:
-        """One request. Bytes go as they are, anything else as JSON.
+        """One request. Bytes are sent as they are, anything else as JSON.
 
-        :param status: what is expected
+        :param status: the expected one
         """
         own = {"Origin": ORIGIN}
         if self.token is not None:
@@ -74,17 +74,17 @@ class Api:
     def refused(
         self, status: int, method: str, path: str, body: Any = None, **options: Any
     ) -> dict[str, Any]:
-        """A request that must be refused with that status. Returns the error."""
+        """The error of a request that must be refused with the status."""
         return self.call(method, path, body, status=status, **options).json
 
     def fields_at_fault(self, method: str, path: str, body: Any, **options: Any) -> dict[str, str]:
-        """A request that must be refused with 422: field -> kind of error."""
+        """The types of errors by field, of a request that must be refused with 422."""
         error = self.refused(422, method, path, body, **options)
         return {entry["loc"][-1]: entry["type"] for entry in error["details"]["errors"]}
 
 
 def assert_error(response: TestResponse) -> None:
-    """The one shape of all errors."""
+    """Check the shape of an error."""
     error = response.json
     assert error.keys() in ({"error", "message"}, {"error", "message", "details"})
     assert error["message"]

@@ -6,7 +6,7 @@ import urllib3
 from sqlalchemy import Engine, text
 from webtest import TestResponse
 
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from tests.common.api import Api
 from tests.common.endpoints import endpoints, example_ids, fill
 

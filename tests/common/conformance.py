@@ -1,4 +1,4 @@
-"""Whether an answer is as the OpenAPI document says: its status, its headers, every field."""
+"""Conformance of responses to the OpenAPI document: status, headers, body."""
 
 import re
 from typing import Any
@@ -9,14 +9,14 @@ from webtest import TestResponse
 
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
 
-# A bug is no part of the contract; tests cause one on purpose.
+# Unexpected errors are not documented; some tests cause them.
 UNDOCUMENTED = {500}
 
 
 def assert_documented(
     document: dict[str, Any], method: str, path: str, response: TestResponse
 ) -> None:
-    """The answer of an operation conforms to the document; of what is none, nothing is said."""
+    """Check a response. A path without an operation passes."""
     operation = operation_of(document, "GET" if method == "HEAD" else method, path)
     if operation is None or response.status_code in UNDOCUMENTED:
         return
@@ -27,7 +27,7 @@ def assert_documented(
     content = documented.get("content", {})
     assert (response.content_type in content) if content else not response.body
     if content and method != "HEAD":
-        # References are to the components, which stand beside the schema as in the document.
+        # References are to the components of the document.
         schema = {**content[response.content_type]["schema"], "components": document["components"]}
         jsonschema.Draft202012Validator(schema, format_checker=FORMATS).validate(response.json)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cornice.service import get_services
 
 from jobtracker.http.service import ApiService
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from tests.common.api import Api
 
 PLACEHOLDER = re.compile(r"{(\w+)}")

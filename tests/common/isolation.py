@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from tests.common.api import SAME_REQUEST_ID, Api
 from tests.common.endpoints import PLACEHOLDER, endpoints, example_ids, fill, missing_ids
 

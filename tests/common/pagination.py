@@ -20,7 +20,7 @@ def next_path(answer: TestResponse) -> str | None:
 
 
 def pages(client: Api, path: str) -> Iterator[list[Any]]:
-    """A walk, page by page."""
+    """The rows of each page."""
     there: str | None = path
     while there is not None:
         answer = client.get(there)

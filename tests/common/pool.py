@@ -1,4 +1,4 @@
-"""The user pool as Cognito sees it: accounts, and tokens of any kind."""
+"""A Cognito user pool of moto: accounts, and tokens of any kind."""
 
 import functools
 import time
@@ -10,7 +10,7 @@ from moto.utilities.utils import load_resource
 from jobtracker.auth.sign_in import Tokens
 from jobtracker.local.aws import Aws
 
-# moto's, of all its keys.
+# The kid of moto's only key.
 KEY_ID = "dummy"
 
 PASSWORD = "Lovelace-1815"
@@ -75,7 +75,7 @@ class Pool:
         key_id: str | None = None,
         **claims: Any,
     ) -> str:
-        """A token as Cognito would sign it, but for what is said to be different."""
+        """An access token as Cognito signs it, with some claims changed; None removes a claim."""
         now = int(time.time())
         usual = {
             "sub": "11111111-2222-3333-4444-555555555555",
@@ -94,12 +94,12 @@ class Pool:
 
 
 def signing_key() -> Any:
-    """moto's private key, which all of its pools share."""
+    """moto's private key, the same for all of its pools."""
     return _key("private")
 
 
 def public_key() -> Any:
-    """The public half, as anybody can have it."""
+    """moto's public key."""
     return _key("public")
 
 

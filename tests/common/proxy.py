@@ -1,7 +1,7 @@
-"""A TCP proxy that can be told to fail, in the ways in which a network and what is behind it do.
+"""A TCP proxy that fails on demand, in the ways in which a network and a server do.
 
-One thread carries all connections. What a method of :class:`Proxy` says holds for connections that
-are open already, and it holds when the method returns.
+One thread forwards all connections. The methods of :class:`Proxy` apply to open connections as
+well, and have taken effect when they return.
 """
 
 import selectors
@@ -16,7 +16,7 @@ from typing import Any, Self
 
 HOST = "127.0.0.1"
 CHUNK = 64 * 1024
-# Seconds. Who does not take what is sent for that long is given up.
+# Seconds to send a chunk before the connection is reset.
 SECONDS_TO_SEND = 10
 
 Address = tuple[str, int] | Path
@@ -30,13 +30,13 @@ class Mode(Enum):
 
 
 class _Connection:
-    """A client and, once they are connected, what it wants to talk to."""
+    """A client's socket and, once connected, the target's."""
 
     def __init__(self, client: socket.socket) -> None:
         self.client = client
         self.target: socket.socket | None = None
-        # Bytes of answers that still come through.
-        self.budget: int | None = None
+        # Bytes of responses that are still forwarded.
+        self.remaining_bytes: int | None = None
         self.lost = False
 
     @property
@@ -56,7 +56,7 @@ class Proxy:
 
     def __init__(self, target: Address) -> None:
         self.target = target
-        # Bound and not listening: whoever connects is refused, and nobody else gets the port.
+        # Bound but not listening: connections are refused, and no other process gets the port.
         self._reservation = _bound(0)
         self.port: int = self._reservation.getsockname()[1]
         self._mode = Mode.PASS
@@ -65,7 +65,7 @@ class Proxy:
         self._connections: set[_Connection] = set()
         self._listener: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
-        self._orders: list[tuple[Callable[[], None], threading.Event]] = []
+        self._commands: list[tuple[Callable[[], None], threading.Event]] = []
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._closed = False
@@ -81,28 +81,28 @@ class Proxy:
     def open_connections(self) -> int:
         return len(self._connections)
 
-    def passes(self) -> None:
-        """All goes through. What was stalled goes on; what was lost remains so."""
+    def forward(self) -> None:
+        """Forward everything. Stalled connections continue; lost ones do not."""
         self._do(self._pass)
 
     def refuse(self) -> None:
-        """Nobody listens: new connections are refused, open ones reset."""
+        """Refuse new connections and reset open ones."""
         self._do(self._refuse)
 
     def stall(self, *, lost: bool = False) -> None:
-        """Connections are accepted, and nothing is heard of them.
+        """Accept connections and forward nothing.
 
-        :param lost: nor ever will be, on those that are open now and those that come until
-            :meth:`passes`: the machine behind has lost its power, and another takes its place
+        :param lost: also after :meth:`forward`, on connections that are open now or opened until
+            then: as if the server had lost its power and another had taken its place
         """
         self._do(lambda: self._stall(lost))
 
     def cut(self, after: int = 0) -> None:
-        """Every connection is reset after that many bytes of answers; at once when it is 0."""
+        """Reset each connection after so many bytes of responses; at once when 0."""
         self._do(lambda: self._cut(after))
 
     def close(self) -> None:
-        """Reset what is open, and return when the thread has ended."""
+        """Reset open connections and end the thread."""
         if not self._closed:
             self._do(self._shut)
             self._thread.join()
@@ -121,14 +121,14 @@ class Proxy:
     ) -> None:
         self.close()
 
-    # From here on all is done by the thread, and so one after the other.
+    # All methods below but _do run in the thread.
 
-    def _do(self, order: Callable[[], None]) -> None:
+    def _do(self, command: Callable[[], None]) -> None:
         done = threading.Event()
-        self._orders.append((order, done))
+        self._commands.append((command, done))
         self._wake.send(b"!")
         if not done.wait(2 * SECONDS_TO_SEND):
-            raise RuntimeError("The proxy's thread does not answer")
+            raise RuntimeError("The proxy's thread does not respond")
 
     def _run(self) -> None:
         while not self._closed:
@@ -139,10 +139,10 @@ class Proxy:
                 elif ready is self._listener:
                     self._accept()
                 elif ready.fileno() != -1:  # not closed a moment ago, with its other end
-                    self._carry(key.data, ready)
-            while self._orders:
-                order, done = self._orders.pop(0)
-                order()
+                    self._transfer(key.data, ready)
+            while self._commands:
+                command, done = self._commands.pop(0)
+                command()
                 done.set()
 
     def _pass(self) -> None:
@@ -150,7 +150,7 @@ class Proxy:
         if was is Mode.REFUSE:
             self._listen()
         for connection in list(self._connections):
-            connection.budget = None
+            connection.remaining_bytes = None
             if was is Mode.STALL and not connection.lost:
                 self._connect(connection)
 
@@ -175,7 +175,7 @@ class Proxy:
         self._mode = Mode.CUT
         self._cut_after = after
         for connection in list(self._connections):
-            connection.budget = after
+            connection.remaining_bytes = after
         if after == 0:
             self._reset_all()
 
@@ -204,7 +204,7 @@ class Proxy:
         elif self._mode is Mode.CUT and self._cut_after == 0:
             self._reset(connection)
         else:
-            connection.budget = self._cut_after if self._mode is Mode.CUT else None
+            connection.remaining_bytes = self._cut_after if self._mode is Mode.CUT else None
             self._connect(connection)
 
     def _connect(self, connection: _Connection) -> None:
@@ -220,22 +220,22 @@ class Proxy:
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._selector.register(each, selectors.EVENT_READ, connection)
 
-    def _carry(self, connection: _Connection, source: Any) -> None:
+    def _transfer(self, connection: _Connection, source: Any) -> None:
         is_answer = source is connection.target
         other = connection.client if is_answer else connection.target
         assert other is not None
         try:
             data = source.recv(CHUNK)
-            if is_answer and connection.budget is not None:
-                data = data[: connection.budget]
-                connection.budget -= len(data)
+            if is_answer and connection.remaining_bytes is not None:
+                data = data[: connection.remaining_bytes]
+                connection.remaining_bytes -= len(data)
             other.sendall(data)
         except OSError:
             self._reset(connection)
             return
         if not data:
             self._end(connection)
-        elif connection.budget == 0:
+        elif connection.remaining_bytes == 0:
             self._reset(connection)
 
     def _reset_all(self) -> None:
@@ -243,7 +243,7 @@ class Proxy:
             self._reset(connection)
 
     def _reset(self, connection: _Connection) -> None:
-        """End a connection so that both sides are told by an error (RST)."""
+        """Close a connection with RST on both sides."""
         for each in connection.sockets:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._end(connection)

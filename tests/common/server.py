@@ -1,4 +1,4 @@
-"""A server as a new user has it: pserve with development.ini and the whole local stack."""
+"""A server process: pserve with development.ini and the local stack."""
 
 import signal
 import socket
@@ -82,7 +82,7 @@ class Server:
         return (self.folder / "output").read_text()
 
     def processes(self) -> list[psutil.Process]:
-        """Whatever runs in the folder, or was started for it."""
+        """The processes whose command line or HOME contains the folder."""
         found = []
         for process in psutil.process_iter(["cmdline", "environ", "status"]):
             words = [*(process.info["cmdline"] or ()), (process.info["environ"] or {}).get("HOME")]

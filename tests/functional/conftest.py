@@ -14,6 +14,7 @@ from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local import migrations
 from jobtracker.local.postgres import Postgres
 from tests.common.api import Api
+from tests.common.app import dispose_engines
 from tests.common.conditional import UserData
 from tests.common.pool import Pool
 
@@ -23,8 +24,7 @@ def committing_app(postgres: Postgres, settings: dict[str, str]) -> Iterator[Any
     app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("commits")})
     migrations.upgrade(app.registry["db_engine"])
     yield app
-    app.registry["db_engine"].dispose()
-    app.registry["db_reading_engine"].dispose()
+    dispose_engines(app)
 
 
 @pytest.fixture

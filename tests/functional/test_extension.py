@@ -14,9 +14,10 @@ import jobtracker
 from jobtracker.fields import Schema, Text
 from jobtracker.http.service import ApiService
 from jobtracker.jobs.resources import JobResource
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from jobtracker.tree import Resource
 from tests.common.api import Api
+from tests.common.app import dispose_engines
 
 
 def extend(config: Any) -> None:
@@ -31,7 +32,7 @@ def extend(config: Any) -> None:
         __parent__: JobResource
 
         def read(self) -> dict[str, Any]:
-            return {"told_by": self.__parent__.job.company_name}
+            return {"told_by": self.__parent__.row.company_name}
 
     salary = ApiService("salary", "/jobs/{job_id}/salary", context=SalaryResource)
 
@@ -59,11 +60,10 @@ def extended(
 
     monkeypatch.setattr(Configurator, "make_wsgi_app", make_extended)
     extended = jobtracker.main({}, **settings)
-    for name in ("db_sessions", "db_reading_sessions", "db_reading"):
+    for name in ("db_sessions", "db_autocommit"):
         extended.registry[name] = app.registry[name]
     yield TestApp(extended)
-    extended.registry["db_engine"].dispose()
-    extended.registry["db_reading_engine"].dispose()
+    dispose_engines(extended)
 
 
 def test_a_new_kind_of_child(extended: TestApp, ada: Api, bob: Api):

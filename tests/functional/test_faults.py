@@ -1,4 +1,4 @@
-"""When a dependency does not do its part: 503, and nothing half done."""
+"""Faults of PostgreSQL, Cognito, S3 and Turnstile: 503 in bounded time, and nothing half done."""
 
 import time
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ from tests.common.api import Api
 from tests.common.pool import Pool
 from tests.common.proxy import Proxy
 
-NOBODY = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
 def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
-    """A client of an application with some settings that lead nowhere."""
+    """Creates a client of an application with some settings changed."""
     engines: list[Any] = []
 
     def with_settings(**wrong: str) -> Api:
         changed = {name.replace("__", "."): value for name, value in wrong.items()}
         app = jobtracker.main({}, **{**settings, **changed})
-        engines.extend((app.registry["db_engine"], app.registry["db_reading_engine"]))
+        engines.extend((app.registry["db_engine"], app.registry["db_autocommit_engine"]))
         return Api(TestApp(app), pool.user("ada@example.com", "Ada").access_token)
 
     yield with_settings
@@ -37,35 +37,37 @@ def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
         engine.dispose()
 
 
-def test_no_database(broken: Any, caplog: pytest.LogCaptureFixture):
+def test_missing_database_server_answers_503(broken: Any, caplog: pytest.LogCaptureFixture):
     client = broken(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
     client.refused(503, "GET", "/users/me")
     client.refused(503, "POST", "/jobs", {"company_name": "Acme", "job_title": "x"})
     client.get("/health")
-    assert "/nowhere" in caplog.text  # ops are told what cannot be reached
+    assert "/nowhere" in caplog.text  # operators need the address
 
 
-def test_no_database_of_that_name(broken: Any, settings: dict[str, str]):
+def test_missing_database_answers_503(broken: Any, settings: dict[str, str]):
     url = settings["sqlalchemy.url"].replace("/tests?", "/missing?")
     broken(sqlalchemy__url=url).refused(503, "GET", "/jobs")
 
 
-def test_no_cognito(broken: Any):
-    client = broken(cognito__endpoint_url=NOBODY)
+def test_unreachable_cognito_answers_503(broken: Any):
+    client = broken(cognito__endpoint_url=UNREACHABLE)
     client.refused(503, "GET", "/users/me")  # its keys cannot be had
     login = {"email": "ada@example.com", "password": "x"}
     client.refused(503, "POST", "/auth/cognito/login", login)
     client.post("/auth/cognito/logout", {"refresh_token": "x"}, status=200)
 
 
-def test_no_s3(ada: Api, app: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch):
+def test_unreachable_s3_answers_503_and_changes_nothing(
+    ada: Api, app: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
     job = f"/jobs/{ada.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
     announcement = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     upload = ada.post(f"{job}/documents/presign-upload", announcement).json
     nowhere = Bucket(
         "documents",
         region="us-east-1",
-        endpoint_url=NOBODY,
+        endpoint_url=UNREACHABLE,
         access_key_id="x",
         secret_access_key="x",
         upload_seconds=900,
@@ -79,7 +81,7 @@ def test_no_s3(ada: Api, app: Any, settings: dict[str, str], monkeypatch: pytest
     ada.delete(f"{job}/documents/{document['id']}", status=204)  # its object waits
 
 
-def test_a_bug_is_a_500_that_tells_nothing(
+def test_unexpected_error_answers_500_without_details(
     ada: Api, app: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     def fail(*_args: Any, **_filters: Any) -> None:
@@ -92,7 +94,7 @@ def test_a_bug_is_a_500_that_tells_nothing(
     assert "in fail" in caplog.text
 
 
-def test_what_postgres_says_of_a_row_is_not_logged(
+def test_row_in_a_database_error_is_not_logged(
     ada: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     def insert(connection: Any, *_args: Any, **_filters: Any) -> None:
@@ -107,7 +109,7 @@ def test_what_postgres_says_of_a_row_is_not_logged(
 
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[Proxy]:
-    """What stands between an application and PostgreSQL."""
+    """A proxy in front of PostgreSQL."""
     with Proxy(postgres.socket_folder / SOCKET) as proxy:
         yield proxy
 
@@ -125,39 +127,39 @@ def remote(broken: Any, committing_app: Any, client: Api, database: Proxy) -> Ap
 
 
 JOB = {"company_name": "Acme", "job_title": "x"}
-# What a person, and a load balancer, will wait for.
+# Below the usual time-out of a load balancer.
 SECONDS_AT_MOST = 5
 
 
-def test_a_database_that_stalls(remote: Api, database: Proxy):
+def test_stalled_database_answers_503_in_bounded_time(remote: Api, database: Proxy):
     database.stall()
     for method, path, body in (("GET", "/jobs", None), ("POST", "/jobs", JOB)):
         began = time.monotonic()
         remote.refused(503, method, path, body)
         assert time.monotonic() - began < SECONDS_AT_MOST
     remote.get("/health")
-    database.passes()
+    database.forward()
     assert remote.get("/jobs").json == []
     remote.post("/jobs", JOB, status=201)
 
 
-def test_connections_that_died_are_not_noticed(remote: Api, database: Proxy):
+def test_closed_connections_are_replaced_without_an_error(remote: Api, database: Proxy):
     for method, body in (("GET", None), ("POST", JOB), ("GET", None)):
         database.cut()  # a restart of PostgreSQL, of a firewall
-        database.passes()
+        database.forward()
         remote.call(method, "/jobs", body, status="2*")
     assert len(remote.get("/jobs").json) == 1
 
 
-def test_a_connection_that_dies_in_mid_answer(remote: Api, database: Proxy):
+def test_connection_closed_in_the_middle_of_a_response_answers_503(remote: Api, database: Proxy):
     database.cut(after=10)
     remote.refused(503, "GET", "/jobs")
     remote.refused(503, "POST", "/jobs", JOB)
-    database.passes()
+    database.forward()
     assert remote.get("/jobs").json == []
 
 
-def test_a_database_that_only_reads(remote: Api, postgres: Postgres):
+def test_read_only_database_answers_503_to_writes(remote: Api, postgres: Postgres):
     def read_only(value: str) -> None:
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
@@ -173,7 +175,7 @@ def test_a_database_that_only_reads(remote: Api, postgres: Postgres):
     remote.post("/jobs", JOB, status=201)
 
 
-def test_a_lock_that_somebody_keeps(client: Api, committing_app: Any):
+def test_row_lock_held_by_another_answers_503_in_bounded_time(client: Api, committing_app: Any):
     job = f"/jobs/{client.post('/jobs', JOB).json['id']}"
     began = time.monotonic()
     with committing_app.registry["db_engine"].begin() as connection:
@@ -183,12 +185,12 @@ def test_a_lock_that_somebody_keeps(client: Api, committing_app: Any):
     assert client.patch(job, {"location": "Graz"}).json["location"] == "Graz"
 
 
-def test_a_sign_in_uses_nothing_up_without_a_database(
+def test_sign_in_without_a_database_does_not_call_cognito(
     broken: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     nowhere = broken(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
     cognito = nowhere.app.app.registry["cognito"]
-    monkeypatch.setattr(cognito, "_call", lambda *_args, **_kw: pytest.fail("Cognito was asked"))
+    monkeypatch.setattr(cognito, "_call", lambda *_args, **_kw: pytest.fail("Cognito was called"))
     challenge = {
         "email": "ada@example.com",
         "challenge_name": "SOFTWARE_TOKEN_MFA",
@@ -213,7 +215,9 @@ def test_a_sign_in_uses_nothing_up_without_a_database(
         ),
     ],
 )
-def test_a_gateway_that_stalls(broken: Any, aws: Aws, setting: str, path: str, body: Any):
+def test_stalled_gateway_answers_503_in_bounded_time(
+    broken: Any, aws: Aws, setting: str, path: str, body: Any
+):
     with Proxy(("127.0.0.1", aws.port)) as proxy:
         proxy.stall()
         client = broken(**{setting: proxy.url})

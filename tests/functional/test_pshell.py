@@ -1,4 +1,4 @@
-"""What pshell puts at the prompt."""
+"""The variables and functions of pshell."""
 
 import datetime
 from typing import Any
@@ -24,17 +24,17 @@ def prompt(app: Any, ada: Api, db: Session) -> Any:
     env["closer"]()
 
 
-def test_nobody_until_somebody_is_acted_as(prompt: dict[str, Any]):
+def test_jobs_without_act_as_raise_unauthorized(prompt: dict[str, Any]):
     with pytest.raises(Unauthorized):
         prompt["root"]["jobs"]
 
 
-def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
+def test_resources_create_and_update_until_commit_or_rollback(prompt: dict[str, Any], ada: Api):
     user = prompt["act_as"](" Ada@Example.com ")
     assert repr(user).endswith(" ada@example.com>")
     root = prompt["root"]
     job = root["jobs"].create(company_name="Acme", job_title="Engineer", tags=["B", "a", "b"])
-    assert job.job.tags == ["a", "b"]
+    assert job.row.tags == ["a", "b"]
     job["notes"].add(body="Called back.")
     job.update(status="offer")
     prompt["commit"]()
@@ -49,7 +49,7 @@ def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
     job["notes"].add(body="Never mind.")
     prompt["rollback"]()
     (listed,) = ada.get("/jobs").json
-    assert listed["status"] == root["jobs"][listed["id"]].job.status == "rejected"
+    assert listed["status"] == root["jobs"][listed["id"]].row.status == "rejected"
     assert ada.get("/users/me/settings").json["theme"] == "light"
     assert ada.get("/users/me").json["ui_preferences"] == {"compact_rows": True}
     (interview,) = ada.get(f"/jobs/{listed['id']}/interviews").json
@@ -63,32 +63,32 @@ def test_the_tree_is_the_domain_api(prompt: dict[str, Any], ada: Api):
         root["jobs"][listed["id"] + 1]
 
 
-def test_what_is_seen_of_all_jobs_and_what_became_of_one(prompt: dict[str, Any]):
+def test_resources_read_history_activity_board_search_and_stats(prompt: dict[str, Any]):
     prompt["act_as"]("ada@example.com")
     jobs = prompt["root"]["jobs"]
     job = jobs.create(company_name="Acme", job_title="Engineer")
     job["history"].record("offer")
     assert [step.status for step in job["history"].list()] == ["applied", "offer"]
-    assert job.job.status == "offer"
+    assert job.row.status == "offer"
     job["history"][job["history"].list()[1].id].delete()
-    assert job.job.status == "applied"
+    assert job.row.status == "applied"
     assert [entry.type for entry in job["activity"].list()] == [
         *("status_changed", "status_changed", "job_created")
     ]
-    assert job["details"].read()["job"] is job.job
-    assert [card.id for card in jobs["board"].read().jobs] == [job.job.id]
-    assert [hit["id"] for hit in jobs["search"].find("acme")] == [job.job.id]
+    assert job["details"].read()["job"] is job.row
+    assert [card.id for card in jobs["board"].read().jobs] == [job.row.id]
+    assert [hit["id"] for hit in jobs["search"].find("acme")] == [job.row.id]
     assert jobs["stats"].funnel()["total"] == 1
     assert jobs["metrics"].activity() == {"job_created": 1, "status_changed": 2}
 
 
-def test_by_id_and_by_sub(prompt: dict[str, Any], db: Session):
+def test_act_as_finds_a_user_by_id_and_by_sub(prompt: dict[str, Any], db: Session):
     (user,) = db.query(User).all()
     assert prompt["act_as"](user.id).id == user.id
     assert prompt["act_as"](user.cognito_sub).id == user.id
 
 
-def test_what_is_not_committed_is_gone(prompt: dict[str, Any], ada: Api):
+def test_rollback_discards_changes(prompt: dict[str, Any], ada: Api):
     prompt["act_as"]("ada@example.com")
     prompt["root"]["jobs"].create(company_name="Acme", job_title="Engineer")
     prompt["rollback"]()

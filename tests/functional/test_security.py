@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jobtracker.http.service import ApiService
-from jobtracker.security import Permission
+from jobtracker.permissions import Permission
 from tests.common.api import Api
 from tests.common.endpoints import endpoints, example_ids, fill
 from tests.common.isolation import assert_hidden_from_others, assert_token_required
 from tests.common.pool import KEY_ID, Pool, public_key, signing_key
 
-# What is open to everybody, named once more: a new endpoint that is not here needs a token.
+# The endpoints without a token, by hand: an endpoint that is not here must require one.
 PUBLIC = {
     "/health",
     "/openapi.json",
@@ -44,7 +44,7 @@ def bobs(bob: Api) -> dict[str, int]:
 
 
 def hs256(payload: dict[str, Any], secret: bytes) -> str:
-    """A token signed with a secret; by hand, since PyJWT refuses to use a public key as one."""
+    """A token signed by HMAC. PyJWT refuses a public key as the secret."""
 
     def encoded(part: bytes) -> bytes:
         return base64.urlsafe_b64encode(part).rstrip(b"=")
@@ -55,7 +55,7 @@ def hs256(payload: dict[str, Any], secret: bytes) -> str:
 
 
 def forgeries(pool: Pool) -> dict[str, str]:
-    """Tokens that look right and are not."""
+    """Invalid tokens, by the reason."""
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     payload = jwt.decode(pool.token(), options={"verify_signature": False})
@@ -92,7 +92,7 @@ def forgeries(pool: Pool) -> dict[str, str]:
     }
 
 
-def test_every_endpoint_names_its_permission(app: Any):
+def test_every_endpoint_declares_its_permission_and_context(app: Any):
     assert len(list(endpoints())) > 20
     for service in get_services():
         assert isinstance(service, ApiService)
@@ -102,18 +102,18 @@ def test_every_endpoint_names_its_permission(app: Any):
         assert (endpoint.permission is Permission.PUBLIC) == (endpoint.template in PUBLIC)
 
 
-def test_an_endpoint_that_is_not_public_without_a_token_answers_401(anonymous: Api, bob: Api):
+def test_protected_endpoint_without_a_token_answers_401(anonymous: Api, bob: Api):
     assert_token_required(anonymous, bob)
 
 
-def test_a_public_endpoint_without_a_token_answers(anonymous: Api):
+def test_public_endpoint_without_a_token_answers_200_or_422(anonymous: Api):
     for endpoint in endpoints():
         if endpoint.permission is Permission.PUBLIC:
             answer = anonymous.call(endpoint.method, endpoint.template, {}, status="*")
             assert answer.status_code in (200, 422), endpoint
 
 
-def test_nobody_gets_in_with_a_token_that_is_not_valid(
+def test_protected_endpoint_with_an_invalid_token_answers_401(
     anonymous: Api, pool: Pool, bobs: dict[str, int]
 ):
     answers = set()
@@ -131,27 +131,31 @@ def test_nobody_gets_in_with_a_token_that_is_not_valid(
 @pytest.mark.parametrize(
     "header", ["Basic YTpi", "Bearer", "Bearer  ", "Token {}", "{}", "Bearer{}", "Bearer {} {}"]
 )
-def test_other_schemes_do_not_count(anonymous: Api, pool: Pool, header: str):
+def test_authorization_that_is_not_a_bearer_token_answers_401(
+    anonymous: Api, pool: Pool, header: str
+):
     token = pool.user("ada@example.com", "Ada").access_token
     headers = {"Authorization": header.format(token, token)}
     anonymous.refused(401, "GET", "/users/me", headers=headers)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_a_word_in_any_case(anonymous: Api, pool: Pool, scheme: str):
+def test_bearer_scheme_is_case_insensitive(anonymous: Api, pool: Pool, scheme: str):
     token = pool.user("ada@example.com", "Ada").access_token
     anonymous.get("/users/me", headers={"Authorization": f"{scheme} {token}"})
 
 
-def test_public_endpoints_do_not_mind_a_bad_token(anonymous: Api):
+def test_public_endpoint_ignores_an_invalid_token(anonymous: Api):
     anonymous.signed_in("garbage").get("/health")
 
 
-def test_resources_of_others_answer_as_missing_ones(ada: Api, bob: Api):
+def test_resources_of_other_users_answer_as_missing_ones(ada: Api, bob: Api):
     assert_hidden_from_others(bob, ada)
 
 
-def test_a_document_is_not_confirmed_from_another_job(ada: Api, bob: Api, bobs: dict[str, int]):
+def test_document_of_another_user_cannot_be_confirmed_under_own_job(
+    ada: Api, bob: Api, bobs: dict[str, int]
+):
     own_job = ada.post("/jobs", {"company_name": "Own", "job_title": "x"}).json["id"]
     path = f"/jobs/{own_job}/documents/confirm-upload"
     theirs = ada.call("POST", path, {"document_id": bobs["document_id"]}, status=404)
@@ -159,7 +163,7 @@ def test_a_document_is_not_confirmed_from_another_job(ada: Api, bob: Api, bobs: 
     assert theirs.body == missing.body
 
 
-def test_a_wrong_method_is_405(ada: Api):
+def test_unsupported_method_answers_405_with_allow(ada: Api):
     job_id = ada.post("/jobs", {"company_name": "Own", "job_title": "x"}).json["id"]
     for path, allowed in {
         "/health": {"GET", "HEAD"},

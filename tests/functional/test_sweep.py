@@ -1,4 +1,4 @@
-"""The sweeper: what never came, what waits for its deletion, what will not be given again."""
+"""The sweeper: expired uploads, pending deletions of objects, expired idempotency keys."""
 
 import datetime
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +17,8 @@ from tests.common.api import Api
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 
 
-class Mess:
-    """A job with documents, and what the bucket holds of them."""
+class DocumentStore:
+    """A job with documents, and their objects in the bucket."""
 
     def __init__(self, api: Api, aws: Aws, bucket: str) -> None:
         self.api = api
@@ -27,9 +27,9 @@ class Mess:
         job_id = api.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json["id"]
         self.documents = f"/jobs/{job_id}/documents"
 
-    def announce(self, arrives: bool = True) -> Any:
+    def presign(self, uploads: bool = True) -> Any:
         upload = self.api.post(f"{self.documents}/presign-upload", RESUME).json
-        if arrives:
+        if uploads:
             self.put(upload)
         return upload
 
@@ -49,14 +49,14 @@ class Mess:
 
 
 @pytest.fixture
-def mess(ada: Api, aws: Aws, bucket: str) -> Mess:
-    made = Mess(ada, aws, bucket)
+def store(ada: Api, aws: Aws, bucket: str) -> DocumentStore:
+    made = DocumentStore(ada, aws, bucket)
     made.clear()
     return made
 
 
-def ages(connection: Connection, **interval: int) -> None:
-    """Let time pass for all that is in the database."""
+def shift_times(connection: Connection, **interval: int) -> None:
+    """Shift all timestamps into the past."""
     past = datetime.timedelta(**interval)
     for statement in (
         "UPDATE documents SET upload_expires_at = upload_expires_at - :past",
@@ -66,116 +66,122 @@ def ages(connection: Connection, **interval: int) -> None:
         connection.execute(text(statement), {"past": past})
 
 
-def waiting(connection: Connection) -> int:
+def pending_deletions(connection: Connection) -> int:
     return connection.execute(text("SELECT count(*) FROM object_deletions")).scalar_one()
 
 
-def test_uploads_that_never_came(
-    app: Any, mess: Mess, connection: Connection, capsys: pytest.CaptureFixture[str]
+def test_sweep_deletes_expired_pending_uploads(
+    app: Any, store: DocumentStore, connection: Connection, capsys: pytest.CaptureFixture[str]
 ):
-    kept = mess.announce()
-    mess.confirm(kept)
-    mess.announce()
-    mess.announce(arrives=False)
-    # As long as its URL holds, and an hour for an upload that is under way, it can still come.
-    ages(connection, minutes=74)
+    kept = store.presign()
+    store.confirm(kept)
+    store.presign()
+    store.presign(uploads=False)
+    # An upload can arrive while its URL is valid and an hour longer, if it began in time.
+    shift_times(connection, minutes=74)
     assert sweep(app.registry) is None
-    assert len(mess.api.get(mess.documents).json) == 3
-    ages(connection, minutes=2)
+    assert len(store.api.get(store.documents).json) == 3
+    shift_times(connection, minutes=2)
     assert sweep(app.registry) is None
     assert "uploads given up: 2" in capsys.readouterr().out
-    assert mess.api.get(mess.documents).json[0]["id"] == kept["document"]["id"]
-    assert mess.objects() == 1
-    assert sweep(app.registry) is None  # and once more, with nothing left to do
+    assert store.api.get(store.documents).json[0]["id"] == kept["document"]["id"]
+    assert store.objects() == 1
+    assert sweep(app.registry) is None  # with nothing left to do
     assert "uploads given up: 0" in capsys.readouterr().out
 
 
-def test_a_put_after_the_deletion(app: Any, mess: Mess, connection: Connection):
-    upload = mess.announce(arrives=False)
-    mess.api.delete(f"{mess.documents}/{upload['document']['id']}")
-    mess.put(upload)  # the URL still holds
-    assert mess.objects() == 1
-    assert sweep(app.registry) is None
-    assert mess.objects() == 0
-    mess.put(upload)
-    assert sweep(app.registry) is None
-    assert mess.objects() == 0
-    assert waiting(connection) == 2
-    ages(connection, hours=2)
-    assert sweep(app.registry) is None
-    assert waiting(connection) == 0
-
-
-def test_deletions_that_failed(
-    app: Any, mess: Mess, connection: Connection, monkeypatch: pytest.MonkeyPatch
+def test_sweep_deletes_objects_uploaded_after_the_deletion(
+    app: Any, store: DocumentStore, connection: Connection
 ):
-    upload = mess.announce()
-    mess.confirm(upload)
+    upload = store.presign(uploads=False)
+    store.api.delete(f"{store.documents}/{upload['document']['id']}")
+    store.put(upload)  # the URL is still valid
+    assert store.objects() == 1
+    assert sweep(app.registry) is None
+    assert store.objects() == 0
+    store.put(upload)
+    assert sweep(app.registry) is None
+    assert store.objects() == 0
+    assert pending_deletions(connection) == 2
+    shift_times(connection, hours=2)
+    assert sweep(app.registry) is None
+    assert pending_deletions(connection) == 0
+
+
+def test_sweep_repeats_failed_deletions(
+    app: Any, store: DocumentStore, connection: Connection, monkeypatch: pytest.MonkeyPatch
+):
+    upload = store.presign()
+    store.confirm(upload)
 
     def gone(_keys: Any) -> set[str]:
         raise Unavailable
 
     with monkeypatch.context() as patch:
         patch.setattr(app.registry["bucket"], "delete", gone)
-        mess.api.delete(f"{mess.documents}/{upload['document']['id']}", status=204)
-        told = sweep(app.registry)
-    assert told is not None
-    assert "S3 does not answer" in told
-    assert mess.objects() == 1
+        store.api.delete(f"{store.documents}/{upload['document']['id']}", status=204)
+        message = sweep(app.registry)
+    assert message is not None
+    assert "S3 does not answer" in message
+    assert store.objects() == 1
     assert sweep(app.registry) is None
-    assert mess.objects() == 0
+    assert store.objects() == 0
 
 
-def test_what_s3_will_not_delete_stays(
-    app: Any, mess: Mess, connection: Connection, monkeypatch: pytest.MonkeyPatch
+def test_sweep_keeps_deletions_that_s3_refuses(
+    app: Any, store: DocumentStore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ):
     for _ in range(2):
-        upload = mess.announce()
-        mess.api.delete(f"{mess.documents}/{upload['document']['id']}")
-    ages(connection, days=1)
+        upload = store.presign()
+        store.api.delete(f"{store.documents}/{upload['document']['id']}")
+    shift_times(connection, days=1)
     with monkeypatch.context() as patch:
         patch.setattr(app.registry["bucket"], "delete", lambda keys: {sorted(keys)[0]})
-        told = sweep(app.registry)
-    assert told == "jobtracker-sweep: S3 would not delete 1 objects"
-    assert waiting(connection) == 1
+        message = sweep(app.registry)
+    assert message == "jobtracker-sweep: S3 would not delete 1 objects"
+    assert pending_deletions(connection) == 1
 
 
-def test_more_than_one_batch(
-    app: Any, mess: Mess, connection: Connection, monkeypatch: pytest.MonkeyPatch
+def test_sweep_processes_more_than_one_batch(
+    app: Any, store: DocumentStore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(outbox, "MAX_DELETIONS", 2)
     for _ in range(3):
-        mess.announce()
-    ages(connection, days=1)
+        store.presign()
+    shift_times(connection, days=1)
     assert sweep(app.registry) is None
-    assert mess.objects() == 0
-    ages(connection, hours=2)
+    assert store.objects() == 0
+    shift_times(connection, hours=2)
     assert sweep(app.registry) is None
-    assert waiting(connection) == 0
+    assert pending_deletions(connection) == 0
 
 
-def test_answers_that_will_not_be_given_again(
-    app: Any, mess: Mess, connection: Connection, capsys: pytest.CaptureFixture[str]
+def test_sweep_deletes_expired_idempotency_keys(
+    app: Any, store: DocumentStore, connection: Connection, capsys: pytest.CaptureFixture[str]
 ):
     for day in range(2):
-        ages(connection, days=day)
+        shift_times(connection, days=day)
         job = {"company_name": "Acme", "job_title": "x"}
-        mess.api.post("/jobs", job, headers={"Idempotency-Key": str(day)})
-    ages(connection, hours=1)
+        store.api.post("/jobs", job, headers={"Idempotency-Key": str(day)})
+    shift_times(connection, hours=1)
     sweep(app.registry)
     assert "answers forgotten: 1" in capsys.readouterr().out
 
 
-def test_twice_at_once_while_users_confirm(committing_app: Any, client: Api, aws: Aws, bucket: str):
-    mess = Mess(client, aws, bucket)
-    mess.clear()
-    uploads = [mess.announce() for _ in range(5)]
+def test_concurrent_sweeps_and_confirmations_keep_rows_and_objects_consistent(
+    committing_app: Any, client: Api, aws: Aws, bucket: str
+):
+    store = DocumentStore(client, aws, bucket)
+    store.clear()
+    uploads = [store.presign() for _ in range(5)]
     with committing_app.registry["db_engine"].begin() as connection:
-        ages(connection, days=1)
+        shift_times(connection, days=1)
 
     def confirm(upload: Any) -> int:
         body = {"document_id": upload["document"]["id"]}
-        return client.call("POST", f"{mess.documents}/confirm-upload", body, status="*").status_code
+        return client.call(
+            "POST", f"{store.documents}/confirm-upload", body, status="*"
+        ).status_code
 
     with ThreadPoolExecutor(8) as threads:
         confirmed = threads.map(confirm, uploads)
@@ -183,6 +189,6 @@ def test_twice_at_once_while_users_confirm(committing_app: Any, client: Api, aws
         assert set(confirmed) <= {200, 404}
         assert [each.result() for each in swept] == [None] * 3
     sweep(committing_app.registry)
-    left = client.get(mess.documents).json
+    left = client.get(store.documents).json
     assert all(document["status"] == "uploaded" for document in left)
-    assert mess.objects() == len(left)
+    assert store.objects() == len(left)

@@ -1,7 +1,7 @@
-"""Schemathesis against a running server, as somebody who is signed in: ``python -m tests.fuzz 60``.
+"""Schemathesis against a running server, with an access token: ``python -m tests.fuzz 60``.
 
-All of its checks, for so many seconds; ``schemathesis.toml`` and ``hooks.py`` say where the
-contract is finer than a schema.
+All of its checks, for the given seconds; ``schemathesis.toml`` and ``hooks.py`` contain exceptions
+for rules that no schema expresses.
 """
 
 import json
@@ -21,10 +21,10 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("hooks.py")
 EMAIL = "fuzz@example.com"
 
-# Whether these are taken depends on what came before, which no schema can tell.
-OF_THE_PAST = ("cursor", "Idempotency-Key")
+# Validity depends on earlier responses.
+STATEFUL_PARAMETERS = ("cursor", "Idempotency-Key")
 
-# What is refused for its rate is not looked at.
+# A request that is refused with 429 tests nothing.
 NO_RATE_LIMITS = {
     setting.name: "1000000/second"
     for setting in SETTINGS
@@ -33,7 +33,7 @@ NO_RATE_LIMITS = {
 
 
 def main(seconds: int) -> int:
-    """Fuzz for so long. Zero when nothing was found."""
+    """Fuzz for that many seconds. Returns the exit status: 0 without findings."""
     with tempfile.TemporaryDirectory(prefix="jobtracker-fuzz-") as folder:
         server = Server(Path(folder), NO_RATE_LIMITS)
         server.start()
@@ -41,7 +41,7 @@ def main(seconds: int) -> int:
             found = subprocess.run(  # noqa: S603 (our own program)
                 [
                     *(Path(sys.executable).parent / "st", "--config-file", CONFIG, "run"),
-                    *(described(server, Path(folder)), "--url"),
+                    *(write_document(server, Path(folder)), "--url"),
                     f"http://127.0.0.1:{server.port}",
                     *("--header", f"Authorization: Bearer {sign_in(server)}"),
                     *("--max-time", str(seconds), "--max-response-time", "5"),
@@ -58,14 +58,16 @@ def main(seconds: int) -> int:
             server.stop()
 
 
-def described(server: Server, folder: Path) -> Path:
-    """The server's document, without the parameters that nobody can make up."""
+def write_document(server: Server, folder: Path) -> Path:
+    """The server's document, without the parameters that cannot be generated."""
     document = server.call("GET", "/openapi.json")[1]
     for operations in document["paths"].values():
         for operation in operations.values():
             if isinstance(operation, dict) and "parameters" in operation:
                 operation["parameters"] = [
-                    each for each in operation["parameters"] if each["name"] not in OF_THE_PAST
+                    each
+                    for each in operation["parameters"]
+                    if each["name"] not in STATEFUL_PARAMETERS
                 ]
     file = folder / "openapi.json"
     file.write_text(json.dumps(document))

@@ -1,4 +1,4 @@
-"""What Schemathesis takes for a finding, and is none: see ``__main__.py``."""
+"""Findings of Schemathesis to be ignored: see ``__main__.py``."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +11,8 @@ from jobtracker.fields import trimmed_text
 
 @schemathesis.hook
 def filter_failure(_context: Any, failure: Failure, case: Any, _response: Any) -> bool:
-    """Text is trimmed before it is looked at, and what shows nothing is blank. No schema can say
-    so, as long as it is to tell people the longest text in so many characters."""
+    """Ignore accepted text that is only valid once trimmed: a JSON Schema of the trimmed text would
+    state a wrong maximum length."""
     if not isinstance(failure, AcceptedNegativeData):
         return True
     return all(_is_trimmed(text) for text in _texts([case.body, case.query]))

@@ -1,1 +1,1 @@
-"""What must hold when things break: real processes, real kills, real storms. `make torture`."""
+"""Kills, faults and load against real processes: ``make torture``."""

@@ -1,4 +1,4 @@
-"""A client over real HTTP, from many threads at once."""
+"""An HTTP client for many threads."""
 
 import json
 import time
@@ -32,15 +32,15 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
     @property
-    def told(self) -> tuple[int, bytes, str]:
-        """What a client goes by, whichever server it came from."""
+    def content(self) -> tuple[int, bytes, str]:
+        """Status, body, and path of the Location: equal for equal responses of any server."""
         return self.status, self.body, urlsplit(self.headers.get("Location", "")).path
 
 
 class Client:
-    """Somebody's client of one server. All threads can share it.
+    """A client of one server, shared by threads.
 
-    :param token: an access token, or nothing for nobody
+    :param token: an access token, or blank for none
     """
 
     def __init__(self, port: int, token: str = "") -> None:
@@ -54,7 +54,7 @@ class Client:
         """One request.
 
         :param key: an Idempotency-Key
-        :raises urllib3.exceptions.HTTPError: when there is no answer, or not all of it
+        :raises urllib3.exceptions.HTTPError: for no response or an incomplete one
         """
         headers = {}
         if self.token:
@@ -80,13 +80,13 @@ class Client:
         """The path of a new job."""
         return f"/jobs/{self.done('POST', '/jobs', {**JOB, **fields})['id']}"
 
-    def announce(self, job: str) -> Any:
-        """What presign-upload says to a resume."""
+    def presign(self, job: str) -> Any:
+        """The response of presign-upload for a resume."""
         return self.done("POST", f"{job}/documents/presign-upload", RESUME)
 
     def upload(self, job: str) -> int:
-        """The id of a resume that has been announced and PUT, not confirmed."""
-        upload = self.announce(job)
+        """The id of a resume that is uploaded, not confirmed."""
+        upload = self.presign(job)
         assert put(upload) == 200
         return upload["document"]["id"]
 
@@ -98,14 +98,14 @@ class Client:
 
 
 def put(upload: Any) -> int:
-    """PUT what presign-upload was told of, on a connection of its own, and return the status."""
+    """The status of a PUT to the presigned URL, on a new connection."""
     with urllib3.PoolManager(retries=False, timeout=SECONDS_TO_ANSWER) as http:
         headers = upload["upload_headers"]
         return http.request("PUT", upload["upload_url"], body=CONTENT, headers=headers).status
 
 
-def tell(*lines: str) -> None:
-    """Figures, for whoever runs the test."""
+def print_figures(*lines: str) -> None:
+    """Print figures of the test, shown by ``pytest -s``."""
     print("", *lines, sep="\n")  # noqa: T201
 
 
@@ -118,7 +118,7 @@ def statuses(answers: Sequence[Answer]) -> list[int]:
 
 
 def fault_of(answer: Answer, status: int = 503) -> str | None:
-    """What is wrong with a refusal, if anything is."""
+    """What is wrong with an error response, or None."""
     if answer.status != status:
         return f"{answer.status} {answer.body[:200]!r}, not {status}"
     try:

@@ -1,5 +1,4 @@
-"""What is tortured: server processes, on a PostgreSQL that loses nothing and on MiniStack, each of
-which is a process of its own."""
+"""Server processes on a PostgreSQL with full durability and on MiniStack."""
 
 import itertools
 import shutil
@@ -19,7 +18,7 @@ from tests.conftest import REGION
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
-# A test is no person: what it finds out is not to be how often it may ask.
+# Rates that no test reaches.
 UNLIMITED = {
     f"rate_limits.{what}": "1000000/second"
     for what in ("auth_by_address", "auth_by_account", "presign_by_user", "notes_by_user")
@@ -28,7 +27,7 @@ UNLIMITED = {
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    # Not under pytest's own folder: as root, PostgreSQL's user must be able to get there.
+    # Not below pytest's folder, which PostgreSQL's own user cannot enter.
     made = Path(tempfile.mkdtemp(prefix="jobtracker-torture-"))
     yield made
     shutil.rmtree(made)
@@ -36,7 +35,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(folder: Path) -> Iterator[Postgres]:
-    """A PostgreSQL as it is by itself: what is committed is on disk."""
+    """A PostgreSQL server with its default durability."""
     server = Postgres(folder / "postgres", folder / "postgres.log")
     server.start()
     yield server
@@ -57,7 +56,7 @@ def aws(folder: Path) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def served(settings: dict[str, str]) -> dict[str, str]:
-    """The settings of a server on a migrated database, without limits of rate in the way."""
+    """The settings of a server on a migrated database, without rate limits."""
     migrate(settings["sqlalchemy.url"])
     return {**settings, **UNLIMITED}
 
@@ -80,14 +79,14 @@ def pserve(folder: Path, served: dict[str, str]) -> Iterator[Callable[..., Insta
 
 
 @pytest.fixture(scope="session")
-def someone(pool: Pool) -> Callable[[], str]:
-    """The access token of a new account, whom the server does not know yet."""
+def new_token(pool: Pool) -> Callable[[], str]:
+    """Returns the access token of a new account, without a row in the database."""
     numbers = itertools.count()
-    return lambda: pool.user(f"someone-{next(numbers)}@example.com", "Someone").access_token
+    return lambda: pool.user(f"new_token-{next(numbers)}@example.com", "Someone").access_token
 
 
 @pytest.fixture
 def database(postgres: Postgres, served: dict[str, str]) -> Iterator[psycopg.Connection]:
-    """A look into the database, past the server."""
+    """A direct connection to the database."""
     with psycopg.connect(served["sqlalchemy.url"], autocommit=True) as connection:
         yield connection

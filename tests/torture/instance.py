@@ -1,4 +1,4 @@
-"""A server process whose PostgreSQL, Cognito, S3 and Turnstile are elsewhere."""
+"""A server process without the local stack."""
 
 import subprocess
 from configparser import RawConfigParser
@@ -8,7 +8,7 @@ from jobtracker.local import CHECKOUT
 from tests.common.server import Server, free_port
 from tests.torture.client import Client
 
-# Of the server: what waits for a lock leaves others to wait for a thread.
+# Threads of the server.
 THREADS = 8
 
 
@@ -42,7 +42,7 @@ class Instance(Server):
         return Client(self.port, token)
 
     def kill(self) -> None:
-        """SIGKILL, and return when it is gone."""
+        """End the process with SIGKILL."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()

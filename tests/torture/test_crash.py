@@ -1,4 +1,4 @@
-"""SIGKILL, of the server and of PostgreSQL: what was acknowledged is kept, nothing comes twice."""
+"""SIGKILL of the server and of PostgreSQL: acknowledged writes are kept, and none is doubled."""
 
 import random
 import threading
@@ -13,7 +13,7 @@ import pytest
 import urllib3
 
 from jobtracker.local.postgres import Postgres
-from tests.torture.client import JOB, Answer, Client, tell, unique
+from tests.torture.client import JOB, Answer, Client, print_figures, unique
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
@@ -27,25 +27,24 @@ SECONDS_TO_GIVE_UP = 60
 
 
 class Writer(threading.Thread):
-    """Writes one thing after the other, each with a text of its own, until it is told to stop.
+    """A thread that writes unique texts until it is stopped.
 
-    :param keyed: each with an Idempotency-Key, again and again until it is acknowledged; else each
-        is tried once
+    :param keyed: with an Idempotency-Key, repeated until acknowledged; else each is tried once
     """
 
     def __init__(self, client: Client, path: str, field: str, *, keyed: bool) -> None:
         super().__init__(daemon=True)
         self.client, self.path, self.field, self.keyed = client, path, field, keyed
-        self.enough = threading.Event()
+        self.stopped = threading.Event()
         self.sent: list[str] = []
         self.acknowledged: list[str] = []
         self.problems: list[str] = []
         self.repeated = 0
-        # When the latest was acknowledged, by the clock.
+        # The time of the latest acknowledgement, by time.monotonic.
         self.latest = 0.0
 
     def run(self) -> None:
-        while not self.enough.is_set():
+        while not self.stopped.is_set():
             text = unique()
             self.sent.append(text)
             if self.write(text):
@@ -70,30 +69,30 @@ class Writer(threading.Thread):
             answer = self.client.call("POST", self.path, body, key=text if self.keyed else None)
         except urllib3.exceptions.HTTPError:
             return False
-        if answer.status != 201 and not self.may_be_told(answer):
+        if answer.status != 201 and not self.is_expected(answer):
             self.problems.append(f"{answer.status} {answer.body[:200]!r}")
         elif answer.status == 201 and answer.json[self.field] != text:
             self.problems.append(f"{answer.body!r} is not the answer for {text}")
         return answer.status == 201
 
-    def may_be_told(self, answer: Answer) -> bool:
+    def is_expected(self, answer: Answer) -> bool:
         return answer.status == 503 or (self.keyed and answer.status == 409)
 
 
-class Crowd:
-    """Writers of all kinds, each a user of their own."""
+class Writers:
+    """Writers of all kinds, each of another user."""
 
-    def __init__(self, server: Instance, someone: Callable[[], str]) -> None:
+    def __init__(self, server: Instance, new_token: Callable[[], str]) -> None:
         self.writers = []
         for keyed in [False, True] * WRITERS:
-            jobs, notes = server.client(someone()), server.client(someone())
+            jobs, notes = server.client(new_token()), server.client(new_token())
             self.writers.append(Writer(jobs, "/jobs", "job_title", keyed=keyed))
             self.writers.append(Writer(notes, f"{notes.make_job()}/notes", "body", keyed=keyed))
         for writer in self.writers:
             writer.start()
 
     def wait_for_one_more(self) -> float:
-        """Return when something is acknowledged from now on: the seconds until then."""
+        """Wait for the next acknowledgement. Returns the seconds until then."""
         start = time.monotonic()
         while max(writer.latest for writer in self.writers) < start:
             assert time.monotonic() < start + SECONDS_TO_GIVE_UP, "nothing is acknowledged any more"
@@ -102,13 +101,13 @@ class Crowd:
 
     def stop(self) -> None:
         for writer in self.writers:
-            writer.enough.set()
+            writer.stopped.set()
         for writer in self.writers:
             writer.join(2 * SECONDS_TO_GIVE_UP)
             writer.client.close()
 
     def verify(self, url: str) -> str:
-        """Compare with the database, and return the figures."""
+        """Compare with the database. Returns the figures."""
         with psycopg.connect(url) as connection:
             rows = connection.execute(
                 "SELECT job_title FROM jobs UNION ALL SELECT body FROM notes"
@@ -136,39 +135,39 @@ def figures(seconds: list[float]) -> str:
     )
 
 
-def test_the_server_is_killed(
-    pserve: Callable[..., Instance], someone: Callable[[], str], served: dict[str, str]
+def test_kill_of_the_server_loses_no_acknowledged_write(
+    pserve: Callable[..., Instance], new_token: Callable[[], str], served: dict[str, str]
 ):
     server = pserve()
-    crowd = Crowd(server, someone)
+    writers = Writers(server, new_token)
     seconds = []
     for _ in range(KILLS):
-        crowd.wait_for_one_more()
+        writers.wait_for_one_more()
         time.sleep(random.uniform(*SECONDS_BETWEEN_KILLS))  # noqa: S311
         start = time.monotonic()
         server.kill()
         server.start()
-        crowd.wait_for_one_more()
+        writers.wait_for_one_more()
         seconds.append(time.monotonic() - start)
-    crowd.stop()
-    told = crowd.verify(served["sqlalchemy.url"])
-    tell(f"SIGKILL of the server: {figures(seconds)}", told)
+    writers.stop()
+    figures_of_writes = writers.verify(served["sqlalchemy.url"])
+    print_figures(f"SIGKILL of the server: {figures(seconds)}", figures_of_writes)
 
 
 @pytest.fixture
-def mortal(folder: Path) -> Iterator[Postgres]:
-    """A PostgreSQL of the test's own."""
-    server = Postgres(folder / "mortal", folder / "mortal.log")
+def own_postgres(folder: Path) -> Iterator[Postgres]:
+    """A PostgreSQL server for one test."""
+    server = Postgres(folder / "own_postgres", folder / "own_postgres.log")
     server.start()
     yield server
     server.stop()
 
 
 def kill(postgres: Postgres) -> None:
-    """SIGKILL of the postmaster, and of all its processes before they notice."""
+    """SIGKILL of the postmaster and of all its children."""
     assert postgres.process is not None
     parent = psutil.Process(postgres.process.pid)
-    parent.suspend()  # else it starts new ones
+    parent.suspend()  # so that it starts no new children
     children = parent.children(recursive=True)
     for process in (parent, *children):
         process.kill()
@@ -177,25 +176,25 @@ def kill(postgres: Postgres) -> None:
     postgres.process = None
 
 
-def test_postgres_is_killed(
-    pserve: Callable[..., Instance], someone: Callable[[], str], mortal: Postgres
+def test_kill_of_postgres_loses_no_acknowledged_write(
+    pserve: Callable[..., Instance], new_token: Callable[[], str], own_postgres: Postgres
 ):
-    url = mortal.make_database("crash")
+    url = own_postgres.make_database("crash")
     migrate(url)
     with psycopg.connect(url) as connection:
         (fsync,) = connection.execute("SHOW fsync").fetchone() or ()
         assert fsync == "on"
-    crowd = Crowd(pserve({"sqlalchemy.url": url}), someone)
+    writers = Writers(pserve({"sqlalchemy.url": url}), new_token)
     seconds, seconds_after = [], []
     for _ in range(KILLS):
-        crowd.wait_for_one_more()
+        writers.wait_for_one_more()
         time.sleep(random.uniform(*SECONDS_BETWEEN_KILLS))  # noqa: S311
         start = time.monotonic()
-        kill(mortal)
-        mortal.start()
-        seconds_after.append(crowd.wait_for_one_more())
+        kill(own_postgres)
+        own_postgres.start()
+        seconds_after.append(writers.wait_for_one_more())
         seconds.append(time.monotonic() - start)
-    crowd.stop()
-    told = crowd.verify(url)
+    writers.stop()
+    figures_of_writes = writers.verify(url)
     after = f"of which the server needed {max(seconds_after):.2f} s at most"
-    tell(f"SIGKILL of PostgreSQL: {figures(seconds)}, {after}", told)
+    print_figures(f"SIGKILL of PostgreSQL: {figures(seconds)}, {after}", figures_of_writes)

@@ -1,4 +1,4 @@
-"""Two hundred clients that do not let up: no failures, and /health always answers."""
+"""Two hundred clients without pause: no failures, and /health always responds."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from tests.common.proxy import HOST
-from tests.torture.client import Client, tell
+from tests.torture.client import Client, print_figures
 from tests.torture.instance import Instance
 
 pytestmark = [
@@ -26,11 +26,11 @@ pytestmark = [
 CLIENTS = 200
 USERS = 50
 SECONDS = int(os.environ.get("TORTURE_SECONDS", "60"))
-JOBS = 10  # of each user, to begin with
+JOBS = 10  # of each user at the start
 SECONDS_BETWEEN_PROBES = 0.1
 SECONDS_FOR_HEALTH = 1
 
-# Two of three requests read. Each client is one of the users, and does something else each time.
+# Two of three requests read. Each request is of a random user.
 SCRIPT = r"""
 local threads, users = {}, {}
 for line in io.lines(os.getenv("USERS")) do
@@ -91,20 +91,20 @@ end
 
 
 def probe(port: int) -> tuple[int, float]:
-    """/health as a load balancer asks, on a connection of its own: status and seconds."""
+    """Status and seconds of GET /health on a new connection, as of a load balancer."""
     start = time.monotonic()
     with urllib3.HTTPConnectionPool(HOST, port, timeout=10, retries=False) as http:
         status = http.request("GET", "/health").status
     return status, time.monotonic() - start
 
 
-def test_two_hundred_clients(
-    pserve: Callable[..., Instance], someone: Callable[[], str], tmp_path: Path
+def test_two_hundred_clients_see_no_failure(
+    pserve: Callable[..., Instance], new_token: Callable[[], str], tmp_path: Path
 ):
     server = pserve()
     lines = []
     for _ in range(USERS):
-        token = someone()
+        token = new_token()
         client = Client(server.port, token)
         job, *_more = [client.make_job() for _ in range(JOBS)]
         client.done("POST", f"{job}/notes", {"body": "x"})
@@ -134,7 +134,7 @@ def test_two_hundred_clients(
     result = json.loads(found[1])
     seconds = [each.result()[1] for each in probes]
     p99 = quantiles(seconds, n=100)[98]
-    tell(
+    print_figures(
         f"{CLIENTS} clients for {SECONDS} s: {result['ok'] / SECONDS:.0f} requests/s; {result}",
         f"/health, {len(seconds)} times: p99 {p99:.3f} s, max {max(seconds):.3f} s",
     )

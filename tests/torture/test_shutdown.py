@@ -1,4 +1,4 @@
-"""SIGTERM: what was begun is finished, nothing new is begun, and it does not take long."""
+"""SIGTERM: requests in flight are finished, new ones refused, and the process ends in time."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.common.proxy import HOST
-from tests.torture.client import Answer, Client, fault_of, tell, unique
+from tests.torture.client import Answer, Client, fault_of, print_figures, unique
 from tests.torture.instance import THREADS, Instance
 
 pytestmark = pytest.mark.torture
@@ -26,23 +26,23 @@ def server(request: pytest.FixtureRequest, pserve: Callable[..., Instance]) -> I
 
 
 @pytest.fixture
-def client(server: Instance, someone: Callable[[], str]) -> Iterator[Client]:
-    client = server.client(someone())
+def client(server: Instance, new_token: Callable[[], str]) -> Iterator[Client]:
+    client = server.client(new_token())
     yield client
     client.close()
 
 
 @contextlib.contextmanager
 def locked(database: psycopg.Connection, job: str, seconds: float) -> Iterator[None]:
-    """Keep the job's row, so that who wants to change it waits, until the end and those seconds."""
+    """Lock the row of the job until the end of the block, and some seconds longer."""
     with database.transaction():
         database.execute("SELECT FROM jobs WHERE id = %s FOR UPDATE", [job.rpartition("/")[2]])
         yield
         time.sleep(seconds)
 
 
-def wait_until_they_wait(settings: dict[str, str], number: int) -> None:
-    """Return when that many sessions of the server wait for a lock."""
+def wait_for_lock_waits(settings: dict[str, str], number: int) -> None:
+    """Return when so many sessions of the server wait for a lock."""
     question = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     deadline = time.monotonic() + 10
     with psycopg.connect(settings["sqlalchemy.url"], autocommit=True) as look:
@@ -60,7 +60,7 @@ def is_refused(port: int) -> bool:
 
 
 def idle_connection(port: int) -> HTTPConnection:
-    """A connection that is kept alive after one answer."""
+    """A kept-alive connection after one response."""
     idle = HTTPConnection(HOST, port, timeout=SECONDS_TO_END)
     idle.request("GET", "/health")
     assert b"ok" in idle.getresponse().read()
@@ -76,7 +76,7 @@ def seconds_until_closed(idle: HTTPConnection) -> float:
 
 
 def end(server: Instance) -> float:
-    """The seconds until the process has ended by itself, which it must, with status 0."""
+    """The seconds until the process has ended, which it must with status 0."""
     assert server.process is not None
     start = time.monotonic()
     assert server.process.wait(SECONDS_TO_END) == 0, server.output()
@@ -84,14 +84,14 @@ def end(server: Instance) -> float:
 
 
 @pytest.mark.parametrize("requests", [1, THREADS, THREADS + 6])
-def test_what_is_in_flight_is_finished(
+def test_sigterm_finishes_requests_in_flight(
     server: Instance,
     client: Client,
     served: dict[str, str],
     database: psycopg.Connection,
     requests: int,
 ):
-    """The last of the cases has requests that wait for a thread when the signal comes."""
+    """In the last case some requests still wait for a thread at the signal."""
     job = client.make_job()
     titles = [unique("title") for _ in range(requests)]
 
@@ -102,13 +102,15 @@ def test_what_is_in_flight_is_finished(
     with ThreadPoolExecutor(requests) as threads:
         with locked(database, job, SECONDS_LOCKED):
             answers: list[Future[Answer]] = [threads.submit(patch, title) for title in titles]
-            wait_until_they_wait(served, min(requests, THREADS))
-            time.sleep(0.2)  # those that wait for a thread are in the server by now
+            wait_for_lock_waits(served, min(requests, THREADS))
+            time.sleep(0.2)  # the requests without a thread have arrived by now
             assert server.process is not None
             server.process.terminate()
         refused = is_refused(server.port)
-        told = [(answer.result().status, answer.result().json["job_title"]) for answer in answers]
-    assert told == [(200, title) for title in titles]
+        results = [
+            (answer.result().status, answer.result().json["job_title"]) for answer in answers
+        ]
+    assert results == [(200, title) for title in titles]
     seconds = end(server)
     seconds_idle = seconds_until_closed(idle)
     (kept,) = database.execute(
@@ -117,33 +119,37 @@ def test_what_is_in_flight_is_finished(
     assert kept[0] in titles
     assert refused
     assert is_refused(server.port)
-    tell(
+    print_figures(
         f"SIGTERM with {requests} in flight ({server.ini.name}): all answered, ended "
         f"{seconds:.2f} s after the last, idle connection closed {seconds_idle:.2f} s later"
     )
 
 
-def test_idle_connections_do_not_keep_it_up(server: Instance):
+def test_idle_connections_do_not_delay_shutdown(server: Instance):
     idle = [idle_connection(server.port) for _ in range(20)]
     server.process.terminate()  # type: ignore[union-attr]
     seconds = end(server)
     assert max(seconds_until_closed(each) for each in idle) < 1
     assert is_refused(server.port)
-    tell(f"SIGTERM with 20 idle connections ({server.ini.name}): ended after {seconds:.2f} s")
+    print_figures(
+        f"SIGTERM with 20 idle connections ({server.ini.name}): ended after {seconds:.2f} s"
+    )
 
 
-def test_what_waits_for_ever_does_not_keep_it_up(
+def test_stalled_request_does_not_delay_shutdown_beyond_its_limit(
     server: Instance, client: Client, served: dict[str, str], database: psycopg.Connection
 ):
-    """A request that needs what somebody else does not let go of: it is refused, and told so."""
+    """A request that waits for a lock is refused with 503."""
     job = client.make_job()
     start = time.monotonic()
     with ThreadPoolExecutor(1) as threads, locked(database, job, 0):
         stuck = threads.submit(client.call, "PATCH", job, {"job_title": unique()})
-        wait_until_they_wait(served, 1)
+        wait_for_lock_waits(served, 1)
         assert server.process is not None
         server.process.terminate()
         end(server)
         seconds = time.monotonic() - start
     assert fault_of(stuck.result()) is None
-    tell(f"SIGTERM with a request that is stuck ({server.ini.name}): ended in {seconds:.2f} s")
+    print_figures(
+        f"SIGTERM with a request that is stuck ({server.ini.name}): ended in {seconds:.2f} s"
+    )

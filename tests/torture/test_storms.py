@@ -1,4 +1,4 @@
-"""What must hold when many do it at once: threads over HTTP, two servers on one database."""
+"""Concurrent requests from many threads to two servers on one database."""
 
 import functools
 import itertools
@@ -29,7 +29,7 @@ THREADS = 16
 
 
 class Pair:
-    """One user's clients of two servers; its calls go to both in turn."""
+    """One user's clients of two servers, used in turn."""
 
     def __init__(self, clients: tuple[Client, Client]) -> None:
         self.clients = clients
@@ -38,7 +38,7 @@ class Pair:
     def storm(
         self, method: str, path: str, bodies: list[Any], *, key: str | None = None
     ) -> list[Answer]:
-        """The answers to requests that begin at the same moment, one for each body."""
+        """The responses to concurrent requests, one for each body."""
         clients = itertools.cycle(self.clients)
         return run_concurrently(
             [
@@ -58,13 +58,13 @@ def servers(pserve: Callable[..., Instance]) -> tuple[Instance, Instance]:
 
 @pytest.fixture
 def sign_in(
-    servers: tuple[Instance, Instance], someone: Callable[[], str]
+    servers: tuple[Instance, Instance], new_token: Callable[[], str]
 ) -> Iterator[Callable[[], Pair]]:
     """A new user's pair of clients."""
     made: list[Client] = []
 
     def pair() -> Pair:
-        token = someone()
+        token = new_token()
         clients = (servers[0].client(token), servers[1].client(token))
         made.extend(clients)
         return Pair(clients)
@@ -79,7 +79,7 @@ def user(sign_in: Callable[[], Pair]) -> Pair:
     return sign_in()
 
 
-def test_the_first_requests_of_a_user_make_one_row(
+def test_concurrent_first_requests_create_one_user(
     sign_in: Callable[[], Pair], database: psycopg.Connection
 ):
     for _ in range(ROUNDS):
@@ -90,7 +90,7 @@ def test_the_first_requests_of_a_user_make_one_row(
     assert database.execute(twice).fetchall() == []
 
 
-def test_no_more_than_five_uploads_wait(user: Pair):
+def test_concurrent_uploads_beyond_five_answer_429(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         answers = user.same("POST", f"{job}/documents/presign-upload", RESUME)
@@ -99,25 +99,25 @@ def test_no_more_than_five_uploads_wait(user: Pair):
         assert len(user.one.done("GET", f"{job}/documents")) == 5
 
 
-def test_one_resume_is_left_and_each_confirmation_can_be_repeated(user: Pair):
+def test_concurrent_confirmations_leave_one_resume_and_can_be_repeated(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         documents = [user.one.upload(job) for _ in range(5)]
         path = f"{job}/documents/confirm-upload"
         bodies = [{"document_id": documents[number % 5]} for number in range(THREADS)]
         answers = user.storm("POST", path, bodies)
-        # One that was replaced before it was confirmed again is gone.
+        # A document that was replaced before its next confirmation is deleted.
         assert set(statuses(answers)) <= {200, 404}
         (left,) = user.one.done("GET", f"{job}/documents")
         assert left["status"] == "uploaded"
         repeated = user.same("POST", path, {"document_id": left["id"]})
-        assert {answer.told for answer in repeated} == {
-            answer.told for answer in answers if answer.status == 200 and answer.json == left
+        assert {answer.content for answer in repeated} == {
+            answer.content for answer in answers if answer.status == 200 and answer.json == left
         }
 
 
 @pytest.mark.parametrize("what", ["note", "document", "job"])
-def test_what_is_deleted_is_deleted_once(user: Pair, what: str):
+def test_concurrent_deletes_answer_404_but_for_one(user: Pair, what: str):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         if what == "note":
@@ -132,7 +132,7 @@ def test_what_is_deleted_is_deleted_once(user: Pair, what: str):
         assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
 
-def test_tags_are_those_of_one_patch(user: Pair):
+def test_concurrent_patches_leave_the_tags_of_one(user: Pair):
     job = user.one.make_job()
     for _ in range(ROUNDS):
         sets = [sorted(unique(f"t{number}")[:20] for _ in range(5)) for number in range(THREADS)]
@@ -142,8 +142,8 @@ def test_tags_are_those_of_one_patch(user: Pair):
         assert user.one.done("GET", job)["tags"] in sets
 
 
-def test_what_is_patched_together_stays_together(user: Pair):
-    """Also where a value is the one that was there already, when the request began."""
+def test_concurrent_patches_of_the_same_fields_are_atomic(user: Pair):
+    """Also where a value equals the stored one when the request begins."""
     moduli = {"company_name": 2, "job_title": 3, "location": 5}
     job = user.one.make_job()
     patches = [
@@ -158,7 +158,7 @@ def test_what_is_patched_together_stays_together(user: Pair):
         assert {name: after[name] for name in moduli} in patches
 
 
-def test_settings_are_those_of_one_put(user: Pair):
+def test_concurrent_puts_leave_the_settings_of_one(user: Pair):
     path = "/users/me/settings"
     choices = [
         {
@@ -177,21 +177,22 @@ def test_settings_are_those_of_one_put(user: Pair):
 
 
 def one_effect(user: Pair, path: str, body: Any) -> Answer:
-    """A storm with one key: one 201, and who gets a 409 gets that as well when it asks again."""
+    """The one response of 201 to concurrent requests with one key; those that got 409 get the same
+    when they are repeated."""
     key = unique()
     answers = user.same("POST", path, body, key=key)
-    told = {answer.told for answer in answers if answer.status == 201}
-    assert len(told) == 1, answers
+    contents = {answer.content for answer in answers if answer.status == 201}
+    assert len(contents) == 1, answers
     for answer in answers:
         if answer.status != 201:
             assert fault_of(answer, 409) is None
             assert int(answer.headers["Retry-After"]) > 0
     again = user.same("POST", path, body, key=key)
-    assert {answer.told for answer in again} == told
+    assert {answer.content for answer in again} == contents
     return again[0]
 
 
-def test_a_key_makes_one_job(user: Pair):
+def test_concurrent_posts_with_one_key_create_one_job(user: Pair):
     for _ in range(ROUNDS):
         title = unique("title")
         job = one_effect(user, "/jobs", {**JOB, "job_title": title}).json
@@ -201,14 +202,14 @@ def test_a_key_makes_one_job(user: Pair):
         ]
 
 
-def test_a_key_makes_one_note(user: Pair):
+def test_concurrent_posts_with_one_key_create_one_note(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         note = one_effect(user, f"{job}/notes", {"body": "x"}).json
         assert user.one.done("GET", f"{job}/notes") == [note]
 
 
-def test_a_key_announces_one_upload(user: Pair):
+def test_concurrent_posts_with_one_key_create_one_upload(user: Pair):
     for _ in range(ROUNDS):
         job = user.one.make_job()
         upload = one_effect(user, f"{job}/documents/presign-upload", RESUME).json
@@ -217,7 +218,7 @@ def test_a_key_announces_one_upload(user: Pair):
         assert user.one.confirm(job, upload["document"]["id"]).status == 200
 
 
-def test_a_key_is_of_one_body(user: Pair):
+def test_concurrent_posts_of_different_bodies_with_one_key_answer_422_but_for_one(user: Pair):
     for _ in range(ROUNDS):
         key = unique()
         bodies = [{**JOB, "job_title": f"{key} {number}"} for number in range(THREADS)]
@@ -234,7 +235,7 @@ def test_a_key_is_of_one_body(user: Pair):
         assert [title for title in titles if title.startswith(key)] == [made["job_title"]]
 
 
-def test_users_with_the_same_key_do_not_meet(sign_in: Callable[[], Pair]):
+def test_same_key_of_two_users_is_independent(sign_in: Callable[[], Pair]):
     users = [sign_in() for _ in range(8)]
     for _ in range(ROUNDS):
         key = unique()

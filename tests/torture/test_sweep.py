@@ -1,4 +1,4 @@
-"""After whatever mess: `jobtracker-sweep`, and each object has its row, each row its object."""
+"""jobtracker-sweep after faults and kills: each object has a row, and each row an object."""
 
 import subprocess
 import time
@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from tests.common.proxy import HOST, Proxy
-from tests.torture.client import Client, put, tell, unique
+from tests.torture.client import Client, print_figures, put, unique
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
@@ -30,7 +30,7 @@ def s3(aws: Aws) -> Iterator[Proxy]:
 
 @pytest.fixture
 def url(postgres: Postgres) -> str:
-    """A database of the test's own."""
+    """A database for one test."""
     url = postgres.make_database(unique("sweep"))
     migrate(url)
     return url
@@ -38,7 +38,7 @@ def url(postgres: Postgres) -> str:
 
 @pytest.fixture
 def own_bucket(aws: Aws) -> str:
-    """A bucket that nobody else puts anything into."""
+    """A bucket for one test."""
     name = unique("sweep")
     aws.client("s3").create_bucket(Bucket=name)
     return name
@@ -50,12 +50,12 @@ def server(pserve: Callable[..., Instance], url: str, s3: Proxy, own_bucket: str
 
 
 @pytest.fixture
-def sign_in(server: Instance, someone: Callable[[], str]) -> Iterator[Callable[[], Client]]:
-    """A client of a new user."""
+def sign_in(server: Instance, new_token: Callable[[], str]) -> Iterator[Callable[[], Client]]:
+    """Creates a client of a new user."""
     made: list[Client] = []
 
     def client() -> Client:
-        made.append(server.client(someone()))
+        made.append(server.client(new_token()))
         return made[-1]
 
     yield client
@@ -74,8 +74,8 @@ def rows(url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def a_day_passes(rows: psycopg.Connection) -> None:
-    """What was done was done a day ago."""
+def shift_times(rows: psycopg.Connection) -> None:
+    """Shift all timestamps by a day into the past."""
     rows.execute("UPDATE documents SET upload_expires_at = upload_expires_at - interval '1 day'")
     rows.execute("UPDATE object_deletions SET repeat_until = repeat_until - interval '1 day'")
 
@@ -98,16 +98,16 @@ def pending(rows: psycopg.Connection) -> set[str]:
 
 
 def sweep(server: Instance, times: int = 1) -> list[str]:
-    """What that many sweeps at once print; each must succeed."""
+    """The output of concurrent sweeps, each of which must succeed."""
     sweeps = [
         server.program(
             "jobtracker-sweep", str(server.ini), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         for _ in range(times)
     ]
-    said = [each.communicate(timeout=SECONDS_TO_SWEEP)[0].decode() for each in sweeps]
-    assert [each.returncode for each in sweeps] == [0] * times, said
-    return said
+    output = [each.communicate(timeout=SECONDS_TO_SWEEP)[0].decode() for each in sweeps]
+    assert [each.returncode for each in sweeps] == [0] * times, output
+    return output
 
 
 def confirmed(client: Client, job: str) -> int:
@@ -117,19 +117,19 @@ def confirmed(client: Client, job: str) -> int:
     return document
 
 
-def make_a_mess(sign_in: Callable[[], Client], server: Instance, s3: Proxy) -> Any:
-    """All that can be left lying about. The server is dead then.
+def leave_orphans(sign_in: Callable[[], Client], server: Instance, s3: Proxy) -> Any:
+    """Leave objects without rows of every kind. The server is killed at the end.
 
-    Each part is of a user of its own: what a user does later cleans up what is left of before.
+    Each part is of another user, since later requests of a user process earlier deletions.
 
-    :returns: what a PUT can still be made with, though its document is gone
+    :returns: an upload whose URL is still valid, though its document is deleted
     """
-    # Announced and uploaded, never confirmed; announced, and nothing more.
+    # Uploaded and not confirmed; presigned only.
     client = sign_in()
     job = client.make_job()
     client.upload(job)
-    client.announce(job)
-    # Confirmed, then deleted while S3 is gone: a document, and a job with its documents.
+    client.presign(job)
+    # Confirmed, then deleted during a fault of S3: a document, and a job with its documents.
     for fault in (s3.refuse, s3.cut, s3.stall):
         client = sign_in()
         kept, gone = client.make_job(), client.make_job()
@@ -140,20 +140,20 @@ def make_a_mess(sign_in: Callable[[], Client], server: Instance, s3: Proxy) -> A
             answer = client.call("DELETE", path)
             assert answer.status == 204, answer
             assert answer.seconds < 5
-        s3.passes()
-    # A PUT that arrives after its document was deleted, or its job.
+        s3.forward()
+    # A PUT after the deletion of its document or job.
     client = sign_in()
     confirmed(client, kept := client.make_job())
     for path in (f"{kept}/documents/{{id}}", job := client.make_job()):
-        late = client.announce(kept if "{id}" in path else job)
+        late = client.presign(kept if "{id}" in path else job)
         client.done("DELETE", path.format(id=late["document"]["id"]))
         assert put(late) == 200
-    # A PUT once more, after the confirmation.
-    upload = client.announce(job := client.make_job())
+    # A second PUT after the confirmation.
+    upload = client.presign(job := client.make_job())
     assert put(upload) == 200
     assert client.confirm(job, upload["document"]["id"]).status == 200
     assert put(upload) == 200
-    # Jobs that are deleted right before the server is killed.
+    # Jobs deleted just before the server is killed.
     client = sign_in()
     jobs = [client.make_job() for _ in range(3)]
     for job in jobs:
@@ -162,15 +162,15 @@ def make_a_mess(sign_in: Callable[[], Client], server: Instance, s3: Proxy) -> A
     s3.stall(lost=True)
     with ThreadPoolExecutor(len(jobs)) as threads:
         deleted = [threads.submit(client.call, "DELETE", job) for job in jobs]
-        time.sleep(1)  # S3 is being asked by now
+        time.sleep(1)  # S3 has been called by now
         server.kill()
     # One asks for the objects of all, and is not answered any more.
     assert any(isinstance(each.exception(), HTTPError) for each in deleted)
-    s3.passes()
+    s3.forward()
     return late
 
 
-def test_after_a_mess(
+def test_sweep_leaves_each_object_a_row_and_each_row_an_object(
     server: Instance,
     sign_in: Callable[[], Client],
     s3: Proxy,
@@ -178,37 +178,39 @@ def test_after_a_mess(
     own_bucket: str,
     rows: psycopg.Connection,
 ):
-    late = make_a_mess(sign_in, server, s3)
-    mess = objects(aws, own_bucket)
+    late = leave_orphans(sign_in, server, s3)
+    orphans = objects(aws, own_bucket)
     kept = uploaded(rows)
-    assert len(mess - uploaded(rows) - pending(rows)) > 10
+    assert len(orphans - uploaded(rows) - pending(rows)) > 10
 
-    said = sweep(server, times=2)
+    output = sweep(server, times=2)
     clean = objects(aws, own_bucket)
     assert uploaded(rows) == kept
     assert len(kept) > 0
-    # What may still be confirmed is there: one was announced, and did not come.
+    # Uploads that may still be confirmed are kept: one was presigned, and not uploaded.
     assert kept < clean < kept | pending(rows)
     assert put(late) == 200
 
-    a_day_passes(rows)
-    said += sweep(server, times=2)
+    shift_times(rows)
+    output += sweep(server, times=2)
     swept = objects(aws, own_bucket)
     assert swept == kept == uploaded(rows)
     assert pending(rows) == set()
-    a_day_passes(rows)
-    said += sweep(server)
+    shift_times(rows)
+    output += sweep(server)
     assert keys(rows, "SELECT object_key FROM object_deletions") == set()
     assert objects(aws, own_bucket) == kept == uploaded(rows)
-    tell(f"{len(mess)} objects, then {len(clean)}, a day later {len(swept)}. The sweeps said:")
-    tell(*(each.strip() for each in said))
+    print_figures(
+        f"{len(orphans)} objects, then {len(clean)}, a day later {len(swept)}. The sweeps output:"
+    )
+    print_figures(*(each.strip() for each in output))
 
 
-def test_what_can_still_come_is_left_alone(
+def test_sweep_keeps_uploads_that_can_still_arrive(
     server: Instance, client: Client, aws: Aws, own_bucket: str, rows: psycopg.Connection
 ):
     job = client.make_job()
-    upload = client.announce(job)
+    upload = client.presign(job)
     sweep(server)
     assert put(upload) == 200
     sweep(server)
@@ -218,7 +220,7 @@ def test_what_can_still_come_is_left_alone(
 
 
 @pytest.mark.parametrize("fault", ["refuse", "cut", "stall"])
-def test_without_s3_nothing_is_forgotten(
+def test_sweep_without_s3_deletes_nothing(
     server: Instance,
     client: Client,
     s3: Proxy,
@@ -231,15 +233,15 @@ def test_without_s3_nothing_is_forgotten(
     confirmed(client, job)
     getattr(s3, fault)()
     client.done("DELETE", job)
-    a_day_passes(rows)
+    shift_times(rows)
     waiting = keys(rows, "SELECT object_key FROM object_deletions")
     assert waiting & objects(aws, own_bucket)
     failed = server.program("jobtracker-sweep", str(server.ini), stderr=subprocess.PIPE)
-    _output, said = failed.communicate(timeout=SECONDS_TO_SWEEP)
-    assert failed.returncode != 0, said
-    assert b"Traceback" not in said
+    _output, output = failed.communicate(timeout=SECONDS_TO_SWEEP)
+    assert failed.returncode != 0, output
+    assert b"Traceback" not in output
     assert keys(rows, "SELECT object_key FROM object_deletions") == waiting
-    s3.passes()
+    s3.forward()
     sweep(server)
     assert objects(aws, own_bucket) == set()
     assert keys(rows, "SELECT object_key FROM object_deletions") == set()

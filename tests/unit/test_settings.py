@@ -1,4 +1,4 @@
-"""Settings: what is missing or malformed stops the start with one line that names it."""
+"""Settings: a missing or malformed one is refused with one line that names it."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ REQUIRED = {
 }
 
 
-def test_what_holds_without_a_word():
+def test_defaults_of_settings():
     settings = read(REQUIRED)
     assert settings["sqlalchemy.url"] == "postgresql+psycopg://user:secret@db.example/jobtracker"
     assert settings["documents.max_bytes"] == 5 * 1024 * 1024
@@ -28,13 +28,13 @@ def test_what_holds_without_a_word():
     assert settings["cors.origins"] == ()
 
 
-def test_other_packages_settings_stay_as_they_are():
+def test_settings_of_other_packages_are_kept():
     assert read({**REQUIRED, "retry.attempts": "5"})["retry.attempts"] == "5"
 
 
 @pytest.mark.parametrize("name", REQUIRED)
 @pytest.mark.parametrize("value", [None, "", "  "])
-def test_required(name: str, value: str | None):
+def test_missing_required_setting_is_refused(name: str, value: str | None):
     given = {**REQUIRED, name: value or ""}
     if value is None:
         del given[name]
@@ -79,30 +79,30 @@ def test_required(name: str, value: str | None):
         ("turnstile.secret", "1x0000000000000000000000000000000AA"),
     ],
 )
-def test_malformed(name: str, value: str):
+def test_malformed_setting_is_refused_by_name(name: str, value: str):
     with pytest.raises(InvalidSettings, match=rf"^Setting {name}: ") as stopped:
         read({**REQUIRED, name: value})
     assert "\n" not in str(stopped.value)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:1", "http://[::1]:1"])
-def test_plain_http_stays_on_this_machine(url: str):
+def test_plain_http_is_accepted_only_for_loopback_urls(url: str):
     settings = read({**REQUIRED, "s3.endpoint_url": url, "turnstile.url": url + "/"})
     assert settings["s3.endpoint_url"] == settings["turnstile.url"] == url
 
 
-def test_a_setting_that_does_not_exist():
+def test_unknown_setting_is_refused():
     with pytest.raises(InvalidSettings, match=r"^Setting cors\.origin: there is no such setting$"):
         read({**REQUIRED, "cors.origin": "https://app.example"})
 
 
-def test_origins():
+def test_origins_are_split_and_lowercased():
     value = "https://App.example\n  http://localhost:5173"
     origins = read({**REQUIRED, "cors.origins": value})["cors.origins"]
     assert origins == ("https://app.example", "http://localhost:5173")
 
 
-def test_environment_variables(monkeypatch: pytest.MonkeyPatch):
+def test_environment_variables_are_substituted_and_escaped(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATABASE_PASSWORD", "pa$$%40")
     url = "postgresql://user:${DATABASE_PASSWORD}@db.example/jobtracker"
     settings = read({**REQUIRED, "sqlalchemy.url": url})
@@ -120,7 +120,7 @@ def test_environment_variables(monkeypatch: pytest.MonkeyPatch):
         "postgresql://user:a@b:secret@c/d",
     ],
 )
-def test_a_secret_is_not_in_the_line(url: str):
+def test_error_message_does_not_contain_the_password(url: str):
     with pytest.raises(InvalidSettings) as stopped:
         read({**REQUIRED, "sqlalchemy.url": url})
     assert "secret" not in str(stopped.value)
@@ -147,25 +147,25 @@ class TestProductionIni:
             check=False,
         )
 
-    def test_has_every_setting(self):
+    def test_production_ini_has_every_setting(self):
         text = self.INI.read_text()
         for setting in SETTINGS:
             assert f"\n{setting.name} =" in text or f"\n#{setting.name} =" in text
 
-    def test_starts_with_its_environment(self):
+    def test_production_ini_starts_with_its_environment(self):
         routes = self.run("proutes", self.ENVIRONMENT)
         assert routes.returncode == 0, routes.stderr
         assert "/auth/cognito/login" in routes.stdout
 
     @pytest.mark.parametrize("variable", ["DATABASE_URL", "COGNITO_CLIENT_ID"])
-    def test_stops_with_one_line_without_a_variable(self, variable: str):
+    def test_production_ini_stops_with_one_line_without_a_variable(self, variable: str):
         environment = {k: v for k, v in self.ENVIRONMENT.items() if k != variable}
         stopped = self.run("pserve", environment)
         assert stopped.returncode != 0
         (line,) = stopped.stderr.splitlines()
         assert variable in line
 
-    def test_knows_nothing_of_the_local_parts(self):
+    def test_production_ini_does_not_import_the_local_stack(self):
         program = (
             "import sys, pyramid.paster;"
             f"pyramid.paster.get_app({str(self.INI)!r});"

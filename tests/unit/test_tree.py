@@ -1,4 +1,4 @@
-"""The resource tree: walked by hand, and grown from outside."""
+"""The resource tree: traversal, and children declared elsewhere."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ def root() -> Any:
     return Root(SimpleNamespace(identity=SimpleNamespace(id=7), authenticated_userid="a-sub"))
 
 
-def test_a_step_to_what_is_not_there(root: Any):
+def test_unknown_child_raises_key_error(root: Any):
     for name in ("nothing", "", "..", "children", "__acl__", "jobs/1"):
         with pytest.raises(KeyError):
             root[name]
@@ -27,16 +27,16 @@ def test_a_step_to_what_is_not_there(root: Any):
         root["users"]["you"]
 
 
-def test_whose_it_is_is_asked_first():
-    nobody = SimpleNamespace(authenticated_userid=None)
+def test_owner_only_resource_without_a_user_raises_unauthorized():
+    anonymous = SimpleNamespace(authenticated_userid=None)
     for private in (JobCollection, UserCollection, SavedViewCollection):
         (name,) = (name for name, kind in Root.children.items() if kind is private)
         with pytest.raises(Unauthorized):
-            Root(nobody)[name]
+            Root(anonymous)[name]
 
 
 @pytest.mark.parametrize("key", ["x", "", "0", "-1", 0, -1, 2**63, str(2**63), "1.0", "9" * 99])
-def test_what_is_no_id_is_not_looked_for(root: Any, key: str | int):
+def test_malformed_id_raises_key_error_without_a_query(root: Any, key: str | int):
     class Rows(Collection):
         def find(self, row_id: int) -> Resource:
             raise AssertionError(row_id)
@@ -46,7 +46,7 @@ def test_what_is_no_id_is_not_looked_for(root: Any, key: str | int):
 
 
 @pytest.mark.parametrize("key", [1, "1", 2**63 - 1, str(2**63 - 1)])
-def test_an_id_is_a_number_or_its_digits(root: Any, key: str | int):
+def test_id_is_an_integer_or_its_digits(root: Any, key: str | int):
     class Rows(Collection):
         def find(self, row_id: int) -> Resource:
             return Resource(self, str(row_id))
@@ -56,7 +56,7 @@ def test_an_id_is_a_number_or_its_digits(root: Any, key: str | int):
     assert found.request is root.request
 
 
-def test_a_collection_has_named_children_beside_its_rows(root: Any):
+def test_collection_has_named_children_beside_its_rows(root: Any):
     class Rows(Collection):
         pass
 
@@ -68,7 +68,7 @@ def test_a_collection_has_named_children_beside_its_rows(root: Any):
         Rows(root, "rows")[7]
 
 
-def test_a_new_kind_of_child_needs_no_edit_elsewhere(root: Any, monkeypatch: pytest.MonkeyPatch):
+def test_new_kind_of_child_is_found_by_its_declaration(root: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(JobResource, "children", dict(JobResource.children))
 
     class Offers(Resource, under=JobResource, name="offers"):

@@ -1,4 +1,4 @@
-"""Activity: every change of a job tells of itself, whoever makes it and however."""
+"""Activity: every change of a job adds an entry, also a change by plain SQL."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ def sql(connection: Connection) -> Any:
     return lambda statement, **given: connection.execute(text(statement), given)
 
 
-def told(api: Api, job: str) -> list[tuple[str, dict]]:
-    """What is told of a job beside that it was made, newest first."""
+def entries_of(api: Api, job: str) -> list[tuple[str, dict]]:
+    """Message and data of the entries after the creation of the job, newest first."""
     *entries, first = api.get(f"{job}/activity").json
     assert (first["type"], first["message"], first["data"]) == ("job_created", "Job added", {})
     return [(entry["message"], entry["data"]) for entry in entries]
 
 
-def test_of_a_patch(ada: Api, job: str):
+def test_patch_of_a_job_records_status_tags_and_fields(ada: Api, job: str):
     patch = {"status": "offer", "tags": ["c", "b", "\u00e4"], "job_title": "x", "location": "Graz"}
     ada.patch(job, patch)
     entries = ada.get(f"{job}/activity").json
@@ -45,7 +45,7 @@ def test_of_a_patch(ada: Api, job: str):
     )
 
 
-def test_of_every_field(ada: Api, job: str):
+def test_patch_of_a_job_records_the_names_of_changed_fields(ada: Api, job: str):
     patch = {
         "company_name": "New",
         "job_title": "New",
@@ -57,7 +57,7 @@ def test_of_every_field(ada: Api, job: str):
         "next_action_title": "Ask",
     }
     ada.patch(job, patch)
-    assert told(ada, job) == [("Job updated", {"fields": sorted(patch)})]
+    assert entries_of(ada, job) == [("Job updated", {"fields": sorted(patch)})]
 
 
 @pytest.mark.parametrize(
@@ -69,22 +69,22 @@ def test_of_every_field(ada: Api, job: str):
         "UPDATE notes SET body = body",
     ],
 )
-def test_what_is_no_change_is_not_told(ada: Api, job: str, sql: Any, statement: str):
+def test_update_with_equal_values_records_no_activity(ada: Api, job: str, sql: Any, statement: str):
     sql(statement)
     ada.patch(job, {"status": "APPLIED", "tags": ["b", "a"]})
-    assert told(ada, job) == []
+    assert entries_of(ada, job) == []
 
 
-def test_of_notes(ada: Api, job: str):
+def test_notes_record_activity_when_added_and_deleted(ada: Api, job: str):
     note = ada.post(f"{job}/notes", {"body": "x"}).json["id"]
     ada.delete(f"{job}/notes/{note}")
-    assert told(ada, job) == [
+    assert entries_of(ada, job) == [
         ("Note deleted", {"note_id": note}),
         ("Note added", {"note_id": note}),
     ]
 
 
-def test_of_documents(ada: Api, job: str):
+def test_documents_record_activity_when_added_uploaded_and_deleted(ada: Api, job: str):
     body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 
     def upload() -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_of_documents(ada: Api, job: str):
 
     first, second = upload(), upload()
     ada.delete(f"{job}/documents/{second['document_id']}")
-    assert told(ada, job) == [
+    assert entries_of(ada, job) == [
         ("Document deleted", second),
         ("Document uploaded", second),
         ("Document deleted", first),  # replaced
@@ -107,18 +107,18 @@ def test_of_documents(ada: Api, job: str):
     ]
 
 
-def test_is_told_by_sql_as_well(ada: Api, job: str, sql: Any):
+def test_changes_by_plain_sql_record_activity(ada: Api, job: str, sql: Any):
     sql("UPDATE jobs SET status = 'offer', tags = '{}'")
     sql("""INSERT INTO notes (user_id, application_id, body)
            SELECT user_id, id, n::text FROM jobs, generate_series(1, 2) n""")
     sql("DELETE FROM notes")
-    assert [message for message, _data in told(ada, job)] == [
+    assert [message for message, _data in entries_of(ada, job)] == [
         *("Note deleted", "Note deleted", "Note added", "Note added"),
         *("Tags updated", "Status changed to offer"),
     ]
 
 
-def test_goes_with_the_job_and_is_not_told_of_what_goes_with_it(ada: Api, job: str, sql: Any):
+def test_deletion_of_a_job_deletes_its_activity(ada: Api, job: str, sql: Any):
     ada.post(f"{job}/notes", {"body": "x"})
     body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     ada.post(f"{job}/documents/presign-upload", body)
@@ -131,12 +131,12 @@ def test_goes_with_the_job_and_is_not_told_of_what_goes_with_it(ada: Api, job: s
     assert sql("SELECT count(*) FROM activity").scalar() == 0
 
 
-def test_nothing_is_told_of_what_is_rolled_back(ada: Api, job: str):
+def test_rolled_back_change_records_no_activity(ada: Api, job: str):
     ada.refused(422, "PATCH", job, {"status": "offer", "job_url": "x"})
-    assert told(ada, job) == []
+    assert entries_of(ada, job) == []
 
 
-def test_as_many_as_asked_for(ada: Api, job: str, sql: Any):
+def test_activity_limit_is_applied_and_validated(ada: Api, job: str, sql: Any):
     sql("""INSERT INTO notes (user_id, application_id, body)
            SELECT user_id, id, n::text FROM jobs, generate_series(1, 300) n""")
     for query, count in {"": 50, "?limit=": 50, "?limit=1": 1, "?limit=0200": 200}.items():
@@ -156,7 +156,7 @@ def test_as_many_as_asked_for(ada: Api, job: str, sql: Any):
 
 
 class TestMetrics:
-    def test_count_the_last_days(self, ada: Api, bob: Api, job: str, sql: Any):
+    def test_metrics_count_activity_of_the_last_days(self, ada: Api, bob: Api, job: str, sql: Any):
         ada.post(f"{job}/notes", {"body": "x"})
         ada.patch(job, {"status": "offer"})
         ada.patch(job, {"status": "rejected"})
@@ -173,6 +173,6 @@ class TestMetrics:
         assert last["per_type"]["status_changed"] == 2
 
     @pytest.mark.parametrize("days", ["0", "31", "-1", "x", "1.5"])
-    def test_of_at_most_thirty(self, ada: Api, days: str):
+    def test_metrics_with_an_invalid_range_answer_422(self, ada: Api, days: str):
         path = f"/jobs/metrics/activity?range_days={days}"
         assert ada.fields_at_fault("GET", path, None).keys() == {"range_days"}

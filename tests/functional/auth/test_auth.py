@@ -30,7 +30,7 @@ GRACE = {
 
 @pytest.fixture
 def no_grace(pool: Pool) -> Iterator[None]:
-    """moto keeps what it was told: Grace is forgotten after each test."""
+    """Delete Grace's account from moto after the test."""
     yield
     for user in pool.client.list_users(UserPoolId=pool.pool_id)["Users"]:
         emails = [item["Value"] for item in user["Attributes"] if item["Name"] == "email"]
@@ -40,7 +40,7 @@ def no_grace(pool: Pool) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_grace")
 class TestSignUp:
-    def test_then_confirm_then_sign_in(self, anonymous: Api, db: Session):
+    def test_sign_up_then_confirm_then_sign_in(self, anonymous: Api, db: Session):
         answer = anonymous.post(f"{AUTH}/signup", GRACE, status=200).json
         assert answer.keys() == {"status", "message"}
         assert answer["status"] == "CONFIRMATION_REQUIRED"
@@ -70,23 +70,23 @@ class TestSignUp:
         me = anonymous.signed_in(tokens["access_token"]).get("/users/me").json
         assert (me["id"], me["is_email_verified"]) == (user.id, True)
 
-    def test_by_the_names_of_the_code_page(self, anonymous: Api):
+    def test_verification_confirm_confirms_the_account(self, anonymous: Api):
         anonymous.post(f"{AUTH}/signup", GRACE)
         code = {"email": "grace@example.com", "code": "123456"}
         anonymous.post(f"{AUTH}/verification/confirm", code, status=200)
         anonymous.post(f"{AUTH}/login", {"email": "grace@example.com", "password": PASSWORD})
 
-    def test_twice_is_a_conflict(self, anonymous: Api):
+    def test_sign_up_of_an_existing_address_answers_409(self, anonymous: Api):
         anonymous.post(f"{AUTH}/signup", GRACE)
         anonymous.refused(409, "POST", f"{AUTH}/signup", GRACE)
 
-    def test_with_a_weak_password(self, anonymous: Api):
+    def test_sign_up_with_a_weak_password_answers_400(self, anonymous: Api):
         error = anonymous.refused(400, "POST", f"{AUTH}/signup", {**GRACE, "password": "weak"})
         assert error["details"]["code"] == "WEAK_PASSWORD"
         assert error["details"]["violations"]
         assert "weak" not in str(error["details"]["violations"])
 
-    def test_not_as_a_machine(self, anonymous: Api, pool: Pool):
+    def test_sign_up_with_an_invalid_turnstile_token_answers_400(self, anonymous: Api, pool: Pool):
         body = {**GRACE, "turnstile_token": "made-up"}
         error = anonymous.refused(400, "POST", f"{AUTH}/signup", body)
         assert error["details"] == {"code": "CAPTCHA_FAILED"}
@@ -95,11 +95,11 @@ class TestSignUp:
     @pytest.mark.parametrize(
         ("url", "secret"),
         [
-            ("http://127.0.0.1:1/", "secret"),  # nobody listens
+            ("http://127.0.0.1:1/", "secret"),  # no listener
             ("http://127.0.0.1:1/", None),  # not configured
         ],
     )
-    def test_fails_closed_without_turnstile(
+    def test_sign_up_without_turnstile_answers_503(
         self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch, url: str, secret: str
     ):
         with monkeypatch.context() as patch:
@@ -126,7 +126,9 @@ class TestSignUp:
             ("is_admin", True, "extra_forbidden"),
         ],
     )
-    def test_refuses(self, anonymous: Api, field: str, value: object, kind: str):
+    def test_sign_up_with_an_invalid_field_answers_422(
+        self, anonymous: Api, field: str, value: object, kind: str
+    ):
         body = {**GRACE, field: value}
         assert anonymous.fields_at_fault("POST", f"{AUTH}/signup", body) == {field: kind}
 
@@ -141,11 +143,13 @@ class TestSignIn:
         assert first.body == second.body
         assert first.headers == second.headers
 
-    def test_a_password_is_not_trimmed(self, anonymous: Api, ada: Api):
+    def test_password_is_not_trimmed(self, anonymous: Api, ada: Api):
         body = {"email": "ada@example.com", "password": f" {PASSWORD}"}
         anonymous.refused(401, "POST", f"{AUTH}/login", body)
 
-    def test_keeps_the_copies_of_email_and_name(self, anonymous: Api, pool: Pool, db: Session):
+    def test_sign_in_updates_the_copies_of_email_and_name(
+        self, anonymous: Api, pool: Pool, db: Session
+    ):
         email = "renamed@example.com"
         token = pool.user(email, "Before").access_token
         me = anonymous.signed_in(token).get("/users/me").json
@@ -157,7 +161,7 @@ class TestSignIn:
         anonymous.post(f"{AUTH}/login", {"email": email, "password": PASSWORD})
         assert anonymous.signed_in(token).get("/users/me").json == {**me, "name": "After"}
 
-    def test_with_a_refresh_token(self, anonymous: Api, pool: Pool):
+    def test_refresh_token_answers_new_tokens(self, anonymous: Api, pool: Pool):
         tokens = pool.user("ada@example.com", "Ada")
         body = {"refresh_token": tokens.refresh_token}
         answer = anonymous.post(f"{AUTH}/refresh", body, status=200).json
@@ -166,7 +170,7 @@ class TestSignIn:
         assert answer["tokens"]["refresh_token"] == tokens.refresh_token
         anonymous.signed_in(answer["tokens"]["access_token"]).get("/users/me")
 
-    def test_not_with_a_made_up_refresh_token(self, anonymous: Api):
+    def test_invalid_refresh_token_answers_401(self, anonymous: Api):
         anonymous.refused(401, "POST", f"{AUTH}/refresh", {"refresh_token": "made-up"})
         fault = anonymous.fields_at_fault("POST", f"{AUTH}/refresh", {"refresh_token": "a b"})
         assert fault == {"refresh_token": "string_pattern"}
@@ -176,7 +180,7 @@ class TestForgottenPassword:
     EMAIL = "forgetful@example.com"
     NEW = "Hopper-1906-x"
 
-    def test_a_code_and_then_a_new_one(self, anonymous: Api, pool: Pool):
+    def test_reset_of_a_password_by_code(self, anonymous: Api, pool: Pool):
         pool.user(self.EMAIL, "Forgetful")
         path = f"{AUTH}/forgot-password"
         known, unknown = (
@@ -188,7 +192,7 @@ class TestForgottenPassword:
         assert known.json["status"] == "OK"
 
         reset = {"email": self.EMAIL, "new_password": self.NEW}
-        stale = {**reset, "code": "moto-confirmation-code:0"}  # moto minds these alone
+        stale = {**reset, "code": "moto-confirmation-code:0"}  # the only form that moto checks
         error = anonymous.refused(400, "POST", f"{AUTH}/reset-password", stale)
         assert error["details"] == {"code": "EXPIRED_CODE"}
         right = {**reset, "code": "123456"}
@@ -212,7 +216,9 @@ class TestForgottenPassword:
             ("token", "x", "extra_forbidden"),
         ],
     )
-    def test_refuses(self, anonymous: Api, field: str, value: object, kind: str):
+    def test_reset_of_a_password_with_an_invalid_field_answers_422(
+        self, anonymous: Api, field: str, value: object, kind: str
+    ):
         body = {"email": self.EMAIL, "code": "123456", "new_password": self.NEW, field: value}
         assert anonymous.fields_at_fault("POST", f"{AUTH}/reset-password", body) == {field: kind}
 
@@ -223,12 +229,12 @@ class TestSignOut:
     @pytest.mark.parametrize(
         "body", [None, b"", b"{", b"[]", {}, {"refresh_token": 1}, {"refresh_token": "made-up"}]
     )
-    def test_always_succeeds(self, anonymous: Api, body: object):
+    def test_sign_out_succeeds_with_any_body(self, anonymous: Api, body: object):
         assert anonymous.post(f"{AUTH}/logout", body, status=200).json == self.OK
         stale = anonymous.signed_in("garbage")
         assert stale.post(f"{AUTH}/logout", body, status=200).json == self.OK
 
-    def test_tells_cognito_to_revoke(
+    def test_sign_out_revokes_the_refresh_token(
         self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch
     ):
         revoked: list[str] = []
@@ -244,7 +250,7 @@ class TestSignOut:
 
 @pytest.fixture(scope="module")
 def strict_pool(aws: Aws) -> Pool:
-    """A user pool that demands MFA."""
+    """A user pool that requires MFA."""
     return Pool(aws, mfa="ON")
 
 
@@ -259,19 +265,19 @@ def strict(
         "cognito.client_id": strict_pool.client_id,
     }
     strict_app = jobtracker.main({}, **ours)
-    for name in ("db_engine", "db_sessions", "db_reading_sessions", "db_reading"):
+    for name in ("db_engine", "db_sessions", "db_autocommit"):
         strict_app.registry[name] = app.registry[name]
     return Api(TestApp(strict_app))
 
 
 class TestMfa:
-    """moto demands the set-up of MFA from accounts that an administrator made."""
+    """moto answers MFA_SETUP only for accounts made by AdminCreateUser."""
 
     EMAIL = "katherine@example.com"
 
     @pytest.fixture
     def session(self, strict: Api, strict_pool: Pool) -> Iterator[str]:
-        """A sign-in that has come to MFA_SETUP."""
+        """The session of a sign-in at MFA_SETUP."""
         strict_pool.client.admin_create_user(
             UserPoolId=strict_pool.pool_id,
             Username=self.EMAIL,
@@ -298,7 +304,7 @@ class TestMfa:
         body = {"session": session, **fields}
         return strict.post(f"{AUTH}/mfa/setup", body, status=200).json
 
-    def test_set_up_then_ask_each_time(self, strict: Api, session: str):
+    def test_mfa_set_up_then_challenge_at_each_sign_in(self, strict: Api, session: str):
         setup = self.setup(strict, session, label="Katherine: job hunt")
         assert setup.keys() == {"secret_code", "otpauth_uri", "session"}
         uri = urlsplit(setup["otpauth_uri"])
@@ -336,12 +342,12 @@ class TestMfa:
         used_up = strict.refused(401, "POST", f"{AUTH}/challenge", {**answer, "responses": right})
         assert used_up["error"] == "UNAUTHORIZED"
 
-    def test_a_label_is_optional(self, strict: Api, session: str):
+    def test_mfa_set_up_without_a_label(self, strict: Api, session: str):
         uri = self.setup(strict, session)["otpauth_uri"]
         assert uri.startswith("otpauth://totp/JobTracker?secret=")
 
     @pytest.mark.parametrize("session", ["x", "made-up-" * 5])
-    def test_a_session_that_is_none_is_401(self, anonymous: Api, session: str):
+    def test_mfa_with_an_invalid_session_answers_401(self, anonymous: Api, session: str):
         anonymous.refused(401, "POST", f"{AUTH}/mfa/setup", {"session": session})
         verify = {"email": self.EMAIL, "session": session, "code": "123456"}
         anonymous.refused(401, "POST", f"{AUTH}/mfa/verify", verify)
@@ -370,7 +376,9 @@ class TestMfa:
             ("challenge", "session", "x" * 2049, "string_too_long"),
         ],
     )
-    def test_refuses(self, anonymous: Api, path: str, field: str, value: object, kind: str):
+    def test_mfa_with_an_invalid_field_answers_422(
+        self, anonymous: Api, path: str, field: str, value: object, kind: str
+    ):
         valid: dict[str, Any] = {"email": self.EMAIL, "session": "made-up-" * 5}
         if path == "challenge":
             valid |= {"challenge_name": "SOFTWARE_TOKEN_MFA", "responses": {}}

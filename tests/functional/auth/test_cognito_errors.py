@@ -121,7 +121,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         ("change_password", "InternalErrorException", 503, None),
     ],
 )
-def test_refusals(
+def test_cognito_error_answers_its_status_and_code(
     ada: Api, cognito: Stubber, operation: str, name: str, status: int, details: dict | None
 ):
     cognito.add_client_error(operation, name, SECRET_TEXT)
@@ -139,7 +139,7 @@ def test_refusals(
         ("Invalid Access Token", 401),
     ],
 )
-def test_a_wrong_password_is_told_from_a_dead_token(
+def test_wrong_password_and_revoked_token_answer_differently(
     ada: Api, cognito: Stubber, text: str, status: int
 ):
     cognito.add_client_error("change_password", "NotAuthorizedException", text)
@@ -161,7 +161,9 @@ def test_a_wrong_password_is_told_from_a_dead_token(
         ("Something new", ["Choose another password"]),
     ],
 )
-def test_why_a_password_is_weak(ada: Api, cognito: Stubber, text: str, violations: list[str]):
+def test_weak_password_answers_its_violations(
+    ada: Api, cognito: Stubber, text: str, violations: list[str]
+):
     cognito.add_client_error("sign_up", "InvalidPasswordException", text)
     error = ada.refused(400, *REQUESTS["sign_up"])
     assert error["details"] == {"code": "WEAK_PASSWORD", "violations": violations}
@@ -179,7 +181,7 @@ def test_why_a_password_is_weak(ada: Api, cognito: Stubber, text: str, violation
     ],
 )
 @pytest.mark.parametrize("operation", ["resend_confirmation_code", "forgot_password"])
-def test_whether_a_code_was_sent_does_not_show(
+def test_request_of_a_code_answers_the_same_for_any_account(
     ada: Api, cognito: Stubber, operation: str, name: str
 ):
     cognito.add_response(operation, {}, {"ClientId": "client", "Username": EMAIL})
@@ -193,16 +195,16 @@ def test_whether_a_code_was_sent_does_not_show(
 @pytest.mark.parametrize(
     "name", ["UserNotFoundException", "UserNotConfirmedException", "NotAuthorizedException"]
 )
-def test_a_reset_without_an_account_looks_like_a_wrong_code(ada: Api, cognito: Stubber, name: str):
+def test_reset_without_an_account_answers_as_a_wrong_code(ada: Api, cognito: Stubber, name: str):
     reset = REQUESTS["confirm_forgot_password"]
     cognito.add_client_error("confirm_forgot_password", "CodeMismatchException", SECRET_TEXT)
     wrong = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
     cognito.add_client_error("confirm_forgot_password", name, SECRET_TEXT)
-    nobody = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
-    assert (wrong.body, wrong.headers) == (nobody.body, nobody.headers)
+    missing = ada.call(*reset, status=400, headers=SAME_REQUEST_ID)
+    assert (wrong.body, wrong.headers) == (missing.body, missing.headers)
 
 
-def test_a_reset_says_why_a_password_is_weak(ada: Api, cognito: Stubber):
+def test_reset_with_a_weak_password_answers_its_violations(ada: Api, cognito: Stubber):
     for name in ("InvalidPasswordException", "PasswordHistoryPolicyViolationException"):
         text = "Password did not conform with policy: Password not long enough"
         cognito.add_client_error("confirm_forgot_password", name, text)
@@ -210,7 +212,7 @@ def test_a_reset_says_why_a_password_is_weak(ada: Api, cognito: Stubber):
         assert error["details"] == {"code": "WEAK_PASSWORD", "violations": ["min_length"]}
 
 
-def test_an_account_that_needs_no_confirmation(ada: Api, cognito: Stubber):
+def test_sign_up_of_an_account_without_confirmation_answers_ok(ada: Api, cognito: Stubber):
     cognito.add_response(
         "sign_up",
         {"UserConfirmed": True, "UserSub": "x"},
@@ -238,7 +240,9 @@ def test_an_account_that_needs_no_confirmation(ada: Api, cognito: Stubber):
         ("SELECT_MFA_TYPE", "UNKNOWN"),
     ],
 )
-def test_next_steps(ada: Api, cognito: Stubber, challenge: str, next_step: str):
+def test_challenge_answers_its_next_step(
+    ada: Api, cognito: Stubber, challenge: str, next_step: str
+):
     cognito.add_response("initiate_auth", {"ChallengeName": challenge, "Session": SESSION})
     answer = ada.call(*REQUESTS["initiate_auth"], status=200).json
     assert answer == {
@@ -251,7 +255,7 @@ def test_next_steps(ada: Api, cognito: Stubber, challenge: str, next_step: str):
     }
 
 
-def test_the_session_of_each_answer_goes_into_the_next_call(ada: Api, cognito: Stubber):
+def test_session_of_each_response_is_used_in_the_next_call(ada: Api, cognito: Stubber):
     second, third = SESSION + "-2", SESSION + "-3"
     cognito.add_response(
         "associate_software_token",
@@ -278,13 +282,13 @@ def test_the_session_of_each_answer_goes_into_the_next_call(ada: Api, cognito: S
     ada.post("/auth/cognito/mfa/verify", {"email": EMAIL, "session": second, "code": "123456"})
 
 
-def test_a_totp_code_that_is_not_taken(ada: Api, cognito: Stubber):
+def test_rejected_totp_code_answers_code_mismatch(ada: Api, cognito: Stubber):
     cognito.add_response("verify_software_token", {"Status": "ERROR", "Session": SESSION})
     error = ada.refused(400, *REQUESTS["verify_software_token"])
     assert error["details"] == {"code": "CODE_MISMATCH"}
 
 
-def test_a_username_of_ones_own_goes_to_cognito(ada: Api, cognito: Stubber):
+def test_given_username_of_a_challenge_is_passed_to_cognito(ada: Api, cognito: Stubber):
     cognito.add_response(
         "respond_to_auth_challenge",
         {"ChallengeName": "SMS_MFA", "Session": SESSION},
@@ -309,7 +313,7 @@ def test_a_username_of_ones_own_goes_to_cognito(ada: Api, cognito: Stubber):
 @pytest.mark.parametrize(
     "name", ["InternalErrorException", "TooManyRequestsException", "NotAuthorizedException"]
 )
-def test_a_password_that_was_changed_without_a_sign_out_is_told(
+def test_failed_sign_out_after_a_change_of_password_answers_503(
     ada: Api, cognito: Stubber, name: str
 ):
     cognito.add_response("change_password", {})
@@ -320,7 +324,7 @@ def test_a_password_that_was_changed_without_a_sign_out_is_told(
 
 @pytest.mark.parametrize("error", NETWORK_ERRORS)
 @pytest.mark.parametrize(("operation", "request_"), REQUESTS.items())
-def test_no_answer_is_503(
+def test_network_error_of_cognito_answers_503(
     ada: Api,
     user_pool: UserPool,
     monkeypatch: pytest.MonkeyPatch,
@@ -335,6 +339,6 @@ def test_no_answer_is_503(
     ada.refused(503, *request_)
 
 
-def test_signing_out_does_not_wait_for_cognito(ada: Api, user_pool: UserPool, cognito: Stubber):
+def test_sign_out_succeeds_when_revocation_fails(ada: Api, user_pool: UserPool, cognito: Stubber):
     cognito.add_client_error("revoke_token", "InternalErrorException")
     ada.post("/auth/cognito/logout", {"refresh_token": "x"}, status=200)

@@ -1,4 +1,4 @@
-"""The board, and all of one job in one answer."""
+"""The board, and the details of one job."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def make(api: Api, **fields: object) -> dict[str, Any]:
     return api.post("/jobs", {"company_name": "Acme", "job_title": "x", **fields}).json
 
 
-def test_an_empty_board(ada: Api):
+def test_board_without_jobs_has_all_statuses_and_zero_counts(ada: Api):
     assert ada.get("/jobs/board").json == {
         "statuses": list(Status),
         "jobs": [],
@@ -21,7 +21,7 @@ def test_an_empty_board(ada: Api):
     }
 
 
-def test_by_status_then_latest_activity_first(ada: Api, bob: Api):
+def test_board_orders_by_status_then_latest_activity(ada: Api, bob: Api):
     make(bob)
     first, rejected, second, saved = (
         make(ada, status=status) for status in ("applied", "rejected", "applied", "saved")
@@ -53,7 +53,7 @@ def test_by_status_then_latest_activity_first(ada: Api, bob: Api):
         ({"next_action_at": "2999-01-01T00:00:00Z"}, 6, True),
     ],
 )
-def test_who_needs_a_follow_up(
+def test_card_needs_follow_up_when_idle_or_next_action_is_due(
     ada: Api, connection: Connection, fields: dict[str, str], days: float, needed: bool
 ):
     make(ada, **fields)
@@ -67,14 +67,14 @@ def test_who_needs_a_follow_up(
 
 
 @pytest.mark.parametrize("name", ["board", "search", "stats", "metrics"])
-def test_names_are_no_jobs(ada: Api, name: str):
+def test_named_child_of_jobs_is_not_a_job_id(ada: Api, name: str):
     make(ada)
     ada.refused(405 if name in ("board", "search") else 404, "DELETE", f"/jobs/{name}")
     ada.refused(404, "GET", f"/jobs/{name}/notes")
 
 
 class TestDetails:
-    def test_are_all_in_one(self, ada: Api):
+    def test_details_contain_job_notes_interviews_and_activity(self, ada: Api):
         job = make(ada)
         path = f"/jobs/{job['id']}"
         notes = [ada.post(f"{path}/notes", {"body": body}).json for body in "abc"][::-1]
@@ -85,7 +85,7 @@ class TestDetails:
             "activity": {"items": ada.get(f"{path}/activity").json, "next_cursor": None},
         }
 
-    def test_say_whether_there_is_more_activity(self, ada: Api):
+    def test_details_next_cursor_continues_activity(self, ada: Api):
         path = f"/jobs/{make(ada)['id']}"
         ada.post(f"{path}/notes", {"body": "x"})
         entries = ada.get(f"{path}/activity").json
@@ -97,5 +97,5 @@ class TestDetails:
         ada.get(f"{path}/details?activity_limit=999", status=200)
         ada.refused(422, "GET", f"{path}/details?activity_limit=0")
 
-    def test_are_nobody_elses(self, ada: Api, bob: Api):
+    def test_details_of_another_users_job_answer_404(self, ada: Api, bob: Api):
         ada.refused(404, "GET", f"/jobs/{make(bob)['id']}/details")

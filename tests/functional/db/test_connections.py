@@ -1,87 +1,82 @@
-"""Connections for reading, which are lent and come back."""
+"""Pooled connections in autocommit: taken on first use, and replaced when they were closed."""
 
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
 
-from jobtracker.db.connections import Lender, Statements, make_engine
+from jobtracker.db.connections import AutocommitConnection
+from jobtracker.db.engine import make_engine
 from jobtracker.settings import read
 
-ME = "SELECT pg_backend_pid()"
+PID = "SELECT pg_backend_pid()"
 
 
 @pytest.fixture
 def engine(settings: dict[str, str], app: object) -> Iterator[Engine]:
     checked = {**read(settings), "sqlalchemy.pool_size": 2, "sqlalchemy.max_overflow": 3}
-    engine = make_engine(checked, reading=True)
+    engine = make_engine(checked, autocommit=True)
     yield engine
     engine.dispose()
 
 
-def pid(statements: Statements) -> int:
-    row = statements.execute(ME).fetchone()
+def pid(connection: AutocommitConnection) -> int:
+    row = connection.execute(PID).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def test_what_came_back_is_lent_again_to_one_at_a_time(engine: Engine):
-    lender = Lender(engine)
-    first = Statements(lender)
+def test_a_returned_connection_is_reused_by_one_at_a_time(engine: Engine):
+    first = AutocommitConnection(engine)
     known = pid(first)
     first.close()
-    first.close()  # twice is once
-    second, third = Statements(lender), Statements(lender)
+    first.close()  # a second time has no effect
+    second, third = AutocommitConnection(engine), AutocommitConnection(engine)
     assert pid(second) == known
-    assert len({pid(second), pid(third), pid(first)}) == 3  # who goes on, is lent another
-    for statements in (first, second, third):
-        statements.close()
+    assert len({pid(second), pid(third), pid(first)}) == 3
+    for connection in (first, second, third):
+        connection.close()
 
 
-def test_no_more_are_kept_than_the_pool_keeps(engine: Engine):
-    lender = Lender(engine)
-    all_of_them = [Statements(lender) for _ in range(5)]
-    assert len({pid(statements) for statements in all_of_them}) == 5
-    for statements in all_of_them:
-        statements.close()
-    assert len(lender._idle) + engine.pool.checkedin() == 2  # type: ignore[attr-defined]
-    # Nobody is kept waiting by those that are idle.
-    again = [Statements(lender) for _ in range(5)]
-    assert len({pid(statements) for statements in again}) == 5
-    for statements in again:
-        statements.close()
+def test_the_pool_keeps_no_more_than_its_size(engine: Engine):
+    connections = [AutocommitConnection(engine) for _ in range(5)]
+    assert len({pid(connection) for connection in connections}) == 5
+    for connection in connections:
+        connection.close()
+    assert engine.pool.checkedin() == 2  # type: ignore[attr-defined]
+    again = [AutocommitConnection(engine) for _ in range(5)]
+    assert len({pid(connection) for connection in again}) == 5
+    for connection in again:
+        connection.close()
 
 
-def test_after_one_was_found_dead_no_older_one_is_lent(engine: Engine):
-    lender = Lender(engine)
-    one, other = Statements(lender), Statements(lender)
+def test_after_an_invalidation_no_older_connection_is_used(engine: Engine):
+    one, other = AutocommitConnection(engine), AutocommitConnection(engine)
     known = {pid(one), pid(other)}
-    dead = other._connection(reads=True)
+    driver = other._acquire(reads=True)
     one.close()
     other.close()
-    dead.pool.invalidate_older()
-    later = Statements(lender)
+    driver.invalidation.invalidate_older()
+    later = AutocommitConnection(engine)
     assert pid(later) not in known
-    assert dead.closed
+    assert driver.closed
     later.close()
 
 
-def test_none_outlives_the_pool(engine: Engine):
-    lender = Lender(engine)
-    statements = Statements(lender)
-    pid(statements)
-    connection = statements._connection(reads=True)
-    statements.close()
+def test_disposing_the_engine_closes_idle_connections(engine: Engine):
+    connection = AutocommitConnection(engine)
+    pid(connection)
+    driver = connection._acquire(reads=True)
+    connection.close()
     engine.dispose()
-    assert connection.closed
+    assert driver.closed
 
 
-def test_what_writes_is_not_lent_one_that_was_closed(engine: Engine):
-    lender = Lender(engine)
-    first = Statements(lender)
+def test_a_write_is_not_sent_on_a_connection_that_postgresql_closed(engine: Engine):
+    first = AutocommitConnection(engine)
     known = pid(first)
     first.close()
-    other = Statements(lender)
+    other = AutocommitConnection(engine)
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": known})
     later = other.execute("WITH x AS (SELECT pg_backend_pid() AS pid) SELECT pid FROM x").fetchone()

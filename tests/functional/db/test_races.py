@@ -1,4 +1,4 @@
-"""What must hold when two do it at once: real threads, real commits, on a database of their own."""
+"""Concurrent requests: real threads and real commits, on a database of their own."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +15,12 @@ from tests.common.api import Api, statuses
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 
-def announce(client: Api, job: str, **options: Any) -> TestResponse:
+def presign(client: Api, job: str, **options: Any) -> TestResponse:
     body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     return client.post(f"{job}/documents/presign-upload", body, **options)
 
 
-def test_a_new_user_is_made_once(client: Api, committing_app: Any):
+def test_concurrent_first_requests_create_one_user(client: Api, committing_app: Any):
     answers = repeat_concurrently(lambda _number: client.call("GET", "/users/me", status="*"))
     assert statuses(answers) == [200] * THREADS
     assert len({answer.body for answer in answers}) == 1
@@ -28,14 +28,14 @@ def test_a_new_user_is_made_once(client: Api, committing_app: Any):
         assert db.scalar(select(func.count()).select_from(User)) == 1
 
 
-def test_at_most_five_uploads_wait(client: Api, job: str):
-    answers = repeat_concurrently(lambda _number: announce(client, job, status="*"))
+def test_concurrent_uploads_beyond_five_answer_429(client: Api, job: str):
+    answers = repeat_concurrently(lambda _number: presign(client, job, status="*"))
     assert statuses(answers) == [201] * 5 + [429] * (THREADS - 5)
     assert len(client.get(f"{job}/documents").json) == 5
 
 
-def test_one_resume_is_left_of_five(client: Api, job: str):
-    uploads = [announce(client, job).json for _ in range(5)]
+def test_concurrent_confirmations_leave_one_resume(client: Api, job: str):
+    uploads = [presign(client, job).json for _ in range(5)]
     for upload in uploads:
         urllib3.request("PUT", upload["upload_url"], body=b"x")
 
@@ -44,13 +44,13 @@ def test_one_resume_is_left_of_five(client: Api, job: str):
         return client.call("POST", f"{job}/documents/confirm-upload", body, status="*")
 
     answers = repeat_concurrently(confirm, 10)
-    # One that was replaced before its second confirmation is gone.
+    # A document that was replaced before its second confirmation is deleted.
     assert set(statuses(answers)) <= {200, 404}
     left = client.get(f"{job}/documents").json
     assert [document["status"] for document in left] == ["uploaded"]
 
 
-def test_a_job_has_at_most_so_many_interviews(
+def test_concurrent_interviews_beyond_the_maximum_answer_409(
     client: Api, job: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("jobtracker.interviews.resources.MAX_INTERVIEWS", 3)
@@ -62,7 +62,7 @@ def test_a_job_has_at_most_so_many_interviews(
     assert len(client.get(f"{job}/interviews").json) == 3
 
 
-def test_a_name_is_given_to_one_saved_view(client: Api):
+def test_concurrent_views_with_one_name_answer_409_but_for_one(client: Api):
     view = {"name": "Remote", "data": {}}
     answers = repeat_concurrently(lambda _number: client.post("/saved-views", view, status="*"))
     assert statuses(answers) == [201] + [409] * (THREADS - 1)
@@ -75,7 +75,9 @@ def test_a_name_is_given_to_one_saved_view(client: Api):
     assert statuses(repeat_concurrently(rename)) == [200] + [409] * (THREADS - 1)
 
 
-def test_somebody_has_at_most_so_many_saved_views(client: Api, monkeypatch: pytest.MonkeyPatch):
+def test_concurrent_views_beyond_the_maximum_answer_409(
+    client: Api, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("jobtracker.saved_views.resources.MAX_VIEWS", 3)
 
     def save(number: int) -> TestResponse:
@@ -85,12 +87,12 @@ def test_somebody_has_at_most_so_many_saved_views(client: Api, monkeypatch: pyte
     assert len(client.get("/saved-views").json) == 3
 
 
-def forget(client: Api, path: str, _number: int) -> TestResponse:
+def delete(client: Api, path: str, _number: int) -> TestResponse:
     return client.call("DELETE", path, status="*")
 
 
 @pytest.mark.parametrize("path", ["/jobs", "{job}/notes", "{job}/documents/presign-upload"])
-def test_a_storm_with_one_key(client: Api, job: str, path: str):
+def test_concurrent_posts_with_one_key_create_one_resource(client: Api, job: str, path: str):
     body = {
         "/jobs": {"company_name": "Acme", "job_title": "x"},
         "{job}/notes": {"body": "x"},
@@ -113,9 +115,9 @@ def test_a_storm_with_one_key(client: Api, job: str, path: str):
     assert len(client.get(listed).json) == (2 if listed == "/jobs" else 1)
 
 
-def test_what_is_deleted_is_deleted_once(client: Api, job: str):
+def test_concurrent_deletes_answer_404_but_for_one(client: Api, job: str):
     note = client.post(f"{job}/notes", {"body": "x"}).json["id"]
-    document = announce(client, job).json["document"]["id"]
+    document = presign(client, job).json["document"]["id"]
     when = {"scheduled_at": "2026-11-30T13:00:00Z"}
     interview = client.post(f"{job}/interviews", when).json["id"]
     view = client.post("/saved-views", {"name": "x", "data": {}}).json["id"]
@@ -126,11 +128,11 @@ def test_what_is_deleted_is_deleted_once(client: Api, job: str):
         f"/saved-views/{view}",
         job,
     ):
-        answers = repeat_concurrently(functools.partial(forget, client, path))
+        answers = repeat_concurrently(functools.partial(delete, client, path))
         assert statuses(answers) == [204] + [404] * (THREADS - 1)
 
 
-def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
+def test_concurrent_patches_of_different_fields_are_all_kept(client: Api, job: str):
     patches: list[dict[str, Any]] = [
         *({"company_name": "New"}, {"job_title": "New"}, {"location": "New"}),
         *({"status": "offer"}, {"job_url": "https://new.example"}, {"tags": ["new"]}),
@@ -142,7 +144,7 @@ def test_patches_of_different_fields_are_all_kept(client: Api, job: str):
         assert after.items() >= patch.items()
 
 
-def test_ui_preferences_that_are_patched_at_once_are_all_kept(client: Api):
+def test_concurrent_patches_of_ui_preferences_are_all_kept(client: Api):
     def patch(number: int) -> TestResponse:
         body = {"preferences": {f"p{number}": True}}
         return client.patch("/users/me/ui-preferences", body, status="*")
@@ -180,7 +182,7 @@ def test_ui_preferences_that_are_patched_at_once_are_all_kept(client: Api):
         ("DELETE", "/interviews/{interview}", None),
     ],
 )
-def test_a_job_that_is_deleted_meanwhile_is_404(
+def test_write_to_a_job_deleted_meanwhile_answers_404(
     client: Api,
     committing_app: Any,
     job: str,
@@ -191,21 +193,21 @@ def test_a_job_that_is_deleted_meanwhile_is_404(
 ):
     ids = {
         "note": client.post(f"{job}/notes", {"body": "x"}).json["id"],
-        "document": announce(client, job).json["document"]["id"],
+        "document": presign(client, job).json["document"]["id"],
         "interview": client.post(
             f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"}
         ).json["id"],
     }
     if body == {"document_id": "{document}"}:
         body = {"document_id": ids["document"]}
-    meanwhile = DatabaseSpy(committing_app.registry["db_engine"], monkeypatch)
+    meanwhile = JobDeletion(committing_app.registry["db_engine"], monkeypatch)
     client.refused(404, method, job + path.format(**ids), body)
     assert meanwhile.deleted
     assert client.get("/jobs").json == []
 
 
-class DatabaseSpy:
-    """Deletes all jobs behind the back of a request, once it has found what it is about."""
+class JobDeletion:
+    """Deletes all jobs after a request has found its context."""
 
     def __init__(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.deleted = False
@@ -222,7 +224,7 @@ class DatabaseSpy:
         monkeypatch.setattr(CognitoSecurityPolicy, "permits", permits_then_delete)
 
 
-def test_every_answer_gives_its_connection_back(client: Api, committing_app: Any, job: str):
+def test_every_response_returns_its_connection(client: Api, committing_app: Any, job: str):
     pool = committing_app.registry["db_engine"].pool
     client.call("POST", "/jobs", {"company_name": "x", "job_title": "y"}, status=201)
     client.call("GET", job, status=200)
@@ -233,7 +235,7 @@ def test_every_answer_gives_its_connection_back(client: Api, committing_app: Any
     assert pool.checkedout() == 0
 
 
-def test_steps_of_the_past_are_all_kept(client: Api, job: str):
+def test_concurrent_steps_in_the_past_are_all_kept(client: Api, job: str):
     def record(number: int) -> TestResponse:
         body = {"status": "saved", "at": f"2026-01-0{number + 1}T12:00:00Z"}
         return client.call("POST", f"{job}/history", body, status="*")
@@ -244,7 +246,7 @@ def test_steps_of_the_past_are_all_kept(client: Api, job: str):
     assert client.get(job).json["status"] == "applied"
 
 
-def test_the_status_is_always_the_latest_step(client: Api, job: str):
+def test_status_is_the_latest_of_concurrent_steps(client: Api, job: str):
     words = ["saved", "offer", "rejected", "onsite"]
 
     def change(number: int) -> TestResponse:
@@ -256,16 +258,16 @@ def test_the_status_is_always_the_latest_step(client: Api, job: str):
     assert set(statuses(repeat_concurrently(change))) <= {200, 201}
     steps = [step["status"] for step in client.get(f"{job}/history").json]
     assert client.get(job).json["status"] == steps[-1]
-    # What is told is one unbroken way from the first status to the present one. By id: a statement
-    # that waited for its turn began before the one that it waited for.
+    # The entries form one chain from the first status to the current one. In order of id: now() of
+    # a statement that waited for a lock is earlier than that of the statement which held it.
     entries = sorted(client.get(f"{job}/activity").json, key=lambda entry: entry["id"])
-    told = [entry["data"] for entry in entries[1:]]
-    assert [entry["from"] for entry in told] + [steps[-1]] == (
-        ["applied"] + [entry["to"] for entry in told]
+    changes = [entry["data"] for entry in entries[1:]]
+    assert [entry["from"] for entry in changes] + [steps[-1]] == (
+        ["applied"] + [entry["to"] for entry in changes]
     )
 
 
-def test_one_step_is_left(client: Api, job: str):
+def test_concurrent_deletes_of_all_steps_leave_one(client: Api, job: str):
     client.post(f"{job}/history", {"status": "offer"})
     paths = [f"{job}/history/{step['id']}" for step in client.get(f"{job}/history").json]
     answers = repeat_concurrently(
@@ -276,9 +278,11 @@ def test_one_step_is_left(client: Api, job: str):
     assert client.get(job).json["status"] == left["status"]
 
 
-def test_jobs_and_uploads_can_be_deleted_at_once(client: Api, committing_app: Any, job: str):
-    """What tells of a deletion does not wait for who deletes the job: nobody is in a deadlock."""
-    announce(client, job)
+def test_concurrent_deletes_of_a_job_and_its_document_do_not_deadlock(
+    client: Api, committing_app: Any, job: str
+):
+    """The trigger of a document's deletion does not wait for the lock of the job."""
+    presign(client, job)
     engine = committing_app.registry["db_engine"]
     with engine.begin() as one, ThreadPoolExecutor(1) as threads:
         one.execute(text("SELECT FROM documents FOR UPDATE"))

@@ -13,12 +13,12 @@ from tests.common.conditional import RESUME, UserData, revision_of, revisions_of
 
 
 class TestRevisionsBySql:
-    """However something is changed, each transaction counts once."""
+    """Each transaction increments the revision once."""
 
     def ids(self, client: Api) -> int:
         return client.get("/users/me").json["id"]
 
-    def test_several_statements_over_several_tables(
+    def test_transaction_of_several_statements_increments_once(
         self, client: Api, other_client: Api, user_data: UserData, engine: Engine
     ):
         hers, his = revisions_of(engine, client, other_client)
@@ -36,12 +36,14 @@ class TestRevisionsBySql:
                 "UPDATE users SET theme = 'dark', name = 'A.' WHERE id = :user",
             ):
                 assert connection.execute(text(statement), given).rowcount == 1
-            # Not yet: nobody can see any of it.
+            # Not yet committed.
             assert send(client, user_data.job, If_None_Match=known).status_code == 304
         assert send(client, user_data.job, If_None_Match=known).status_code == 200
         assert revisions_of(engine, client, other_client) == (hers + 1, his)
 
-    def test_each_table(self, client: Api, other_client: Api, user_data: UserData, engine: Engine):
+    def test_statement_on_each_table_increments_once(
+        self, client: Api, other_client: Api, user_data: UserData, engine: Engine
+    ):
         UserData(other_client, "other")
         before = revisions_of(engine, client, other_client)
         for number, statement in enumerate(
@@ -70,7 +72,9 @@ class TestRevisionsBySql:
             after = revisions_of(engine, client, other_client)
             assert after == (before[0] + number, before[1] + number), statement
 
-    def test_savepoints(self, client: Api, user_data: UserData, engine: Engine):
+    def test_transaction_with_rolled_back_savepoints_increments_once(
+        self, client: Api, user_data: UserData, engine: Engine
+    ):
         before = revision_of(engine, client)
         with engine.begin() as connection:
             undone = connection.begin_nested()
@@ -90,7 +94,7 @@ class TestRevisionsBySql:
                 connection.execute(text("UPDATE users SET theme = 'light'"))
         assert revision_of(engine, client) == before + 1
 
-    def test_what_is_given_to_another_user_is_news_to_both(
+    def test_change_of_owner_increments_both_users(
         self, client: Api, other_client: Api, engine: Engine
     ):
         client.post("/saved-views", {"name": "Mine", "data": {}})
@@ -105,7 +109,9 @@ class TestRevisionsBySql:
         assert client.get("/saved-views").json == []
         assert revisions_of(engine, client, other_client) == (before[0] + 1, before[1] + 1)
 
-    def test_all_at_once(self, client: Api, user_data: UserData, engine: Engine):
+    def test_concurrent_transactions_increment_once_each(
+        self, client: Api, user_data: UserData, engine: Engine
+    ):
         before = revision_of(engine, client)
         user_id = self.ids(client)
 
@@ -128,7 +134,7 @@ class TestRevisionsBySql:
         assert revision_of(engine, client) == before + 30
 
 
-def test_the_sweeper_counts_once_for_each_user(
+def test_sweep_increments_once_for_each_user(
     client: Api, other_client: Api, user_data: UserData, engine: Engine, committing_app: Any
 ):
     client.post(f"{user_data.job}/documents/presign-upload", RESUME)
@@ -149,7 +155,7 @@ def test_the_sweeper_counts_once_for_each_user(
     assert revisions_of(engine, client, other_client) == (before[0] + 1, before[1] + 1)
 
 
-def test_each_commit_at_the_prompt_counts_once(
+def test_commit_in_pshell_increments_once(
     client: Api, other_client: Api, user_data: UserData, engine: Engine, committing_app: Any
 ):
     before = revision_of(engine, client)

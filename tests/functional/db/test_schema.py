@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from jobtracker.db.base import Base
-from jobtracker.db.connections import make_engine
+from jobtracker.db.engine import make_engine
 from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read
@@ -63,7 +63,9 @@ def bobs_views(sql: Any, users: list[int]) -> None:
 
 
 class TestIsolation:
-    def test_a_note_cannot_hang_under_anothers_job(self, sql: Any, users: list[int], bobs_job: int):
+    def test_note_under_a_job_of_another_user_is_refused(
+        self, sql: Any, users: list[int], bobs_job: int
+    ):
         ada, bob = users
         insert = "INSERT INTO notes (user_id, application_id, body) VALUES (:user, :job, 'x')"
         sql(insert, user=bob, job=bobs_job)
@@ -72,18 +74,22 @@ class TestIsolation:
         with pytest.raises(IntegrityError, match="fk_note"):  # its words hold on to it as well
             sql("UPDATE notes SET user_id = :user", user=ada)
 
-    def test_nor_a_document(self, sql: Any, users: list[int], bobs_job: int):
+    def test_document_under_a_job_of_another_user_is_refused(
+        self, sql: Any, users: list[int], bobs_job: int
+    ):
         ada, bob = users
         given = {"job": bobs_job, "type": "resume", "status": "pending", "key": "k"}
         sql(DOCUMENT, user=bob, **given)
         with pytest.raises(IntegrityError, match="fk_documents_user_id_application_id_jobs"):
             sql(DOCUMENT, user=ada, **given)
 
-    def test_nor_an_interview(self, sql: Any, users: list[int], bobs_job: int):
+    def test_interview_under_a_job_of_another_user_is_refused(
+        self, sql: Any, users: list[int], bobs_job: int
+    ):
         with pytest.raises(IntegrityError, match="fk_interviews_user_id_application_id_jobs"):
             sql(INTERVIEW, user=users[0], job=bobs_job)
 
-    def test_a_job_does_not_change_hands_with_what_hangs_under_it(
+    def test_job_with_children_cannot_change_its_user(
         self, sql: Any, users: list[int], bobs_job: int
     ):
         insert = "INSERT INTO notes (user_id, application_id, body) VALUES (:user, :job, 'x')"
@@ -91,13 +97,13 @@ class TestIsolation:
         with pytest.raises(IntegrityError):
             sql("UPDATE jobs SET user_id = :user", user=users[0])
 
-    def test_a_job_is_somebodys(self, sql: Any):
+    def test_job_without_a_user_is_refused(self, sql: Any):
         with pytest.raises(IntegrityError, match="fk_jobs_user_id_users"):
             sql("INSERT INTO jobs (user_id, company_name, job_title) VALUES (0, 'x', 'y')")
 
 
 class TestConstraints:
-    def test_one_confirmed_document_of_a_single_valued_type(
+    def test_second_uploaded_document_of_a_single_valued_type_is_refused(
         self, sql: Any, users: list[int], bobs_job: int
     ):
         def add(doc_type: str, status: str, key: str) -> int:
@@ -112,7 +118,7 @@ class TestConstraints:
         add("thank_you", "uploaded", "thank_you 1")
         add("thank_you", "uploaded", "thank_you 2")
 
-    def test_a_document_that_goes_leaves_its_objects_to_be_deleted(
+    def test_deletion_of_a_document_enqueues_its_objects(
         self, sql: Any, users: list[int], bobs_job: int
     ):
         given = {"user": users[1], "job": bobs_job, "type": "resume", "status": "uploaded"}
@@ -155,7 +161,7 @@ class TestConstraints:
         ],
     )
     @pytest.mark.usefixtures("bobs_interview", "bobs_views")
-    def test_vocabularies_and_bounds(self, sql: Any, statement: str, error: type):
+    def test_value_outside_enum_or_bounds_is_refused(self, sql: Any, statement: str, error: type):
         with pytest.raises(error):
             sql(statement)
 
@@ -186,11 +192,11 @@ class TestMigrations:
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             connection.execute("DROP DATABASE migrations")
 
-    def test_agree_with_the_models(self, config: Config):
+    def test_migrations_agree_with_the_models(self, config: Config):
         command.upgrade(config, "head")
         command.check(config)
 
-    def test_agree_in_what_alembic_does_not_compare(
+    def test_migrations_agree_in_checks_keys_and_indexes(
         self, config: Config, postgres: Postgres, settings: dict[str, str]
     ):
         """Checks, keys and indexes, as PostgreSQL itself would write them."""
@@ -207,7 +213,7 @@ class TestMigrations:
             row for row in by_migrations if row[0] == "alembic_version"
         }
 
-    def test_go_down_and_up_again(self, config: Config):
+    def test_migrations_downgrade_and_upgrade_again(self, config: Config):
         command.upgrade(config, "head")
         command.downgrade(config, "base")
         left = config.attributes["connection"].execute(

@@ -1,4 +1,4 @@
-"""How many SQL statements each endpoint makes, the user included, whatever the number of rows."""
+"""The number of SQL statements of each endpoint, that of the user included."""
 
 import datetime
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import urllib3
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobtracker.db.connections import TimeoutConnection
+from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
@@ -20,7 +20,7 @@ from jobtracker.saved_views.models import SavedView
 from tests.common.api import Api
 from tests.common.pool import PASSWORD, Pool
 
-# Whether these have changed, they have to find out.
+# Their ETag is computed from the body.
 BY_THE_CLOCK = ("/jobs/board", "/jobs/search", "/jobs/metrics")
 
 
@@ -92,7 +92,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/metrics/activity", 2),
     ],
 )
-def test_reads(
+def test_reads_execute_a_constant_number_of_statements(
     ada: Api,
     job_id: int,
     statements: Any,
@@ -112,7 +112,7 @@ def test_reads(
     with statements() as seen:
         answer = ada.get(path)
     assert len(seen) == count, seen
-    # Nothing has changed: one, for the user, whether or not the client says what it has.
+    # Unchanged: one statement, for the user, with and without If-None-Match.
     if "ETag" in answer.headers:
         for headers in ({}, {"If-None-Match": answer.headers["ETag"]}):
             with statements() as seen:
@@ -123,7 +123,7 @@ def test_reads(
     assert ("ETag" in answer.headers) == (not path.startswith(("/health", "/users/me/mfa")))
 
 
-def test_writes(ada: Api, job_id: int, statements: Any):
+def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, statements: Any):
     answers: list[Any] = []
 
     def cost(method: str, path: str, body: Any = None) -> int:
@@ -174,14 +174,16 @@ def test_writes(ada: Api, job_id: int, statements: Any):
     assert cost("DELETE", job) == 4
 
 
-def test_sign_in_and_public_endpoints(anonymous: Api, pool: Pool, ada: Api, statements: Any):
+def test_public_endpoints_execute_no_statements_except_sign_in(
+    anonymous: Api, pool: Pool, ada: Api, statements: Any
+):
     login = {"email": "ada@example.com", "password": PASSWORD}
     with statements() as seen:
         anonymous.post("/auth/cognito/login", login)
-    assert len(seen) == 2  # one to see that the database is there, before Cognito is asked
+    assert len(seen) == 2  # one that checks the database before Cognito is called
     with statements() as seen:
         anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
-        # A stale token beside it is not looked at.
+        # An invalid token is ignored.
         ada.signed_in("garbage").post("/auth/cognito/logout")
         anonymous.refused(401, "GET", "/jobs")
         anonymous.refused(401, "POST", "/jobs/1/notes", {"body": "x"})

@@ -1,4 +1,4 @@
-"""Documents: announce, upload, confirm, download, forget."""
+"""Documents: presign, upload, confirm, download, delete."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ CONTENT = b"%PDF-1.7 resume"
 
 
 class Documents:
-    """The documents of a job, by way of the API and of plain HTTP to S3."""
+    """The documents of a job, by the API and by plain HTTP to S3."""
 
     def __init__(self, api: Api, s3: Any, bucket: str) -> None:
         self.api = api
@@ -25,7 +25,7 @@ class Documents:
         self.job_path = f"/jobs/{job['id']}"
         self.path = f"{self.job_path}/documents"
 
-    def announce(self, doc_type: str = "resume", **fields: Any) -> dict:
+    def presign(self, doc_type: str = "resume", **fields: Any) -> dict:
         body = {"doc_type": doc_type, "filename": "cv.pdf", "size_bytes": len(CONTENT), **fields}
         return self.api.post(f"{self.path}/presign-upload", body, status=201).json
 
@@ -40,7 +40,7 @@ class Documents:
         return self.api.post(f"{self.path}/confirm-upload", body, **options).json
 
     def uploaded(self, *args: Any, **fields: Any) -> dict:
-        upload = self.announce(*args, **fields)
+        upload = self.presign(*args, **fields)
         self.put(upload)
         return self.confirm(upload)
 
@@ -65,8 +65,8 @@ def documents(ada: Api, aws: Aws, bucket: str) -> Documents:
     return Documents(ada, s3, bucket)
 
 
-def test_the_whole_way(documents: Documents):
-    upload = documents.announce(content_type="application/pdf")
+def test_document_is_presigned_uploaded_confirmed_downloaded_and_deleted(documents: Documents):
+    upload = documents.presign(content_type="application/pdf")
     pending = upload["document"]
     assert upload["upload_headers"] == {"Content-Type": "application/pdf"}
     assert upload["expires_in"] == 900
@@ -104,14 +104,14 @@ def test_the_whole_way(documents: Documents):
     documents.api.refused(404, "GET", f"{documents.path}/{confirmed['id']}/presign-download")
 
 
-def test_the_url_signs_length_and_type(documents: Documents):
-    url = documents.announce(content_type="text/plain")["upload_url"]
+def test_upload_url_signs_length_and_type(documents: Documents):
+    url = documents.presign(content_type="text/plain")["upload_url"]
     assert "SignedHeaders=content-length%3Bcontent-type%3Bhost" in url
-    url = documents.announce()["upload_url"]
+    url = documents.presign()["upload_url"]
     assert "SignedHeaders=content-length%3Bhost" in url
 
 
-def test_the_location_is_the_document(documents: Documents):
+def test_location_of_presign_upload_is_the_document(documents: Documents):
     body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     answer = documents.api.post(f"{documents.path}/presign-upload", body, status=201)
     document_id = answer.json["document"]["id"]
@@ -119,8 +119,8 @@ def test_the_location_is_the_document(documents: Documents):
     assert documents.api.get(answer.headers["Location"]).json == answer.json["document"]
 
 
-def test_a_late_put_changes_nothing(documents: Documents):
-    upload = documents.announce()
+def test_put_after_the_confirmation_changes_nothing(documents: Documents):
+    upload = documents.presign()
     documents.put(upload)
     confirmed = documents.confirm(upload)
     documents.put(upload, b"%PDF-1.7 forged")
@@ -128,18 +128,20 @@ def test_a_late_put_changes_nothing(documents: Documents):
     assert documents.download(confirmed).data == CONTENT
 
 
-def test_another_length_than_announced_is_not_taken(documents: Documents):
-    upload = documents.announce()
+def test_confirmation_of_an_object_of_another_length_answers_409(documents: Documents):
+    upload = documents.presign()
     documents.put(upload, CONTENT + b"!")  # moto does not check what is signed
     documents.confirm(upload, status=409)
     assert documents.all()[0]["status"] == "pending"
 
 
 @pytest.mark.parametrize("doc_type", ["resume", "job_description", "cover_letter"])
-def test_a_single_valued_type_is_replaced_at_confirmation(documents: Documents, doc_type: str):
+def test_document_of_a_single_valued_type_is_replaced_at_confirmation(
+    documents: Documents, doc_type: str
+):
     other = documents.uploaded("thank_you")
     old = documents.uploaded(doc_type)
-    upload = documents.announce(doc_type)
+    upload = documents.presign(doc_type)
     assert documents.download(old).data == CONTENT
     documents.put(upload)
     new = documents.confirm(upload)
@@ -147,26 +149,26 @@ def test_a_single_valued_type_is_replaced_at_confirmation(documents: Documents, 
     assert len(documents.keys()) == 2
 
 
-def test_many_thank_yous(documents: Documents):
+def test_documents_of_a_multi_valued_type_are_all_kept(documents: Documents):
     uploaded = [documents.uploaded("thank_you")["id"] for _ in range(3)]
     assert [document["id"] for document in documents.all()] == uploaded[::-1]
 
 
-def test_at_most_five_wait(documents: Documents):
-    uploads = [documents.announce(doc_type) for doc_type in ["resume"] * 3 + ["thank_you"] * 2]
+def test_sixth_pending_upload_answers_429(documents: Documents):
+    uploads = [documents.presign(doc_type) for doc_type in ["resume"] * 3 + ["thank_you"] * 2]
     body = {"doc_type": "resume", "filename": "x", "size_bytes": 1}
     documents.api.refused(429, "POST", f"{documents.path}/presign-upload", body)
     assert len(documents.all()) == 5
     documents.put(uploads[0])
     documents.confirm(uploads[0])
-    documents.announce()
+    documents.presign()
     other = Documents(documents.api, documents.s3, documents.bucket)
-    other.announce()
+    other.presign()
 
 
-def test_size_and_limit(documents: Documents):
+def test_upload_beyond_the_size_limit_answers_413(documents: Documents):
     limit = 5 * 1024 * 1024
-    documents.announce(size_bytes=limit)
+    documents.presign(size_bytes=limit)
     for size in (limit + 1, 2**70):
         body = {"doc_type": "resume", "filename": "x", "size_bytes": size}
         documents.api.refused(413, "POST", f"{documents.path}/presign-upload", body)
@@ -182,7 +184,9 @@ def test_size_and_limit(documents: Documents):
         ("..\\..\\50%; a/b.pdf", ".._.._50_; a/b.pdf"),
     ],
 )
-def test_the_original_name_whatever_it_is(documents: Documents, filename: str, plain: str):
+def test_content_disposition_has_the_original_filename(
+    documents: Documents, filename: str, plain: str
+):
     from urllib.parse import unquote
 
     document = documents.uploaded(filename=filename)
@@ -193,29 +197,29 @@ def test_the_original_name_whatever_it_is(documents: Documents, filename: str, p
     assert unquote(encoded) == filename
 
 
-def test_download_waits_for_the_confirmation(documents: Documents):
-    pending = documents.announce()["document"]
+def test_download_of_a_pending_document_answers_409(documents: Documents):
+    pending = documents.presign()["document"]
     documents.api.refused(409, "GET", f"{documents.path}/{pending['id']}/presign-download")
 
 
-def test_a_pending_one_can_be_forgotten(documents: Documents):
-    upload = documents.announce()
+def test_delete_of_a_pending_document_deletes_its_object(documents: Documents):
+    upload = documents.presign()
     documents.put(upload)
     documents.api.delete(f"{documents.path}/{upload['document']['id']}", status=204)
     assert documents.keys() == []
     documents.confirm(upload, status=404)
 
 
-def test_go_with_their_job(documents: Documents):
+def test_deletion_of_a_job_deletes_its_objects(documents: Documents):
     documents.uploaded("resume")
     documents.uploaded("thank_you")
-    documents.put(documents.announce())
+    documents.put(documents.presign())
     assert documents.keys()
     documents.api.delete(documents.job_path, status=204)
     assert documents.keys() == []
 
 
-def test_are_activity_of_the_job(documents: Documents):
+def test_documents_change_last_activity_at_but_not_updated_at_of_the_job(documents: Documents):
     def job() -> dict:
         return documents.api.get(documents.job_path).json
 
@@ -228,13 +232,13 @@ def test_are_activity_of_the_job(documents: Documents):
     assert job()["updated_at"] == job()["created_at"]
 
 
-def test_the_key_is_never_shown(documents: Documents):
+def test_object_key_is_not_in_the_response(documents: Documents):
     document = documents.uploaded()
     (key,) = documents.keys()
     assert key.split("/")[-1] not in str(document)
 
 
-def test_what_s3_does_not_delete_waits(
+def test_failed_deletion_of_an_object_is_repeated(
     documents: Documents, db: Session, app: Any, monkeypatch: pytest.MonkeyPatch
 ):
     document = documents.uploaded()
@@ -268,7 +272,9 @@ def test_what_s3_does_not_delete_waits(
         ({"key": "x"}, {"key": "extra_forbidden"}),
     ],
 )
-def test_announcing_refuses(documents: Documents, fields: dict, wrong: dict):
+def test_presign_upload_with_an_invalid_field_answers_422(
+    documents: Documents, fields: dict, wrong: dict
+):
     body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 15, **fields}
     path = f"{documents.path}/presign-upload"
     assert documents.api.fields_at_fault("POST", path, body) == wrong
@@ -278,7 +284,7 @@ def test_announcing_refuses(documents: Documents, fields: dict, wrong: dict):
 @pytest.mark.parametrize(
     "content_type", ["text/plain; charset=utf-8", "application/vnd.ms-word", "", None]
 )
-def test_content_types(documents: Documents, content_type: str | None):
+def test_presign_upload_accepts_content_types(documents: Documents, content_type: str | None):
     document = documents.uploaded(content_type=content_type)
     assert document["content_type"] == (content_type or None)
 
@@ -297,12 +303,14 @@ def test_content_types(documents: Documents, content_type: str | None):
         ({"document_id": 1, "etag": "x"}, 422),
     ],
 )
-def test_confirming_refuses(documents: Documents, body: dict, status: int):
+def test_confirm_upload_with_an_invalid_id_answers_404_or_422(
+    documents: Documents, body: dict, status: int
+):
     documents.api.refused(status, "POST", f"{documents.path}/confirm-upload", body)
 
 
-def test_a_size_beside_the_confirmation_is_not_believed(documents: Documents):
-    upload = documents.announce()
+def test_size_in_confirm_upload_is_ignored(documents: Documents):
+    upload = documents.presign()
     body = {"document_id": upload["document"]["id"], "size_bytes": 1}
     documents.api.refused(409, "POST", f"{documents.path}/confirm-upload", body)
     documents.put(upload)

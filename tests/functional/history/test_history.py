@@ -1,4 +1,4 @@
-"""The steps of a job: the latest is its present status, however it came to it."""
+"""The steps of a job: the latest is its status."""
 
 import datetime
 from typing import Any
@@ -27,7 +27,7 @@ def ago(**delta: float) -> str:
     return (datetime.datetime.now(datetime.UTC) - datetime.timedelta(**delta)).isoformat()
 
 
-def test_begins_with_the_job(ada: Api, job: str):
+def test_new_job_has_one_step(ada: Api, job: str):
     made = ada.get(job).json
     (step,) = ada.get(f"{job}/history").json
     assert step == {
@@ -40,7 +40,7 @@ def test_begins_with_the_job(ada: Api, job: str):
     assert ada.get(f"{job}/history/{step['id']}").json == step
 
 
-def test_goes_on_with_the_status(ada: Api, job: str):
+def test_change_of_status_adds_a_step(ada: Api, job: str):
     for patch in ({"status": "offer"}, {"status": "offer"}, {"location": "Graz"}):
         patched = ada.patch(job, patch).json
     ada.patch(job, {"status": "applied"})
@@ -49,12 +49,12 @@ def test_goes_on_with_the_status(ada: Api, job: str):
     assert history[1]["at"] < patched["updated_at"] < history[2]["at"]
 
 
-def test_goes_on_by_sql_as_well(ada: Api, job: str, connection: Connection):
+def test_change_of_status_by_plain_sql_adds_a_step(ada: Api, job: str, connection: Connection):
     connection.execute(text("UPDATE jobs SET status = 'offer'"))
     assert steps(ada, job) == ["applied", "offer"]
 
 
-def test_a_step_now_is_the_present_status(ada: Api, job: str):
+def test_step_without_a_time_sets_the_status(ada: Api, job: str):
     before = ada.get(job).json
     response = ada.post(f"{job}/history", {"status": "Onsite"}, status=201)
     assert ada.get(response.headers["Location"]).json == response.json
@@ -67,7 +67,7 @@ def test_a_step_now_is_the_present_status(ada: Api, job: str):
     assert (last["type"], last["data"]) == ("status_changed", {"from": "applied", "to": "onsite"})
 
 
-def test_a_step_of_the_past_leaves_the_present_status(ada: Api, job: str):
+def test_step_in_the_past_leaves_the_status(ada: Api, job: str):
     before = ada.get(job).json
     ada.post(f"{job}/history", {"status": "saved", "at": ago(days=9)})
     ada.post(f"{job}/history", {"status": "interviewing", "at": ago(days=3)})
@@ -78,14 +78,14 @@ def test_a_step_of_the_past_leaves_the_present_status(ada: Api, job: str):
     assert [entry["type"] for entry in ada.get(f"{job}/activity").json] == ["job_created"]
 
 
-def test_of_two_steps_of_one_moment_the_second_counts(ada: Api, job: str):
+def test_later_of_two_steps_at_the_same_time_sets_the_status(ada: Api, job: str):
     (first,) = ada.get(f"{job}/history").json
     ada.post(f"{job}/history", {"status": "offer", "at": first["at"]})
     assert steps(ada, job) == ["applied", "offer"]
     assert status(ada, job) == "offer"
 
 
-def test_a_status_set_after_a_step_that_is_about_to_come_is_later(ada: Api, job: str):
+def test_status_set_after_a_step_in_the_near_future_is_later(ada: Api, job: str):
     ada.post(f"{job}/history", {"status": "offer", "at": ago(seconds=-50)})
     assert status(ada, job) == "offer"
     ada.patch(job, {"status": "accepted"})
@@ -94,7 +94,7 @@ def test_a_status_set_after_a_step_that_is_about_to_come_is_later(ada: Api, job:
     assert status(ada, job) == "archived"
 
 
-def test_a_wrong_step_is_taken_back(ada: Api, job: str):
+def test_deletion_of_steps_restores_the_status_and_keeps_the_last_step(ada: Api, job: str):
     wrong = ada.post(f"{job}/history", {"status": "rejected"}).json
     middle = ada.post(f"{job}/history", {"status": "saved", "at": ago(days=1)}).json
     ada.delete(f"{job}/history/{wrong['id']}")
@@ -107,7 +107,7 @@ def test_a_wrong_step_is_taken_back(ada: Api, job: str):
     assert steps(ada, job) == ["applied"]
 
 
-def test_at_most_two_hundred(ada: Api, job: str, connection: Connection):
+def test_post_step_beyond_two_hundred_answers_409(ada: Api, job: str, connection: Connection):
     connection.execute(
         text("""INSERT INTO job_steps (user_id, application_id, status, at)
                 SELECT user_id, id, 'saved', now() - n * interval '1 day'
@@ -133,21 +133,23 @@ def test_at_most_two_hundred(ada: Api, job: str, connection: Connection):
         ({"status": "offer", "id": 1}, {"id": "extra_forbidden"}),
     ],
 )
-def test_refuses(ada: Api, job: str, body: dict[str, Any], wrong: dict[str, str]):
+def test_post_step_with_an_invalid_field_answers_422(
+    ada: Api, job: str, body: dict[str, Any], wrong: dict[str, str]
+):
     assert ada.fields_at_fault("POST", f"{job}/history", body) == wrong
     assert steps(ada, job) == ["applied"]
 
 
-def test_takes_the_first_moment_of_all(ada: Api, job: str):
+def test_post_step_accepts_the_unix_epoch(ada: Api, job: str):
     ada.post(f"{job}/history", {"status": "saved", "at": "1970-01-01T00:00:00Z"}, status=201)
 
 
-def test_a_step_of_another_job_is_404(ada: Api, job: str):
+def test_step_of_another_job_answers_404(ada: Api, job: str):
     other = f"/jobs/{ada.post('/jobs', {'company_name': 'x', 'job_title': 'y'}).json['id']}"
     step = ada.get(f"{job}/history").json[0]["id"]
     ada.refused(404, "DELETE", f"{other}/history/{step}")
 
 
-def test_goes_with_the_job(ada: Api, job: str, connection: Connection):
+def test_deletion_of_a_job_deletes_its_steps(ada: Api, job: str, connection: Connection):
     ada.delete(job)
     assert connection.execute(text("SELECT count(*) FROM job_steps")).scalar() == 0

@@ -7,7 +7,7 @@ from tests.common.pagination import user_id
 
 @pytest.fixture
 def many(client: Api, engine: Engine) -> int:
-    """Jobs with ties in each order. Returns how many."""
+    """The number of jobs, which are created with equal keys in each order."""
     count = 60
     with engine.begin() as connection:
         connection.execute(

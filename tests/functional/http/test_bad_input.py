@@ -1,4 +1,4 @@
-"""Bad input of any kind: a clear 4xx, in the one shape, and nothing changes."""
+"""Invalid input of any kind: 4xx in the shape of all errors, and no change."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ DEEP = 200_000
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_what_is_no_json_object_is_400(ada: Api, body: bytes):
+def test_body_that_is_not_a_json_object_answers_400(ada: Api, body: bytes):
     ada.refused(400, "POST", "/jobs", body)
     assert ada.get("/jobs").json == []
 
@@ -47,7 +47,7 @@ def test_what_is_no_json_object_is_400(ada: Api, body: bytes):
     "content_type",
     ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"],
 )
-def test_another_content_type_is_415(ada: Api, content_type: str):
+def test_content_type_other_than_json_answers_415(ada: Api, content_type: str):
     for method, path in (("POST", "/jobs"), ("PUT", "/users/me/settings")):
         ada.refused(415, method, path, JOB, headers={"Content-Type": content_type})
     assert ada.get("/jobs").json == []
@@ -56,16 +56,16 @@ def test_another_content_type_is_415(ada: Api, content_type: str):
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json;"]
 )
-def test_json_by_any_of_its_spellings(ada: Api, content_type: str):
+def test_json_content_type_is_accepted_in_any_spelling(ada: Api, content_type: str):
     ada.post("/jobs", JOB, headers={"Content-Type": content_type}, status=201)
 
 
-def test_a_body_that_is_too_large_is_413(ada: Api):
+def test_body_that_is_too_large_answers_413(ada: Api):
     body = b'{"company_name": "' + b"x" * 1024 * 1024 + b'"}'
     ada.refused(413, "POST", "/jobs", body)
 
 
-def test_the_input_is_never_echoed(anonymous: Api):
+def test_error_does_not_echo_the_input(anonymous: Api):
     secret = "Lovelace-1815-" + "x" * 300
     error = anonymous.refused(
         422, "POST", "/auth/cognito/login", {"email": secret, "password": secret, "otp": secret}
@@ -80,20 +80,20 @@ def test_names_of_unknown_fields_are_bounded_and_encodable(ada: Api):
     assert all(len(entry["loc"][1]) <= 64 for entry in errors)
 
 
-def test_a_path_that_is_not_utf8_is_400(ada: Api):
+def test_path_that_is_not_utf8_answers_400(ada: Api):
     for path in ("/%ff", "/jobs/%ff", "/jobs/1/%c3%28"):
         ada.call("GET", path, status=(400))
 
 
 @pytest.mark.parametrize("path", ["/", "//", "/jobsx", "/JOBS", "/auth", "/health/x"])
-def test_an_unknown_path_is_404(ada: Api, anonymous: Api, path: str):
+def test_unknown_path_answers_404(ada: Api, anonymous: Api, path: str):
     for client in (ada, anonymous):
         for method in ("GET", "POST"):
             client.refused(404, method, path)
 
 
 @pytest.mark.parametrize("path", ["/jobs//", "/jobs/x", "/jobs/7/x", "/users", "/users/1"])
-def test_an_unknown_path_of_somebodys_tells_nobody_that_it_is_unknown(
+def test_unknown_path_below_a_protected_one_answers_401_without_a_token(
     ada: Api, anonymous: Api, path: str
 ):
     ada.refused(404, "GET", path)
@@ -131,7 +131,7 @@ def fields_of_all_bodies() -> list[str]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_no_body_is_a_500(ada: Api, data: Any):
+def test_arbitrary_body_never_answers_500(ada: Api, data: Any):
     names = st.sampled_from(fields_of_all_bodies()) | st.text(max_size=5)
     body = data.draw(st.dictionaries(names, json_values, max_size=8))
     for method, path in (
@@ -170,7 +170,7 @@ def test_no_body_is_a_500(ada: Api, data: Any):
         max_size=8,
     )
 )
-def test_no_query_is_a_500(ada: Api, parameters: list[tuple[str, str]]):
+def test_arbitrary_query_never_answers_500(ada: Api, parameters: list[tuple[str, str]]):
     from urllib.parse import urlencode
 
     answer = ada.call("GET", f"/jobs?{urlencode(parameters)}", status="*")

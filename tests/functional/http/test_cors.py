@@ -1,4 +1,4 @@
-"""CORS: the SPA's origin is let in, on every answer; others get no header."""
+"""CORS: headers on every response to a listed origin, and on no other."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.common.api import ORIGIN, Api
 
 
 @pytest.mark.parametrize("path", ["/health", "/jobs", "/jobs/7/notes/", "/nowhere"])
-def test_a_preflight_is_answered_for_every_path(anonymous: Api, path: str):
+def test_preflight_is_answered_for_every_path(anonymous: Api, path: str):
     answer = anonymous.call(
         "OPTIONS",
         path,
@@ -25,14 +25,14 @@ def test_a_preflight_is_answered_for_every_path(anonymous: Api, path: str):
     assert "Access-Control-Allow-Credentials" not in headers
 
 
-def test_what_the_spa_reads_is_exposed(anonymous: Api):
+def test_headers_for_the_spa_are_exposed(anonymous: Api):
     exposed = anonymous.get("/health").headers["Access-Control-Expose-Headers"]
     assert set(exposed.split(", ")) == {"ETag", "Link", "Location", "Retry-After", "X-Request-ID"}
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", ORIGIN + ".evil.example", "null"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-def test_another_origin_gets_no_header(anonymous: Api, origin: str, method: str):
+def test_unlisted_origin_gets_no_cors_headers(anonymous: Api, origin: str, method: str):
     headers = {"Origin": origin}
     if method == "OPTIONS":
         headers["Access-Control-Request-Method"] = "GET"
@@ -41,7 +41,7 @@ def test_another_origin_gets_no_header(anonymous: Api, origin: str, method: str)
     assert "Origin" in answer.headers["Vary"]
 
 
-def test_without_an_origin_all_is_as_ever(anonymous: Api):
+def test_request_without_an_origin_gets_no_cors_headers(anonymous: Api):
     answer = anonymous.app.get("/health")
     assert answer.json == {"status": "ok"}
     assert answer.headers["Vary"] == "Origin"

@@ -1,4 +1,4 @@
-"""Cursors: refused for another list, and unless the server signed them."""
+"""Cursors: refused for another list, and without the signature of the server."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from tests.common.pagination import assert_field_refused, cursor_from, with_curs
 
 
 class TestCursors:
-    def test_of_another_list_are_refused(self, client: Api, other_client: Api, many: int):
+    def test_cursor_of_another_list_answers_422(self, client: Api, other_client: Api, many: int):
         path = "/jobs?sort=created&status=saved&status=offer"
         cursor = cursor_from(client, f"{path}&limit=3")
         client.get(with_cursor(f"{path}&limit=5", cursor))
@@ -28,10 +28,10 @@ class TestCursors:
         other_client.get("/users/me")
         assert_field_refused(other_client, with_cursor(path, cursor), "cursor")
 
-    def test_that_are_made_up_are_refused(self, client: Api, many: int):
+    def test_cursor_that_the_server_did_not_sign_answers_422(self, client: Api, many: int):
         cursor = cursor_from(client, "/jobs?limit=3")
-        sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        text_ = sealed[SIGNATURE_BYTES:]
+        signed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        text_ = signed[SIGNATURE_BYTES:]
         made_up = [
             "x",
             "xx",
@@ -59,9 +59,9 @@ class TestCursors:
             base64.urlsafe_b64encode(b"[" * 900).decode(),
             json.dumps(["2026-01-01T00:00:00Z", 1]),
         ]
-        for place in range(len(sealed)):
-            tampered = bytearray(sealed)
-            tampered[place] ^= 1 << place % 8
+        for index in range(len(signed)):
+            tampered = bytearray(signed)
+            tampered[index] ^= 1 << index % 8
             made_up.append(base64.urlsafe_b64encode(bytes(tampered)).rstrip(b"=").decode())
         own = {"Authorization": f"Bearer {client.token}"}
         for wrong in made_up:
@@ -72,9 +72,9 @@ class TestCursors:
             assert error["loc"] == ["query", "cursor"]
             assert wrong[:8] not in error["msg"] or len(wrong) < 4
 
-    def test_that_are_blank_are_none(self, client: Api, many: int):
+    def test_blank_cursor_is_ignored(self, client: Api, many: int):
         for blank in ("", "%20"):
             assert len(client.get(f"/jobs?cursor={blank}").json) == many
 
-    def test_that_are_not_utf8(self, client: Api, many: int):
+    def test_cursor_that_is_not_utf8_answers_400(self, client: Api, many: int):
         client.refused(400, "GET", "/jobs?cursor=%ff%fe")

@@ -1,4 +1,4 @@
-"""Safe retries: the same key gives the same answer, and the effect is there once."""
+"""Idempotency-Key: a repeated request answers the first response and has no second effect."""
 
 import uuid
 from typing import Any
@@ -31,7 +31,7 @@ def job(ada: Api) -> str:
         ("{job}/documents/presign-upload", RESUME, "{job}/documents"),
     ],
 )
-def test_the_first_answer_is_given_again(
+def test_repeated_request_answers_the_first_response(
     ada: Api, job: str, key: dict[str, str], path: str, body: Any, listed: str
 ):
     before = len(ada.get(listed.format(job=job)).json)
@@ -43,29 +43,29 @@ def test_the_first_answer_is_given_again(
     assert len(ada.get(listed.format(job=job)).json) == before + 1
 
 
-def test_another_request_with_the_same_key(ada: Api, job: str, key: dict[str, str]):
+def test_another_request_with_the_same_key_answers_422(ada: Api, job: str, key: dict[str, str]):
     ada.post("/jobs", JOB, headers=key)
     other = {**JOB, "company_name": "Other"}
     assert ada.fields_at_fault("POST", "/jobs", other, headers=key) == {
         "Idempotency-Key": "key_reused"
     }
-    # Another path is another request.
+    # The same key with another path.
     ada.refused(422, "POST", f"{job}/notes", {"body": "x"}, headers=key)
     assert [each["company_name"] for each in ada.get("/jobs").json] == ["Acme", "Acme"]
 
 
-def test_users_do_not_meet_in_a_key(ada: Api, bob: Api, key: dict[str, str]):
+def test_same_key_of_two_users_is_independent(ada: Api, bob: Api, key: dict[str, str]):
     hers = ada.post("/jobs", JOB, headers=key).json
     his = bob.post("/jobs", {**JOB, "job_title": "Other"}, headers=key).json
     assert hers["id"] != his["id"]
 
 
-def test_what_was_refused_can_be_tried_again(ada: Api, key: dict[str, str]):
+def test_key_of_a_refused_request_can_be_reused(ada: Api, key: dict[str, str]):
     ada.refused(422, "POST", "/jobs", {"company_name": "Acme"}, headers=key)
     ada.post("/jobs", JOB, headers=key, status=201)
 
 
-def test_a_key_is_forgotten_after_a_day(ada: Api, connection: Connection, key: dict[str, str]):
+def test_key_expires_after_a_day(ada: Api, connection: Connection, key: dict[str, str]):
     def age(interval: str) -> None:
         connection.execute(
             text("UPDATE idempotent_answers SET created_at = now() - CAST(:age AS interval)"),
@@ -82,20 +82,20 @@ def test_a_key_is_forgotten_after_a_day(ada: Api, connection: Connection, key: d
 
 
 @pytest.mark.parametrize("wrong", ["", "two words", "x" * 256, "\x7f", "ä"])
-def test_what_is_no_key(ada: Api, wrong: str):
+def test_malformed_key_answers_400(ada: Api, wrong: str):
     ada.refused(400, "POST", "/jobs", JOB, headers={"Idempotency-Key": wrong})
     assert ada.get("/jobs").json == []
 
 
-def test_a_key_does_not_let_anybody_in(anonymous: Api, ada: Api, key: dict[str, str]):
+def test_key_without_a_token_answers_401(anonymous: Api, ada: Api, key: dict[str, str]):
     ada.post("/jobs", JOB, headers=key)
     anonymous.refused(401, "POST", "/jobs", JOB, headers=key)
 
 
-def test_neither_key_nor_password_is_kept(
+def test_key_and_password_are_not_stored(
     anonymous: Api, pool: Pool, connection: Connection, key: dict[str, str]
 ):
-    # Somebody of her own: her tokens are void afterwards.
+    # A user of this test alone, whose tokens are revoked afterwards.
     eve = anonymous.signed_in(pool.user("eve.once@example.com", "Eve").access_token)
     passwords = {"current_password": PASSWORD, "new_password": PASSWORD}
     first = eve.post("/users/me/change-password", passwords, headers=key)

@@ -18,7 +18,7 @@ def without_notes(job: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in job.items() if name != "notes"}
 
 
-def test_tabs_that_lose_nothing(client: Api, job: str):
+def test_outdated_if_match_answers_412_with_the_current_job(client: Api, job: str):
     known = client.get(job).headers["ETag"]
     first = client.patch(job, {"location": "Graz"}, headers=if_match(known), status=200)
     present = without_notes(client.get(job).json)
@@ -31,7 +31,7 @@ def test_tabs_that_lose_nothing(client: Api, job: str):
         job, {"location": "Linz"}, headers=if_match(first.headers["ETag"]), status=200
     )
     assert second.headers["ETag"] not in (first.headers["ETag"], known)
-    # Who says nothing of what they know changes it all the same.
+    # A request without If-Match succeeds.
     third = client.patch(job, {"status": "offer"})
     client.refused(412, "PATCH", job, {}, headers=if_match(second.headers["ETag"]))
     same = client.patch(job, {"status": "offer"}, headers=if_match(third.headers["ETag"]))
@@ -39,7 +39,7 @@ def test_tabs_that_lose_nothing(client: Api, job: str):
     assert client.get(job).json["location"] == "Linz"
 
 
-def test_only_the_jobs_own_changes_count(client: Api, user_data: UserData):
+def test_version_of_a_job_changes_only_with_the_job_itself(client: Api, user_data: UserData):
     known = client.get(user_data.job).headers["ETag"]
     client.post(f"{user_data.job}/notes", {"body": "x"})
     client.post("/jobs", {"company_name": "x", "job_title": "y"})
@@ -49,47 +49,47 @@ def test_only_the_jobs_own_changes_count(client: Api, user_data: UserData):
     client.post(f"{user_data.job}/history", {"status": "saved", "at": "2026-01-01T00:00:00Z"})
     assert client.get(user_data.job).headers["ETag"] != known
     after = client.patch(user_data.job, {"location": "Graz"}, headers=if_match(known), status=200)
-    # A step that is the latest is a change of the job.
+    # The latest step changes the job.
     client.post(f"{user_data.job}/history", {"status": "offer"})
     etag = if_match(after.headers["ETag"])
     error = client.refused(412, "PATCH", user_data.job, {"location": "x"}, headers=etag)
     assert error["details"]["current"]["status"] == "offer"
 
 
-def test_if_match_of_the_present_version(client: Api):
-    for asked in ("{etag}", '"a", {etag}', '{etag},"a"', '"0-x", {etag}, W/"b"', "*", " * "):
+def test_if_match_of_the_current_version_succeeds(client: Api):
+    for given in ("{etag}", '"a", {etag}', '{etag},"a"', '"0-x", {etag}, W/"b"', "*", " * "):
         path = client.post("/jobs", {"company_name": "Acme", "job_title": "x"}).headers["Location"]
         etag = client.get(path).headers["ETag"]
-        headers = if_match(asked.format(etag=etag))
+        headers = if_match(given.format(etag=etag))
         etag = client.patch(path, {"location": "Linz"}, headers=headers, status=200).headers["ETag"]
-        client.delete(path, headers=if_match(asked.format(etag=etag)), status=204)
+        client.delete(path, headers=if_match(given.format(etag=etag)), status=204)
 
 
 @pytest.mark.parametrize("path", ["job", "/users/me/settings"])
-def test_if_match_of_no_version_that_is_there(client: Api, job: str, path: str):
+def test_if_match_of_another_version_answers_412(client: Api, job: str, path: str):
     path = job if path == "job" else path
     body = {"location": "Linz"} if path == job else {"theme": "light"}
     stale = client.get(path).headers["ETag"]
     client.call("PATCH" if path == job else "PUT", path, dict.fromkeys(body, "system"))
     now = client.get(path)
     etag = now.headers["ETag"]
-    for asked in (
+    for given in (
         *(stale, f"W/{etag}", f'W/{etag}, {stale}, "a"', etag.strip('"'), "garbage", "", ","),
         *('""', '"-"', '"*"', '"-1"', f'"{"9" * 26}"', '"9223372036854775808"', "\u00fc"),
         *('"\u00b2"', '"a", ' * 2000, '"' * 5001),
     ):
         for method in ("PATCH", "DELETE") if path == job else ("PUT",):
-            client.refused(412, method, path, body, headers=if_match(asked))
+            client.refused(412, method, path, body, headers=if_match(given))
     assert client.get(path).body == now.body
 
 
-def test_what_is_not_there_is_404_before_it_is_412(client: Api, other_client: Api, job: str):
+def test_if_match_on_a_missing_job_answers_404(client: Api, other_client: Api, job: str):
     for method in ("PATCH", "DELETE"):
-        for asked in ('"1"', "*", "W/x"):
-            other_client.refused(404, method, job, {}, headers=if_match(asked))
+        for given in ('"1"', "*", "W/x"):
+            other_client.refused(404, method, job, {}, headers=if_match(given))
 
 
-def test_one_of_two_tabs_wins(client: Api, job: str):
+def test_one_of_two_concurrent_patches_with_if_match_succeeds(client: Api, job: str):
     for turn in range(6):
         known = if_match(client.get(job).headers["ETag"])
 
@@ -103,7 +103,7 @@ def test_one_of_two_tabs_wins(client: Api, job: str):
         assert lost.json["details"]["current"] == won.json == without_notes(client.get(job).json)
 
 
-def test_one_of_two_tabs_wins_when_both_want_the_same(client: Api, job: str):
+def test_one_of_two_equal_concurrent_patches_with_if_match_succeeds(client: Api, job: str):
     for turn in range(3):
         known = if_match(client.get(job).headers["ETag"])
 
@@ -113,7 +113,7 @@ def test_one_of_two_tabs_wins_when_both_want_the_same(client: Api, job: str):
         assert statuses(repeat_concurrently(patch, 2)) == [200, 412]
 
 
-def test_a_deletion_or_a_change_wins(client: Api):
+def test_either_delete_or_patch_with_if_match_succeeds(client: Api):
     for turn in range(4):
         made = client.post("/jobs", {"company_name": "Acme", "job_title": "x"})
         path = f"/jobs/{made.json['id']}"
@@ -127,7 +127,7 @@ def test_a_deletion_or_a_change_wins(client: Api):
         assert statuses(repeat_concurrently(call, 2)) in ([200, 412], [204, 404]), turn
 
 
-def test_a_deletion_with_if_match(client: Api, job: str):
+def test_delete_with_an_outdated_if_match_answers_412(client: Api, job: str):
     known = client.get(job).headers["ETag"]
     now = client.patch(job, {"location": "Graz"})
     error = client.refused(412, "DELETE", job, headers=if_match(known))
@@ -136,10 +136,10 @@ def test_a_deletion_with_if_match(client: Api, job: str):
     client.refused(404, "DELETE", job, headers=if_match(now.headers["ETag"]))
 
 
-def test_settings_with_if_match(client: Api):
+def test_put_settings_with_an_outdated_if_match_answers_412(client: Api):
     path = "/users/me/settings"
     known = client.get(path).headers["ETag"]
-    # What is no setting does not count.
+    # Other changes leave the version of the settings.
     client.patch("/users/me/ui-preferences", {"preferences": {"a": True}})
     client.post("/jobs", {"company_name": "x", "job_title": "y"})
     first = client.put(path, {"theme": "light"}, headers=if_match(known), status=200)
@@ -170,7 +170,7 @@ def test_settings_with_if_match(client: Api):
         assert lost.json["details"]["current"] == won_body == client.get(path).json
 
 
-def test_fields_of_settings_that_are_set_at_once_are_all_kept(client: Api):
+def test_concurrent_puts_of_different_settings_are_all_kept(client: Api):
     path = "/users/me/settings"
     given: list[dict[str, Any]] = [
         *({"theme": "light"}, {"auto_refresh_seconds": 30}),
@@ -186,7 +186,7 @@ def test_fields_of_settings_that_are_set_at_once_are_all_kept(client: Api):
         assert after.items() >= some.items()
 
 
-def test_fields_that_are_set_together_stay_together(client: Api, job: str):
+def test_concurrent_patches_of_the_same_fields_are_atomic(client: Api, job: str):
     fields = ("company_name", "job_title", "location", "next_action_title")
 
     def patch(number: int) -> TestResponse:
@@ -200,8 +200,8 @@ def test_fields_that_are_set_together_stay_together(client: Api, job: str):
         assert len({client.get(job).json[name] for name in fields}) == 1
 
 
-def test_no_change_is_lost_silently(client: Api, job: str):
-    """A counter that many tabs count up: read, add one, write if nobody else has."""
+def test_concurrent_increments_with_if_match_lose_no_update(client: Api, job: str):
+    """Read, increment, and write if unchanged, in several threads."""
 
     def count(_number: int) -> TestResponse:
         while True:

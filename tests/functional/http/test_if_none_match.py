@@ -5,18 +5,18 @@ import itertools
 import pytest
 from sqlalchemy import Engine, text
 
-from jobtracker.http.conditional import tags_of
+from jobtracker.http.conditional import entity_tags
 from tests.common.api import Api
 from tests.common.conditional import RESUME, TIME_DEPENDENT, UserData, revision_of, send
 from tests.common.pool import PASSWORD
 
 
-def test_nothing_new_has_no_body(client: Api, user_data: UserData):
+def test_unchanged_resource_answers_304_without_a_body(client: Api, user_data: UserData):
     for path in user_data.paths():
         for is_kept in (False, True):
             first = send(client, path)
             etag = first.headers["ETag"]
-            assert tags_of(etag) == [etag.strip('"')]
+            assert entity_tags(etag) == [etag.strip('"')]
             assert first.headers["Cache-Control"] == "private, no-cache"
             assert set(first.headers["Vary"].split(", ")) >= {"Authorization", "Origin"}
             head = client.call("HEAD", path)
@@ -39,17 +39,17 @@ def test_nothing_new_has_no_body(client: Api, user_data: UserData):
 
 
 @pytest.mark.parametrize(
-    ("status", "asked"),
+    ("status", "given"),
     [
         (304, ["{etag}", '"a", {etag} , "b"', '"a",{etag}', '"a", ' * 2000 + "{etag}"]),
         (304, ["W/{etag}", '"a", W/{etag}']),  # RFC 9110, 13.1.2: the weak comparison
         (200, ['"a"', '""', "", "garbage", '"', "{bare}", 'W/"a", "*"', "\u00fc", '"' * 5001]),
     ],
 )
-def test_if_none_match(client: Api, status: int, asked: list[str]):
+def test_if_none_match_compares_weakly(client: Api, status: int, given: list[str]):
     job = client.post("/jobs", {"company_name": "Acme", "job_title": "x"}).headers["Location"]
     for path, method, header in itertools.product(
-        ("/jobs", "/jobs/board", job), ("GET", "HEAD"), asked
+        ("/jobs", "/jobs/board", job), ("GET", "HEAD"), given
     ):
         etag = send(client, path).headers["ETag"]
         header = header.format(etag=etag, bare=etag.strip('"'))
@@ -62,7 +62,7 @@ def test_if_none_match(client: Api, status: int, asked: list[str]):
             assert answer.headers["ETag"] == etag
 
 
-def test_any_etag_will_do_whether_or_not_it_is_kept(client: Api):
+def test_if_none_match_star_answers_304_with_and_without_cached_response(client: Api):
     for path in ("/jobs", "/jobs/board"):
         for _ in range(2):
             for star in ("*", " * "):
@@ -70,32 +70,32 @@ def test_any_etag_will_do_whether_or_not_it_is_kept(client: Api):
             send(client, path)
 
 
-def test_what_is_gone_is_404_whatever_is_asked(client: Api, user_data: UserData):
+def test_if_none_match_on_a_deleted_job_answers_404(client: Api, user_data: UserData):
     etag = send(client, user_data.job).headers["ETag"]
     client.delete(user_data.job)
-    for asked in (etag, "*", '"a"'):
-        client.refused(404, "GET", user_data.job, headers={"If-None-Match": asked})
+    for given in (etag, "*", '"a"'):
+        client.refused(404, "GET", user_data.job, headers={"If-None-Match": given})
 
 
-def test_what_nobody_keeps(client: Api, user_data: UserData):
+def test_responses_without_an_etag_are_no_store(client: Api, user_data: UserData):
     user_data.confirm_upload()
     download = f"{user_data.job}/documents/{user_data.ids['document_id']}/presign-download"
     login = {"email": "ada@example.com", "password": PASSWORD}
-    nobody = Api(client.app)
+    anonymous = Api(client.app)
     answers = [
         client.get(download),
         client.call("HEAD", download),
         client.get(download, headers={"If-None-Match": "*"}),
         client.get("/users/me/mfa"),
         client.get("/users/me/mfa", headers={"If-None-Match": "*"}),
-        (signed_in := nobody.post("/auth/cognito/login", login)),
-        nobody.post(
+        (signed_in := anonymous.post("/auth/cognito/login", login)),
+        anonymous.post(
             "/auth/cognito/refresh",
             {"refresh_token": signed_in.json["tokens"]["refresh_token"]},
         ),
-        nobody.post("/auth/cognito/logout"),
-        nobody.post("/auth/cognito/login", {**login, "password": "wrong"}, status=401),
-        nobody.get("/jobs", status=401, headers={"If-None-Match": "*"}),
+        anonymous.post("/auth/cognito/logout"),
+        anonymous.post("/auth/cognito/login", {**login, "password": "wrong"}, status=401),
+        anonymous.get("/jobs", status=401, headers={"If-None-Match": "*"}),
         client.get("/jobs/999999", status=404),
         client.get("/jobs?limit=0", status=422),
         client.get("/nothing", status=404),
@@ -109,7 +109,7 @@ def test_what_nobody_keeps(client: Api, user_data: UserData):
         assert answer.headers["Cache-Control"] == "no-store", answer.request.path
 
 
-def test_answers_to_writes_are_not_kept_by_anybody(client: Api, user_data: UserData):
+def test_responses_to_writes_are_no_store(client: Api, user_data: UserData):
     for answer in (
         client.patch(user_data.job, {"location": "Graz"}),
         client.post(f"{user_data.job}/notes", {"body": "x"}),
@@ -128,7 +128,9 @@ def test_answers_to_writes_are_not_kept_by_anybody(client: Api, user_data: UserD
         "last_activity_at = now() - interval '5 days 1 second'",
     ],
 )
-def test_what_the_clock_changes_is_seen(client: Api, engine: Engine, path: str, past: str):
+def test_etag_changes_when_a_follow_up_becomes_due(
+    client: Api, engine: Engine, path: str, past: str
+):
     body = {"company_name": "Acme", "job_title": "x", "next_action_at": "2999-01-01T00:00:00Z"}
     client.post("/jobs", body)
     before = revision_of(engine, client)
@@ -136,7 +138,7 @@ def test_what_the_clock_changes_is_seen(client: Api, engine: Engine, path: str, 
     assert b'"needs_follow_up":false' in old.body
     assert send(client, path, If_None_Match=old.headers["ETag"]).status_code == 304
     with engine.begin() as connection:
-        # As if it had been so for long: no trigger notices.
+        # As if it had been so for long: without the triggers.
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(f"UPDATE jobs SET {past}"))  # noqa: S608
     assert revision_of(engine, client) == before
@@ -146,7 +148,7 @@ def test_what_the_clock_changes_is_seen(client: Api, engine: Engine, path: str, 
     assert send(client, path, If_None_Match=now.headers["ETag"]).status_code == 304
 
 
-def test_what_comes_due_while_nobody_writes(client: Api, engine: Engine):
+def test_etag_changes_when_the_next_action_becomes_due_without_a_write(client: Api, engine: Engine):
     with engine.begin() as connection:
         soon = connection.execute(
             text(

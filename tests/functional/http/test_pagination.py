@@ -1,4 +1,4 @@
-"""The list of jobs in pages: limits, links, and walks that give each row once."""
+"""The list of jobs in pages: limits, links, and pages that contain each row once."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +16,12 @@ SORTS = ("activity", "created", "updated", "company", "status")
 
 
 class TestLimits:
-    def test_that_are_none(self, client: Api):
+    def test_invalid_limit_answers_422(self, client: Api):
         for limit in ("0", "1001", "-1", "x", "1.5", "1e2", "+5", "\u0661", "9" * 20, "9" * 1000):
             for path in ("/jobs", "/saved-views"):
                 assert_field_refused(client, f"{path}?limit={quote(limit)}", "limit")
 
-    def test_of_lists_of_a_job(self, client: Api):
+    def test_limit_of_the_lists_of_a_job_is_validated(self, client: Api):
         job = client.post("/jobs", {"company_name": "x", "job_title": "y"}).json["id"]
         for name in ("notes", "documents", "interviews"):
             for limit in ("0", "1001", "x"):
@@ -30,7 +30,7 @@ class TestLimits:
         assert_field_refused(client, f"/jobs/{job}/activity?limit=0", "limit")
         assert len(client.get(f"/jobs/{job}/activity?limit=99999").json) == 1
 
-    def test_of_a_page(self, client: Api, many: int):
+    def test_page_has_as_many_rows_as_the_limit(self, client: Api, many: int):
         for limit in (1, 2, many - 1):
             answer = client.get(f"/jobs?limit={limit}")
             assert len(answer.json) == limit
@@ -40,7 +40,7 @@ class TestLimits:
             assert len(answer.json) == many
             assert "Link" not in answer.headers
 
-    def test_are_a_thousand_by_themselves(self, client: Api, engine: Engine):
+    def test_default_limit_is_a_thousand(self, client: Api, engine: Engine):
         with engine.begin() as connection:
             connection.execute(
                 text("""
@@ -61,7 +61,7 @@ class TestLimits:
 
 
 class TestLinks:
-    def test_keep_all_other_parameters(self, client: Api, many: int):
+    def test_next_link_keeps_all_other_parameters(self, client: Api, many: int):
         given = [
             ("status", "saved"),
             ("status", "offer"),
@@ -82,24 +82,24 @@ class TestLinks:
         query = parse_qsl(urlsplit(after).query, keep_blank_values=True)
         assert [name for name, _value in query].count("cursor") == 1
 
-    def test_are_the_same_with_a_slash(self, client: Api, many: int):
+    def test_next_link_is_the_same_with_a_trailing_slash(self, client: Api, many: int):
         slash, none = client.get("/jobs/?limit=2"), client.get("/jobs?limit=2")
         assert next_path(slash) == next_path(none)
 
-    def test_are_given_to_whoever_has_all_but_the_link(self, client: Api, many: int):
-        """HEAD, and what is kept, have it as well."""
+    def test_cached_response_and_head_have_the_next_link(self, client: Api, many: int):
+        """HEAD, and a response from the cache, have it as well."""
         link = client.get("/jobs?limit=2").headers["Link"]
         assert client.get("/jobs?limit=2").headers["Link"] == link
         assert client.call("HEAD", "/jobs?limit=2").headers["Link"] == link
 
-    def test_lead_to_the_host_that_was_asked(self, client: Api, many: int):
+    def test_next_link_has_the_host_of_the_request(self, client: Api, many: int):
         for host in ("api.example.com", "other.example.com", "api.example.com"):
             answer = client.get("/jobs?limit=2", headers={"Host": host})
             assert answer.headers["Link"].startswith(f"<http://{host}/jobs?")
 
 
 class TestWalks:
-    def test_give_each_row_once(self, client: Api, many: int):
+    def test_pages_contain_each_row_once_in_each_order(self, client: Api, many: int):
         for sort in SORTS:
             whole = [job["id"] for job in client.get(f"/jobs?sort={sort}").json]
             assert len(set(whole)) == many
@@ -110,14 +110,14 @@ class TestWalks:
         "filters",
         ["q=acme", "status=saved&status=offer", "tag=t1", "tag_q=T", "q=r&tag=t2&status=ghosted"],
     )
-    def test_with_filters(self, client: Api, many: int, filters: str):
+    def test_pages_with_filters_contain_each_row_once(self, client: Api, many: int, filters: str):
         for sort in SORTS:
             path = f"/jobs?sort={sort}&{filters}"
             whole = [job["id"] for job in client.get(path).json]
             assert 0 < len(whole) <= many
             assert walk(client, f"{path}&limit=4") == whole
 
-    def test_are_in_order(self, client: Api, many: int):
+    def test_list_is_in_the_requested_order(self, client: Api, many: int):
         order = {status.value: place for place, status in enumerate(Status)}
         jobs = client.get("/jobs?sort=status").json
         keys = [order[job["status"]] for job in jobs]
@@ -132,7 +132,7 @@ class TestWalks:
         names = [job["company_name"] for job in client.get("/jobs?sort=company").json]
         assert len(list(itertools.groupby(names, str.lower))) == 4
 
-    def test_go_on_after_a_row_that_is_gone(self, client: Api, many: int):
+    def test_pages_continue_after_a_deleted_row(self, client: Api, many: int):
         whole = walk(client, "/jobs?sort=created")
         first = client.get("/jobs?sort=created&limit=10")
         for job_id in whole[5:15]:
@@ -141,7 +141,7 @@ class TestWalks:
         assert there is not None
         assert walk(client, there) == whole[15:]
 
-    def test_go_on_after_every_name_that_there_can_be(self, client: Api):
+    def test_pages_continue_after_names_with_special_characters(self, client: Api):
         names = [
             "\u00df" * 255,
             "\U0001f600" * 255,
@@ -158,14 +158,16 @@ class TestWalks:
         assert len(whole) == 2 * len(names)
         assert walk(client, "/jobs?sort=company&limit=1") == whole
 
-    def test_go_on_after_a_name_that_json_writes_at_length(self, client: Api):
+    def test_pages_continue_after_a_name_of_escaped_characters(self, client: Api):
         for _ in range(2):
             name = "\x01" * 254 + "x"
             client.post("/jobs", {"company_name": name, "job_title": "x"}, status=201)
         assert len(walk(client, "/jobs?sort=company&limit=1")) == 2
 
-    def test_while_others_write(self, client: Api, other_client: Api, many: int, engine: Engine):
-        """No job comes twice, and none is skipped that was there throughout."""
+    def test_pages_skip_no_row_during_concurrent_writes(
+        self, client: Api, other_client: Api, many: int, engine: Engine
+    ):
+        """No job appears twice, and none that existed throughout is skipped."""
         user = user_id(client)
         own = {"Authorization": f"Bearer {client.token}"}
         ids = walk(client, "/jobs?sort=created")

@@ -1,4 +1,4 @@
-"""All other lists in pages."""
+"""The other lists in pages, and the cursors of each."""
 
 import itertools
 
@@ -19,7 +19,7 @@ from tests.common.pagination import (
 class TestOtherLists:
     @pytest.fixture
     def job(self, client: Api, engine: Engine) -> str:
-        """A job with many of everything, of a few moments."""
+        """A job with many children of each kind, created at few different times."""
         job_id = client.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json["id"]
         moment = "timestamptz '2026-01-01 00:00:00.5+00' + n / 4 * interval '1 microsecond'"
         ids = {"user": user_id(client), "job": job_id}
@@ -38,7 +38,7 @@ class TestOtherLists:
                 "INSERT INTO activity (user_id, application_id, type, message, created_at)"
                 " SELECT :user, :job, 'note_added', 'x',"
                 " MOMENT FROM generate_series(1, 250) AS n",
-                # The far ends of what a moment can be.
+                # The first and the last timestamp.
                 "INSERT INTO interviews (user_id, application_id, scheduled_at) VALUES"
                 " (:user, :job, '0001-01-01 00:00:00+00'), (:user, :job, '9999-12-31 23:59:59+00'),"
                 " (:user, :job, '0001-01-01 00:00:00+00'), (:user, :job, '9999-12-31 23:59:59+00')",
@@ -56,7 +56,9 @@ class TestOtherLists:
             ("{job}/activity", 345),
         ],
     )
-    def test_give_each_row_once(self, client: Api, job: str, path: str, count: int):
+    def test_pages_of_each_list_contain_each_row_once(
+        self, client: Api, job: str, path: str, count: int
+    ):
         path = path.format(job=job)
         limit = 40 if path.endswith("activity") else 7
         seen = walk(client, f"{path}?limit={limit}")
@@ -65,7 +67,7 @@ class TestOtherLists:
         assert [row["id"] for page in (first, *others) for row in page] == seen
         assert len(first) == min(count, 200 if path.endswith("activity") else 1000)
 
-    def test_of_the_details_go_on_in_the_list_of_activity(self, client: Api, job: str):
+    def test_cursor_of_details_continues_in_activity(self, client: Api, job: str):
         details = client.get(f"{job}/details?activity_limit=10").json["activity"]
         rest = walk(client, with_cursor(f"{job}/activity?limit=100", details["next_cursor"]))
         seen = [entry["id"] for entry in details["items"]] + rest
@@ -75,7 +77,9 @@ class TestOtherLists:
             assert_field_refused(client, with_cursor(path, details["next_cursor"]), "cursor")
         assert client.get(f"/jobs/{other}/details").json["activity"]["next_cursor"] is None
 
-    def test_have_cursors_of_their_own(self, client: Api, other_client: Api, job: str):
+    def test_cursor_of_one_list_is_refused_by_others(
+        self, client: Api, other_client: Api, job: str
+    ):
         paths = [f"{job}/{name}" for name in ("notes", "documents", "interviews", "activity")]
         cursors = {
             path: cursor_from(client, f"{path}?limit=3") for path in (*paths, "/saved-views")

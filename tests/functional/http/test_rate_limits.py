@@ -1,4 +1,4 @@
-"""Who asks too often is told so, and when to come back."""
+"""Rate limits: 429 with Retry-After, by address, account and user."""
 
 import socket
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 
 @pytest.fixture
 def rates(app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Set a rate, or the trusted proxies."""
+    """Sets a rate, or the trusted proxies."""
 
     def set_rate(name: str, value: str) -> None:
         names = {f"rate_limits.{name}": value} if name != "proxies" else {"proxies.trusted": value}
@@ -44,11 +44,11 @@ def wrong(email: str) -> dict[str, str]:
 
 
 def at(api: Api, address: str) -> Api:
-    """The same client at another address."""
+    """The same client from another address."""
     return Api(TestApp(api.app.app, extra_environ={"REMOTE_ADDR": address}), api.token)
 
 
-def test_an_address(anonymous: Api, rates: Any):
+def test_requests_of_an_address_beyond_the_limit_answer_429(anonymous: Api, rates: Any):
     rates("auth_by_address", "3/minute")
     for number in range(3):
         anonymous.refused(401, "POST", LOGIN, wrong(f"{number}@example.com"))
@@ -59,20 +59,22 @@ def test_an_address(anonymous: Api, rates: Any):
     at(anonymous, "192.0.2.9").refused(401, "POST", LOGIN, wrong("3@example.com"))
 
 
-def test_an_account_from_ever_other_addresses(anonymous: Api, ada: Api, rates: Any):
+def test_requests_for_an_account_beyond_the_limit_answer_429_from_any_address(
+    anonymous: Api, ada: Api, rates: Any
+):
     rates("auth_by_account", "3/minute")
     for number in range(3):
         there = at(anonymous, f"192.0.2.{number + 1}")
         there.refused(401, "POST", LOGIN, wrong(" ADA@example.com"))
     right = {"email": "ada@example.com", "password": PASSWORD}
     at(anonymous, "192.0.2.9").refused(429, "POST", LOGIN, right)
-    # Nor where she is signed in: a stolen token is no way to her password.
+    # Also with a token: a stolen one must not allow guesses of the password.
     passwords = {"current_password": "Wrong-password-1", "new_password": PASSWORD}
     ada.refused(429, "POST", "/users/me/change-password", passwords)
     at(anonymous, "192.0.2.9").refused(401, "POST", LOGIN, wrong("bob@example.com"))
 
 
-def test_a_made_up_x_forwarded_for_is_not_believed(anonymous: Api, rates: Any):
+def test_x_forwarded_for_of_an_untrusted_client_is_ignored(anonymous: Api, rates: Any):
     rates("auth_by_address", "3/minute")
     for number in range(4):
         anonymous.refused(
@@ -82,7 +84,7 @@ def test_a_made_up_x_forwarded_for_is_not_believed(anonymous: Api, rates: Any):
         )
 
 
-def test_a_users_uploads_and_notes(ada: Api, bob: Api, rates: Any):
+def test_uploads_and_notes_of_a_user_beyond_the_limit_answer_429(ada: Api, bob: Api, rates: Any):
     rates("presign_by_user", "2/minute")
     rates("notes_by_user", "2/minute")
     jobs = [
@@ -97,7 +99,7 @@ def test_a_users_uploads_and_notes(ada: Api, bob: Api, rates: Any):
     assert len(ada.get(f"{jobs[0]}/notes").json) == 2
 
 
-def test_what_is_wrong_anyway_is_not_counted(ada: Api, rates: Any):
+def test_invalid_request_does_not_count(ada: Api, rates: Any):
     rates("notes_by_user", "1/minute")
     job = f"/jobs/{ada.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
     ada.refused(422, "POST", f"{job}/notes", {"body": ""})
@@ -105,7 +107,7 @@ def test_what_is_wrong_anyway_is_not_counted(ada: Api, rates: Any):
 
 
 class Clock:
-    """Seconds, as a test wants them."""
+    """A clock that the test sets, in seconds."""
 
     now = 0.0
 
@@ -114,18 +116,16 @@ class Clock:
 
 
 @pytest.fixture
-def nobodys_port() -> Iterator[int]:
-    with socket.socket() as taken:  # bound, but nobody listens
+def unused_port() -> Iterator[int]:
+    with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
 
 
-def test_without_redis_each_process_counts_for_itself(
-    nobodys_port: int, caplog: pytest.LogCaptureFixture
-):
+def test_limiter_without_redis_counts_in_memory(unused_port: int, caplog: pytest.LogCaptureFixture):
     pytest.importorskip("redis")
     clock = Clock()
-    limiter = RateLimiter(f"redis://127.0.0.1:{nobodys_port}", clock)
+    limiter = RateLimiter(f"redis://127.0.0.1:{unused_port}", clock)
     rate = limits.parse("2/minute")
     assert [limiter.hit(rate, "x", "ada") > 0 for _ in range(3)] == [False, False, True]
     assert limiter.hit(rate, "x", "bob") == 0
@@ -151,16 +151,18 @@ def test_without_redis_each_process_counts_for_itself(
         ("", "198.51.100.7", "198.51.100.7"),  # a Unix socket: this machine
     ],
 )
-def test_who_asks(app: Any, rates: Any, remote: str, forwarded: str | None, client: str):
+def test_client_address_is_the_last_untrusted_one(
+    app: Any, rates: Any, remote: str, forwarded: str | None, client: str
+):
     rates("proxies", "10.0.0.0/8 2001:db8::/32 127.0.0.1")
 
-    class Asking:
+    class FakeRequest:
         registry = app.registry
         environ = {"REMOTE_ADDR": remote}
 
     if forwarded is not None:
-        Asking.environ["HTTP_X_FORWARDED_FOR"] = forwarded
-    assert str(client_address(Asking)) == client
+        FakeRequest.environ["HTTP_X_FORWARDED_FOR"] = forwarded
+    assert str(client_address(FakeRequest)) == client
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_who_asks(app: Any, rates: Any, remote: str, forwarded: str | None, clie
         ("10.0.0.0/8", "https", "http"),
     ],
 )
-def test_urls_begin_as_the_clients_did(
+def test_x_forwarded_proto_of_a_trusted_proxy_is_used_in_urls(
     ada: Api, rates: Any, trusted: str, said: str | None, scheme: str
 ):
     rates("proxies", trusted)
@@ -185,7 +187,7 @@ def test_urls_begin_as_the_clients_did(
     assert listed.headers["Link"].startswith(f"<{scheme}://")
 
 
-def test_addresses_of_one_network_of_ipv6_are_one(anonymous: Api, rates: Any):
+def test_ipv6_addresses_of_one_network_share_a_limit(anonymous: Api, rates: Any):
     rates("auth_by_address", "1/minute")
     at(anonymous, "2001:db8::1").refused(401, "POST", LOGIN, wrong("1@example.com"))
     at(anonymous, "2001:db8::2").refused(429, "POST", LOGIN, wrong("2@example.com"))

@@ -1,4 +1,4 @@
-"""A request can be followed through the log, and the log holds nothing that is secret."""
+"""Request ids in responses and logs, and secrets kept out of the log."""
 
 import io
 import json
@@ -19,7 +19,7 @@ JOB = {"company_name": "Acme", "job_title": "Engineer"}
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """All that a root logger at DEBUG writes, as JSON."""
+    """The output of the root logger at DEBUG, as JSON."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -37,7 +37,7 @@ def entries(written: io.StringIO) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("given", ["abc-123", "Root=1-67891233-abcdef012345678912345678"])
-def test_an_id_is_taken_over(ada: Api, written: io.StringIO, given: str):
+def test_request_id_of_the_client_is_used(ada: Api, written: io.StringIO, given: str):
     answer = ada.call("GET", "/jobs/1", status=404, headers={"X-Request-ID": given})
     assert answer.headers["X-Request-ID"] == given
     (line,) = (entry for entry in entries(written) if entry["logger"] == "jobtracker.access")
@@ -47,7 +47,7 @@ def test_an_id_is_taken_over(ada: Api, written: io.StringIO, given: str):
 
 
 @pytest.mark.parametrize("given", ["", "two words", "x" * 129, "a\tb", "ä"])
-def test_what_can_do_harm_is_no_id(ada: Api, given: str):
+def test_malformed_request_id_is_replaced(ada: Api, given: str):
     answers = [ada.call("GET", "/jobs", headers={"X-Request-ID": given}) for _ in range(2)]
     first, second = (answer.headers["X-Request-ID"] for answer in answers)
     assert first != second
@@ -55,11 +55,11 @@ def test_what_can_do_harm_is_no_id(ada: Api, given: str):
 
 
 @pytest.mark.parametrize("path", ["/health", "/nowhere", "/openapi.json"])
-def test_every_answer_has_one(anonymous: Api, path: str):
+def test_every_response_has_a_request_id(anonymous: Api, path: str):
     assert len(anonymous.call("GET", path, status="*").headers["X-Request-ID"]) == 32
 
 
-def test_every_line_of_a_request_has_its_id(
+def test_every_log_line_of_a_request_has_its_id(
     ada: Api, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ):
     def fail(*_args: Any, **_filters: Any) -> None:
@@ -72,18 +72,18 @@ def test_every_line_of_a_request_has_its_id(
     assert "RuntimeError: broken" in lines[0]["message"]
 
 
-def test_a_newline_in_a_path_makes_no_line(ada: Api, written: io.StringIO):
+def test_newline_in_a_path_adds_no_log_line(ada: Api, written: io.StringIO):
     ada.call("GET", "/jobs/1%0a2026-11-23%20INFO%20forged", status=404)
     (line,) = (entry for entry in entries(written) if entry["logger"] == "jobtracker.access")
     assert line["path"] == "/jobs/1%0A2026-11-23%20INFO%20forged"
 
 
-def test_what_people_search_for_is_not_logged(ada: Api, written: io.StringIO):
+def test_query_is_not_logged(ada: Api, written: io.StringIO):
     ada.get("/jobs?q=private")
     assert "private" not in written.getvalue()
 
 
-def test_no_secret_is_logged(anonymous: Api, pool: Pool, written: io.StringIO):
+def test_secrets_are_not_logged(anonymous: Api, pool: Pool, written: io.StringIO):
     email = "discreet@example.com"
     eve = anonymous.signed_in(pool.user(email, "Eve").access_token)
     tokens = anonymous.post("/auth/cognito/login", {"email": email, "password": PASSWORD}).json[
@@ -107,7 +107,7 @@ def test_no_secret_is_logged(anonymous: Api, pool: Pool, written: io.StringIO):
     passwords = {"current_password": PASSWORD, "new_password": "Another-1842-one"}
     eve.post("/users/me/change-password", passwords)
 
-    # moto runs in this process, and logs what it is asked for.
+    # moto runs in this process and logs its requests.
     ours = [entry for entry in entries(written) if entry["logger"] != "werkzeug"]
     text = json.dumps(ours)
     assert "jobtracker.access" in text
@@ -122,7 +122,7 @@ def test_no_secret_is_logged(anonymous: Api, pool: Pool, written: io.StringIO):
         assert secret not in text
 
 
-def test_nor_where_an_ini_file_asks_for_it():
+def test_debug_level_in_an_ini_file_does_not_log_secrets():
     engine = logging.getLogger("sqlalchemy.engine")
     level = engine.level
     try:
@@ -146,7 +146,7 @@ def record(**extra: Any) -> logging.LogRecord:
     return logging.makeLogRecord({**values, **extra})
 
 
-def test_json():
+def test_json_formatter_writes_one_line_of_json():
     token = logs.request_id.set("abc")
     line = JsonFormatter().format(record(status=200, strange=object))
     logs.request_id.reset(token)
@@ -162,7 +162,7 @@ def test_json():
     }
 
 
-def test_an_exception_in_json():
+def test_json_formatter_writes_the_exception():
     try:
         raise RuntimeError("broken")
     except RuntimeError as error:
@@ -170,7 +170,7 @@ def test_an_exception_in_json():
     assert "RuntimeError: broken" in json.loads(JsonFormatter().format(with_traceback))["exception"]
 
 
-def test_text():
+def test_text_formatter_writes_the_request_id():
     formatter = TextFormatter("%(asctime)s %(request_id)s %(message)s", "%H:%M:%S")
     token = logs.request_id.set("abc")
     assert formatter.format(record()) == "00:00:00 abc two\nlines"

@@ -20,7 +20,7 @@ from tests.common.pool import PASSWORD, Pool
 SECOND_JOB = {"company_name": "acme", "job_title": "Second"}
 PAST_STEP = {"status": "saved", "at": "2026-01-01T00:00:00Z"}
 
-# Paths by what they show.
+# Paths by the resources that their responses contain.
 ME = {"/users/me"}
 LISTS = {"/jobs", "/jobs/board", "/jobs/search"}
 JOB = {"{job}", "{job}/details", "{job}/activity", "/jobs/metrics/activity", *LISTS}
@@ -82,7 +82,7 @@ CHANGES: list[Change] = [
         sends("PATCH", "/users/me/ui-preferences", {"preferences": {"a": True}}),
         ME | {"/users/me/ui-preferences"},
     ),
-    # A step of the past: the job's own fields stay as they are.
+    # A step in the past leaves the fields of the job.
     (
         "step created",
         sends("POST", "{job}/history", PAST_STEP),
@@ -102,53 +102,55 @@ CHANGES: list[Change] = [
 ]
 
 
-def test_every_change_is_seen_everywhere_at_once(
+def test_each_change_increments_the_revision_and_changes_dependent_etags(
     client: Api, other_client: Api, user_data: UserData, engine: Engine
 ):
-    paths, bobs = user_data.paths(), UserData(other_client, "acme")
-    hers = {path: send(client, path) for path in paths}
-    his = {path: send(other_client, path) for path in bobs.paths()}
-    assert {answer.status_code for answer in (*hers.values(), *his.values())} == {200}
-    his_revision = revision_of(engine, other_client)
+    paths, bob_data = user_data.paths(), UserData(other_client, "acme")
+    ada_responses = {path: send(client, path) for path in paths}
+    bob_responses = {path: send(other_client, path) for path in bob_data.paths()}
+    assert {
+        answer.status_code for answer in (*ada_responses.values(), *bob_responses.values())
+    } == {200}
+    bob_revision = revision_of(engine, other_client)
     for number, (name, do, dependents) in enumerate(CHANGES):
         before = revision_of(engine, client)
         do(user_data)
         assert revision_of(engine, client) == before + 1, name
         must_differ = {path.format(job=user_data.job, **user_data.ids) for path in dependents}
         differ = set()
-        for path, old in hers.items():
+        for path, old in ada_responses.items():
             truth = send_uncached(client, path, number)
             again = send(client, path, If_None_Match=old.headers["ETag"])
-            told = f"{name}: {path}"
+            context = f"{name}: {path}"
             if truth.status_code == 404:
-                assert again.status_code == 404, told
+                assert again.status_code == 404, context
                 continue
             kept = send(client, path)
             if truth.body != old.body:
                 differ.add(path.partition("?")[0])
-                assert again.status_code == 200, told
-                assert again.headers["ETag"] != old.headers["ETag"], told
+                assert again.status_code == 200, context
+                assert again.headers["ETag"] != old.headers["ETag"], context
             if path != TIME_DEPENDENT:
-                assert kept.body == truth.body, told
-                assert again.body == (truth.body if again.status_code == 200 else b""), told
+                assert kept.body == truth.body, context
+                assert again.body == (truth.body if again.status_code == 200 else b""), context
                 assert again.headers["ETag"] == kept.headers["ETag"]
-            hers[path] = kept
+            ada_responses[path] = kept
         assert differ >= must_differ, name
-        # All else that is the same as it was may be told to have changed; this must not be.
+        # Only resources of the job may get a new ETag without a change of their body.
         assert differ <= must_differ | {*paths_of_job(user_data), TIME_DEPENDENT}, name
-    assert revision_of(engine, other_client) == his_revision
-    for path, old in his.items():
+    assert revision_of(engine, other_client) == bob_revision
+    for path, old in bob_responses.items():
         if path != TIME_DEPENDENT:
             again = send(other_client, path, If_None_Match=old.headers["ETag"])
             assert (again.status_code, again.body) == (304, b""), path
 
 
 def paths_of_job(user_data: UserData) -> set[str]:
-    """What a change of the job, or of anything of its, may be seen in."""
+    """The paths that may change with the job or its children."""
     return {path.format(job=user_data.job) for path in JOB}
 
 
-def test_what_changes_nothing_is_not_counted(
+def test_request_without_a_change_leaves_the_revision(
     client: Api, other_client: Api, user_data: UserData, engine: Engine, pool: Pool
 ):
     client.patch(user_data.job, {"tags": ["a"], "status": "offer", "location": "Graz"})
@@ -192,7 +194,9 @@ def test_what_changes_nothing_is_not_counted(
     assert revision_of(engine, client) == before
 
 
-def test_what_is_changed_at_sign_in(client: Api, pool: Pool, engine: Engine, committing_app: Any):
+def test_sign_in_with_a_changed_name_increments_the_revision(
+    client: Api, pool: Pool, engine: Engine, committing_app: Any
+):
     email = "cleo@example.com"
     cleo = client.signed_in(pool.user(email, "Cleo").access_token)
     old = {path: send(cleo, path) for path in ("/users/me", "/jobs", "/users/me/settings")}

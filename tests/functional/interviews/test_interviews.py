@@ -24,7 +24,9 @@ def make(ada: Api, path: str, **fields: object) -> dict:
 
 
 class TestCreate:
-    def test_answers_the_interview_and_where_it_is(self, ada: Api, job: dict, path: str):
+    def test_post_interview_answers_the_interview_and_its_location(
+        self, ada: Api, job: dict, path: str
+    ):
         response = ada.post(path, {"scheduled_at": "2026-11-30T14:00:00+01:00"}, status=201)
         interview = response.json
         assert interview == {
@@ -44,7 +46,9 @@ class TestCreate:
         assert ada.get(response.headers["Location"]).json == interview
         assert ada.get(path).json == [interview]
 
-    def test_trims_and_lowercases(self, ada: Api, path: str):
+    def test_post_interview_trims_text_and_lowercases_stage_kind_and_status(
+        self, ada: Api, path: str
+    ):
         interview = make(
             ada,
             path,
@@ -63,17 +67,19 @@ class TestCreate:
         assert interview["notes"] == "Went\n\nwell."
         assert ada.get(f"{path}/{interview['id']}").json == interview
 
-    def test_blank_where_nothing_is_required_is_nothing(self, ada: Api, path: str):
+    def test_post_interview_replaces_blank_optional_fields_by_defaults(self, ada: Api, path: str):
         interview = make(ada, path, stage=" ", kind="", location="\x15", notes=None, status="")
         assert {interview[name] for name in ("stage", "kind", "location", "notes")} == {None}
         assert interview["status"] == "scheduled"
 
-    def test_takes_what_is_as_long_as_allowed(self, ada: Api, path: str):
+    def test_post_interview_accepts_values_of_the_maximum_length(self, ada: Api, path: str):
         fields = {"stage": "ü" * 50, "kind": "ü" * 50, "location": "x" * 255, "notes": "x" * 10_000}
         assert make(ada, path, interviewer="x" * 255, **fields).items() >= fields.items()
 
     @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
-    def test_takes_any_moment(self, ada: Api, path: str, moment: str):
+    def test_post_interview_accepts_the_first_and_the_last_timestamp(
+        self, ada: Api, path: str, moment: str
+    ):
         interview = make(ada, path, scheduled_at=moment)
         assert interview["scheduled_at"] == moment
         assert ada.get(path).json == [interview]
@@ -99,12 +105,16 @@ class TestCreate:
             ("application_id", 1, "extra_forbidden"),
         ],
     )
-    def test_refuses(self, ada: Api, path: str, field: str, value: object, kind: str):
+    def test_post_interview_with_an_invalid_field_answers_422(
+        self, ada: Api, path: str, field: str, value: object, kind: str
+    ):
         body = {"scheduled_at": WHEN, field: value}
         assert ada.fields_at_fault("POST", path, body) == {field: kind}
         assert ada.get(path).json == []
 
-    def test_only_so_many(self, ada: Api, job: dict, path: str, db: Session):
+    def test_post_interview_beyond_the_maximum_answers_409(
+        self, ada: Api, job: dict, path: str, db: Session
+    ):
         first = make(ada, path)
         user_id = ada.get("/users/me").json["id"]
         db.add_all(
@@ -120,7 +130,7 @@ class TestCreate:
         make(ada, path)
 
 
-def test_the_last_one_first(ada: Api, path: str):
+def test_list_interviews_orders_latest_first(ada: Api, path: str):
     early = make(ada, path, scheduled_at="2026-11-30T09:00:00+01:00")
     late = make(ada, path, scheduled_at="2026-11-30T08:30:00Z")
     twin = make(ada, path, scheduled_at="2026-11-30T10:30:00+02:00")
@@ -128,7 +138,7 @@ def test_the_last_one_first(ada: Api, path: str):
 
 
 class TestChange:
-    def test_what_is_left_out_stays(self, ada: Api, path: str):
+    def test_patch_interview_changes_only_the_given_fields(self, ada: Api, path: str):
         interview = make(ada, path, stage="onsite", location="Vienna")
         patch = {"status": "CANCELLED", "location": None}
         changed = ada.patch(f"{path}/{interview['id']}", patch, status=200).json
@@ -150,14 +160,16 @@ class TestChange:
             {"scheduled_at": "2026-11-30T15:00:00.000+02:00", "status": "SCHEDULED"},
         ],
     )
-    def test_what_is_as_it_was_is_no_change(self, ada: Api, job: dict, path: str, patch: dict):
+    def test_patch_interview_with_equal_values_leaves_updated_at(
+        self, ada: Api, job: dict, path: str, patch: dict
+    ):
         interview = make(ada, path, stage="onsite")
         before = ada.get(f"/jobs/{job['id']}").json
         assert ada.patch(f"{path}/{interview['id']}", patch).json == interview
         assert ada.get(f"{path}/{interview['id']}").json == interview
         assert ada.get(f"/jobs/{job['id']}").json == before
 
-    def test_as_a_merge_patch_by_its_own_type(self, ada: Api, path: str):
+    def test_patch_interview_accepts_the_merge_patch_content_type(self, ada: Api, path: str):
         interview = make(ada, path)
         headers = {"Content-Type": "application/merge-patch+json"}
         ada.patch(f"{path}/{interview['id']}", {"kind": "call"}, headers=headers, status=200)
@@ -172,7 +184,9 @@ class TestChange:
             ("id", 1, "extra_forbidden"),
         ],
     )
-    def test_refuses(self, ada: Api, path: str, field: str, value: object, kind: str):
+    def test_patch_interview_with_an_invalid_field_answers_422(
+        self, ada: Api, path: str, field: str, value: object, kind: str
+    ):
         interview = make(ada, path)
         own = f"{path}/{interview['id']}"
         patch = {"stage": "other", field: value}
@@ -180,7 +194,9 @@ class TestChange:
         assert ada.get(own).json == interview
 
 
-def test_every_write_is_activity_of_the_job_and_no_update(ada: Api, job: dict, path: str):
+def test_interviews_change_last_activity_at_but_not_updated_at_of_the_job(
+    ada: Api, job: dict, path: str
+):
     moments = [job["last_activity_at"]]
 
     def note_activity() -> None:
@@ -199,7 +215,7 @@ def test_every_write_is_activity_of_the_job_and_no_update(ada: Api, job: dict, p
     assert moments == sorted(set(moments))
 
 
-def test_are_forgotten(ada: Api, job: dict, path: str):
+def test_deleted_interview_answers_404(ada: Api, job: dict, path: str):
     first, second = make(ada, path), make(ada, path)
     assert ada.delete(f"{path}/{first['id']}", status=204).body == b""
     assert ada.get(path).json == [second]
@@ -209,7 +225,7 @@ def test_are_forgotten(ada: Api, job: dict, path: str):
     ada.refused(404, "GET", f"{path}/{second['id']}")
 
 
-def test_of_another_job_are_404(ada: Api, path: str):
+def test_interview_of_another_job_answers_404(ada: Api, path: str):
     interview = make(ada, path)
     other = ada.post("/jobs", {"company_name": "Other", "job_title": "x"}).json["id"]
     for method in ("GET", "PATCH", "DELETE"):

@@ -1,4 +1,4 @@
-"""Jobs: make, read, change, find, forget."""
+"""Jobs: create, read, update, list, delete."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ def make(api: Api, **fields: object) -> dict:
 
 
 class TestCreate:
-    def test_answers_the_job_and_where_it_is(self, ada: Api):
+    def test_post_job_answers_the_job_and_its_location(self, ada: Api):
         response = ada.post("/jobs", MINIMAL, status=201)
         job = response.json
         assert job == {
@@ -42,7 +42,7 @@ class TestCreate:
         assert response.headers["Location"].endswith(f"/jobs/{job['id']}")
         assert ada.get(response.headers["Location"]).json == {**job, "notes": []}
 
-    def test_trims_and_lowercases(self, ada: Api):
+    def test_post_job_trims_text_and_lowercases_status_and_tags(self, ada: Api):
         job = make(
             ada,
             company_name="  Acme\n",
@@ -60,17 +60,17 @@ class TestCreate:
         assert job["tags"] == ["a tag", "remote"]
 
     @pytest.mark.parametrize("status", list(Status))
-    def test_takes_every_status(self, ada: Api, status: Status):
+    def test_post_job_accepts_every_status(self, ada: Api, status: Status):
         assert make(ada, status=status.upper())["status"] == status
 
-    def test_blank_where_nothing_is_required_is_the_default(self, ada: Api):
+    def test_post_job_replaces_blank_optional_fields_by_defaults(self, ada: Api):
         job = make(
             ada, location="\x15", status="\x01", applied_date="\x1a", job_url="\x84", tags=None
         )
         assert (job["location"], job["applied_date"], job["job_url"]) == (None, None, None)
         assert (job["status"], job["tags"]) == ("applied", [])
 
-    def test_takes_what_is_as_long_as_allowed(self, ada: Api):
+    def test_post_job_accepts_values_of_the_maximum_length(self, ada: Api):
         tags = [f"{number:02}" + "x" * 62 for number in range(50)]
         job = make(ada, company_name="ü" * 255, job_url="https://a.b/" + "x" * 1988, tags=tags * 2)
         assert len(job["company_name"]) == 255
@@ -128,11 +128,13 @@ class TestCreate:
             ("id", 1, "extra_forbidden"),
         ],
     )
-    def test_refuses(self, ada: Api, field: str, value: object, kind: str):
+    def test_post_job_with_an_invalid_field_answers_422(
+        self, ada: Api, field: str, value: object, kind: str
+    ):
         assert ada.fields_at_fault("POST", "/jobs", {**MINIMAL, field: value}) == {field: kind}
         assert ada.get("/jobs").json == []
 
-    def test_names_every_field_at_fault(self, ada: Api):
+    def test_post_job_lists_every_invalid_field(self, ada: Api):
         body = {"company_name": "", "status": "x", "tags": 1, "salary": 1, "notes": []}
         assert ada.fields_at_fault("POST", "/jobs", body) == {
             "company_name": "missing",
@@ -150,12 +152,12 @@ class TestCreate:
             *("http://[::1]:80/", "https://127.0.0.1", "https://b\u00fccher.example/\u00fc"),
         ],
     )
-    def test_takes_web_addresses(self, ada: Api, url: str):
+    def test_post_job_accepts_http_urls(self, ada: Api, url: str):
         assert make(ada, job_url=url)["job_url"] == url
 
 
 class TestPatch:
-    def test_changes_what_is_named_and_nothing_else(self, ada: Api):
+    def test_patch_job_changes_only_the_given_fields(self, ada: Api):
         job = make(ada, location="Graz", tags=["a", "b"])
         patched = ada.patch(f"/jobs/{job['id']}", {"status": "offer", "tags": ["C"]}).json
         times = ("updated_at", "last_activity_at")
@@ -166,7 +168,7 @@ class TestPatch:
         }
         assert all(patched[name] > job[name] for name in times)
 
-    def test_null_and_blank_clear(self, ada: Api):
+    def test_patch_job_clears_optional_fields_by_null_or_blank(self, ada: Api):
         job = make(
             ada, location="Graz", applied_date="2026-01-01", job_url="https://a.b", tags=["a"]
         )
@@ -179,24 +181,26 @@ class TestPatch:
 
     @pytest.mark.parametrize("field", ["company_name", "job_title", "status"])
     @pytest.mark.parametrize("nothing", [None, " "])
-    def test_does_not_clear_what_a_job_must_have(self, ada: Api, field: str, nothing: object):
+    def test_patch_job_refuses_to_clear_required_fields(
+        self, ada: Api, field: str, nothing: object
+    ):
         path = f"/jobs/{make(ada)['id']}"
         assert ada.fields_at_fault("PATCH", path, {field: nothing}) == {field: "missing"}
 
     @pytest.mark.parametrize(
         "patch", [{}, {"company_name": "Acme "}, {"status": "APPLIED", "tags": ["B", "a", "b"]}]
     )
-    def test_that_changes_nothing_changes_nothing(self, ada: Api, patch: dict):
+    def test_patch_job_with_equal_values_leaves_updated_at(self, ada: Api, patch: dict):
         job = make(ada, tags=["a", "b"])
         assert ada.patch(f"/jobs/{job['id']}", patch).json == job
 
-    def test_takes_a_merge_patch_by_its_own_type(self, ada: Api):
+    def test_patch_job_accepts_the_merge_patch_content_type(self, ada: Api):
         path = f"/jobs/{make(ada)['id']}"
         headers = {"Content-Type": "application/merge-patch+json"}
         assert ada.patch(path, {"location": "Linz"}, headers=headers).json["location"] == "Linz"
         ada.refused(415, "POST", "/jobs", MINIMAL, headers=headers)
 
-    def test_changes_nothing_when_one_field_is_wrong(self, ada: Api):
+    def test_patch_job_with_an_invalid_field_changes_nothing(self, ada: Api):
         job = make(ada)
         ada.refused(422, "PATCH", f"/jobs/{job['id']}", {"location": "Linz", "status": "x"})
         assert ada.get(f"/jobs/{job['id']}").json == {**job, "notes": []}
@@ -214,13 +218,13 @@ class TestNextAction:
             ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
         ],
     )
-    def test_is_a_moment_in_utc(self, ada: Api, given: str, kept: str):
+    def test_next_action_at_is_converted_to_utc(self, ada: Api, given: str, kept: str):
         job = make(ada, next_action_at=given, next_action_title=" Ask ", priority="High")
         assert (job["next_action_at"], job["next_action_title"]) == (kept, "Ask")
         assert (job["priority"], job["last_action_at"]) == ("high", None)
         assert ada.get(f"/jobs/{job['id']}").json["next_action_at"] == kept
 
-    def test_that_is_changed_or_done_leaves_its_time(self, ada: Api):
+    def test_change_of_next_action_sets_last_action_at(self, ada: Api):
         path = f"/jobs/{make(ada)['id']}"
         times: list[Any] = [None]
         for patch in (
@@ -236,14 +240,14 @@ class TestNextAction:
         assert times[3] < times[4] < times[5]
         assert ada.get(path).json["last_action_at"] == times[5]
 
-    def test_says_by_itself_when_something_was_done(self, ada: Api):
+    def test_given_last_action_at_is_kept(self, ada: Api):
         path = f"/jobs/{make(ada, last_action_at='2026-11-20T09:00:00Z')['id']}"
         assert ada.get(path).json["last_action_at"] == "2026-11-20T09:00:00Z"
         moment = "2026-11-21T09:00:00Z"
         for patch in ({"last_action_at": moment}, {"next_action_title": "Ask"}):
             job = ada.patch(path, {**patch, "last_action_at": moment}).json
         assert job["next_action_title"] == "Ask"
-        # The same as before, beside another next action: that is what was done last.
+        # Equal to the stored value, and so no change of its own: the new next action sets the time.
         assert job["last_action_at"] > moment
         both = {"last_action_at": moment, "next_action_title": "Ask again"}
         assert ada.patch(path, both).json["last_action_at"] == moment
@@ -251,14 +255,14 @@ class TestNextAction:
 
 
 class TestList:
-    def test_latest_activity_first(self, ada: Api):
+    def test_list_jobs_orders_by_latest_activity(self, ada: Api):
         first, second, third = (make(ada, job_title=title)["id"] for title in "abc")
         assert [job["id"] for job in ada.get("/jobs").json] == [third, second, first]
         ada.post(f"/jobs/{first}/notes", {"body": "Called back."})
         ada.patch(f"/jobs/{second}", {"location": "Graz"})
         assert [job["id"] for job in ada.get("/jobs").json] == [second, first, third]
 
-    def test_the_id_decides_a_tie(self, ada: Api, db: Session):
+    def test_list_jobs_orders_equal_times_by_id(self, ada: Api, db: Session):
         ids = [make(ada)["id"] for _ in range(3)]
         db.query(Job).update({"last_activity_at": "2026-01-01T00:00:00Z"})
         db.commit()
@@ -288,7 +292,7 @@ class TestList:
             ("tag=remote&status=saved", ""),
         ],
     )
-    def test_filters(self, ada: Api, query: str, found: str):
+    def test_list_jobs_filters_by_query(self, ada: Api, query: str, found: str):
         names = {
             make(ada, company_name="ACME", tags=["Remote", "python"])["id"]: "a",
             make(ada, company_name="100% GmbH", status="offer", tags=["remote"])["id"]: "b",
@@ -308,19 +312,21 @@ class TestList:
             ("q=" + "x" * 256, "q", "string_too_long"),
         ],
     )
-    def test_refuses(self, ada: Api, query: str, field: str, kind: str):
+    def test_list_jobs_with_an_invalid_filter_answers_422(
+        self, ada: Api, query: str, field: str, kind: str
+    ):
         assert ada.fields_at_fault("GET", f"/jobs?{query}", None) == {field: kind}
 
-    def test_refuses_what_is_not_utf8(self, ada: Api):
+    def test_list_jobs_with_a_query_that_is_not_utf8_answers_400(self, ada: Api):
         ada.refused(400, "GET", "/jobs?q=%ff")
 
-    def test_shows_nothing_of_others(self, ada: Api, bob: Api):
+    def test_list_jobs_omits_jobs_of_other_users(self, ada: Api, bob: Api):
         make(bob)
         assert ada.get("/jobs").json == []
 
 
 class TestDelete:
-    def test_forgets_the_job_and_its_notes(self, ada: Api):
+    def test_delete_job_deletes_its_notes(self, ada: Api):
         path = f"/jobs/{make(ada)['id']}"
         ada.post(f"{path}/notes", {"body": "Called back."})
         response = ada.delete(path, status=204)
@@ -332,7 +338,7 @@ class TestDelete:
 
 class TestPaths:
     @pytest.mark.parametrize("suffix", ["", "/"])
-    def test_a_trailing_slash_is_no_difference(self, ada: Api, suffix: str):
+    def test_trailing_slash_leads_to_the_same_resource(self, ada: Api, suffix: str):
         path = f"/jobs/{make(ada)['id']}"
         assert ada.get(f"/jobs{suffix}", status=200).json
         assert ada.get(f"{path}{suffix}", status=200).json
@@ -347,20 +353,20 @@ class TestPaths:
             *("9223372036854775807", "9223372036854775808", "9" * 30),
         ],
     )
-    def test_what_is_no_id_is_404(self, ada: Api, job_id: str):
+    def test_malformed_job_id_answers_404(self, ada: Api, job_id: str):
         job_id = job_id.format(own=make(ada)["id"])
         for path in (f"/jobs/{job_id}", f"/jobs/{job_id}/", f"/jobs/{job_id}/notes"):
             ada.refused(404, "DELETE", path)
         ada.refused(404, "GET", f"/jobs/{job_id}/notes%0a")
         assert len(ada.get("/jobs").json) == 1
 
-    def test_dots_lead_nowhere(self, ada: Api):
+    def test_dot_segments_in_a_path_answer_404(self, ada: Api):
         job = make(ada)
         note = ada.post(f"/jobs/{job['id']}/notes", {"body": "x"}).json
         for path in ("notes/..", "notes/%2e%2e", f"notes/{note['id']}/..", "documents/.."):
             ada.refused(404, "DELETE", f"/jobs/{job['id']}/{path}")
         assert ada.get(f"/jobs/{job['id']}").json["notes"] == [note]
 
-    def test_head_is_get_without_a_body(self, ada: Api):
+    def test_head_answers_as_get_without_a_body(self, ada: Api):
         response = ada.call("HEAD", "/jobs")
         assert (response.body, response.content_type) == (b"", "application/json")

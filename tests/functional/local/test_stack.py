@@ -1,4 +1,4 @@
-"""The local stack, as a new user has it: pserve with development.ini, and nothing but HTTP."""
+"""The local stack: pserve with development.ini, and nothing but HTTP."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ CONTENT = b"%PDF-1.7 resume"
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    # Not under pytest's own folder: as root, PostgreSQL's user must be able to get there.
+    # Not below pytest's folder, which PostgreSQL's own user cannot enter.
     with tempfile.TemporaryDirectory(prefix="jobtracker-") as folder:
         server = Server(Path(folder))
         yield server
@@ -33,7 +33,7 @@ def server() -> Iterator[Server]:
         server.wait_until_all_are_gone()
 
 
-def test_a_new_user(server: Server):
+def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server):
     server.start()
     call = server.call
 
@@ -145,7 +145,7 @@ def test_a_new_user(server: Server):
     assert call("POST", "/auth/cognito/login", login)[1]["status"] == "OK"
 
 
-def test_a_reload_keeps_the_stack_and_a_kill_leaves_nothing(server: Server):
+def test_reload_keeps_the_stack_and_kill_leaves_no_process(server: Server):
     server.start("--reload")
 
     def supervisors() -> list[int]:
@@ -164,14 +164,14 @@ def test_a_reload_keeps_the_stack_and_a_kill_leaves_nothing(server: Server):
         time.sleep(0.1)
     assert supervisors() == [supervisor]
     server.stop(signal.SIGKILL)
-    # Its worker, without a parent, is left to hupper; the stack goes when that has gone.
+    # hupper ends the orphaned worker; the stack ends with it.
     for process in server.processes():
         if "pserve" in " ".join(process.info["cmdline"]):
             process.kill()
     server.wait_until_all_are_gone()
 
 
-def test_a_port_that_is_taken_is_told_in_a_line(server: Server):
+def test_used_port_stops_the_start_with_one_line(server: Server):
     with socket.create_server(("127.0.0.1", server.aws_port)):
         stopped = server.program("pserve", str(server.ini), stderr=subprocess.PIPE)
         _output, errors = stopped.communicate(timeout=SECONDS_TO_START)

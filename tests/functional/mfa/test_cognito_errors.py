@@ -78,7 +78,7 @@ def expect_switch(cognito: Stubber, ada: Api, on: bool) -> None:
         ("verify_software_token", "InternalErrorException", 503, None),
     ],
 )
-def test_refusals(
+def test_cognito_error_answers_its_status_and_code(
     ada: Api,
     cognito: Stubber,
     operation: str,
@@ -102,12 +102,14 @@ def test_refusals(
         ),
     ],
 )
-def test_which_are_on(ada: Api, cognito: Stubber, listed: dict, expected: dict):
+def test_get_mfa_answers_the_enabled_methods(
+    ada: Api, cognito: Stubber, listed: dict, expected: dict
+):
     cognito.add_response("get_user", {**USER, **listed}, {"AccessToken": ada.token})
     assert ada.get("/users/me/mfa", status=200).json == expected
 
 
-def test_a_code_switches_it_on(ada: Api, cognito: Stubber):
+def test_accepted_totp_code_enables_mfa(ada: Api, cognito: Stubber):
     cognito.add_response(
         "verify_software_token",
         {"Status": "SUCCESS"},
@@ -119,13 +121,13 @@ def test_a_code_switches_it_on(ada: Api, cognito: Stubber):
     assert answer == {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
 
 
-def test_a_code_that_is_not_taken_switches_nothing_on(ada: Api, cognito: Stubber):
+def test_rejected_totp_code_does_not_enable_mfa(ada: Api, cognito: Stubber):
     cognito.add_response("verify_software_token", {"Status": "ERROR"})
     error = ada.refused(400, *REQUESTS["verify_software_token"])
     assert error["details"] == {"code": "CODE_MISMATCH"}
 
 
-def test_off_with_a_password_that_leads_to_a_challenge(ada: Api, cognito: Stubber):
+def test_password_that_leads_to_a_challenge_disables_mfa(ada: Api, cognito: Stubber):
     expect_user(cognito, ada)
     challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
     expect_password(cognito, challenge)
@@ -134,7 +136,7 @@ def test_off_with_a_password_that_leads_to_a_challenge(ada: Api, cognito: Stubbe
     assert answer == {"enabled": False, "methods": []}
 
 
-def test_off_with_a_password_that_leads_to_tokens(ada: Api, cognito: Stubber):
+def test_password_that_leads_to_tokens_disables_mfa_and_revokes_them(ada: Api, cognito: Stubber):
     expect_user(cognito, ada)
     expect_password(cognito, {"AuthenticationResult": TOKENS})
     cognito.add_response("revoke_token", {}, {"ClientId": "client", "Token": "r"})
@@ -142,7 +144,7 @@ def test_off_with_a_password_that_leads_to_tokens(ada: Api, cognito: Stubber):
     ada.call(*SWITCH_OFF, status=200)
 
 
-def test_off_although_its_own_tokens_are_not_revoked(
+def test_failed_revocation_of_tokens_is_logged_and_mfa_disabled(
     ada: Api, cognito: Stubber, caplog: pytest.LogCaptureFixture
 ):
     expect_user(cognito, ada)
@@ -164,7 +166,7 @@ def test_off_although_its_own_tokens_are_not_revoked(
         ("TooManyRequestsException", SECRET_TEXT, 429, None),
     ],
 )
-def test_not_off_without_the_password(
+def test_error_of_the_password_check_does_not_disable_mfa(
     ada: Api,
     cognito: Stubber,
     name: str,
@@ -179,7 +181,7 @@ def test_not_off_without_the_password(
     assert text not in str(error)
 
 
-def test_a_dead_token_is_told_before_the_password_is_tried(ada: Api, cognito: Stubber):
+def test_revoked_token_answers_401_before_the_password_is_checked(ada: Api, cognito: Stubber):
     cognito.add_client_error("get_user", "NotAuthorizedException", SECRET_TEXT)
     ada.refused(401, *SWITCH_OFF)
 
@@ -192,7 +194,9 @@ def test_a_dead_token_is_told_before_the_password_is_tried(ada: Api, cognito: St
         ("InternalErrorException", 503),
     ],
 )
-def test_not_off_where_it_is_required(ada: Api, cognito: Stubber, name: str, status: int):
+def test_error_of_disabling_mfa_answers_its_status(
+    ada: Api, cognito: Stubber, name: str, status: int
+):
     expect_user(cognito, ada)
     challenge = {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION}
     expect_password(cognito, challenge)
@@ -203,7 +207,7 @@ def test_not_off_where_it_is_required(ada: Api, cognito: Stubber, name: str, sta
 
 @pytest.mark.parametrize("error", NETWORK_ERRORS)
 @pytest.mark.parametrize(("operation", "request_"), REQUESTS.items())
-def test_no_answer_is_503(
+def test_network_error_of_cognito_answers_503(
     ada: Api,
     user_pool: UserPool,
     monkeypatch: pytest.MonkeyPatch,

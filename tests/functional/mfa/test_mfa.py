@@ -1,4 +1,4 @@
-"""TOTP, switched on and off by who is signed in: against moto, with real codes."""
+"""MFA enabled and disabled by a signed-in user: against moto, with real TOTP codes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ ON = {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
 
 @pytest.fixture
 def careful(anonymous: Api, pool: Pool) -> Iterator[Api]:
-    """Somebody whose account is as it was, afterwards."""
+    """A client whose MFA is disabled again after the test."""
     token = pool.user(EMAIL, "Careful").access_token
     yield anonymous.signed_in(token)
     off = {"Enabled": False, "PreferredMfa": False}
@@ -35,8 +35,8 @@ def login(client: Api) -> dict[str, Any]:
     return client.post(LOGIN, {"email": EMAIL, "password": PASSWORD}).json
 
 
-class TestOn:
-    def test_with_a_code_of_the_app(self, careful: Api, anonymous: Api, secret: str):
+class TestEnable:
+    def test_totp_code_enables_mfa(self, careful: Api, anonymous: Api, secret: str):
         assert careful.get(PATH, status=200).json == OFF
         body = {"code": wrong_code(secret)}
         error = careful.refused(400, "POST", f"{PATH}/confirm", body)
@@ -61,7 +61,7 @@ class TestOn:
         ("body", "label"),
         [(None, EMAIL), ({}, EMAIL), ({"label": " "}, EMAIL), ({"label": " My jobs"}, "My jobs")],
     )
-    def test_begins_with_what_the_app_reads(self, careful: Api, body: Any, label: str):
+    def test_post_mfa_answers_an_otpauth_uri(self, careful: Api, body: Any, label: str):
         answer = careful.post(PATH, body, status=200).json
         assert answer.keys() == {"secret_code", "otpauth_uri"}
         uri = urlsplit(answer["otpauth_uri"])
@@ -87,28 +87,30 @@ class TestOn:
             ),
         ],
     )
-    def test_refuses(self, careful: Api, path: str, body: dict, wrong: dict):
+    def test_post_mfa_with_an_invalid_field_answers_422(
+        self, careful: Api, path: str, body: dict, wrong: dict
+    ):
         assert careful.fields_at_fault("POST", path, body) == wrong
 
-    def test_what_is_no_json_is_refused_there_too(self, careful: Api):
+    def test_post_mfa_with_a_body_that_is_not_json_answers_400_or_415(self, careful: Api):
         careful.refused(400, "POST", PATH, b"[]")
         careful.refused(400, "POST", PATH, b"{")
         careful.refused(415, "POST", PATH, b"{}", headers={"Content-Type": "text/plain"})
 
 
-class TestOff:
+class TestDisable:
     @pytest.fixture(autouse=True)
     def on(self, careful: Api, secret: str):
         careful.post(f"{PATH}/confirm", {"code": code(secret)})
 
-    def test_with_the_password(self, careful: Api, anonymous: Api):
+    def test_password_disables_mfa(self, careful: Api, anonymous: Api):
         for _ in range(2):  # the second time the password leads to tokens
             answer = careful.call("DELETE", PATH, {"password": PASSWORD}, status=200)
             assert answer.json == OFF
         assert careful.get(PATH).json == OFF
         assert login(anonymous)["status"] == "OK"
 
-    def test_not_with_a_wrong_one(self, careful: Api):
+    def test_wrong_password_does_not_disable_mfa(self, careful: Api):
         wrong = "Wrong-password-1"
         error = careful.refused(400, "DELETE", PATH, {"password": wrong})
         assert error["details"] == {"code": "WRONG_PASSWORD"}
@@ -124,15 +126,17 @@ class TestOff:
             ({"password": "x", "code": "123456"}, {"code": "extra_forbidden"}),
         ],
     )
-    def test_refuses(self, careful: Api, body: dict, wrong: dict):
+    def test_delete_mfa_with_an_invalid_field_answers_422(
+        self, careful: Api, body: dict, wrong: dict
+    ):
         assert careful.fields_at_fault("DELETE", PATH, body) == wrong
 
-    def test_a_body_that_was_lost_on_the_way_is_told(self, careful: Api):
+    def test_delete_mfa_without_a_body_answers_400_or_415(self, careful: Api):
         careful.refused(415, "DELETE", PATH)
         careful.refused(400, "DELETE", PATH, b"")
         assert careful.get(PATH).json == ON
 
 
-def test_nobody_without_a_token(anonymous: Api):
+def test_mfa_without_a_token_answers_401(anonymous: Api):
     for method in ("GET", "POST", "DELETE"):
         anonymous.refused(401, method, PATH)

@@ -15,7 +15,7 @@ def path(job: dict) -> str:
     return f"/jobs/{job['id']}/notes"
 
 
-def test_are_added_read_and_forgotten(ada: Api, job: dict, path: str):
+def test_note_is_created_read_and_deleted(ada: Api, job: dict, path: str):
     response = ada.post(path, {"body": "  Called back.\n\nNice people. \U0001f600 "}, status=201)
     note = response.json
     assert note == {
@@ -33,13 +33,15 @@ def test_are_added_read_and_forgotten(ada: Api, job: dict, path: str):
     ada.refused(404, "DELETE", f"{path}/{note['id']}")
 
 
-def test_newest_first(ada: Api, job: dict, path: str):
+def test_list_notes_orders_newest_first(ada: Api, job: dict, path: str):
     notes = [ada.post(path, {"body": body}).json for body in "abc"][::-1]
     assert ada.get(path).json == notes
     assert ada.get(f"/jobs/{job['id']}").json["notes"] == notes
 
 
-def test_are_activity_of_the_job_and_no_update(ada: Api, job: dict, path: str):
+def test_notes_change_last_activity_at_but_not_updated_at_of_the_job(
+    ada: Api, job: dict, path: str
+):
     note = ada.post(path, {"body": "x"}).json
     after = ada.get(f"/jobs/{job['id']}").json
     assert after["updated_at"] == job["updated_at"]
@@ -49,14 +51,14 @@ def test_are_activity_of_the_job_and_no_update(ada: Api, job: dict, path: str):
     assert last["last_activity_at"] > after["last_activity_at"]
 
 
-def test_of_another_job_are_404(ada: Api, path: str):
+def test_note_of_another_job_answers_404(ada: Api, path: str):
     note = ada.post(path, {"body": "x"}).json
     other = ada.post("/jobs", {"company_name": "Other", "job_title": "x"}).json["id"]
     ada.refused(404, "DELETE", f"/jobs/{other}/notes/{note['id']}")
     assert ada.get(path).json == [note]
 
 
-def test_as_long_as_allowed(ada: Api, path: str):
+def test_post_note_accepts_the_maximum_length(ada: Api, path: str):
     body = "\U0001f600" * 10_000
     assert ada.post(path, {"body": body}).json["body"] == body
 
@@ -74,6 +76,6 @@ def test_as_long_as_allowed(ada: Api, path: str):
         ({"body": "x", "id": 1}, {"id": "extra_forbidden"}),
     ],
 )
-def test_refuses(ada: Api, path: str, body: dict, wrong: dict):
+def test_post_note_with_an_invalid_field_answers_422(ada: Api, path: str, body: dict, wrong: dict):
     assert ada.fields_at_fault("POST", path, body) == wrong
     assert ada.get(path).json == []

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, true to its own examples, and served for next to nothing."""
+"""The OpenAPI document: complete, valid with its examples, compressed and cached."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
     ]
 
 
-def test_is_valid(document: dict[str, Any]):
+def test_document_is_valid_openapi(document: dict[str, Any]):
     assert document["openapi"].startswith("3.1.")
     validate(document)
 
 
-def test_has_every_service(document: dict[str, Any], app: Any):
+def test_document_has_every_service(document: dict[str, Any], app: Any):
     registered = {
         (service.template, method.lower())
         for service in get_services()
@@ -40,7 +40,7 @@ def test_has_every_service(document: dict[str, Any], app: Any):
     assert found < registered
 
 
-def test_every_operation_is_described(document: dict[str, Any]):
+def test_every_operation_has_summary_tags_and_security(document: dict[str, Any]):
     ids = [operation["operationId"] for _path, _method, operation in operations(document)]
     assert len(set(ids)) == len(ids)
     for path, _method, operation in operations(document):
@@ -51,7 +51,7 @@ def test_every_operation_is_described(document: dict[str, Any]):
         assert ("401" in operation["responses"]) or public
 
 
-def test_bodies_and_answers_are_named_components(document: dict[str, Any]):
+def test_bodies_and_responses_refer_to_named_components(document: dict[str, Any]):
     for _path, _method, operation in operations(document):
         contents = [operation.get("requestBody", {}), *operation["responses"].values()]
         for content in contents:
@@ -60,7 +60,7 @@ def test_bodies_and_answers_are_named_components(document: dict[str, Any]):
                 assert "$ref" in schema.get("items", schema)
 
 
-def test_examples_are_what_they_are_examples_of(document: dict[str, Any]):
+def test_examples_conform_to_their_schemas(document: dict[str, Any]):
     examples = 0
     for schema in document["components"]["schemas"].values():
         if "example" in schema:
@@ -71,7 +71,7 @@ def test_examples_are_what_they_are_examples_of(document: dict[str, Any]):
     assert examples > 15
 
 
-def test_statuses_of_an_operation(document: dict[str, Any]):
+def test_operations_document_their_statuses(document: dict[str, Any]):
     def statuses(path: str, method: str) -> str:
         return " ".join(document["paths"][path][method]["responses"])
 
@@ -90,7 +90,7 @@ def test_statuses_of_an_operation(document: dict[str, Any]):
 
 
 class TestServed:
-    def test_with_an_etag(self, anonymous: Api):
+    def test_document_has_an_etag_and_answers_304(self, anonymous: Api):
         first = anonymous.get("/openapi.json")
         assert first.headers["Cache-Control"] == "public, no-cache"
         again = {"If-None-Match": first.headers["ETag"]}
@@ -103,19 +103,19 @@ class TestServed:
         ("accepted", "encoding"),
         [("gzip, br", "gzip"), ("*", "gzip"), ("gzip;q=0", None), ("identity", None), ("", None)],
     )
-    def test_compressed_where_accepted(
+    def test_document_is_compressed_where_accepted(
         self, anonymous: Api, document: dict[str, Any], accepted: str, encoding: str | None
     ):
         headers = {"Accept-Encoding": accepted}
         answer = anonymous.get("/openapi.json", headers=headers)
-        # WebTest decodes what is encoded; the ETag tells the form.
+        # WebTest decompresses the body; the ETag names the encoding.
         assert answer.headers["ETag"].endswith('-gzip"') == (encoding == "gzip")
         assert "Accept-Encoding" in answer.headers["Vary"]
         assert answer.json == document
         etag = {"If-None-Match": answer.headers["ETag"], **headers}
         anonymous.get("/openapi.json", status=304, headers=etag)
 
-    def test_made_once(self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch):
+    def test_document_is_made_once(self, anonymous: Api, app: Any, monkeypatch: pytest.MonkeyPatch):
         def fail(*_args: Any) -> None:
             raise AssertionError
 
@@ -124,7 +124,7 @@ class TestServed:
         anonymous.get("/openapi.json")
 
 
-def test_an_empty_parameter_is_as_good_as_none(document: dict[str, Any], ada: Api):
+def test_empty_query_parameter_is_ignored(document: dict[str, Any], ada: Api):
     job = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json
     seen = 0
     for path, method, operation in operations(document):
@@ -139,13 +139,13 @@ def test_an_empty_parameter_is_as_good_as_none(document: dict[str, Any], ada: Ap
 
 
 @pytest.mark.parametrize("limit", ["%20", "+5", "5%20", "%1F", "%C2%9E", "%D9%A5", "1e1", "0x1"])
-def test_a_number_of_a_query_is_digits(ada: Api, limit: str):
+def test_query_integer_with_other_characters_than_digits_answers_422(ada: Api, limit: str):
     for path in (f"/jobs?limit={limit}", f"/jobs/search?limit={limit}"):
         error = ada.refused(422, "GET", path)
         assert [each["loc"] for each in error["details"]["errors"]] == [["query", "limit"]]
 
 
-def test_a_parameter_that_is_no_list_is_given_once(ada: Api):
+def test_repeated_query_parameter_answers_422(ada: Api):
     for query in ("q=a&q=b", "limit=1&limit=2", "sort=company&sort=company"):
         error = ada.refused(422, "GET", f"/jobs?{query}")
         assert [each["type"] for each in error["details"]["errors"]] == ["repeated"]

@@ -1,4 +1,4 @@
-"""/docs as a person has it: in a browser, which signs in and runs calls."""
+"""/docs: its files, and in a browser that signs in and runs calls."""
 
 import json
 import shutil
@@ -22,6 +22,7 @@ from jobtracker.local import CHECKOUT, migrations
 from jobtracker.local.postgres import Postgres
 from jobtracker.openapi.page import FILES
 from tests.common.api import Api
+from tests.common.app import dispose_engines
 from tests.common.pool import PASSWORD, Pool
 
 SECONDS_TO_WAIT = 20
@@ -35,7 +36,7 @@ needs_chromium = pytest.mark.skipif(
 
 
 class TestFiles:
-    def test_the_page_may_do_only_what_it_must(self, anonymous: Api):
+    def test_docs_page_has_a_strict_content_security_policy(self, anonymous: Api):
         page = anonymous.get("/docs", status=200)
         assert page.content_type == "text/html"
         policy = page.headers["Content-Security-Policy"]
@@ -46,31 +47,30 @@ class TestFiles:
         assert anonymous.get("/docs/").body == page.body
 
     @pytest.mark.parametrize("name", FILES)
-    def test_what_it_loads_can_be_kept(self, anonymous: Api, name: str):
+    def test_docs_file_has_an_etag_and_answers_304(self, anonymous: Api, name: str):
         file = anonymous.get(f"/docs/{name}", status=200)
         known = {"If-None-Match": file.headers["ETag"]}
         assert anonymous.get(f"/docs/{name}", headers=known, status=304).body == b""
         assert name.encode() in anonymous.get("/docs").body
 
     @pytest.mark.parametrize("name", ["docs.html", "index.html", "swagger-ui.css.map", "..", "x/y"])
-    def test_nothing_else_is_served(self, anonymous: Api, name: str):
+    def test_unknown_docs_file_answers_404(self, anonymous: Api, name: str):
         anonymous.refused(404, "GET", f"/docs/{name}")
 
-    def test_it_is_only_read(self, anonymous: Api):
+    def test_docs_page_answers_405_to_writes(self, anonymous: Api):
         anonymous.refused(405, "POST", "/docs", {})
         anonymous.refused(405, "DELETE", "/docs/docs.js")
 
 
 @pytest.fixture(scope="module")
 def url(postgres: Postgres, settings: dict[str, str]) -> Iterator[str]:
-    """A server, as a browser asks several things at once: on a database of its own."""
+    """The URL of a server with several threads, on a database of its own."""
     app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("docs")})
     migrations.upgrade(app.registry["db_engine"])
     server = StopableWSGIServer.create(app, host="127.0.0.1")
     yield server.application_url.rstrip("/")
     server.shutdown()
-    app.registry["db_engine"].dispose()
-    app.registry["db_reading_engine"].dispose()
+    dispose_engines(app)
 
 
 class Page:
@@ -83,7 +83,7 @@ class Page:
         self.wait_for("#sign-in button:enabled")
 
     def wait_for(self, selector: str, text: str = "") -> WebElement:
-        """An element that is in sight, and has that text in it."""
+        """A visible element that contains the text."""
 
         def found(browser: Chrome) -> WebElement | Literal[False]:
             for element in browser.find_elements(By.CSS_SELECTOR, selector):
@@ -109,7 +109,7 @@ class Page:
         self.click("#sign-in button")
 
     def execute(self, operation: str, body: Any = None) -> None:
-        """Run a call, the way Swagger UI does."""
+        """Run a call in Swagger UI."""
         block = f"#operations-{operation}"
         self.click(f"{block} .opblock-summary-control")
         if body is not None:
@@ -122,18 +122,18 @@ class Page:
         return self.wait_for(f"{answer} .highlight-code", text)
 
     def errors(self) -> list[str]:
-        """What the browser complains of, refusals by the page's own policy included."""
+        """Messages in the browser's console, with violations of the content security policy."""
         return [entry["message"] for entry in self.browser.get_log("browser")]
 
     def hosts(self) -> set[str]:
-        """Whom the page has asked."""
+        """The hosts that the page has requested."""
         hosts = set()
         for entry in self.browser.get_log("performance"):
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
-                asked = urlsplit(event["params"]["request"]["url"])
-                if asked.scheme in ("http", "https", "ws", "wss"):  # not a new tab's own page
-                    hosts.add(asked.netloc)
+                requested = urlsplit(event["params"]["request"]["url"])
+                if requested.scheme in ("http", "https", "ws", "wss"):  # not the page of a new tab
+                    hosts.add(requested.netloc)
         return hosts
 
 
@@ -161,7 +161,7 @@ def page(url: str, tmp_path: Path) -> Iterator[Page]:
 
 
 @needs_chromium
-def test_sign_in_and_run_calls(page: Page, pool: Pool):
+def test_docs_page_signs_in_and_runs_calls(page: Page, pool: Pool):
     pool.user("ada@example.com", "Ada")
     page.sign_in("ada@example.com", PASSWORD)
     page.wait_for("#sign-in output", "Signed in as ada@example.com.")
@@ -180,13 +180,13 @@ def test_sign_in_and_run_calls(page: Page, pool: Pool):
 
 
 @needs_chromium
-def test_sign_in_with_a_code(page: Page, pool: Pool):
+def test_docs_page_signs_in_with_a_totp_code(page: Page, pool: Pool):
     account = pool.user("grace@example.com", "Grace")
     token = account.access_token
     totp = cognito_totp(pool.client.associate_software_token(AccessToken=token)["SecretCode"])
 
     def code() -> str:
-        """The code of now; moto takes no other, so with time left for a slow browser."""
+        """The current code, which is valid for ten seconds more: moto accepts no other."""
         if time.time() % 30 > 20:
             time.sleep(10)
         return totp.generate(int(time.time())).decode()

@@ -1,4 +1,4 @@
-"""Saved views: named, and holding whatever JSON the client puts into them."""
+"""Saved views: a name, and JSON data of the client."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def make(api: Api, name: str = "Mine", data: Any = None) -> dict:
 
 
 def nested(depth: int) -> dict:
-    """An object of that many levels."""
+    """A JSON object with that many levels."""
     value: Any = {}
     for level in range(depth - 1):
         value = [value] if level % 2 and level < depth - 2 else {"a": value}
@@ -27,7 +27,7 @@ def nested(depth: int) -> dict:
 
 
 class TestCreate:
-    def test_answers_the_view_and_where_it_is(self, ada: Api, bob: Api):
+    def test_post_view_answers_the_view_and_its_location(self, ada: Api, bob: Api):
         response = ada.post(PATH, {"name": "  Remote, waiting\n", "data": DATA}, status=201)
         view = response.json
         assert view == {
@@ -43,22 +43,22 @@ class TestCreate:
         assert bob.get(PATH).json == []
 
     @pytest.mark.parametrize("number", [0, -1, 1.0, 0.1, 1.5e300, 5e-324, 2**63 - 1, -(2**63)])
-    def test_numbers_stay_what_they_are(self, ada: Api, number: float):
+    def test_numbers_in_data_keep_type_and_value(self, ada: Api, number: float):
         view = make(ada, data={"n": number})
         for answer in (view, ada.get(f"{PATH}/{view['id']}").json):
             assert repr(answer["data"]["n"]) == repr(number)
 
-    def test_an_exponent_is_a_number(self, ada: Api):
+    def test_number_with_an_exponent_is_accepted(self, ada: Api):
         view = ada.post(PATH, b'{"name": "x", "data": {"n": 1e22, "m": -1E+2}}').json
         assert ada.get(f"{PATH}/{view['id']}").json["data"] == {"n": 1e22, "m": -100}
 
     @pytest.mark.parametrize("data", [{}, {"": None}, {"a": [[], {}, None, "", " x "]}, nested(32)])
-    def test_takes_any_object(self, ada: Api, data: dict):
+    def test_post_view_accepts_any_json_object(self, ada: Api, data: dict):
         view = make(ada, data=data)
         assert ada.get(f"{PATH}/{view['id']}").json["data"] == data
 
     @pytest.mark.parametrize("character", ["x", "\u00fc", "\U0001f600", '"', "\x01", "\\", "/"])
-    def test_takes_16_kib(self, ada: Api, character: str):
+    def test_post_view_accepts_data_of_16_kib_and_no_more(self, ada: Api, character: str):
         one = len(json.dumps(character, ensure_ascii=False).encode()) - 2
         room = 16 * 1024 - len('{"a":""}')
         text = character * (room // one) + "y" * (room % one)
@@ -91,19 +91,21 @@ class TestCreate:
             ("user_id", 1, "extra_forbidden"),
         ],
     )
-    def test_refuses(self, ada: Api, field: str, value: object, kind: str):
+    def test_post_view_with_an_invalid_field_answers_422(
+        self, ada: Api, field: str, value: object, kind: str
+    ):
         body = {"name": "Mine", "data": {}, field: value}
         assert ada.fields_at_fault("POST", PATH, body) == {field: kind}
         assert ada.get(PATH).json == []
 
-    def test_refuses_numbers_beyond_all_bounds(self, ada: Api):
+    def test_post_view_refuses_numbers_out_of_range(self, ada: Api):
         for number in (b"1e400", b"-1e999999999"):
             body = b'{"name": "x", "data": {"n": ' + number + b"}}"
             assert ada.fields_at_fault("POST", PATH, body) == {"data": "number_range"}
         for number in (b"NaN", b"-Infinity", b"1" * 10_000):
             ada.refused(400, "POST", PATH, b'{"name": "x", "data": {"n": ' + number + b"}}")
 
-    def test_a_name_is_taken_once(self, ada: Api, bob: Api):
+    def test_post_view_with_an_existing_name_answers_409(self, ada: Api, bob: Api):
         make(ada, "Remote")
         body = {"name": " Remote ", "data": {}}
         error = ada.refused(409, "POST", PATH, body)
@@ -113,7 +115,7 @@ class TestCreate:
         make(bob, "Remote")
         assert [view["name"] for view in ada.get(PATH).json] == ["remote", "Remote"]
 
-    def test_only_so_many(self, ada: Api, db: Session):
+    def test_post_view_beyond_the_maximum_answers_409(self, ada: Api, db: Session):
         user_id = ada.get("/users/me").json["id"]
         db.add_all(
             SavedView(user_id=user_id, name=str(number), data={}) for number in range(MAX_VIEWS)
@@ -126,7 +128,7 @@ class TestCreate:
 
 
 class TestChange:
-    def test_the_name(self, ada: Api):
+    def test_patch_view_changes_the_name(self, ada: Api):
         view = make(ada)
         path = f"{PATH}/{view['id']}"
         changed = ada.patch(path, {"name": " Other "}, status=200).json
@@ -134,7 +136,7 @@ class TestChange:
         assert changed["updated_at"] > view["updated_at"]
         assert ada.get(path).json == changed
 
-    def test_the_data_is_replaced_as_a_whole(self, ada: Api):
+    def test_patch_view_replaces_the_data(self, ada: Api):
         path = f"{PATH}/{make(ada, data={'filters': {'q': 'x'}, 'wide': True})['id']}"
         changed = ada.patch(path, {"data": {"filters": {"tag": None}}}).json
         assert changed["data"] == {"filters": {"tag": None}}
@@ -143,21 +145,23 @@ class TestChange:
     @pytest.mark.parametrize(
         "patch", [{}, {"name": " Mine "}, {"data": {"b": [1, True], "a": {"x": 1.5}}}]
     )
-    def test_what_is_as_it_was_is_no_change(self, ada: Api, patch: dict):
+    def test_patch_view_with_equal_values_leaves_updated_at(self, ada: Api, patch: dict):
         view = make(ada, data={"a": {"x": 1.5}, "b": [1, True]})
         path = f"{PATH}/{view['id']}"
         assert ada.patch(path, patch).json == view
         assert ada.get(path).json == view
 
     @pytest.mark.parametrize(("before", "after"), [(True, 1), (0, False), (1, 1.0), ([1], [True])])
-    def test_what_is_equal_to_python_alone_is_a_change(self, ada: Api, before: Any, after: Any):
+    def test_patch_view_distinguishes_json_types_that_python_compares_equal(
+        self, ada: Api, before: Any, after: Any
+    ):
         view = make(ada, data={"a": before})
         path = f"{PATH}/{view['id']}"
         changed = ada.patch(path, {"data": {"a": after}}).json
         assert repr(ada.get(path).json["data"]) == repr({"a": after})
         assert changed["updated_at"] > view["updated_at"]
 
-    def test_to_a_name_that_is_taken(self, ada: Api):
+    def test_patch_view_to_an_existing_name_answers_409(self, ada: Api):
         make(ada, "Remote")
         view = make(ada, "Onsite")
         path = f"{PATH}/{view['id']}"
@@ -176,14 +180,16 @@ class TestChange:
             ("id", 1, "extra_forbidden"),
         ],
     )
-    def test_refuses(self, ada: Api, field: str, value: object, kind: str):
+    def test_patch_view_with_an_invalid_field_answers_422(
+        self, ada: Api, field: str, value: object, kind: str
+    ):
         view = make(ada)
         path = f"{PATH}/{view['id']}"
         assert ada.fields_at_fault("PATCH", path, {"name": "x", field: value}) == {field: kind}
         assert ada.get(path).json == view
 
 
-def test_the_one_that_was_changed_last_first(ada: Api, db: Session):
+def test_list_views_orders_by_latest_change(ada: Api, db: Session):
     views = [make(ada, name) for name in "abc"]
     ada.patch(f"{PATH}/{views[0]['id']}", {"data": {}})
     assert [view["name"] for view in ada.get(PATH).json] == ["a", "c", "b"]
@@ -192,7 +198,7 @@ def test_the_one_that_was_changed_last_first(ada: Api, db: Session):
     assert [view["name"] for view in ada.get(PATH).json] == ["c", "b", "a"]
 
 
-def test_are_forgotten(ada: Api):
+def test_deleted_view_answers_404_and_frees_its_name(ada: Api):
     view = make(ada)
     path = f"{PATH}/{view['id']}"
     assert ada.delete(path, status=204).body == b""
@@ -202,7 +208,7 @@ def test_are_forgotten(ada: Api):
     make(ada)  # its name is free again
 
 
-def test_of_another_user_are_404(ada: Api, bob: Api):
+def test_view_of_another_user_answers_404(ada: Api, bob: Api):
     view = make(bob)
     for method in ("GET", "PATCH", "DELETE"):
         ada.refused(404, method, f"{PATH}/{view['id']}", {"name": "x"})

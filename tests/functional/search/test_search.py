@@ -1,4 +1,4 @@
-"""Search: finds by any word, best first, whatever is asked, and nothing of others."""
+"""Search: matches, order, highlights, and isolation of users."""
 
 import html
 import re
@@ -51,7 +51,7 @@ def ids(found: list[dict[str, Any]]) -> list[int]:
         ("glob ag", None),  # but the last, words are whole
     ],
 )
-def test_finds_by_any_word(ada: Api, q: str, marked: str | None):
+def test_search_matches_words_of_all_text_fields(ada: Api, q: str, marked: str | None):
     job_id = make(
         ada,
         company_name="Globex AG",
@@ -67,7 +67,7 @@ def test_finds_by_any_word(ada: Api, q: str, marked: str | None):
         assert found[0]["highlight"] == marked
 
 
-def test_best_first(ada: Api):
+def test_search_orders_by_relevance(ada: Api):
     note = make(ada, note="python " * 500)
     place = make(ada, location="Python Street")
     tag = make(ada, tags=["python"])
@@ -79,7 +79,7 @@ def test_best_first(ada: Api):
     assert len(search(ada, "a", limit="999")) == 6
 
 
-def test_follows_every_change(ada: Api, connection: Connection):
+def test_search_follows_every_change(ada: Api, connection: Connection):
     job_id = make(ada)
     ada.patch(f"/jobs/{job_id}", {"job_title": "Baker", "tags": ["bread"]})
     note = ada.post(f"/jobs/{job_id}/notes", {"body": "Rolls"}).json["id"]
@@ -96,7 +96,7 @@ def test_follows_every_change(ada: Api, connection: Connection):
         assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0  # noqa: S608
 
 
-def test_nothing_of_others(ada: Api, bob: Api):
+def test_search_omits_jobs_of_other_users(ada: Api, bob: Api):
     own = make(ada, note="Something public")
     other = make(bob, company_name="Secret", note="Something secret", tags=["secret"])
     user_id = bob.get("/users/me").json["id"]
@@ -109,12 +109,12 @@ def test_nothing_of_others(ada: Api, bob: Api):
 
 
 @pytest.mark.parametrize("q", ["", " ", "&", "'", "\\", ":*", "\U0001f600", "\u0301", "-- ()|!<->"])
-def test_no_words_no_jobs(ada: Api, q: str):
+def test_search_without_words_finds_nothing(ada: Api, q: str):
     make(ada, note="\U0001f600 & ' \\ :* a\u0301 \u0301")
     assert search(ada, q) == []
 
 
-def test_refuses(ada: Api):
+def test_search_with_an_invalid_query_answers_422(ada: Api):
     assert ada.fields_at_fault("GET", "/jobs/search?q=a%00", None) == {"q": "string_characters"}
     path = f"/jobs/search?q={'x' * 10_000}"
     assert ada.fields_at_fault("GET", path, None) == {"q": "string_too_long"}
@@ -129,7 +129,7 @@ HOSTILE = st.text(
 )
 
 
-def test_takes_anything(ada: Api):
+def test_search_accepts_arbitrary_text(ada: Api):
     note = "It's <mark>fun</mark> & \"more\" \u0130\u0301 a'b:*c 1e5 -5 \u00e4"
     make(ada, note=note, job_title="<script>a</script> A & B")
 

@@ -1,4 +1,4 @@
-"""The funnel: what a hand counts is what the endpoint says."""
+"""The funnel: equal to a count by hand."""
 
 import datetime
 import random
@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from jobtracker.jobs.models import STAGE_OF, Kind, Status
-from jobtracker.stats.models import STAGES, STATUSES
+from jobtracker.jobs.models import STAGE_OF, Stage, Status
+from jobtracker.stats.models import STAGES
+from jobtracker.stats.queries import STATUSES
 from tests.common.api import Api
 
 
 @pytest.fixture
 def make(ada: Api, connection: Connection) -> Any:
-    """Makes a job of such steps: ``applied@2026-01-01 offer@2026-01-03``."""
+    """Creates a job with steps like ``applied@2026-01-01 offer@2026-01-03``."""
     return lambda steps, api=ada: make_job(api, connection, steps)
 
 
@@ -38,7 +39,7 @@ def stages(found: dict[str, Any], figure: str) -> list[Any]:
     return [stage[figure] for stage in found["stages"]]
 
 
-def test_of_nothing(ada: Api):
+def test_funnel_without_jobs_has_all_stages_with_zero_counts(ada: Api):
     found = funnel(ada)
     assert found == {"stages": found["stages"], "outcomes": [], "edges": [], "total": 0}
     names = ["lead", "applied", "screening", "interview", "offer", "accepted"]
@@ -47,8 +48,8 @@ def test_of_nothing(ada: Api):
     assert stages(found, "conversion") == stages(found, "median_days") == [None] * 6
 
 
-def test_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
-    # The straight way.
+def test_funnel_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
+    # Every stage in order.
     make(
         "saved@2026-01-01 applied@2026-01-03 recruiter_screen@2026-01-10 interviewing@2026-01-12"
         " onsite@2026-01-15 offer@2026-01-20 accepted@2026-01-22"
@@ -57,18 +58,18 @@ def test_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
     make("applied@2026-02-01 offer@2026-02-05 withdrawn@2026-02-06")
     # An interview that ended in a rejection is an interview.
     make("applied@2026-02-01 interviewing@2026-02-11 rejected@2026-02-12")
-    # Closed, and opened again: two stays on one rung.
+    # Closed, and opened again: two stays at one stage.
     make("applied@2026-03-01 ghosted@2026-03-31 applied@2026-04-10 rejected@2026-04-12")
-    # Back from the interview to the start: to have been there before is no way on from applied.
+    # Back from the interview to the start: an earlier stage is no advance from applied.
     make("interviewing@2026-03-01 applied@2026-03-05 archived@2026-03-06")
-    # Never on any rung; twice the same is no change.
+    # At no stage; a repeated status is no change.
     make("rejected@2026-05-01 rejected@2026-05-02")
     make("saved@2026-05-01 saved@2026-05-03 withdrawn@2026-05-05", api=bob)
 
     found = funnel(ada)
     assert found["total"] == 6
     assert stages(found, "reached") == [1, 5, 1, 3, 2, 1]
-    # lead 1/1; applied 3/5; screening 1/1; interview: the straight one alone; offer 1 of 2.
+    # lead 1/1; applied 3/5; screening 1/1; interview: the first job alone; offer 1 of 2.
     assert stages(found, "conversion") == [1, 0.6, 1, 0.3333, 0.5, None]
     # applied: 7, 4, 10, 30 + 2, 1; interview: 8, 1, 4; offer: 2, 1.
     assert stages(found, "median_days") == [2, 7, 2, 4, 1.5, None]
@@ -101,7 +102,7 @@ def test_equals_a_count_by_hand(ada: Api, bob: Api, make: Any):
     assert stages(funnel(bob), "median_days")[0] == 4
 
 
-def test_a_stage_that_is_not_over_counts_up_to_now(ada: Api, connection: Connection, make: Any):
+def test_duration_of_the_current_stage_lasts_until_now(ada: Api, connection: Connection, make: Any):
     make("saved@2026-01-01 applied@2026-01-03")
     make("saved@2026-01-01 accepted@2026-01-07")
     days = "SELECT extract(epoch FROM now() - '2026-01-03 12:00Z') / 86400"
@@ -109,10 +110,10 @@ def test_a_stage_that_is_not_over_counts_up_to_now(ada: Api, connection: Connect
     median = stages(funnel(ada), "median_days")
     assert median[0] == 4  # of 2 and 6
     assert median[1] == pytest.approx(until_now, abs=0.01)
-    assert median[5] is None  # nobody waits any more
+    assert median[5] is None  # accepted is the last stage
 
 
-def test_an_outcome_is_the_present_one(ada: Api, make: Any):
+def test_outcome_is_of_the_current_status(ada: Api, make: Any):
     make("applied@2026-01-01 accepted@2026-01-05 archived@2026-01-09")
     make("interviewing@2026-01-01 rejected@2026-01-05 saved@2026-01-06")
     found = funnel(ada)
@@ -135,7 +136,9 @@ def test_an_outcome_is_the_present_one(ada: Api, make: Any):
         ("from=2026-02-01&to=2026-01-01", 0),
     ],
 )
-def test_of_jobs_that_began_in_a_range(ada: Api, make: Any, query: str, total: int):
+def test_funnel_is_restricted_to_jobs_that_began_in_a_range(
+    ada: Api, make: Any, query: str, total: int
+):
     make("applied@2026-01-01 offer@2026-01-30 accepted@2026-02-02")
     make("applied@2026-01-02 rejected@2026-01-09")
     make("saved@2026-01-03")
@@ -143,7 +146,7 @@ def test_of_jobs_that_began_in_a_range(ada: Api, make: Any, query: str, total: i
 
 
 @pytest.mark.parametrize("moment", ["x", "2026-02-30", "2026-01-01T00:00:00", "20260101", "1%00"])
-def test_refuses(ada: Api, moment: str):
+def test_funnel_with_an_invalid_range_answers_422(ada: Api, moment: str):
     for name in ("from", "to"):
         wrong = ada.fields_at_fault("GET", f"/jobs/stats/funnel?{name}={moment}", None)
         assert wrong.keys() == {name}
@@ -158,7 +161,7 @@ JOURNEYS_AS_FUNNEL_SEES_THEM = """
 
 
 def journeys_by_hand(connection: Connection) -> list[tuple[Any, ...]]:
-    """What the steps of each job come to, step by step."""
+    """The summary of each job, computed from its steps."""
     steps = "SELECT application_id, status, at FROM job_steps ORDER BY application_id, at, id"
     by_job: dict[int, list[Any]] = {}
     for step in connection.execute(text(steps)):
@@ -168,7 +171,7 @@ def journeys_by_hand(connection: Connection) -> list[tuple[Any, ...]]:
 
 def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
     rungs = [
-        None if STAGE_OF[step.status] is Kind.CLOSED else STAGES.index(STAGE_OF[step.status])
+        None if STAGE_OF[step.status] is Stage.CLOSED else STAGES.index(STAGE_OF[step.status])
         for step in steps
     ]
     days: list[float | None] = [None] * len(STAGES)
@@ -195,7 +198,7 @@ def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
     return first.at, last.status, last.at, *shape, bytes(edges)
 
 
-def test_journeys_follow_the_steps_however_these_are_changed(
+def test_funnel_follows_changes_of_steps_by_api_and_sql(
     ada: Api, connection: Connection, make: Any
 ):
     chance = random.Random(1)  # noqa: S311
@@ -240,18 +243,16 @@ def test_journeys_follow_the_steps_however_these_are_changed(
     assert connection.execute(text("SELECT count(*) FROM job_journeys")).scalar() == 0
 
 
-def test_what_sql_knows_of_statuses_is_what_python_knows(connection: Connection):
+def test_statuses_in_sql_equal_those_in_python(connection: Connection):
     for rank, status in enumerate(Status):
         found = connection.execute(
             text("SELECT rank_of(:status), rung_of(:status)"), {"status": status}
         ).one()
         kind = STAGE_OF[status]
-        assert found == (rank, None if kind is Kind.CLOSED else STAGES.index(kind) + 1)
+        assert found == (rank, None if kind is Stage.CLOSED else STAGES.index(kind) + 1)
 
 
-def test_is_the_same_for_some_seconds_and_then_goes_on(
-    ada: Api, make: Any, monkeypatch: pytest.MonkeyPatch
-):
+def test_funnel_is_cached_for_some_seconds(ada: Api, make: Any, monkeypatch: pytest.MonkeyPatch):
     make("applied@2026-01-01")
     began = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC).timestamp()
 
@@ -266,5 +267,5 @@ def test_is_the_same_for_some_seconds_and_then_goes_on(
     assert stages(first.json, "median_days")[1] == 1
     assert at(86409.9).status_code == 304
     assert stages(at(86400 + 8640).json, "median_days")[1] == 1.1
-    # Somebody whose clock is behind ours.
+    # A clock behind the server's.
     assert stages(at(-60).json, "median_days")[1] == 0

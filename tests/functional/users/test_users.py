@@ -1,4 +1,4 @@
-"""Users: who am I, how do I like it, what is my password."""
+"""Users: profile, settings, UI preferences, change of the password."""
 
 import pytest
 from sqlalchemy import func, select
@@ -17,7 +17,7 @@ DEFAULTS = {
 }
 
 
-def test_me(ada: Api):
+def test_get_me_answers_the_user(ada: Api):
     me = ada.get("/users/me").json
     assert me == {
         "id": me["id"],
@@ -31,19 +31,19 @@ def test_me(ada: Api):
     }
 
 
-def test_a_token_from_elsewhere_makes_one_user(ada: Api, bob: Api, db: Session):
+def test_token_of_an_unknown_user_creates_one_user(ada: Api, bob: Api, db: Session):
     first, second = ada.get("/users/me").json, ada.get("/users/me").json
     assert first == second != bob.get("/users/me").json
     assert db.scalar(select(func.count()).select_from(User)) == 2
 
 
-def test_who_begins_with_a_job_is_made_as_well(ada: Api, db: Session):
+def test_post_job_by_an_unknown_user_creates_the_user(ada: Api, db: Session):
     job = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}, status=201).json
     assert [each["id"] for each in ada.get("/jobs").json] == [job["id"]]
     assert db.scalar(select(func.count()).select_from(User)) == 1
 
 
-def test_a_token_of_an_account_that_cognito_does_not_know_is_401(anonymous: Api, pool: Pool):
+def test_token_of_an_account_unknown_to_cognito_answers_401(anonymous: Api, pool: Pool):
     stranger = anonymous.signed_in(pool.token())
     stranger.refused(401, "GET", "/users/me")
     stranger.refused(401, "PATCH", "/jobs/1", {"location": "Graz"})
@@ -51,10 +51,10 @@ def test_a_token_of_an_account_that_cognito_does_not_know_is_401(anonymous: Api,
 
 
 class TestSettings:
-    def test_begin_with_the_defaults(self, ada: Api):
+    def test_settings_of_a_new_user_are_the_defaults(self, ada: Api):
         assert ada.get("/users/me/settings").json == DEFAULTS
 
-    def test_take_all_of_them(self, ada: Api, bob: Api):
+    def test_put_settings_changes_all_fields(self, ada: Api, bob: Api):
         chosen = {
             "auto_refresh_seconds": 30,
             "theme": "SYSTEM",
@@ -69,7 +69,7 @@ class TestSettings:
         assert ada.get("/users/me").json["auto_refresh_seconds"] == 30
         assert bob.get("/users/me/settings").json == DEFAULTS
 
-    def test_what_is_left_out_stays(self, ada: Api):
+    def test_put_settings_keeps_fields_that_are_left_out(self, ada: Api):
         ada.put("/users/me/settings", {"theme": "light"})
         ada.put("/users/me/settings", {"auto_refresh_seconds": 60})
         ada.put("/users/me/settings", {})
@@ -80,7 +80,7 @@ class TestSettings:
         }
 
     @pytest.mark.parametrize("seconds", [0, 10, 30, 60])
-    def test_take_every_pace(self, ada: Api, seconds: int):
+    def test_put_settings_accepts_every_refresh_interval(self, ada: Api, seconds: int):
         answer = ada.put("/users/me/settings", {"auto_refresh_seconds": seconds})
         assert answer.json["auto_refresh_seconds"] == seconds
 
@@ -103,7 +103,9 @@ class TestSettings:
             ("email", "x@y.zz", "extra_forbidden"),
         ],
     )
-    def test_refuse(self, ada: Api, field: str, value: object, kind: str):
+    def test_put_settings_with_an_invalid_field_answers_422(
+        self, ada: Api, field: str, value: object, kind: str
+    ):
         body = {"theme": "light", field: value}
         assert ada.fields_at_fault("PUT", "/users/me/settings", body) == {field: kind}
         assert ada.get("/users/me/settings").json == DEFAULTS
@@ -113,7 +115,7 @@ class TestUiPreferences:
     PATH = "/users/me/ui-preferences"
 
     def kept(self, api: Api) -> dict[str, bool]:
-        """What is kept, which /users/me says as well."""
+        """The stored preferences, which /users/me contains as well."""
         answer = api.get(self.PATH, status=200).json
         assert answer.keys() == {"ui_preferences"}
         assert api.get("/users/me").json["ui_preferences"] == answer["ui_preferences"]
@@ -124,7 +126,7 @@ class TestUiPreferences:
         assert answer == {"ui_preferences": self.kept(api)}
         return answer["ui_preferences"]
 
-    def test_are_merged(self, ada: Api, bob: Api):
+    def test_patch_ui_preferences_merges_and_removes_keys(self, ada: Api, bob: Api):
         assert self.kept(ada) == {}
         assert self.patch(ada, a=True, b_2=False) == {"a": True, "b_2": False}
         assert self.patch(ada, b_2=True, c=False) == {"a": True, "b_2": True, "c": False}
@@ -132,7 +134,7 @@ class TestUiPreferences:
         assert self.patch(ada, a=None, b_2=False, d=None) == {"b_2": False, "c": False}
         assert self.kept(bob) == {}
 
-    def test_a_hundred_in_all(self, ada: Api):
+    def test_patch_ui_preferences_beyond_a_hundred_keys_answers_422(self, ada: Api):
         many = {f"{number:064}": True for number in range(100)}
         assert self.patch(ada, **many) == many
         body = {"preferences": {"one_more": False}}
@@ -160,7 +162,9 @@ class TestUiPreferences:
             ({str(number): True for number in range(101)}, "too_long"),
         ],
     )
-    def test_refuse(self, ada: Api, preferences: object, kind: str):
+    def test_patch_ui_preferences_with_an_invalid_value_answers_422(
+        self, ada: Api, preferences: object, kind: str
+    ):
         self.patch(ada, kept=True)
         body = {"preferences": preferences}
         assert ada.fields_at_fault("PATCH", self.PATH, body) == {"preferences": kind}
@@ -176,7 +180,9 @@ class TestChangePassword:
     def email(self, request: pytest.FixtureRequest) -> str:
         return f"{abs(hash(request.node.name))}@example.com"
 
-    def test_revokes_all_refresh_tokens(self, anonymous: Api, pool: Pool, email: str):
+    def test_change_of_password_revokes_all_refresh_tokens(
+        self, anonymous: Api, pool: Pool, email: str
+    ):
         tokens = pool.user(email, "Grace")
         other = anonymous.post(self.LOGIN, {"email": email, "password": PASSWORD}).json["tokens"]
         new = "Hopper-1906-x"
@@ -189,11 +195,11 @@ class TestChangePassword:
         anonymous.refused(401, "POST", self.LOGIN, {"email": email, "password": PASSWORD})
         anonymous.post(self.LOGIN, {"email": email, "password": new})
 
-    def test_a_wrong_current_password_is_400(self, ada: Api):
+    def test_change_of_password_with_a_wrong_password_answers_400(self, ada: Api):
         body = {"current_password": "wrong", "new_password": "Hopper-1906-x"}
         assert ada.refused(400, "POST", self.PATH, body)["details"]["code"] == "WRONG_PASSWORD"
 
-    def test_a_weak_new_password_is_400(self, ada: Api):
+    def test_change_of_password_to_a_weak_one_answers_400(self, ada: Api):
         body = {"current_password": PASSWORD, "new_password": "weak"}
         details = ada.refused(400, "POST", self.PATH, body)["details"]
         assert details["code"] == "WEAK_PASSWORD"
@@ -211,5 +217,7 @@ class TestChangePassword:
             ),
         ],
     )
-    def test_refuses(self, ada: Api, body: dict, wrong: dict):
+    def test_change_of_password_with_an_invalid_field_answers_422(
+        self, ada: Api, body: dict, wrong: dict
+    ):
         assert ada.fields_at_fault("POST", self.PATH, body) == wrong

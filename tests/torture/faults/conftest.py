@@ -11,7 +11,7 @@ from jobtracker.local.postgres import SOCKET, Postgres
 from jobtracker.local.turnstile import LocalTurnstile
 from tests.common.concurrency import run_concurrently
 from tests.common.proxy import HOST, Proxy
-from tests.torture.client import Client, tell
+from tests.torture.client import Client, print_figures
 from tests.torture.database import migrate
 from tests.torture.faults.faults import Proxies, Report, reading
 from tests.torture.instance import THREADS, Instance
@@ -19,15 +19,15 @@ from tests.torture.instance import THREADS, Instance
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[Report]:
-    """All of the module's rows."""
+    """The rows of the module, printed at its end."""
     report = Report()
     yield report
-    tell(*report.lines())
+    print_figures(*report.lines())
 
 
 @pytest.fixture
 def report(table: Report) -> Iterator[Report]:
-    """One test's problems, and the rows of all."""
+    """The rows and problems of one test."""
     mine = Report()
     yield mine
     table.rows += mine.rows
@@ -35,7 +35,7 @@ def report(table: Report) -> Iterator[Report]:
 
 @pytest.fixture(scope="module")
 def fragile(folder: Any) -> Iterator[Postgres]:
-    """A PostgreSQL that nobody else needs."""
+    """A PostgreSQL server for this module alone."""
     server = Postgres(folder / "fragile", folder / "fragile.log")
     server.start()
     yield server
@@ -71,20 +71,20 @@ def server(pserve: Callable[..., Instance], through_proxies: dict[str, str]) -> 
 
 
 @pytest.fixture
-def client(server: Instance, proxies: Proxies, someone: Callable[[], str]) -> Iterator[Client]:
-    """A client of a server that is well, and has warm connections."""
-    client = server.client(someone())
+def client(server: Instance, proxies: Proxies, new_token: Callable[[], str]) -> Iterator[Client]:
+    """A client of a healthy server with open connections."""
+    client = server.client(new_token())
     client.done("GET", "/users/me")
     answers = run_concurrently([reading(client)] * (2 * THREADS))
     assert {answer.status for answer in answers} == {200}
     yield client
     for proxy in proxies:
-        proxy.passes()
+        proxy.forward()
     client.close()
 
 
 @pytest.fixture
 def rows(fragile: Postgres, server: Instance) -> Iterator[psycopg.Connection]:
-    """A look into the database, past proxy and server."""
+    """A direct connection to the database."""
     with psycopg.connect(fragile.url("faults"), autocommit=True) as connection:
         yield connection

@@ -35,7 +35,7 @@ class Proxies(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request, and what its status must be while something is out of order."""
+    """A request, and its expected status during a fault."""
 
     method: str
     path: str
@@ -45,13 +45,13 @@ class Call(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Without ids."""
+        """Method and path without ids."""
         words = ("{id}" if word.isdigit() else word for word in self.path.split("/"))
         return f"{self.method} {'/'.join(words)}"
 
 
 class Report:
-    """What was seen, as a table, and what should not have been."""
+    """A table of responses, and the problems found."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, ...]] = []
@@ -87,29 +87,33 @@ def reading(client: Client) -> Callable[[], Answer]:
     return functools.partial(client.call, "GET", "/jobs")
 
 
-def attempted(client: Client, call: Call) -> Answer | Exception:
+def attempt(client: Client, call: Call) -> Answer | Exception:
     try:
         return client.call(call.method, call.path, call.body, key=call.key)
     except urllib3.exceptions.HTTPError as error:
         return error
 
 
-def tried(report: Report, part: str, fault: str, client: Client, calls: list[Call]) -> None:
-    """All calls at once, while something is out of order; /health minds nothing."""
+def call_during_fault(
+    report: Report, part: str, fault: str, client: Client, calls: list[Call]
+) -> None:
+    """Concurrent calls during a fault; /health must succeed."""
     health = Call("GET", "/health", status=200)
     answers = run_concurrently(
-        [functools.partial(attempted, client, call) for call in [*calls, health]]
+        [functools.partial(attempt, client, call) for call in [*calls, health]]
     )
     for call, answer in zip([*calls, health], answers, strict=True):
         report.check(part, fault, call, answer)
 
 
-def recovered(report: Report, part: str, fault: str, client: Client, calls: list[Call]) -> None:
-    """All calls again and again until each has succeeded: how many failed on the way."""
+def call_until_recovered(
+    report: Report, part: str, fault: str, client: Client, calls: list[Call]
+) -> None:
+    """Repeat the calls until each has succeeded; a failure on the way is a problem."""
     start = time.monotonic()
     failed = 0
     while calls:
-        answers = run_concurrently([functools.partial(attempted, client, call) for call in calls])
+        answers = run_concurrently([functools.partial(attempt, client, call) for call in calls])
         calls = [
             call
             for call, answer in zip(calls, answers, strict=True)

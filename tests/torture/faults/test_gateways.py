@@ -16,9 +16,9 @@ from tests.torture.faults.faults import (
     Proxies,
     Report,
     all_faults,
-    attempted,
-    recovered,
-    tried,
+    attempt,
+    call_during_fault,
+    call_until_recovered,
 )
 from tests.torture.instance import THREADS, Instance
 
@@ -26,7 +26,9 @@ pytestmark = pytest.mark.torture
 
 
 @all_faults
-def test_s3(client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, fault: str):
+def test_fault_of_s3_answers_503_and_recovers(
+    client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, fault: str
+):
     jobs = [client.make_job() for _ in range(4)]
     waiting, kept, gone, also_gone = (client.upload(job) for job in jobs)
     for job, document in zip(jobs[1:], (kept, gone, also_gone), strict=True):
@@ -36,30 +38,32 @@ def test_s3(client: Client, proxies: Proxies, rows: psycopg.Connection, report: 
         Call("POST", f"{jobs[0]}/documents/presign-upload", RESUME, status=201),
         Call("GET", f"{jobs[1]}/documents/{kept}/presign-download", status=200),
         Call("GET", f"{jobs[0]}/documents", status=200),
-        # Their objects wait for their deletion.
+        # The deletion of their objects is repeated later.
         Call("DELETE", f"{jobs[2]}/documents/{gone}", status=204),
         Call("DELETE", jobs[3], status=204),
     ]
     FAULTS[fault](proxies.s3)
-    tried(report, "S3", fault, client, [confirm, *needs_no_s3])
+    call_during_fault(report, "S3", fault, client, [confirm, *needs_no_s3])
     states = {each["id"]: each["status"] for each in client.done("GET", f"{jobs[0]}/documents")}
     assert states[waiting] == "pending"
-    proxies.s3.passes()
-    recovered(report, "S3", fault, client, [confirm])
+    proxies.s3.forward()
+    call_until_recovered(report, "S3", fault, client, [confirm])
     assert report.problems == []
 
 
-def test_s3_stalls_for_many(client: Client, proxies: Proxies, report: Report):
-    """Confirmations do not keep others waiting for longer than one may."""
+def test_stalled_s3_answers_all_confirmations_in_bounded_time(
+    client: Client, proxies: Proxies, report: Report
+):
+    """As many confirmations as threads do not delay other requests beyond the limit."""
     jobs = [client.make_job() for _ in range(THREADS)]
     confirmations = [
         Call("POST", f"{job}/documents/confirm-upload", {"document_id": client.upload(job)})
         for job in jobs
     ]
     proxies.s3.stall()
-    tried(report, "S3", "stall, of all threads", client, confirmations)
-    proxies.s3.passes()
-    recovered(report, "S3", "stall, of all threads", client, confirmations)
+    call_during_fault(report, "S3", "stall, of all threads", client, confirmations)
+    proxies.s3.forward()
+    call_until_recovered(report, "S3", "stall, of all threads", client, confirmations)
     assert report.problems == []
 
 
@@ -77,7 +81,7 @@ def has_account(pool: Pool, email: str) -> bool:
 
 
 @all_faults
-def test_cognito(
+def test_fault_of_cognito_answers_503_and_recovers(
     client: Client,
     server: Instance,
     proxies: Proxies,
@@ -94,35 +98,35 @@ def test_cognito(
         Call("POST", "/auth/cognito/verification/send", {"email": email}),
         sign_up_call(new_email),
     ]
-    nothing_asked = [
+    without_cognito = [
         Call("POST", "/auth/cognito/logout", {"refresh_token": "x"}, status=200),
-        Call("GET", "/jobs", status=200),  # its keys are here
+        Call("GET", "/jobs", status=200),  # the JWKS is cached
     ]
-    them = server.client(other.access_token)
-    them.done("GET", "/users/me")
+    other_client = server.client(other.access_token)
+    other_client.done("GET", "/users/me")
     change = Call(
         "POST",
         "/users/me/change-password",
         {"current_password": PASSWORD, "new_password": PASSWORD + "!"},
     )
-    stranger = server.client(pool.user(f"{unique()}@example.com", "x").access_token)
+    new_client = server.client(pool.user(f"{unique()}@example.com", "x").access_token)
     first = Call("GET", "/users/me")
     for one in calls[:2]:
         assert client.call(one.method, one.path, one.body).status == 200
     FAULTS[fault](proxies.cognito)
-    tried(report, "Cognito", fault, client, [*calls, *nothing_asked])
-    for who, call in ((them, change), (stranger, first)):
-        report.check("Cognito", fault, call, attempted(who, call))
-    # What was cut in mid-answer has been done, and what is stuck is done later. Nobody can know.
+    call_during_fault(report, "Cognito", fault, client, [*calls, *without_cognito])
+    for client_, call in ((other_client, change), (new_client, first)):
+        report.check("Cognito", fault, call, attempt(client_, call))
+    # A call whose response was cut has been executed; a stalled one may be executed later.
     in_doubt = fault == "stall" or fault.startswith("cut after")
     assert in_doubt or not has_account(pool, new_email)
-    proxies.cognito.passes()
+    proxies.cognito.forward()
     if in_doubt:
         sign_up = calls.pop()
         assert client.call(sign_up.method, sign_up.path, sign_up.body).status in (200, 409)
-    recovered(report, "Cognito", fault, client, calls)
-    recovered(report, "Cognito", fault, stranger, [first])
-    # One of both passwords is the right one.
+    call_until_recovered(report, "Cognito", fault, client, calls)
+    call_until_recovered(report, "Cognito", fault, new_client, [first])
+    # Exactly one of the two passwords is valid.
     passwords = (PASSWORD, PASSWORD + "!")
     right = [
         password
@@ -134,13 +138,13 @@ def test_cognito(
     ]
     assert len(right) == 1
     assert in_doubt or right == [PASSWORD]
-    for each in (them, stranger):
+    for each in (other_client, new_client):
         each.close()
     assert report.problems == []
 
 
 @pytest.mark.parametrize("fault", ["refuse", "stall", "cut at once", "cut after 150 B"])
-def test_no_keys(
+def test_missing_jwks_answers_503_and_recovers(
     pserve: Callable[..., Instance],
     through_proxies: dict[str, str],
     proxies: Proxies,
@@ -148,28 +152,30 @@ def test_no_keys(
     report: Report,
     fault: str,
 ):
-    """A server that has not had Cognito's keys since its start."""
+    """A server that has not fetched the JWKS yet."""
     new = pserve(through_proxies)
-    them = new.client(client.token)
+    other_client = new.client(client.token)
     FAULTS[fault](proxies.cognito)
     calls = [Call("GET", "/users/me"), Call("POST", "/jobs", JOB), Call("GET", "/jobs")]
-    tried(report, "JWKS", fault, them, calls)
-    proxies.cognito.passes()
-    # As soon as it was told.
-    time.sleep(int(them.call("GET", "/users/me").headers.get("Retry-After", 0)))
-    recovered(report, "JWKS", fault, them, calls)
-    them.close()
+    call_during_fault(report, "JWKS", fault, other_client, calls)
+    proxies.cognito.forward()
+    # After the Retry-After of the last response.
+    time.sleep(int(other_client.call("GET", "/users/me").headers.get("Retry-After", 0)))
+    call_until_recovered(report, "JWKS", fault, other_client, calls)
+    other_client.close()
     new.kill()
     assert report.problems == []
 
 
 @all_faults
-def test_turnstile(client: Client, proxies: Proxies, pool: Pool, report: Report, fault: str):
+def test_fault_of_turnstile_answers_503_and_recovers(
+    client: Client, proxies: Proxies, pool: Pool, report: Report, fault: str
+):
     email = f"{unique()}@example.com"
     FAULTS[fault](proxies.turnstile)
-    tried(report, "Turnstile", fault, client, [sign_up_call(email)])
+    call_during_fault(report, "Turnstile", fault, client, [sign_up_call(email)])
     assert not has_account(pool, email)
-    proxies.turnstile.passes()
-    recovered(report, "Turnstile", fault, client, [sign_up_call(email)])
+    proxies.turnstile.forward()
+    call_until_recovered(report, "Turnstile", fault, client, [sign_up_call(email)])
     assert has_account(pool, email)
     assert report.problems == []

@@ -17,16 +17,16 @@ from tests.torture.faults.faults import (
     Proxies,
     Report,
     all_faults,
-    attempted,
-    recovered,
-    tried,
+    attempt,
+    call_during_fault,
+    call_until_recovered,
 )
 
 pytestmark = pytest.mark.torture
 
 
-class OfDatabase(NamedTuple):
-    """What a client does that needs PostgreSQL: one request for each thread of the server."""
+class DatabaseWork(NamedTuple):
+    """Requests that need PostgreSQL: one for each thread of the server."""
 
     client: Client
     rows: psycopg.Connection
@@ -35,7 +35,7 @@ class OfDatabase(NamedTuple):
     calls: list[Call]
 
     @classmethod
-    def of(cls, client: Client, rows: psycopg.Connection) -> "OfDatabase":
+    def of(cls, client: Client, rows: psycopg.Connection) -> "DatabaseWork":
         job, title = client.make_job(), unique("title")
         note = client.done("POST", f"{job}/notes", {"body": "x"})["id"]
         calls = [
@@ -52,11 +52,11 @@ class OfDatabase(NamedTuple):
 
     @property
     def last(self) -> list[Call]:
-        """What is to succeed in the end. A note that may be gone already cannot be deleted."""
+        """The calls that must succeed in the end. The note of DELETE may be deleted already."""
         return [call for call in self.calls if call.method != "DELETE"]
 
     def counted(self) -> dict[str, int]:
-        """How often each of the effects is there."""
+        """How often each effect is in the database."""
         questions = {
             "POST": "SELECT count(*) FROM jobs WHERE job_title = %(title)s AND id != %(id)s",
             "company": "SELECT count(*) FROM jobs WHERE company_name = %(title)s AND id = %(id)s",
@@ -72,34 +72,30 @@ class OfDatabase(NamedTuple):
         return counted
 
 
-def of_database(client: Client, rows: psycopg.Connection) -> OfDatabase:
-    return OfDatabase.of(client, rows)
-
-
 @all_faults
-def test_postgres(
+def test_fault_of_postgres_answers_503_and_recovers(
     client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, fault: str
 ):
-    work = of_database(client, rows)
+    work = DatabaseWork.of(client, rows)
     FAULTS[fault](proxies.postgres)
-    tried(report, "PostgreSQL", fault, client, work.calls)
-    assert set(work.counted().values()) == {0}  # nothing of what was refused
-    proxies.postgres.passes()
-    recovered(report, "PostgreSQL", fault, client, work.last)
+    call_during_fault(report, "PostgreSQL", fault, client, work.calls)
+    assert set(work.counted().values()) == {0}  # no effect of a refused request
+    proxies.postgres.forward()
+    call_until_recovered(report, "PostgreSQL", fault, client, work.last)
     assert set(work.counted().values()) == {1}
     assert report.problems == []
 
 
 @pytest.mark.parametrize("after", [200, 400, 600, 800, 1000, 1200, 1500, 2000])
-def test_postgres_hangs_up_at_any_moment(
+def test_disconnect_of_postgres_at_any_byte_leaves_nothing_half_done(
     client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, after: int
 ):
-    """Even in the answer to COMMIT. Then a refusal may be wrong, but nothing is there by half, and
-    who asks again with the same key does not make it twice."""
-    work = of_database(client, rows)
+    """Also within the response to COMMIT: an error may then be wrong, but nothing is half done, and
+    a repetition with the same key has no second effect."""
+    work = DatabaseWork.of(client, rows)
     proxies.postgres.cut(after)
     calls = [call for call in work.calls if call.method != "GET"]
-    answers = run_concurrently([functools.partial(attempted, client, call) for call in calls])
+    answers = run_concurrently([functools.partial(attempt, client, call) for call in calls])
     for call, answer in zip(calls, answers, strict=True):
         status = answer.status if isinstance(answer, Answer) else 503
         expected = call._replace(status=503 if status >= 300 else status)
@@ -107,14 +103,14 @@ def test_postgres_hangs_up_at_any_moment(
     counted = work.counted()
     assert counted["company"] == counted["title"]
     assert set(counted.values()) <= {0, 1}
-    proxies.postgres.passes()
-    recovered(report, "PostgreSQL", f"cut after {after} B", client, work.last)
+    proxies.postgres.forward()
+    call_until_recovered(report, "PostgreSQL", f"cut after {after} B", client, work.last)
     assert set(work.counted().values()) == {1}
     assert report.problems == []
 
 
 @pytest.mark.parametrize("fault", ["refuse", "cut at once", "restart"])
-def test_postgres_was_gone_while_nobody_asked(
+def test_fault_of_postgres_between_requests_causes_no_error(
     client: Client,
     fragile: Postgres,
     proxies: Proxies,
@@ -122,7 +118,7 @@ def test_postgres_was_gone_while_nobody_asked(
     report: Report,
     fault: str,
 ):
-    work = of_database(client, rows)
+    work = DatabaseWork.of(client, rows)
     assert proxies.postgres.open_connections > 0
     if fault == "restart":
         rows.close()
@@ -130,38 +126,40 @@ def test_postgres_was_gone_while_nobody_asked(
         fragile.start()
     else:
         FAULTS[fault](proxies.postgres)
-        proxies.postgres.passes()
-    recovered(report, "PostgreSQL", f"{fault}, unseen", client, work.last)
+        proxies.postgres.forward()
+    call_until_recovered(report, "PostgreSQL", f"{fault}, unseen", client, work.last)
     assert report.problems == []
 
 
-def test_postgres_is_restarted(
+def test_restart_of_postgres_answers_503_and_recovers(
     client: Client, fragile: Postgres, rows: psycopg.Connection, report: Report
 ):
-    work = of_database(client, rows)
+    work = DatabaseWork.of(client, rows)
     rows.close()
     fragile.stop()
-    tried(report, "PostgreSQL", "stopped", client, work.calls)
+    call_during_fault(report, "PostgreSQL", "stopped", client, work.calls)
     fragile.start()
-    recovered(report, "PostgreSQL", "stopped", client, work.last)
+    call_until_recovered(report, "PostgreSQL", "stopped", client, work.last)
     assert report.problems == []
 
 
-def test_postgres_is_read_only(client: Client, rows: psycopg.Connection, report: Report):
-    work = of_database(client, rows)
+def test_read_only_postgres_answers_503_to_writes_and_recovers(
+    client: Client, rows: psycopg.Connection, report: Report
+):
+    work = DatabaseWork.of(client, rows)
     rows.execute("ALTER SYSTEM SET default_transaction_read_only = on")
     rows.execute("SELECT pg_reload_conf()")
     try:
-        time.sleep(0.5)  # until all sessions have heard of it
+        time.sleep(0.5)  # until all sessions have reloaded the configuration
         reads = [call._replace(status=200) for call in work.calls if call.method == "GET"]
         writes = [call for call in work.calls if call.method != "GET"]
-        tried(report, "PostgreSQL", "read-only", client, reads + writes)
+        call_during_fault(report, "PostgreSQL", "read-only", client, reads + writes)
         assert set(work.counted().values()) == {0}
     finally:
         rows.execute("SET default_transaction_read_only = off")
         rows.execute("ALTER SYSTEM RESET default_transaction_read_only")
         rows.execute("SELECT pg_reload_conf()")
     time.sleep(0.5)
-    recovered(report, "PostgreSQL", "read-only", client, work.last)
+    call_until_recovered(report, "PostgreSQL", "read-only", client, work.last)
     assert set(work.counted().values()) == {1}
     assert report.problems == []

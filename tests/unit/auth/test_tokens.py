@@ -1,4 +1,4 @@
-"""Access tokens: how often Cognito is asked for its keys, and what when it does not answer."""
+"""Access tokens: how often the JWKS is fetched, and what its failure raises."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ ISSUER = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Test"
 
 
 class KeyServer(HTTPServer):
-    """Where the keys of a pool are, if ``answer`` is what they are."""
+    """An HTTP server of the JWKS, which responds with ``answer``."""
 
     answer: tuple[int, bytes] = (
         200,
@@ -45,7 +45,7 @@ class KeyHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_args: Any) -> None:
-        """Nothing to tell."""
+        """No log."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def keys() -> Iterator[KeyServer]:
 
 
 class Clock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that the test sets, in seconds."""
 
     now = 1000.0
 
@@ -72,14 +72,18 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def tokens(keys: KeyServer, clock: Clock) -> AccessTokens:
-    tokens = AccessTokens(
+def access_tokens(port: int) -> AccessTokens:
+    return AccessTokens(
         region="eu-central-1",
         user_pool_id="eu-central-1_Test",
         client_id="client",
-        endpoint_url=f"http://127.0.0.1:{keys.server_port}",
+        endpoint_url=f"http://127.0.0.1:{port}",
     )
+
+
+@pytest.fixture
+def tokens(keys: KeyServer, clock: Clock) -> AccessTokens:
+    tokens = access_tokens(keys.server_port)
     tokens.keys.clock = clock
     return tokens
 
@@ -91,27 +95,29 @@ def token(kid: str = "known", **others: Any) -> str:
     )
 
 
-def test_keys_are_fetched_once(tokens: AccessTokens, keys: KeyServer):
+def test_jwks_is_fetched_once(tokens: AccessTokens, keys: KeyServer):
     for _ in range(5):
-        assert tokens.sub_of(token()) == "ada"
+        assert tokens.verify(token()) == "ada"
     assert keys.paths == ["/eu-central-1_Test/.well-known/jwks.json"]
 
 
-def test_unknown_key_ids_do_not_hammer_cognito(tokens: AccessTokens, keys: KeyServer, clock: Clock):
+def test_unknown_key_ids_refetch_the_jwks_at_most_every_30_seconds(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock
+):
     for number in range(100):
         clock.now += 1
-        assert tokens.sub_of(token(f"unknown {number}")) is None
-    assert tokens.sub_of(token()) == "ada"
+        assert tokens.verify(token(f"unknown {number}")) is None
+    assert tokens.verify(token()) == "ada"
     assert len(keys.paths) == 4
 
 
-def test_what_no_key_could_sign_asks_for_none(tokens: AccessTokens, keys: KeyServer):
+def test_malformed_token_does_not_fetch_the_jwks(tokens: AccessTokens, keys: KeyServer):
     for bad in ("garbage", jwt.encode({"sub": "ada"}, "", algorithm="none"), "a.b.c"):
-        assert tokens.sub_of(bad) is None
+        assert tokens.verify(bad) is None
     assert keys.paths == []
 
 
-def test_a_token_is_not_verified_each_time(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     verify = jwt.decode
     verified: list[str] = []
 
@@ -120,83 +126,100 @@ def test_a_token_is_not_verified_each_time(tokens: AccessTokens, monkeypatch: py
         return verify(token, *args, **options)
 
     monkeypatch.setattr(jwt, "decode", counted)
-    assert [tokens.sub_of(each) for each in [token()] * 3] == ["ada"] * 3
+    assert [tokens.verify(each) for each in [token()] * 3] == ["ada"] * 3
     assert len(verified) == 1
     bad = token()[:-4] + "AAAA"
-    assert [tokens.sub_of(bad) for _ in range(2)] == [None] * 2
+    assert [tokens.verify(bad) for _ in range(2)] == [None] * 2
     assert len(verified) == 3
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 61)
-    tokens.sub_of(token())
+    tokens.verify(token())
     assert len(verified) == 4
 
 
-def test_no_longer_than_it_holds(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
+def expired(*_args: Any, **_options: Any) -> Any:
+    raise jwt.ExpiredSignatureError
+
+
+def test_cached_token_expires_with_its_exp(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     now = time.time()
     ends = token(exp=int(now) + 5)
-    assert tokens.sub_of(ends) == "ada"
+    assert tokens.verify(ends) == "ada"
     monkeypatch.setattr(time, "time", lambda: now + 16)
-    assert tokens._verified[ends].until < time.time()
+    monkeypatch.setattr(jwt, "decode", expired)
+    assert tokens.verify(ends) is None
 
 
-def test_of_those_that_are_remembered_there_is_an_end(
-    tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("jobtracker.auth.tokens.MAX_REMEMBERED", 3)
+def test_cache_of_verified_tokens_is_bounded(keys: KeyServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jobtracker.auth.tokens.MAX_VERIFIED", 3)
+    tokens = access_tokens(keys.server_port)
     for number in range(10):
-        assert tokens.sub_of(token(jti=str(number))) == "ada"
+        assert tokens.verify(token(jti=str(number))) == "ada"
         assert len(tokens._verified) <= 3
 
 
-def test_a_new_key_is_found(
+def test_cache_keys_are_digests_of_tokens(tokens: AccessTokens):
+    assert tokens.verify(token()) == "ada"
+    assert token() not in str(dict(tokens._verified))
+
+
+def test_rotated_key_is_fetched(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("jobtracker.auth.tokens.VERIFIED_TTL", 0)
     both, keys.answer = keys.answer, (200, keys.answer[1].replace(b"known", b"old"))
-    assert tokens.sub_of(token("old")) == "ada"
+    assert tokens.verify(token("old")) == "ada"
     keys.answer = both
-    assert tokens.sub_of(token()) is None
+    assert tokens.verify(token()) is None
     clock.now += 30
-    assert tokens.sub_of(token()) == "ada"
-    assert tokens.sub_of(token("old")) is None
+    assert tokens.verify(token()) == "ada"
+    assert tokens.verify(token("old")) is None
 
 
-BROKEN = [(500, b""), (302, b""), (200, b"<html>"), (200, b"[]"), (200, b'{"keys": []}')]
+BROKEN = [
+    (500, b""),
+    (302, b""),
+    (200, b"<html>"),
+    (200, b"[]"),
+    (200, b'{"keys": []}'),
+    (200, b"[" * 100_000),
+    (200, b" " * 300_000 + b'{"keys": []}'),
+]
 
 
 @pytest.mark.parametrize("answer", BROKEN)
-def test_keys_that_cannot_be_had_are_no_fault_of_the_token(
+def test_invalid_jwks_response_raises_unavailable(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
     good, keys.answer = keys.answer, answer
     for _ in range(3):
         with pytest.raises(Unavailable):
-            tokens.sub_of(token())
+            tokens.verify(token())
     assert len(keys.paths) == 1
     keys.answer = good
     clock.now += 5
-    assert tokens.sub_of(token()) == "ada"
+    assert tokens.verify(token()) == "ada"
 
 
 @pytest.mark.parametrize("answer", BROKEN)
-def test_keys_that_are_here_go_on_when_cognito_does_not(
+def test_cached_keys_are_used_while_the_jwks_is_unavailable(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
-    assert tokens.sub_of(token()) == "ada"
+    assert tokens.verify(token()) == "ada"
     keys.answer = answer
     clock.now += 60
     for number in range(50):
         with pytest.raises(Unavailable):  # it may be a new one
-            tokens.sub_of(token(f"unknown {number}"))
+            tokens.verify(token(f"unknown {number}"))
     assert len(keys.paths) == 2
     clock.now += 7 * 24 * 3600
-    assert tokens.sub_of(token()) == "ada"
+    assert tokens.verify(token()) == "ada"
 
 
-def test_nobody_waits_for_a_slow_fetch_whose_key_is_here(
+def test_known_key_does_not_wait_for_a_slow_fetch(
     tokens: AccessTokens, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
-    assert tokens.sub_of(token()) == "ada"
+    assert tokens.verify(token()) == "ada"
     clock.now += 60
     begun, end = threading.Event(), threading.Event()
 
@@ -206,21 +229,16 @@ def test_nobody_waits_for_a_slow_fetch_whose_key_is_here(
         return {}
 
     monkeypatch.setattr(tokens.keys, "_fetch", slow)
-    garbage = threading.Thread(target=tokens.sub_of, args=(token("unknown"),))
+    garbage = threading.Thread(target=tokens.verify, args=(token("unknown"),))
     garbage.start()
     assert begun.wait(10)
-    assert tokens.sub_of(token()) == "ada"
+    assert tokens.verify(token()) == "ada"
     assert garbage.is_alive()
     end.set()
     garbage.join()
 
 
-def test_nobody_there_is_no_fault_of_the_token():
-    tokens = AccessTokens(
-        region="eu-central-1",
-        user_pool_id="eu-central-1_Test",
-        client_id="client",
-        endpoint_url="http://127.0.0.1:1",
-    )
+def test_unreachable_jwks_raises_unavailable():
+    tokens = access_tokens(1)
     with pytest.raises(Unavailable):
-        tokens.sub_of(token())
+        tokens.verify(token())

@@ -1,4 +1,4 @@
-"""URLs of the bucket on AWS itself, which no emulator shows."""
+"""Presigned URLs of S3 itself, for which there is no emulator."""
 
 from urllib.parse import urlsplit
 
@@ -16,7 +16,9 @@ from jobtracker.documents.storage import Bucket
         ("us-east-1", "http://127.0.0.1:6544", "http://127.0.0.1:6544/documents/incoming/1/x"),
     ],
 )
-def test_urls_are_of_the_region(region: str, endpoint_url: str | None, expected: str):
+def test_presigned_urls_have_the_host_of_the_region(
+    region: str, endpoint_url: str | None, expected: str
+):
     bucket = Bucket(
         "documents",
         region=region,

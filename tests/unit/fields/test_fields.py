@@ -1,4 +1,4 @@
-"""What a value on the wire can be: whatever comes in, a field takes it or says why not."""
+"""Field types: any JSON value is accepted or refused with a message."""
 
 import datetime
 import json
@@ -18,6 +18,7 @@ from jobtracker.fields import (
     Date,
     DateOrDatetime,
     Email,
+    FieldType,
     Integer,
     JsonObject,
     ListOf,
@@ -30,12 +31,11 @@ from jobtracker.fields import (
     TextList,
     TextMap,
     Timestamp,
-    Type,
     WebAddress,
     errors_of,
     merge_patch,
 )
-from jobtracker.jobs.models import tidy_tags
+from jobtracker.jobs.models import normalize_tags
 
 json_values = st.recursive(
     st.none()
@@ -50,7 +50,7 @@ json_values = st.recursive(
     max_leaves=10,
 )
 
-TYPES: list[tuple[Type, type]] = [
+TYPES: list[tuple[FieldType, type]] = [
     (Text(max=9), str),
     (Lowercase(max=9), str),
     (RawText(max=9), str),
@@ -71,7 +71,7 @@ TYPES: list[tuple[Type, type]] = [
 
 
 @pytest.mark.parametrize(("field", "kind"), TYPES, ids=lambda value: type(value).__name__)
-def test_anything_is_taken_or_refused_in_words(field: Type, kind: type):
+def test_each_type_accepts_or_refuses_any_json_value_with_a_message(field: FieldType, kind: type):
     node = SchemaNode(field, name="field")
 
     @given(json_values)
@@ -102,7 +102,7 @@ def test_anything_is_taken_or_refused_in_words(field: Type, kind: type):
         ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999"),
     ],
 )
-def test_a_moment_is_in_utc_from_there_on(text: str, utc: str):
+def test_timestamp_is_converted_to_utc(text: str, utc: str):
     taken = SchemaNode(Timestamp(), name="at").deserialize(text)
     assert taken == datetime.datetime.fromisoformat(utc).replace(tzinfo=datetime.UTC)
     assert taken.tzinfo is datetime.UTC
@@ -119,7 +119,7 @@ def test_a_moment_is_in_utc_from_there_on(text: str, utc: str):
         *("12026-11-30T13:00:00Z", "\u0662026-11-30T13:00:00Z", "2026-11-30T13:00:00.Z"),
     ],
 )
-def test_a_moment_needs_its_offset_and_to_be_one(text: str):
+def test_timestamp_without_offset_or_out_of_range_is_invalid(text: str):
     with pytest.raises(colander.Invalid) as refused:
         SchemaNode(Timestamp(), name="at").deserialize(text)
     assert errors_of(refused.value, "body")[0]["type"] == "timestamp_format"
@@ -138,13 +138,13 @@ def wrong(schema: Schema, value: Any) -> list[dict[str, Any]]:
 
 
 class TestObject:
-    def test_defaults_and_nothing(self):
+    def test_missing_and_blank_fields_become_defaults(self):
         schema = Everything()
         expected = {"name": "x", "nick": None, "kind": "a"}
         assert schema.deserialize({"name": "x"}) == expected
         assert schema.deserialize({"name": " x ", "nick": "", "kind": None}) == expected
 
-    def test_an_error_for_each_field(self):
+    def test_each_invalid_field_has_an_error(self):
         errors = wrong(Everything(), {"name": "123456", "kind": "c", "x": 1})
         assert [(error["loc"], error["type"]) for error in errors] == [
             (["body", "name"], "string_too_long"),
@@ -152,11 +152,11 @@ class TestObject:
             (["body", "x"], "extra_forbidden"),
         ]
 
-    def test_what_is_missing(self):
+    def test_missing_field_is_an_error(self):
         (error,) = wrong(Everything(), {})
         assert error == {"loc": ["body", "name"], "msg": "A value is required.", "type": "missing"}
 
-    def test_a_merge_patch_has_no_defaults(self):
+    def test_merge_patch_has_no_defaults(self):
         patch = merge_patch(Everything(), "Patch")
         assert patch.deserialize({}) == {}
         assert patch.deserialize({"nick": None}) == {"nick": None}
@@ -165,7 +165,7 @@ class TestObject:
         }
         assert Everything().deserialize({"name": "x"})["kind"] == "a"  # the schema is its own
 
-    def test_dumps_its_fields_and_no_others(self):
+    def test_dump_contains_only_the_fields_of_the_schema(self):
         class Out(Schema):
             id = SchemaNode(Integer())
             at = SchemaNode(Timestamp())
@@ -186,7 +186,7 @@ class TestObject:
 
 
 class TestPatchOfOptionalFields:
-    def test_a_field_that_may_be_left_out_may_not_be_null(self):
+    def test_optional_field_that_is_not_nullable_refuses_null(self):
         class Some(Schema):
             pace = SchemaNode(Integer(), missing=drop)
 
@@ -195,14 +195,14 @@ class TestPatchOfOptionalFields:
 
 
 @given(st.lists(st.text()))
-def test_tags_are_tidy_once_and_for_all(tags: list[str]):
-    tidy = tidy_tags(tags)
-    assert tidy_tags(tidy) == tidy == sorted(set(tidy))
-    assert "" not in tidy
+def test_normalize_tags_is_idempotent_sorted_and_unique(tags: list[str]):
+    normalized = normalize_tags(tags)
+    assert normalize_tags(normalized) == normalized == sorted(set(normalized))
+    assert "" not in normalized
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=255))
-def test_a_file_of_any_name_is_one_header_line(filename: str):
+def test_attachment_of_any_filename_is_one_ascii_header_line(filename: str):
     header = attachment(filename)
     assert header.isascii()
     assert header.isprintable()

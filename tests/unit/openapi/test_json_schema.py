@@ -1,4 +1,4 @@
-"""JSON Schema of the types: what it allows is what the type takes."""
+"""JSON Schema of the types: it accepts the same values as the type."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ from jobtracker.fields import (
     Counts,
     Date,
     Email,
+    FieldType,
     FreeFormObject,
     Integer,
     JsonObject,
@@ -31,7 +32,6 @@ from jobtracker.fields import (
     TextList,
     TextMap,
     Timestamp,
-    Type,
     WebAddress,
 )
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn
@@ -98,12 +98,12 @@ class Inner(Schema):
         (ListOf(Inner()), {"type": "array", "items": {"$ref": "#/components/schemas/Inner"}}),
     ],
 )
-def test_of_types(field: Type, expected: dict[str, Any]):
+def test_json_schema_of_each_type(field: FieldType, expected: dict[str, Any]):
     assert json_schema.of_type(field) == expected
 
 
-def test_a_type_that_is_new_must_be_made_known():
-    class New(Type):
+def test_unknown_type_raises_type_error():
+    class New(FieldType):
         pass
 
     with pytest.raises(TypeError, match="New"):
@@ -118,7 +118,7 @@ class Form(Schema):
     inner = SchemaNode(Nested(Inner()), nullable=True)
 
 
-def test_what_comes_in():
+def test_schema_of_a_request_body():
     schema = json_schema.of_input(Form())
     assert schema["required"] == ["name", "inner"]
     assert schema["additionalProperties"] is False
@@ -129,7 +129,7 @@ def test_what_comes_in():
     assert pace == {"type": "integer"}
 
 
-def test_what_goes_out():
+def test_schema_of_a_response_body():
     schema = json_schema.of_output(Form())
     assert schema["required"] == ["name", "nick", "kind", "pace", "inner"]
     assert schema["properties"] == {
@@ -156,8 +156,8 @@ FORMATS = ("job_url", "applied_date", "scheduled_at", "next_action_at", "last_ac
 
 
 @pytest.mark.parametrize("schema", INPUTS, ids=lambda schema: schema.component)
-def test_schema_and_fields_agree_on_one_changed_field(schema: Schema):
-    """Whatever a field is changed to, it is valid for both or for neither."""
+def test_json_schema_and_fields_accept_the_same_values(schema: Schema):
+    """With any value in any field, a body is valid for both or for neither."""
     validator = jsonschema.Draft202012Validator(json_schema.of_input(schema))
 
     @given(st.sampled_from([node.name for node in schema.children]), st.sampled_from(SURPRISES))
@@ -177,7 +177,7 @@ def test_schema_and_fields_agree_on_one_changed_field(schema: Schema):
     check()
 
 
-def test_formats():
+def test_formats_and_example_are_in_the_schema():
     assert json_schema.of_type(Email())["format"] == "email"
     assert json_schema.of_type(WebAddress(max=9))["format"] == "iri"
     assert json_schema.of_type(TextMap(2, 9))["maxProperties"] == 2

@@ -1,4 +1,4 @@
-"""Where a text has what was searched for: always a piece of it, escaped, with marks alone."""
+"""Highlights: part of the text, escaped, with no other element than ``<mark>``."""
 
 import html
 import re
@@ -6,12 +6,13 @@ import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from jobtracker.search.highlight import highlight
 
 LONG = f"{'before ' * 40}needle {'after ' * 60}"
 
 
-def test_the_text_with_the_most_words():
+def test_highlight_chooses_the_text_with_the_most_words():
     assert highlight("red fox", ["A fox", None, "A red fox", "red fox"]) == (
         "A <mark>red</mark> <mark>fox</mark>"
     )
@@ -19,12 +20,12 @@ def test_the_text_with_the_most_words():
     assert highlight("&", ["&"]) is None
 
 
-def test_the_last_word_can_be_the_beginning_of_one():
+def test_highlight_matches_the_last_word_as_a_prefix():
     assert highlight("red fo", ["red foxes"]) == "<mark>red</mark> <mark>foxes</mark>"
     assert highlight("re foxes", ["red foxes"]) == "red <mark>foxes</mark>"
 
 
-def test_a_piece_of_a_long_text():
+def test_highlight_shortens_a_long_text():
     piece = highlight("needle", [LONG]) or ""
     assert piece.startswith("\u2026before")
     assert "before <mark>needle</mark> after" in piece
@@ -33,7 +34,7 @@ def test_a_piece_of_a_long_text():
 
 
 @given(st.text(max_size=50), st.text(max_size=400))
-def test_is_a_piece_of_the_text(q: str, text: str):
+def test_highlight_is_an_escaped_part_of_the_text(q: str, text: str):
     piece = highlight(q, [text])
     if piece is not None:
         bare = re.sub("</?mark>", "", piece)
