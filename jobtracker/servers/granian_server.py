@@ -62,7 +62,6 @@ def server_factory(
         "write": int(write_threads),
         "gateway": int(gateway_threads),
     }
-
     body_limits = {"max_bytes": int(max_request_body_size), "timeout": float(body_seconds)}
 
     def serve(app: Any) -> None:
