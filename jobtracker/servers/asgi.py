@@ -114,14 +114,15 @@ def call_application(
     if response is None:
         raise RuntimeError("start_response is not called")
     status, headers = response
-    if any(is_hop_by_hop(name) for name, _ in headers):
+    by_name = {name.lower(): value for name, value in headers}
+    if any(map(is_hop_by_hop, by_name)):
         raise ValueError("The application sets a hop-by-hop header")
     if status in (204, 304):
         return status, [header for header in headers if header[0].lower() != "content-length"], b""
     body = b"".join(parts)
-    lengths = [value for name, value in headers if name.lower() == "content-length"]
-    if lengths not in ([], [str(len(body))]) and environ["REQUEST_METHOD"] != "HEAD":
-        raise ValueError(f"Content-Length is {lengths}, but the body has {len(body)} bytes")
+    length = int(by_name.get("content-length", len(body)))
+    if length != len(body) and environ["REQUEST_METHOD"] != "HEAD":
+        raise ValueError(f"Content-Length is {length}, but the body has {len(body)} bytes")
     return status, headers, body
 
 
