@@ -135,9 +135,14 @@ _SET_ATTEMPTED = Command(
     )
     .values(attempted_at=NOW)
 )
-_COMPLETED = sa.func.unnest(
-    sa.bindparam("users", type_=ARRAY(sa.BigInteger)), sa.bindparam("keys", type_=ARRAY(sa.Text))
-).table_valued("user_id", "object_key").render_derived()
+_COMPLETED = (
+    sa.func.unnest(
+        sa.bindparam("users", type_=ARRAY(sa.BigInteger)),
+        sa.bindparam("keys", type_=ARRAY(sa.Text)),
+    )
+    .table_valued("user_id", "object_key")
+    .render_derived()
+)
 _DELETE_COMPLETED = Command(
     sa.delete(ObjectDeletion.__table__).where(_DELETION_KEY.in_(sa.select(*_COMPLETED.c)))
 )
