@@ -40,7 +40,7 @@ CANDIDATES = (
         {"paste.server_factory": "benchmarks.embedded_granian:server_factory", "threads": "8"},
     ),
     Candidate(
-        "granian-rsgi",
+        "granian-asgi",
         {"use": "egg:jobtracker#granian", "threads": "8"},
     ),
 )

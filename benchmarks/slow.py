@@ -32,6 +32,7 @@ def main(global_config: dict[str, str], **settings: str) -> Callable[..., Iterab
             return [b"x" * 65536 for _ in range(160)]
         return application(environ, start_response)
 
+    slow.registry = application.registry  # what the servers need of a Pyramid application
     return slow
 
 

@@ -2,26 +2,17 @@
 
 from colander import SchemaNode
 
+from jobtracker import fields
 from jobtracker.activity.models import ActivityType
 from jobtracker.activity.resources import DEFAULT_DAYS, DEFAULT_LIMIT, MAX_DAYS, MAX_LIMIT
-from jobtracker.fields import (
-    Choice,
-    Counts,
-    FreeFormObject,
-    Integer,
-    QueryInteger,
-    Schema,
-    Text,
-    Timestamp,
-)
 from jobtracker.http.pagination import PageQuery
 
 
 class ActivityQuery(PageQuery):
-    limit = SchemaNode(QueryInteger(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
+    limit = SchemaNode(fields.QueryInteger(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
 
 
-class ActivityOut(Schema):
+class ActivityOut(fields.Schema):
     example = {
         "id": 11,
         "application_id": 7,
@@ -31,25 +22,25 @@ class ActivityOut(Schema):
         "created_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    application_id = SchemaNode(Integer())
-    type = SchemaNode(Choice(ActivityType))
-    message = SchemaNode(Text())
-    data = SchemaNode(FreeFormObject())
-    created_at = SchemaNode(Timestamp())
+    id = SchemaNode(fields.Integer())
+    application_id = SchemaNode(fields.Integer())
+    type = SchemaNode(fields.Choice(ActivityType))
+    message = SchemaNode(fields.Text())
+    data = SchemaNode(fields.FreeFormObject())
+    created_at = SchemaNode(fields.Timestamp())
 
 
-class MetricsQuery(Schema):
-    range_days = SchemaNode(QueryInteger(1, MAX_DAYS), missing=DEFAULT_DAYS)
+class MetricsQuery(fields.Schema):
+    range_days = SchemaNode(fields.QueryInteger(1, MAX_DAYS), missing=DEFAULT_DAYS)
 
 
-class ActivityMetricsOut(Schema):
+class ActivityMetricsOut(fields.Schema):
     example = {
         "range_days": 7,
         "total_events": 3,
         "per_type": {"note_added": 1, "status_changed": 2},
     }
 
-    range_days = SchemaNode(Integer())
-    total_events = SchemaNode(Integer())
-    per_type = SchemaNode(Counts(ActivityType))
+    range_days = SchemaNode(fields.Integer())
+    total_events = SchemaNode(fields.Integer())
+    per_type = SchemaNode(fields.Counts(ActivityType))

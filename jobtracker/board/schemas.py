@@ -2,23 +2,12 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import (
-    Boolean,
-    Choice,
-    Counts,
-    Integer,
-    ListOf,
-    Nested,
-    Schema,
-    Text,
-    TextList,
-    Timestamp,
-)
+from jobtracker import fields
 from jobtracker.jobs.models import Priority, Status
 from jobtracker.jobs.schemas import Tags
 
 
-class CardOut(Schema):
+class CardOut(fields.Schema):
     """A job among many."""
 
     example = {
@@ -37,38 +26,38 @@ class CardOut(Schema):
         "needs_follow_up": False,
     }
 
-    id = SchemaNode(Integer())
-    status = SchemaNode(Choice(Status))
-    company_name = SchemaNode(Text())
-    job_title = SchemaNode(Text())
-    location = SchemaNode(Text(), nullable=True)
-    updated_at = SchemaNode(Timestamp())
-    last_activity_at = SchemaNode(Timestamp())
-    last_action_at = SchemaNode(Timestamp(), nullable=True)
-    next_action_at = SchemaNode(Timestamp(), nullable=True)
-    next_action_title = SchemaNode(Text(), nullable=True)
-    priority = SchemaNode(Choice(Priority))
+    id = SchemaNode(fields.Integer())
+    status = SchemaNode(fields.Choice(Status))
+    company_name = SchemaNode(fields.Text())
+    job_title = SchemaNode(fields.Text())
+    location = SchemaNode(fields.Text(), nullable=True)
+    updated_at = SchemaNode(fields.Timestamp())
+    last_activity_at = SchemaNode(fields.Timestamp())
+    last_action_at = SchemaNode(fields.Timestamp(), nullable=True)
+    next_action_at = SchemaNode(fields.Timestamp(), nullable=True)
+    next_action_title = SchemaNode(fields.Text(), nullable=True)
+    priority = SchemaNode(fields.Choice(Priority))
     tags = SchemaNode(Tags())
-    needs_follow_up = SchemaNode(Boolean())
+    needs_follow_up = SchemaNode(fields.Boolean())
 
 
-class BoardMetaOut(Schema):
+class BoardMetaOut(fields.Schema):
     example = {
         "counts": {status.value: int(status is Status.APPLIED) for status in Status},
         "total": 1,
     }
 
-    counts = SchemaNode(Counts(Status))
-    total = SchemaNode(Integer())
+    counts = SchemaNode(fields.Counts(Status))
+    total = SchemaNode(fields.Integer())
 
 
-class BoardOut(Schema):
+class BoardOut(fields.Schema):
     example = {
         "statuses": list(Status),
         "jobs": [CardOut.example],
         "meta": BoardMetaOut.example,
     }
 
-    statuses = SchemaNode(TextList(Choice(Status), max_items=len(Status)))
-    jobs = SchemaNode(ListOf(CardOut()))
-    meta = SchemaNode(Nested(BoardMetaOut()))
+    statuses = SchemaNode(fields.TextList(fields.Choice(Status), max_items=len(Status)))
+    jobs = SchemaNode(fields.ListOf(CardOut()))
+    meta = SchemaNode(fields.Nested(BoardMetaOut()))

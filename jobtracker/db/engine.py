@@ -133,6 +133,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         settings["sqlalchemy.url"],
         pool_size=settings["sqlalchemy.pool_size"],
         max_overflow=settings["sqlalchemy.max_overflow"],
+        pool_use_lifo=True,  # the connections in use have their statements prepared
         pool_timeout=settings["sqlalchemy.pool_timeout"],
         connect_args={
             "connect_timeout": settings["sqlalchemy.connect_timeout"],

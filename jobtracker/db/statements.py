@@ -16,17 +16,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    ClauseElement,
-    ColumnElement,
-    bindparam,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from jobtracker.db.base import NOW
@@ -46,7 +36,7 @@ class Statement(Generic[R]):
     :param row: a NamedTuple
     """
 
-    def __init__(self, clause: ClauseElement, row: type[R]) -> None:
+    def __init__(self, clause: sa.ClauseElement, row: type[R]) -> None:
         self._clause = clause
         # NamedTuple._make() without its Python function.
         self._make: Callable[[Any], R] = functools.partial(tuple.__new__, row)  # type: ignore[type-var]
@@ -82,7 +72,7 @@ class Statement(Generic[R]):
 class Command(Statement[tuple[Any, ...]]):
     """A statement that returns no rows."""
 
-    def __init__(self, clause: ClauseElement) -> None:
+    def __init__(self, clause: sa.ClauseElement) -> None:
         super().__init__(clause, tuple)
 
     def execute(self, connection: SupportsExecute, **parameters: Any) -> int:
@@ -95,15 +85,15 @@ class Count(NamedTuple):
     number: int
 
 
-def columns_of(model: Any, row: Any) -> list[ColumnElement[Any]]:
+def columns_of(model: Any, row: Any) -> list[sa.ColumnElement[Any]]:
     """The columns of a mapped class that a NamedTuple names as its fields."""
     return [model.__table__.c[name] for name in row._fields]
 
 
-def new_values(model: Any, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
+def new_values(model: Any, names: Iterable[str]) -> dict[str, sa.ColumnElement[Any]]:
     """The values of an INSERT or UPDATE: the parameter ``new_x`` for each column ``x``."""
     columns = model.__table__.c
-    return {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+    return {name: sa.bindparam(f"new_{name}", type_=columns[name].type) for name in names}
 
 
 def new_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,8 +130,8 @@ class Repository(Generic[R]):
         self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
         self._columns = columns_of(model, row)
         table = model.__table__
-        self._of_owner = tuple(table.c[name] == bindparam(name) for name in owner)
-        self._by_id = (*self._of_owner, table.c.id == bindparam("row_id"))
+        self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner)
+        self._by_id = (*self._of_owner, table.c.id == sa.bindparam("row_id"))
         self._insert = functools.cache(self._compile_insert)
         self._update = functools.cache(self._compile_update)
         self._page = functools.cache(self._compile_page)
@@ -201,34 +191,34 @@ class Repository(Generic[R]):
 
     @functools.cached_property
     def _find(self) -> Statement[R]:
-        return Statement(select(*self._columns).where(*self._by_id), self.row)
+        return Statement(sa.select(*self._columns).where(*self._by_id), self.row)
 
     @functools.cached_property
     def _lock(self) -> Statement[R]:
-        query = select(*self._columns).where(*self._by_id)
+        query = sa.select(*self._columns).where(*self._by_id)
         return Statement(query.with_for_update(key_share=True), self.row)
 
     @functools.cached_property
     def _count(self) -> Statement[Count]:
-        query = select(func.count()).select_from(self.model.__table__).where(*self._of_owner)
+        query = sa.select(sa.func.count()).select_from(self.model.__table__).where(*self._of_owner)
         return Statement(query, Count)
 
     @functools.cached_property
     def _delete(self) -> Command:
-        return Command(delete(self.model.__table__).where(*self._by_id))
+        return Command(sa.delete(self.model.__table__).where(*self._by_id))
 
     def _compile_page(self, is_continued: bool) -> Statement[R]:
-        query = select(*self._columns).where(*self._of_owner)
+        query = sa.select(*self._columns).where(*self._of_owner)
         if is_continued:
             query = query.where(self.order.after())
-        limit = bindparam("limit", type_=BigInteger)
+        limit = sa.bindparam("limit", type_=sa.BigInteger)
         return Statement(query.order_by(*self.order.order()).limit(limit), self.row)
 
     def _compile_insert(self, names: tuple[str, ...]) -> Statement[R]:
-        statement = insert(self.model.__table__).values(new_values(self.model, names))
+        statement = sa.insert(self.model.__table__).values(new_values(self.model, names))
         return Statement(statement.returning(*self._columns), self.row)
 
     def _compile_update(self, names: tuple[str, ...]) -> Statement[R]:
-        statement = update(self.model.__table__).where(*self._by_id)
+        statement = sa.update(self.model.__table__).where(*self._by_id)
         values = {**new_values(self.model, names), **self._set_on_update}
         return Statement(statement.values(values).returning(*self._columns), self.row)

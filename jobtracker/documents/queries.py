@@ -4,17 +4,7 @@ import datetime
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Text,
-    any_,
-    bindparam,
-    delete,
-    func,
-    select,
-    tuple_,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from jobtracker.db.base import NOW
@@ -74,30 +64,30 @@ DOCUMENTS = Repository(
 )
 
 _OF_JOB = (
-    Document.user_id == bindparam("user_id"),
-    Document.application_id == bindparam("application_id"),
+    Document.user_id == sa.bindparam("user_id"),
+    Document.application_id == sa.bindparam("application_id"),
 )
 _COUNT_PENDING = Statement(
-    select(func.count())
+    sa.select(sa.func.count())
     .select_from(Document.__table__)
     .where(*_OF_JOB, Document.status == DocumentStatus.PENDING, Document.upload_expires_at > NOW),
     Count,
 )
 _DELETE_REPLACED = Command(
-    delete(Document.__table__).where(
+    sa.delete(Document.__table__).where(
         *_OF_JOB,
-        Document.doc_type == bindparam("doc_type"),
+        Document.doc_type == sa.bindparam("doc_type"),
         Document.status == DocumentStatus.UPLOADED,
-        Document.id != bindparam("row_id"),
+        Document.id != sa.bindparam("row_id"),
     )
 )
 
-_LIMIT = bindparam("limit", type_=BigInteger)
-_DOCUMENT_KEY = tuple_(Document.user_id, Document.id)
+_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
+_DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
 _DELETE_EXPIRED = Command(
-    delete(Document.__table__).where(
+    sa.delete(Document.__table__).where(
         _DOCUMENT_KEY.in_(
-            select(Document.user_id, Document.id)
+            sa.select(Document.user_id, Document.id)
             .where(
                 Document.status == DocumentStatus.PENDING,
                 Document.upload_expires_at < NOW - UPLOAD_GRACE,
@@ -109,24 +99,27 @@ _DELETE_EXPIRED = Command(
     )
 )
 
-_DELETION_KEY = tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
+_DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
 _ENQUEUE = Command(
     insert(ObjectDeletion.__table__)
     .values(new_values(ObjectDeletion, ["user_id", "object_key", "repeat_until"]))
     .on_conflict_do_nothing()
 )
 _NEW_DELETIONS = Statement(
-    select(ObjectDeletion.object_key)
-    .where(ObjectDeletion.user_id == bindparam("user_id"), ObjectDeletion.attempted_at.is_(None))
+    sa.select(ObjectDeletion.object_key)
+    .where(ObjectDeletion.user_id == sa.bindparam("user_id"), ObjectDeletion.attempted_at.is_(None))
     .order_by(ObjectDeletion.created_at)
     .limit(_LIMIT)
     .with_for_update(skip_locked=True),
     ObjectKey,
 )
 _NEXT_DELETIONS = Statement(
-    select(*_DELETION_KEY.clauses, ObjectDeletion.repeat_until <= NOW)
+    sa.select(*_DELETION_KEY.clauses, ObjectDeletion.repeat_until <= NOW)
     .where(
-        tuple_(bindparam("last_user_id", type_=BigInteger), bindparam("last_key", type_=Text))
+        sa.tuple_(
+            sa.bindparam("last_user_id", type_=sa.BigInteger),
+            sa.bindparam("last_key", type_=sa.Text),
+        )
         < _DELETION_KEY
     )
     .order_by(ObjectDeletion.user_id, ObjectDeletion.object_key)
@@ -135,18 +128,23 @@ _NEXT_DELETIONS = Statement(
     DueDeletion,
 )
 _SET_ATTEMPTED = Command(
-    update(ObjectDeletion.__table__)
+    sa.update(ObjectDeletion.__table__)
     .where(
-        ObjectDeletion.user_id == bindparam("of_user", type_=BigInteger),
-        ObjectDeletion.object_key == any_(bindparam("keys", type_=ARRAY(Text))),
+        ObjectDeletion.user_id == sa.bindparam("of_user", type_=sa.BigInteger),
+        ObjectDeletion.object_key == sa.any_(sa.bindparam("keys", type_=ARRAY(sa.Text))),
     )
     .values(attempted_at=NOW)
 )
-_COMPLETED = func.unnest(
-    bindparam("users", type_=ARRAY(BigInteger)), bindparam("keys", type_=ARRAY(Text))
-).table_valued("user_id", "object_key")
+_COMPLETED = (
+    sa.func.unnest(
+        sa.bindparam("users", type_=ARRAY(sa.BigInteger)),
+        sa.bindparam("keys", type_=ARRAY(sa.Text)),
+    )
+    .table_valued("user_id", "object_key")
+    .render_derived()
+)
 _DELETE_COMPLETED = Command(
-    delete(ObjectDeletion.__table__).where(_DELETION_KEY.in_(select(*_COMPLETED.c)))
+    sa.delete(ObjectDeletion.__table__).where(_DELETION_KEY.in_(sa.select(*_COMPLETED.c)))
 )
 
 

@@ -54,7 +54,7 @@ class Cursors:
         signed = base64.b64decode(padded, altchars=b"-_", validate=True)
         signature, text = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(text, scope)):
-            raise ValueError("wrong signature")
+            raise ValueError("not signed for this")
         return orjson.loads(text)
 
     def _sign(self, text: bytes, scope: str) -> bytes:

@@ -5,20 +5,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    any_,
-    bindparam,
-    case,
-    delete,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from jobtracker.db.base import NOW, sql_array
@@ -61,9 +48,9 @@ class JobRow(NamedTuple):
         return f"<Job {self.id} {self.company_name}: {self.job_title}>"
 
 
-def status_rank(status: Any) -> ColumnElement[int]:
+def status_rank(status: Any) -> sa.ColumnElement[int]:
     """The position of a status in the order of the process."""
-    return func.array_position(sql_array(Status), status)
+    return sa.func.array_position(sql_array(Status), status)
 
 
 #: The orders of the list of jobs.
@@ -71,7 +58,7 @@ SORTS = {
     "activity": newest_first(Job, "last_activity_at"),
     "created": newest_first(Job, "created_at"),
     "updated": newest_first(Job, "updated_at"),
-    "company": Sort(Key(Job.company_name, by=func.lower), Key(Job.id)),
+    "company": Sort(Key(Job.company_name, by=sa.func.lower), Key(Job.id)),
     "status": Sort(
         Key(Job.status, by=status_rank),
         *newest_first(Job, "last_activity_at").keys,
@@ -79,25 +66,25 @@ SORTS = {
 }
 
 COLUMNS = columns_of(Job, JobRow)
-_BY_ID = (Job.user_id == bindparam("user_id"), Job.id == bindparam("job_id"))
+_BY_ID = (Job.user_id == sa.bindparam("user_id"), Job.id == sa.bindparam("job_id"))
 # Concurrent updates of a job are serialized, but the later one can have the earlier clock.
-_LATEST = func.greatest(Job.last_activity_at, NOW)
-_VERSIONS = bindparam("versions", type_=ARRAY(BigInteger))
-_VERSION_MATCHES = or_(_VERSIONS.is_(None), Job.version == any_(_VERSIONS))
+_LATEST = sa.func.greatest(Job.last_activity_at, NOW)
+_VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
+_VERSION_MATCHES = sa.or_(_VERSIONS.is_(None), Job.version == sa.any_(_VERSIONS))
 
-_OWNER = select(User.id).where(User.cognito_sub == bindparam("sub")).scalar_subquery()
+_OWNER = sa.select(User.id).where(User.cognito_sub == sa.bindparam("sub")).scalar_subquery()
 _FIND_BY_SUB = Statement(
-    select(*COLUMNS).where(Job.user_id == _OWNER, Job.id == bindparam("job_id")), JobRow
+    sa.select(*COLUMNS).where(Job.user_id == _OWNER, Job.id == sa.bindparam("job_id")), JobRow
 )
-_FIND = Statement(select(*COLUMNS).where(*_BY_ID), JobRow)
+_FIND = Statement(sa.select(*COLUMNS).where(*_BY_ID), JobRow)
 # FOR NO KEY UPDATE: rows that reference this one can still be inserted.
-_LOCK = Statement(select(*COLUMNS).where(*_BY_ID).with_for_update(key_share=True), JobRow)
+_LOCK = Statement(sa.select(*COLUMNS).where(*_BY_ID).with_for_update(key_share=True), JobRow)
 _TOUCH = Statement(
-    update(Job.__table__).where(*_BY_ID).values(last_activity_at=_LATEST).returning(*COLUMNS),
+    sa.update(Job.__table__).where(*_BY_ID).values(last_activity_at=_LATEST).returning(*COLUMNS),
     JobRow,
 )
 _DELETE = Statement(
-    delete(Job.__table__).where(*_BY_ID, _VERSION_MATCHES).returning(*COLUMNS), JobRow
+    sa.delete(Job.__table__).where(*_BY_ID, _VERSION_MATCHES).returning(*COLUMNS), JobRow
 )
 
 
@@ -139,28 +126,28 @@ def page(
 
 @functools.cache
 def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> Statement[JobRow]:
-    query = select(*COLUMNS).where(Job.user_id == bindparam("user_id"))
+    query = sa.select(*COLUMNS).where(Job.user_id == sa.bindparam("user_id"))
     query = query.where(*(_FILTERS[name]() for name in filters))
     if is_continued:
         query = query.where(SORTS[sort].after())
-    query = query.order_by(*SORTS[sort].order()).limit(bindparam("limit", type_=BigInteger))
+    query = query.order_by(*SORTS[sort].order()).limit(sa.bindparam("limit", type_=sa.BigInteger))
     return Statement(query, JobRow)
 
 
-def _text_contains() -> ColumnElement[bool]:
+def _text_contains() -> sa.ColumnElement[bool]:
     columns = (Job.company_name, Job.job_title, Job.location)
-    return or_(*(column.ilike(bindparam("q"), escape="\\") for column in columns))
+    return sa.or_(*(column.ilike(sa.bindparam("q"), escape="\\") for column in columns))
 
 
-def _tag_contains() -> ColumnElement[bool]:
-    tags = func.unnest(Job.tags).column_valued("tag")
-    return select(literal(1)).where(tags.like(bindparam("tag_q"), escape="\\")).exists()
+def _tag_contains() -> sa.ColumnElement[bool]:
+    tags = sa.func.unnest(Job.tags).column_valued("tag")
+    return sa.select(sa.literal(1)).where(tags.like(sa.bindparam("tag_q"), escape="\\")).exists()
 
 
 _FILTERS = {
     "q": _text_contains,
-    "status": lambda: Job.status == any_(bindparam("status", type_=ARRAY(TEXT))),
-    "tag": lambda: Job.tags.overlap(bindparam("tag", type_=ARRAY(TEXT))),
+    "status": lambda: Job.status == sa.any_(sa.bindparam("status", type_=ARRAY(TEXT))),
+    "tag": lambda: Job.tags.overlap(sa.bindparam("tag", type_=ARRAY(TEXT))),
     "tag_q": _tag_contains,
 }
 
@@ -237,8 +224,8 @@ def _check_version(
 @functools.cache
 def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
     values = new_values(Job, names).values()
-    user = select(User.id, *values).where(User.cognito_sub == bindparam("sub"))
-    inserted = insert(Job.__table__)
+    user = sa.select(User.id, *values).where(User.cognito_sub == sa.bindparam("sub"))
+    inserted = sa.insert(Job.__table__)
     inserted = inserted.from_select(["user_id", *names], user, include_defaults=False)
     return Statement(inserted.returning(*COLUMNS), JobRow)
 
@@ -246,11 +233,11 @@ def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
 @functools.cache
 def _update(names: tuple[str, ...]) -> Statement[JobRow]:
     values = new_values(Job, names)
-    changed = or_(*(Job.__table__.c[name].is_distinct_from(values[name]) for name in names))
+    changed = sa.or_(*(Job.__table__.c[name].is_distinct_from(values[name]) for name in names))
     # The row is written, and so locked, even where nothing changes: the answer is the result of
     # this statement and not of a concurrent one.
-    activity = case((changed, _LATEST), else_=Job.last_activity_at)
-    updated = update(Job.__table__).where(*_BY_ID, _VERSION_MATCHES)
+    activity = sa.case((changed, _LATEST), else_=Job.last_activity_at)
+    updated = sa.update(Job.__table__).where(*_BY_ID, _VERSION_MATCHES)
     updated = updated.values({**values, "last_activity_at": activity})
     return Statement(updated.returning(*COLUMNS), JobRow)
 

@@ -4,19 +4,7 @@ from collections.abc import Iterable
 
 from colander import SchemaNode, drop
 
-from jobtracker.fields import (
-    Choice,
-    Date,
-    Integer,
-    ListOf,
-    Lowercase,
-    Schema,
-    Text,
-    TextList,
-    Timestamp,
-    WebAddress,
-    merge_patch,
-)
+from jobtracker import fields
 from jobtracker.http.pagination import PageQuery
 from jobtracker.jobs.models import (
     MAX_NAME,
@@ -30,14 +18,14 @@ from jobtracker.jobs.models import (
 from jobtracker.jobs.queries import SORTS
 
 
-class Tag(Lowercase):
+class Tag(fields.Lowercase):
     """A tag."""
 
     def __init__(self) -> None:
         super().__init__(max=MAX_TAG)
 
 
-class Tags(TextList):
+class Tags(fields.TextList):
     """Normalized tags: at most 50, without repeats."""
 
     def __init__(self) -> None:
@@ -62,34 +50,34 @@ JOB = {
 }
 
 
-class JobIn(Schema):
+class JobIn(fields.Schema):
     example = JOB
 
-    company_name = SchemaNode(Text(max=MAX_NAME))
-    job_title = SchemaNode(Text(max=MAX_NAME))
-    location = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
-    status = SchemaNode(Choice(Status), missing=Status.APPLIED)
-    applied_date = SchemaNode(Date(), missing=None, nullable=True)
-    job_url = SchemaNode(WebAddress(max=MAX_URL), missing=None, nullable=True)
+    company_name = SchemaNode(fields.Text(max=MAX_NAME))
+    job_title = SchemaNode(fields.Text(max=MAX_NAME))
+    location = SchemaNode(fields.Text(max=MAX_NAME), missing=None, nullable=True)
+    status = SchemaNode(fields.Choice(Status), missing=Status.APPLIED)
+    applied_date = SchemaNode(fields.Date(), missing=None, nullable=True)
+    job_url = SchemaNode(fields.WebAddress(max=MAX_URL), missing=None, nullable=True)
     tags = SchemaNode(Tags(), missing=(), nullable=True, when_null=())
-    priority = SchemaNode(Choice(Priority), missing=Priority.NORMAL)
-    next_action_at = SchemaNode(Timestamp(), missing=None, nullable=True)
-    next_action_title = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
-    last_action_at = SchemaNode(Timestamp(), missing=None, nullable=True)
+    priority = SchemaNode(fields.Choice(Priority), missing=Priority.NORMAL)
+    next_action_at = SchemaNode(fields.Timestamp(), missing=None, nullable=True)
+    next_action_title = SchemaNode(fields.Text(max=MAX_NAME), missing=None, nullable=True)
+    last_action_at = SchemaNode(fields.Timestamp(), missing=None, nullable=True)
 
 
-JOB_PATCH = merge_patch(JobIn(), "JobPatch", example={"status": "offer", "location": None})
+JOB_PATCH = fields.merge_patch(JobIn(), "JobPatch", example={"status": "offer", "location": None})
 
 
 class JobFilters(PageQuery):
-    sort = SchemaNode(Choice(SORTS), missing="activity")
-    q = SchemaNode(Text(max=MAX_NAME), missing=drop, nullable=True)
-    status = SchemaNode(TextList(Choice(Status), max_items=100), missing=drop)
-    tag = SchemaNode(TextList(Tag(), max_items=100), missing=drop)
-    tag_q = SchemaNode(Text(max=MAX_TAG), missing=drop, nullable=True)
+    sort = SchemaNode(fields.Choice(SORTS), missing="activity")
+    q = SchemaNode(fields.Text(max=MAX_NAME), missing=drop, nullable=True)
+    status = SchemaNode(fields.TextList(fields.Choice(Status), max_items=100), missing=drop)
+    tag = SchemaNode(fields.TextList(Tag(), max_items=100), missing=drop)
+    tag_q = SchemaNode(fields.Text(max=MAX_TAG), missing=drop, nullable=True)
 
 
-class JobOut(Schema):
+class JobOut(fields.Schema):
     example = {
         "id": 7,
         **JOB,
@@ -98,24 +86,24 @@ class JobOut(Schema):
         "last_activity_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    company_name = SchemaNode(Text())
-    job_title = SchemaNode(Text())
-    location = SchemaNode(Text(), nullable=True)
-    status = SchemaNode(Choice(Status))
-    applied_date = SchemaNode(Date(), nullable=True)
-    job_url = SchemaNode(Text(), nullable=True)
+    id = SchemaNode(fields.Integer())
+    company_name = SchemaNode(fields.Text())
+    job_title = SchemaNode(fields.Text())
+    location = SchemaNode(fields.Text(), nullable=True)
+    status = SchemaNode(fields.Choice(Status))
+    applied_date = SchemaNode(fields.Date(), nullable=True)
+    job_url = SchemaNode(fields.Text(), nullable=True)
     tags = SchemaNode(Tags())
-    priority = SchemaNode(Choice(Priority))
-    next_action_at = SchemaNode(Timestamp(), nullable=True)
-    next_action_title = SchemaNode(Text(), nullable=True)
-    last_action_at = SchemaNode(Timestamp(), nullable=True)
-    created_at = SchemaNode(Timestamp())
-    updated_at = SchemaNode(Timestamp())
-    last_activity_at = SchemaNode(Timestamp())
+    priority = SchemaNode(fields.Choice(Priority))
+    next_action_at = SchemaNode(fields.Timestamp(), nullable=True)
+    next_action_title = SchemaNode(fields.Text(), nullable=True)
+    last_action_at = SchemaNode(fields.Timestamp(), nullable=True)
+    created_at = SchemaNode(fields.Timestamp())
+    updated_at = SchemaNode(fields.Timestamp())
+    last_activity_at = SchemaNode(fields.Timestamp())
 
 
-class NoteOut(Schema):
+class NoteOut(fields.Schema):
     """A note, as a job embeds it and as the notes' own endpoints return it."""
 
     example = {
@@ -125,13 +113,13 @@ class NoteOut(Schema):
         "created_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    application_id = SchemaNode(Integer())
-    body = SchemaNode(Text())
-    created_at = SchemaNode(Timestamp())
+    id = SchemaNode(fields.Integer())
+    application_id = SchemaNode(fields.Integer())
+    body = SchemaNode(fields.Text())
+    created_at = SchemaNode(fields.Timestamp())
 
 
 class JobWithNotesOut(JobOut):
     example = {**JobOut.example, "notes": [NoteOut.example]}
 
-    notes = SchemaNode(ListOf(NoteOut()))
+    notes = SchemaNode(fields.ListOf(NoteOut()))

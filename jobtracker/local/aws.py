@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from jobtracker.aws import make_client
+from jobtracker.aws import Timeouts, make_client
 from jobtracker.local import CHECKOUT, ports
 from jobtracker.local.process import ServerProcess
 
@@ -145,7 +144,7 @@ class Aws(ServerProcess):
             service,
             region=self.region,
             endpoint_url=self.url,
-            config=Config(retries={"total_max_attempts": 1}),
+            timeouts=Timeouts(connect=5, read=60),  # an emulator imports much on its first request
             aws_access_key_id=ACCESS_KEY_ID,
             aws_secret_access_key=SECRET_ACCESS_KEY,
         )

@@ -3,14 +3,7 @@
 import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    ForeignKeyConstraint,
-    Index,
-    String,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base, identity, timestamp
@@ -25,20 +18,20 @@ class SavedView(Base):
 
     __tablename__ = "saved_views"
     __table_args__ = (
-        ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
-        UniqueConstraint("user_id", "name"),
-        CheckConstraint(
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+        sa.UniqueConstraint("user_id", "name"),
+        sa.CheckConstraint(
             f"json_typeof(data) = 'object' AND octet_length(data::text) <= {MAX_BYTES}", name="data"
         ),
         # The order of the list.
-        Index(None, "user_id", "updated_at", "id"),
+        sa.Index(None, "user_id", "updated_at", "id"),
     )
     UNIQUE_NAME = "uq_saved_views_user_id_name"
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[int] = identity()
-    name: Mapped[str] = mapped_column(String(MAX_NAME))
+    name: Mapped[str] = mapped_column(sa.String(MAX_NAME))
     # json, not jsonb, which writes 1e300 as 301 digits.
-    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    data: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     created_at: Mapped[datetime.datetime] = timestamp()
     updated_at: Mapped[datetime.datetime] = timestamp()

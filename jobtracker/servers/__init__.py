@@ -1,7 +1,7 @@
-"""The servers that ``pserve`` can start: ``use = egg:jobtracker#granian``, or ``#waitress``.
+"""The servers of ``pserve``: ``use = egg:jobtracker#granian`` (production), ``#waitress``.
 
-Both answer what they refuse by themselves as the application answers errors, let ``/health`` go
-before all that waits for a thread, and finish what they have begun when they are told to stop.
+Both answer the requests that they reject themselves as the application answers errors, answer
+``/health`` before queued requests, and on SIGTERM finish the requests that have begun.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,13 @@ from jobtracker.http.request_id import request_id_of
 from jobtracker.renderer import json_dumps
 
 
-def refusal(
+def error_response(
     status: int, settings: Mapping[str, Any], *, origin: str = "", request_id: str = ""
 ) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The answer to a request that does not reach the application: status, headers, body.
+    """Status, headers and body of an error that the server answers without the application.
 
-    :param settings: the application's
+    :param status: 400 where it is not in :data:`jobtracker.errors.CODES`
+    :param origin: the request's ``Origin``
     """
     if status not in CODES:
         status = 400

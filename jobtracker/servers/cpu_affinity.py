@@ -1,50 +1,47 @@
-"""Which processor a worker runs on, and who goes first. All of it is Linux's; elsewhere nothing is
-done. What it gains is in benchmarks/README.md."""
+"""The CPUs that this process may use: how many they are, and pinning a worker to one of them."""
 
 import contextlib
+import math
 import os
+import socket
 from pathlib import Path
 
-from sqlalchemy import make_url
 
-from jobtracker.settings import is_loopback
-
-# How much others go first, as nice(1) has it.
-NICE = 5
+def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """The CPUs of the affinity mask, or the container's CPU quota (rounded up) where it is less."""
+    return max(1, math.ceil(min(len(_affinity_mask()), _cpu_quota(cgroup))))
 
 
-def pin_to_cpu(number: int) -> None:
-    """Keep this process's threads on one processor, another than those of the last number's.
+def pin_to_cpu() -> None:
+    """Pin this thread, and those it starts, to a CPU of the mask that no other worker holds.
 
-    They take turns by Python's lock anyway, and to wake one up on another processor costs more than
-    what most of our requests do.
+    A CPU is held by a bound abstract Unix socket: the kernel releases it when the worker ends,
+    however it ends, so a respawned worker gets the CPU of the dead one. Where no CPU is free, and
+    on other systems than Linux, nothing is pinned.
     """
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        for thread in os.listdir("/proc/self/task"):  # and those that they start
-            os.sched_setaffinity(int(thread), {cores[number % len(cores)]})
+    for cpu in _affinity_mask():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
+            try:
+                holder.bind(f"\0jobtracker-cpu-{cpu}")
+            except OSError:
+                continue
+            os.sched_setaffinity(0, {cpu})
+            holder.detach()  # stays open until the process ends
+            return
 
 
-def prioritize_database(url: str) -> None:
-    """Where PostgreSQL is on this machine, let it have a processor first: we wait for it anyway.
-
-    Linux shares its processors between sessions first, and each connection is one of PostgreSQL's
-    own: https://man7.org/linux/man-pages/man7/sched.7.html (the autogroup feature). Beside workers
-    that stay on their processors, one of them can wait for seconds until it runs at all.
-
-    Only where our session is ours alone, as systemd and containers have it: it is another matter in
-    somebody's terminal.
-    """
-    if _is_here(url) and hasattr(os, "getsid") and os.getsid(0) == os.getpid():
-        # No such file: no autogroups. Asked too often: it was set a moment ago.
-        with contextlib.suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(NICE))
+def _affinity_mask() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
-def _is_here(url: str) -> bool:
-    parts = make_url(url)
-    hosts = parts.query.get("host", parts.host or "/")
-    return all(
-        host.startswith("/") or is_loopback(host)
-        for host in ([hosts] if isinstance(hosts, str) else hosts)
-    )
+def _cpu_quota(cgroup: Path) -> float:
+    """In CPUs. https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max),
+    https://docs.kernel.org/scheduler/sched-bwc.html (cgroup v1)"""
+    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        with contextlib.suppress(OSError, ValueError):  # no such file; "max" of cgroup v2
+            quota, period = " ".join((cgroup / name).read_text() for name in names).split()
+            if int(quota) > 0:  # -1 in cgroup v1: none
+                return int(quota) / int(period)
+    return math.inf

@@ -1,9 +1,9 @@
-"""waitress: one process, in plain Python, for development and wherever Granian is not to be had.
+"""waitress: one process, in plain Python, for development and where Granian is not available.
 
-All options of waitress hold, beside ``seconds_to_finish``: https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html
+Its options are waitress's own (https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html)
+and ``seconds_to_finish``.
 """
 
-import functools
 import logging
 import signal
 import time
@@ -16,39 +16,41 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
-from jobtracker.servers import refusal
+from jobtracker.servers import error_response
 
 log = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-# Seconds that requests have to be finished, once the server is told to stop.
+# Seconds for requests that have begun, after SIGTERM or SIGINT.
 SECONDS_TO_FINISH = 10
-SECONDS_BETWEEN_LOOKS = 0.1
+POLL_INTERVAL = 0.1
 
 
-class LastTask(WSGITask):
-    """A request that, while the server stops, is the last of its connection."""
+class RequestTask(WSGITask):
+    """A request for the application."""
 
     def build_response_header(self) -> bytes:
         if self.channel.server.task_dispatcher.stopping:
-            self.set_close_on_finish()
+            super().set_close_on_finish()
         return super().build_response_header()
 
+    def set_close_on_finish(self) -> None:
+        # waitress closes where there is no Content-Length, even if the status allows no body.
+        if self.has_body or self.version == "1.0" or self.request.connection_close:
+            super().set_close_on_finish()
 
-class RefusedTask(ErrorTask):
-    """A request that is none, answered as all errors are."""
+
+class RejectedRequestTask(ErrorTask):
+    """A request that waitress rejects."""
 
     def execute(self) -> None:
         headers = self.request.headers
-        status, answered, body = refusal(
+        status, self.response_headers, body = error_response(
             self.request.error.code,
             self.channel.server.settings,
             origin=headers.get("ORIGIN", ""),
             request_id=headers.get("X_REQUEST_ID", ""),
         )
         self.status = f"{status} {responses[status]}"
-        self.response_headers += answered
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
@@ -57,47 +59,37 @@ class RefusedTask(ErrorTask):
 class Channel(HTTPChannel):
     """A connection."""
 
-    task_class = LastTask
-    error_task_class = RefusedTask
+    task_class = RequestTask
+    error_task_class = RejectedRequestTask
 
     @property
-    def is_busy(self) -> bool:
-        """Whether there is a request that is not wholly answered, or not wholly come."""
-        return bool(self.requests or self.total_outbufs_len or self.request is not None)
-
-
-def accept_all(listening: BaseWSGIServer) -> None:
-    """Take all who wait to be connected, not one at each turn: the threads take turns too."""
-    connections = -1
-    while len(listening.active_channels) > connections:
-        connections = len(listening.active_channels)
-        BaseWSGIServer.handle_accept(listening)
+    def is_idle(self) -> bool:
+        """Whether no request is being received, and no response being sent."""
+        return not self.requests and not self.total_outbufs_len and self.request is None
 
 
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads, and what waits for them."""
+    """The threads and their queue, in which ``/health`` comes first."""
 
     stopping = False
 
     def add_task(self, task: Any) -> None:
-        super().add_task(task)
-        # A request that could not be understood has no path.
+        # A rejected request has no path.
         if getattr(task.requests[0], "path", None) == "/health":
             with self.lock:
-                if task in self.queue:
-                    self.queue.remove(task)
-                    self.queue.appendleft(task)
+                self.queue.appendleft(task)
+                self.queue_cv.notify()
+        else:
+            super().add_task(task)
 
 
 def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **options: Any) -> None:
-    """Serve until told to stop.
+    """Serve a Pyramid application until SIGTERM or SIGINT.
 
-    :param app: a Pyramid application
-    :param seconds_to_finish: for what has begun by then
     :param options: waitress's own
     :raises OSError: when the address is taken
     """
-    # Who is behind a proxy, the application finds out by itself.
+    # The application interprets X-Forwarded-* itself (setting proxies.trusted).
     options.setdefault("clear_untrusted_proxy_headers", "false")
     dispatcher = Dispatcher()
     connections: dict[int, Any] = {}
@@ -106,7 +98,6 @@ def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **optio
     listening = [each for each in connections.values() if isinstance(each, BaseWSGIServer)]
     for each in listening:
         each.channel_class = Channel
-        each.handle_accept = functools.partial(accept_all, each)
         each.settings = app.registry.settings
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
 
@@ -114,35 +105,26 @@ def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **optio
         dispatcher.stopping = True
         listening[0].pull_trigger()  # wakes up the loop
 
-    before = {each: signal.signal(each, stop) for each in SIGNALS}
+    def poll() -> None:
+        wasyncore.loop(POLL_INTERVAL, server.adj.asyncore_use_poll, connections, count=1)
 
-    def loop() -> None:
-        wasyncore.loop(SECONDS_BETWEEN_LOOKS, server.adj.asyncore_use_poll, connections, count=1)
-
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     try:
         while not dispatcher.stopping:
-            loop()
+            poll()
         for each in listening:
             each.del_channel()
             each.socket.close()
         deadline = time.monotonic() + int(seconds_to_finish)
-        while _is_busy(connections) and time.monotonic() < deadline:
-            loop()
+        channels = [each for each in connections.values() if isinstance(each, Channel)]
+        while any(channel.connected for channel in channels) and time.monotonic() < deadline:
+            for channel in channels:
+                channel.will_close |= channel.is_idle
+            poll()
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
         dispatcher.shutdown(timeout=0)
         wasyncore.close_all(connections, ignore_all=True)
-
-
-def _is_busy(connections: dict[int, Any]) -> bool:
-    """Whether there is anything to wait for; idle connections are closed."""
-    channels = [each for each in connections.values() if isinstance(each, Channel)]
-    busy = [channel for channel in channels if channel.is_busy]
-    for channel in channels:
-        if channel not in busy:
-            channel.will_close = True
-    return bool(busy)
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:

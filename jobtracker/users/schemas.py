@@ -2,16 +2,7 @@
 
 from colander import SchemaNode, drop
 
-from jobtracker.fields import (
-    Boolean,
-    BooleanMap,
-    Choice,
-    Integer,
-    RawText,
-    Schema,
-    Text,
-    Timestamp,
-)
+from jobtracker import fields
 from jobtracker.users.models import (
     AUTO_REFRESH_SECONDS,
     MAX_RETENTION_DAYS,
@@ -26,19 +17,19 @@ MAX_PASSWORD = 256
 PREFERENCE = "[a-z0-9_]{1,64}"
 
 
-class UiPreferencesIn(Schema):
+class UiPreferencesIn(fields.Schema):
     example = {"preferences": {"compact_rows": True, "show_archived": False, "old_tour": None}}
 
-    preferences = SchemaNode(BooleanMap(key=PREFERENCE, removable=True))
+    preferences = SchemaNode(fields.BooleanMap(key=PREFERENCE, removable=True))
 
 
-class UiPreferencesOut(Schema):
+class UiPreferencesOut(fields.Schema):
     example = {"ui_preferences": {"compact_rows": True, "show_archived": False}}
 
-    ui_preferences = SchemaNode(BooleanMap(key=PREFERENCE))
+    ui_preferences = SchemaNode(fields.BooleanMap(key=PREFERENCE))
 
 
-class UserOut(Schema):
+class UserOut(fields.Schema):
     example = {
         "id": 1,
         "email": "ada@example.com",
@@ -50,28 +41,28 @@ class UserOut(Schema):
         "email_verified_at": "2026-11-23T09:00:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    email = SchemaNode(Text())
-    name = SchemaNode(Text(), nullable=True)
-    auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS))
-    ui_preferences = SchemaNode(BooleanMap(key=PREFERENCE))
-    created_at = SchemaNode(Timestamp())
-    is_email_verified = SchemaNode(Boolean())
-    email_verified_at = SchemaNode(Timestamp())
+    id = SchemaNode(fields.Integer())
+    email = SchemaNode(fields.Text())
+    name = SchemaNode(fields.Text(), nullable=True)
+    auto_refresh_seconds = SchemaNode(fields.Integer(choices=AUTO_REFRESH_SECONDS))
+    ui_preferences = SchemaNode(fields.BooleanMap(key=PREFERENCE))
+    created_at = SchemaNode(fields.Timestamp())
+    is_email_verified = SchemaNode(fields.Boolean())
+    email_verified_at = SchemaNode(fields.Timestamp())
 
 
-class ChangePasswordIn(Schema):
+class ChangePasswordIn(fields.Schema):
     example = {"current_password": "Lovelace-1815", "new_password": "Lovelace-1852"}
 
-    current_password = SchemaNode(RawText(max=MAX_PASSWORD))
-    new_password = SchemaNode(RawText(max=MAX_PASSWORD))
+    current_password = SchemaNode(fields.RawText(max=MAX_PASSWORD))
+    new_password = SchemaNode(fields.RawText(max=MAX_PASSWORD))
 
 
-class MessageOut(Schema):
-    message = SchemaNode(Text())
+class MessageOut(fields.Schema):
+    message = SchemaNode(fields.Text())
 
 
-class SettingsIn(Schema):
+class SettingsIn(fields.Schema):
     example = {
         "auto_refresh_seconds": 30,
         "theme": "dark",
@@ -80,24 +71,24 @@ class SettingsIn(Schema):
         "data_retention_days": 0,
     }
 
-    auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS), missing=drop)
-    theme = SchemaNode(Choice(Theme), missing=drop)
-    default_jobs_sort = SchemaNode(Choice(JobsSort), missing=drop)
-    default_jobs_view = SchemaNode(Choice(JobsView), missing=drop)
-    data_retention_days = SchemaNode(Integer(min=0, max=MAX_RETENTION_DAYS), missing=drop)
+    auto_refresh_seconds = SchemaNode(fields.Integer(choices=AUTO_REFRESH_SECONDS), missing=drop)
+    theme = SchemaNode(fields.Choice(Theme), missing=drop)
+    default_jobs_sort = SchemaNode(fields.Choice(JobsSort), missing=drop)
+    default_jobs_view = SchemaNode(fields.Choice(JobsView), missing=drop)
+    data_retention_days = SchemaNode(fields.Integer(min=0, max=MAX_RETENTION_DAYS), missing=drop)
 
 
-class SettingsOut(Schema):
+class SettingsOut(fields.Schema):
     example = SettingsIn.example
 
-    auto_refresh_seconds = SchemaNode(Integer(choices=AUTO_REFRESH_SECONDS))
-    theme = SchemaNode(Choice(Theme))
-    default_jobs_sort = SchemaNode(Choice(JobsSort))
-    default_jobs_view = SchemaNode(Choice(JobsView))
-    data_retention_days = SchemaNode(Integer(min=0, max=MAX_RETENTION_DAYS))
+    auto_refresh_seconds = SchemaNode(fields.Integer(choices=AUTO_REFRESH_SECONDS))
+    theme = SchemaNode(fields.Choice(Theme))
+    default_jobs_sort = SchemaNode(fields.Choice(JobsSort))
+    default_jobs_view = SchemaNode(fields.Choice(JobsView))
+    data_retention_days = SchemaNode(fields.Integer(min=0, max=MAX_RETENTION_DAYS))
 
 
 class UpdatedSettingsOut(SettingsOut):
     example = {**SettingsOut.example, "message": "Settings updated"}
 
-    message = SchemaNode(Text())
+    message = SchemaNode(fields.Text())

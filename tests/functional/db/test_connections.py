@@ -51,16 +51,17 @@ def test_the_pool_keeps_no_more_than_its_size(engine: Engine):
 
 
 def test_after_an_invalidation_no_older_connection_is_used(engine: Engine):
-    one, other = AutocommitConnection(engine), AutocommitConnection(engine)
-    known = {pid(one), pid(other)}
-    driver = other._acquire(reads=True)
-    one.close()
-    other.close()
-    driver.invalidation.invalidate_older()
-    later = AutocommitConnection(engine)
-    assert pid(later) not in known
-    assert driver.closed
-    later.close()
+    older = AutocommitConnection(engine), AutocommitConnection(engine)
+    known = {pid(connection) for connection in older}
+    drivers = [connection._acquire(reads=True) for connection in older]
+    for connection in older:
+        connection.close()
+    drivers[0].invalidation.invalidate_older()
+    newer = AutocommitConnection(engine), AutocommitConnection(engine)
+    assert known.isdisjoint(pid(connection) for connection in newer)
+    assert all(driver.closed for driver in drivers)
+    for connection in newer:
+        connection.close()
 
 
 def test_disposing_the_engine_closes_idle_connections(engine: Engine):
@@ -73,13 +74,16 @@ def test_disposing_the_engine_closes_idle_connections(engine: Engine):
 
 
 def test_a_write_is_not_sent_on_a_connection_that_postgresql_closed(engine: Engine):
-    first = AutocommitConnection(engine)
-    known = pid(first)
-    first.close()
     other = AutocommitConnection(engine)
-    with engine.connect() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": known})
-    later = other.execute("WITH x AS (SELECT pg_backend_pid() AS pid) SELECT pid FROM x").fetchone()
-    assert later is not None
-    assert later[0] != known
+    with engine.connect() as terminating:
+        terminating.execute(text("SELECT"))
+        first = AutocommitConnection(engine)
+        known = pid(first)
+        first.close()
+        terminating.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": known})
+        later = other.execute(
+            "WITH x AS (SELECT pg_backend_pid() AS pid) SELECT pid FROM x"
+        ).fetchone()
+        assert later is not None
+        assert later[0] != known
     other.close()

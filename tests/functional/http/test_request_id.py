@@ -65,7 +65,7 @@ def test_every_log_line_of_a_request_has_its_id(
     def fail(*_args: Any, **_filters: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("jobtracker.jobs.queries.some", fail)
+    monkeypatch.setattr("jobtracker.jobs.queries.page", fail)
     ada.refused(500, "GET", "/jobs", headers={"X-Request-ID": "abc"})
     lines = [entry for entry in entries(written) if entry["logger"].startswith("jobtracker")]
     assert {entry["request_id"] for entry in lines} == {"abc"}

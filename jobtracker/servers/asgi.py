@@ -1,0 +1,139 @@
+"""ASGI-to-WSGI adapter: the environ of a request and the response of a WSGI application.
+
+PEP 3333 (https://peps.python.org/pep-3333/) with one restriction: the response body is collected
+and sent as a whole, so nothing is streamed. Strings of the environ are bytes decoded as Latin-1.
+"""
+
+import functools
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from wsgiref.util import is_hop_by_hop
+
+from jobtracker.errors import BadRequest
+
+WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Headers = list[tuple[str, str]]
+
+
+def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The environ of an HTTP request, with an empty body."""
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        # Not scope["path"]: it has U+FFFD in place of bytes that are not UTF-8.
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": scope["server"][0],
+        "SERVER_PORT": str(scope["server"][1]),
+        "SERVER_PROTOCOL": "HTTP/1.1" if scope["http_version"] == "1.1" else "HTTP/1.0",
+        "REMOTE_ADDR": scope["client"][0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        if (key := _environ_key(name)) is not None:
+            text = value.decode("latin-1")
+            environ[key] = f"{environ[key]}, {text}" if key in environ else text
+    if not environ.get("HTTP_HOST"):  # Granian adds an empty one where there is none
+        environ.pop("HTTP_HOST", None)
+    return environ
+
+
+@functools.lru_cache(maxsize=64)
+def _environ_key(name: bytes) -> str | None:
+    if b"_" in name:  # it would pass for the header with hyphens: X_Forwarded_For
+        return None
+    key = name.decode("latin-1").upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def check_request(environ: Mapping[str, Any]) -> None:
+    """Reject what an environ cannot represent, and what has more than one meaning.
+
+    :raises BadRequest: for CONNECT, ``OPTIONS *`` and ``//`` at the start of a path; for HTTP/1.1
+        without one Host (RFC 9112, 3.2); for several lengths, and transfer codings but chunked
+    """
+    path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
+    if (
+        environ["REQUEST_METHOD"] == "CONNECT"
+        or path[:1] != "/"
+        or path[:2] == "//"
+        or "," in host
+        or (not host and environ["SERVER_PROTOCOL"] == "HTTP/1.1")
+        or not environ.get("CONTENT_LENGTH", "0").isdecimal()
+        or environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked"
+    ):
+        raise BadRequest
+
+
+def set_body(environ: dict[str, Any], body: bytes) -> None:
+    """Add the body of a request, whose transfer coding is decoded."""
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ["wsgi.input"] = io.BytesIO(body)
+
+
+def call_application(
+    application: WSGIApplication, environ: dict[str, Any]
+) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of the application's response.
+
+    :raises Exception: what the application raises; RuntimeError and ValueError where it violates
+        PEP 3333
+    """
+    response: tuple[int, Headers] | None = None
+    parts: list[bytes] = []
+
+    def start_response(status: str, headers: Headers, exc_info: Any = None) -> Any:
+        nonlocal response
+        if exc_info is not None and parts:  # a streaming server would have sent the headers
+            raise exc_info[1].with_traceback(exc_info[2])
+        if response is not None and exc_info is None:
+            raise RuntimeError("start_response is called twice")
+        response = int(status.split(" ", 1)[0]), headers
+        return parts.append
+
+    chunks = application(environ, start_response)
+    try:
+        for chunk in chunks:
+            if response is None:
+                raise RuntimeError("start_response is not called before the body")
+            if chunk:
+                parts.append(chunk)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    if response is None:
+        raise RuntimeError("start_response is not called")
+    status, headers = response
+    by_name = {name.lower(): value for name, value in headers}
+    if any(map(is_hop_by_hop, by_name)):
+        raise ValueError("The application sets a hop-by-hop header")
+    if status in (204, 304):
+        return status, [header for header in headers if header[0].lower() != "content-length"], b""
+    body = b"".join(parts)
+    length = int(by_name.get("content-length", len(body)))
+    if length != len(body) and environ["REQUEST_METHOD"] != "HEAD":
+        raise ValueError(f"Content-Length is {length}, but the body has {len(body)} bytes")
+    return status, headers, body
+
+
+def send_response(send: Callable[[dict[str, Any]], Any], *response: Any) -> None:
+    """Send status, headers and body, in whatever thread.
+
+    Granian sends during the call; a body in one message needs no awaiting of what it returns.
+
+    :raises ValueError: for headers that are not valid in HTTP; nothing is sent then
+    """
+    status, headers, body = response
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    send({"type": "http.response.start", "status": status, "headers": encoded})
+    send({"type": "http.response.body", "body": body})

@@ -1,0 +1,85 @@
+"""A WSGI application that behaves as its path says, and the program that serves it.
+
+``python -m tests.common.toy_app granian|waitress PORT INI ORIGIN [SETTING=VALUE]...``
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.validate import validator
+
+from pyramid.registry import Registry
+
+from jobtracker.servers import granian_server, waitress_server
+
+TEXT = [("Content-Type", "text/plain")]
+LIMITS = {"threads": "2", "max_request_body_size": "10000", "seconds_to_finish": "3"}
+GRANIAN = {"workers": "1", "body_seconds": "1"}
+WAITRESS = {"max_request_header_size": "4096"}
+
+
+def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    name, _, argument = environ["PATH_INFO"][1:].partition("/")
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body: list[bytes] = [name.encode("latin-1")]
+    match name:
+        case "sleep":
+            time.sleep(float(argument))
+        case "large":
+            body = [b"x" * 3_000_000]
+        case "status":
+            start_response(f"{argument} Status", [] if argument in ("204", "304") else TEXT)
+            return []
+        case "raises":
+            raise ValueError("before start_response")
+        case "unstarted":
+            return []
+        case "length":  # a Content-Length that is not that of the body
+            start_response("200 OK", [*TEXT, ("Content-Length", argument)])
+            return body
+        case "crlf":
+            start_response("200 OK", [*TEXT, ("X-Header", "a\r\nb: c")])
+            return []
+        case "hop-by-hop":
+            start_response("200 OK", [*TEXT, ("Connection", "close")])
+            return []
+        case "health":
+            pass
+        case _:
+            seen = {key: value for key, value in environ.items() if isinstance(value, str)}
+            seen["body"] = environ["wsgi.input"].read(length).decode("latin-1")
+            body = [json.dumps(seen).encode()]
+    start_response("200 OK", [*TEXT, ("Content-Length", str(sum(map(len, body))))])
+    return body
+
+
+class App:
+    """The application, with what the servers need of a Pyramid application."""
+
+    def __init__(self, wsgi: Any, origin: str) -> None:
+        self.wsgi = wsgi
+        self.registry = Registry()
+        self.registry.settings = {"cors.origins": (origin,)}
+        self.registry["thread_pool_for"] = lambda _method, path: (
+            "health" if path == "/health" else "read"
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        return self.wsgi(environ, start_response)
+
+
+def main(kind: str, port: str, ini: str, origin: str, *options: str) -> None:
+    address = {"host": "127.0.0.1", "port": port, **LIMITS}
+    given = dict(option.split("=") for option in options)
+    if kind == "waitress":
+        waitress_server.serve(App(toy_app, origin), **address, **WAITRESS, **given)
+    else:
+        settings = {**address, **GRANIAN, **given}
+        app = App(validator(toy_app), origin)
+        granian_server.server_factory({"__file__": ini}, **settings)(app)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

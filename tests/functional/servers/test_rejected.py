@@ -1,0 +1,102 @@
+"""What a server answers without the application, and how it limits bodies."""
+
+import time
+from collections.abc import Callable
+from unittest.mock import ANY
+
+import pytest
+
+from tests.common.api import ORIGIN
+from tests.common.toy_server import ToyServer
+
+pytestmark = pytest.mark.usefixtures("logged")
+
+HEAD = f"POST /echo HTTP/1.1\r\nHost: x\r\nOrigin: {ORIGIN}\r\n".encode()
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+TOO_LONG = b"x" * 10001
+TOO_LONG_IN_CHUNKS = b"2711\r\n" + TOO_LONG + b"\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"GET /0 HTTP/1.1\r\nno colon\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"GET /0 HTTP/1.1\r\nX: " + b"x" * 5000 + b"\r\n\r\n", 400, "BAD_REQUEST"),
+        (b"POST /0 HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "BAD_REQUEST"),
+        (
+            b"POST /0 HTTP/1.1\r\nContent-Length: 10001\r\n\r\n" + TOO_LONG,
+            413,
+            "PAYLOAD_TOO_LARGE",
+        ),
+    ],
+    ids=["path", "header", "headers too large", "transfer coding", "body too large"],
+)
+def test_waitress_rejects_with_json(waitress: ToyServer, request_: bytes, status: int, code: str):
+    line, _, rest = request_.partition(b"\r\n")
+    response = waitress.send(line + f"\r\nOrigin: {ORIGIN}\r\n".encode() + rest)
+    assert response.status == status
+    assert response.json == {"error": code, "message": ANY}
+    assert response.headers["Content-Type"] == "application/json"
+    if b"X: " not in request_:  # waitress does not parse headers that are too large
+        assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert len(response.headers["X-Request-Id"]) == 32
+    assert waitress.get("/health")[0] == 200
+
+
+def test_granian_rejects_with_json(granian: ToyServer):
+    request = f"GET //a HTTP/1.1\r\nHost: x\r\nOrigin: {ORIGIN}\r\nX-Request-ID: me\r\n\r\n"
+    response = granian.send(request.encode())
+    assert response.status == 400
+    assert response.json == {"error": "BAD_REQUEST", "message": ANY}
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert response.headers["x-request-id"] == "me"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 10001\r\n\r\n" + TOO_LONG,
+        CHUNKED + TOO_LONG_IN_CHUNKS,
+        b"Content-Length: 9\r\n" + CHUNKED + TOO_LONG_IN_CHUNKS,
+    ],
+    ids=["length", "chunked", "both"],
+)
+def test_granian_rejects_a_body_that_is_too_large(granian: ToyServer, rest: bytes):
+    response = granian.send(HEAD + rest)
+    assert response.status == 413
+    assert response.json == {"error": "PAYLOAD_TOO_LARGE", "message": ANY}
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+
+
+@pytest.mark.parametrize("rest", [b"Content-Length: 9\r\n\r\nx", CHUNKED + b"1\r\nx"])
+def test_granian_rejects_a_body_that_does_not_arrive_in_time(granian: ToyServer, rest: bytes):
+    with granian.connect() as abandoned:
+        abandoned.sendall(HEAD + rest)
+        began = time.monotonic()
+        assert granian.send(HEAD + rest).status == 400
+        assert 1 <= time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("rest", [b"Content-Length: 9\r\n\r\nx", CHUNKED + b"1\r\nx"])
+def test_a_client_that_disconnects_within_a_body_is_not_an_error(server: ToyServer, rest: bytes):
+    with server.connect() as connection:
+        connection.sendall(HEAD + rest)
+        time.sleep(0.1)
+    assert server.get("/health")[0] == 200
+
+
+def test_slow_clients_occupy_no_thread(server: ToyServer):
+    connections = [server.connect() for _ in range(50)]
+    for connection in connections[:25]:
+        connection.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx")
+    for connection in connections[25:]:
+        connection.sendall(b"GET /echo HTTP/1.1\r\nHo")
+    assert server.get("/echo")[1] < 0.9
+    for connection in connections:
+        connection.close()
+
+
+def test_rejected_requests_leave_no_traceback_in_the_log(logged: Callable[[], str]):
+    assert "Traceback" not in logged()

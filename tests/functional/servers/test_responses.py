@@ -1,0 +1,75 @@
+"""What a client gets of the application's response."""
+
+import pytest
+
+from tests.common.toy_server import ToyServer, receive
+
+
+def request(path: str, method: str = "GET", version: str = "1.1", headers: str = "") -> bytes:
+    return f"{method} {path} HTTP/{version}\r\nHost: x\r\n{headers}\r\n".encode()
+
+
+@pytest.mark.parametrize("path", ["/status/204", "/status/304", "/echo"])
+def test_a_connection_survives(server: ToyServer, path: str):
+    with server.connect() as connection:
+        for _ in range(2):
+            connection.sendall(request(path))
+            response = receive(connection)
+            assert "close" not in response.headers.get("Connection", "")
+        connection.sendall(request("/health"))
+        assert receive(connection).body == b"health"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_body_has_no_body_nor_framing(server: ToyServer, status: int):
+    response = server.send(request(f"/status/{status}"))
+    assert (response.status, response.body) == (status, b"")
+    assert not {name.lower() for name in response.headers} & {"content-length", "transfer-encoding"}
+
+
+@pytest.mark.parametrize("path", ["/status/204", "/status/304", "/echo"])
+@pytest.mark.parametrize(
+    ("version", "headers"), [("1.1", "Connection: close\r\n"), ("1.0", "")], ids=["1.1", "1.0"]
+)
+def test_a_connection_is_closed_as_the_client_wants(
+    server: ToyServer, path: str, version: str, headers: str
+):
+    with server.connect() as connection:
+        connection.sendall(request(path, version=version, headers=headers))
+        receive(connection)
+        assert connection.recv(1) == b""
+
+
+def test_http_1_0_keeps_a_connection_alive_on_demand(server: ToyServer):
+    keep_alive = request("/health", version="1.0", headers="Connection: keep-alive\r\n")
+    with server.connect() as connection:
+        for _ in range(2):
+            connection.sendall(keep_alive)
+            response = receive(connection)
+            names = {name.lower(): value.lower() for name, value in response.headers.items()}
+            assert names["connection"] == "keep-alive"
+
+
+def test_head_has_the_headers_of_get_without_the_body(server: ToyServer):
+    with server.connect() as connection:
+        connection.sendall(request("/health", "HEAD"))
+        response = receive(connection, "HEAD")
+        length = {name.lower(): value for name, value in response.headers.items()}["content-length"]
+        assert (length, response.body) == ("6", b"")
+        connection.sendall(request("/health"))
+        assert receive(connection).body == b"health"
+
+
+@pytest.mark.parametrize("path", ["/raises", "/unstarted", "/crlf", "/hop-by-hop"])
+def test_an_error_of_the_application_is_500(server: ToyServer, path: str):
+    response = server.send(request(path))
+    assert response.status == 500
+    assert response.json["error"] == "INTERNAL_ERROR"
+    assert "Traceback" in server.log()
+
+
+@pytest.mark.parametrize("length", [3, 10])
+def test_granian_rejects_a_content_length_that_is_not_that_of_the_body(
+    granian: ToyServer, length: int
+):
+    assert granian.send(request(f"/length/{length}")).status == 500

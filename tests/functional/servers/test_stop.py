@@ -1,0 +1,47 @@
+"""Scheduling of requests, and SIGTERM."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.common.toy_server import ToyServer, receive
+
+
+def test_health_is_answered_before_queued_requests(server: ToyServer):
+    with ThreadPoolExecutor(10) as threads:
+        others = [threads.submit(server.get, "/sleep/0.3") for _ in range(10)]  # five rounds of two
+        time.sleep(0.1)
+        status, seconds = server.get("/health")
+        assert (status, seconds < 0.7) == (200, True)
+        assert [other.result()[0] for other in others] == [200] * 10
+
+
+def test_sigterm_lets_begun_requests_finish(stoppable: ToyServer):
+    idle, busy = stoppable.connect(), stoppable.connect()
+    busy.sendall(b"GET /sleep/0.5 HTTP/1.1\r\nHost: x\r\n\r\n")
+    with ThreadPoolExecutor(5) as threads:
+        # One more that runs, one that waits, one whose body exceeds the socket's buffer.
+        paths = ["/sleep/0.5", "/sleep/0.3", "/large"]
+        begun = [threads.submit(stoppable.get, path) for path in paths]
+        time.sleep(0.3)
+        stopping = threads.submit(stoppable.stop)
+        time.sleep(0.1)
+        with pytest.raises(ConnectionRefusedError):
+            stoppable.connect()
+        assert [each.result()[0] for each in begun] == [200] * 3
+        response = receive(busy)
+        assert response.body == b"sleep"
+        if stoppable.kind == "waitress":  # Granian only closes the connection
+            assert response.headers["Connection"] == "close"
+        assert stopping.result() < 3
+    assert idle.recv(1) == b""
+    idle.close()
+    busy.close()
+
+
+def test_sigterm_does_not_wait_long_for_a_partial_request(stoppable: ToyServer):
+    with stoppable.connect() as connection:
+        connection.sendall(b"GET /echo HTTP/1.1\r\nHost:")
+        time.sleep(0.2)
+        assert stoppable.stop() < 6
