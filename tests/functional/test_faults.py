@@ -87,7 +87,7 @@ def test_unexpected_error_answers_500_without_details(
     def fail(*_args: Any, **_filters: Any) -> None:
         b"\xff".decode()
 
-    monkeypatch.setattr("jobtracker.jobs.queries.some", fail)
+    monkeypatch.setattr("jobtracker.jobs.queries.page", fail)
     error = ada.refused(500, "GET", "/jobs")
     assert error.keys() == {"error", "message"}
     assert "UnicodeDecodeError" in caplog.text
@@ -101,7 +101,7 @@ def test_row_in_a_database_error_is_not_logged(
         insert = "INSERT INTO users (cognito_sub, email) VALUES (%(sub)s, NULL)"
         connection.execute(insert, {"sub": "p" + "rivate"})
 
-    monkeypatch.setattr("jobtracker.jobs.queries.some", insert)
+    monkeypatch.setattr("jobtracker.jobs.queries.page", insert)
     ada.refused(500, "GET", "/jobs")
     assert "NotNullViolation 23502" in caplog.text
     assert "private" not in caplog.text
