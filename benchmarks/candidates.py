@@ -39,8 +39,5 @@ CANDIDATES = (
         "granian",
         {"paste.server_factory": "benchmarks.embedded_granian:server_factory", "threads": "8"},
     ),
-    Candidate(
-        "granian-asgi",
-        {"use": "egg:jobtracker#granian", "threads": "8"},
-    ),
+    Candidate("granian-asgi", {"use": "egg:jobtracker#granian", "threads": "8"}),
 )

@@ -154,9 +154,5 @@ ENDPOINTS = (
     ),
     Endpoint("`GET /users/me`", _me, A_READER + USER),
     Endpoint("`POST /jobs`", _new, A_WRITER + USER + INSERT),
-    Endpoint(
-        "`PATCH /jobs/{id}`",
-        _changed,
-        A_WRITER + A_JOB_OF + USER + ONE_JOB + UPDATE,
-    ),
+    Endpoint("`PATCH /jobs/{id}`", _changed, A_WRITER + A_JOB_OF + USER + ONE_JOB + UPDATE),
 )

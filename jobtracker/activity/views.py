@@ -7,12 +7,7 @@ from pyramid.request import Request
 
 from jobtracker.activity.queries import ActivityRow
 from jobtracker.activity.resources import ActivityCollection, MetricsResource
-from jobtracker.activity.schemas import (
-    ActivityMetricsOut,
-    ActivityOut,
-    ActivityQuery,
-    MetricsQuery,
-)
+from jobtracker.activity.schemas import ActivityMetricsOut, ActivityOut, ActivityQuery, MetricsQuery
 from jobtracker.fields import ListOf
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.pagination import paginate

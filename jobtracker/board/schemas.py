@@ -52,11 +52,7 @@ class BoardMetaOut(fields.Schema):
 
 
 class BoardOut(fields.Schema):
-    example = {
-        "statuses": list(Status),
-        "jobs": [CardOut.example],
-        "meta": BoardMetaOut.example,
-    }
+    example = {"statuses": list(Status), "jobs": [CardOut.example], "meta": BoardMetaOut.example}
 
     statuses = SchemaNode(fields.TextList(fields.Choice(Status), max_items=len(Status)))
     jobs = SchemaNode(fields.ListOf(CardOut()))

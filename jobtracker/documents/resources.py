@@ -20,9 +20,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
     def upload_url(self) -> str:
         """The presigned URL to PUT the file to."""
         return self.request.bucket.upload_url(
-            self.row.upload_key,
-            size_bytes=self.row.size_bytes,
-            content_type=self.row.content_type,
+            self.row.upload_key, size_bytes=self.row.size_bytes, content_type=self.row.content_type
         )
 
     def confirm(self) -> DocumentRow:

@@ -80,10 +80,7 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
 
 
 @confirm_upload.post(
-    permission=Permission.WRITE,
-    body=ConfirmUploadIn(),
-    returns=DOCUMENT_OUT,
-    errors=(409,),
+    permission=Permission.WRITE, body=ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,)
 )
 def post_confirm_upload(request: Request) -> DocumentRow:
     """Say that the upload is done. Repeating it is harmless."""

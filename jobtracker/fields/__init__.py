@@ -19,13 +19,5 @@ from jobtracker.fields.containers import (
 )
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
 from jobtracker.fields.objects import ListOf, Nested, Schema, errors_of, merge_patch
-from jobtracker.fields.text import (
-    Choice,
-    Email,
-    Lowercase,
-    RawText,
-    Text,
-    WebAddress,
-    trimmed_text,
-)
+from jobtracker.fields.text import Choice, Email, Lowercase, RawText, Text, WebAddress, trimmed_text
 from jobtracker.fields.times import Date, DateOrDatetime, Timestamp

@@ -59,10 +59,7 @@ SORTS = {
     "created": newest_first(Job, "created_at"),
     "updated": newest_first(Job, "updated_at"),
     "company": Sort(Key(Job.company_name, by=sa.func.lower), Key(Job.id)),
-    "status": Sort(
-        Key(Job.status, by=status_rank),
-        *newest_first(Job, "last_activity_at").keys,
-    ),
+    "status": Sort(Key(Job.status, by=status_rank), *newest_first(Job, "last_activity_at").keys),
 }
 
 COLUMNS = columns_of(Job, JobRow)

@@ -54,10 +54,7 @@ def patch_job(request: Request) -> JobRow:
 
 
 @job.delete(
-    permission=Permission.WRITE,
-    status=204,
-    if_match=JOB_OUT,
-    thread_pool=ThreadPool.GATEWAY,
+    permission=Permission.WRITE, status=204, if_match=JOB_OUT, thread_pool=ThreadPool.GATEWAY
 )
 def delete_job(request: Request) -> None:
     """Forget a job, with its notes and documents."""

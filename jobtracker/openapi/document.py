@@ -91,8 +91,7 @@ IF_MATCH = _header_parameter(
     "field by field.",
 )
 IF_NONE_MATCH = _header_parameter(
-    "If-None-Match",
-    "The `ETag` of the last answer: where nothing has changed since, it is 304.",
+    "If-None-Match", "The `ETag` of the last answer: where nothing has changed since, it is 304."
 )
 
 

@@ -10,10 +10,7 @@ from jobtracker.jobs.models import job_foreign_key
 
 def _gin_index(table: str) -> Index:
     return Index(
-        f"ix_{table}_words",
-        "words",
-        postgresql_using="gin",
-        postgresql_with={"fastupdate": "off"},
+        f"ix_{table}_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}
     )
 
 

@@ -13,10 +13,7 @@ search = ApiService("search", "/jobs/search", context=SearchResource)
 
 
 @search.get(
-    permission=Permission.READ,
-    query=SearchQuery(),
-    returns=FoundOut(),
-    etag=ETagStrategy.BY_BODY,
+    permission=Permission.READ, query=SearchQuery(), returns=FoundOut(), etag=ETagStrategy.BY_BODY
 )
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title

@@ -49,8 +49,7 @@ _REMOVED = bindparam("removed", type_=ARRAY(Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
 _MERGE_UI_PREFERENCES = Statement(
-    update(User.__table__).where(_BY_ID).values(ui_preferences=_MERGED).returning(*COLUMNS),
-    UserRow,
+    update(User.__table__).where(_BY_ID).values(ui_preferences=_MERGED).returning(*COLUMNS), UserRow
 )
 
 _NEW = insert(User.__table__).values(new_values(User, ["cognito_sub", "email", "name"]))

@@ -27,10 +27,7 @@ def upgrade() -> None:
         moment("updated_at"),
         sa.PrimaryKeyConstraint("user_id", "id", name=op.f("pk_saved_views")),
         sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-            name=op.f("fk_saved_views_user_id_users"),
-            ondelete="CASCADE",
+            ["user_id"], ["users.id"], name=op.f("fk_saved_views_user_id_users"), ondelete="CASCADE"
         ),
         sa.UniqueConstraint("user_id", "name", name=op.f("uq_saved_views_user_id_name")),
         sa.CheckConstraint(

@@ -68,12 +68,7 @@ class Pool:
         )
 
     def token(
-        self,
-        *,
-        algorithm: str = "RS256",
-        key: Any = None,
-        key_id: str | None = None,
-        **claims: Any,
+        self, *, algorithm: str = "RS256", key: Any = None, key_id: str | None = None, **claims: Any
     ) -> str:
         """An access token as Cognito signs it, with some claims changed; None removes a claim."""
         now = int(time.time())

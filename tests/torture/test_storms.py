@@ -10,16 +10,7 @@ import psycopg
 import pytest
 
 from tests.common.concurrency import run_concurrently
-from tests.torture.client import (
-    JOB,
-    RESUME,
-    Answer,
-    Client,
-    fault_of,
-    put,
-    statuses,
-    unique,
-)
+from tests.torture.client import JOB, RESUME, Answer, Client, fault_of, put, statuses, unique
 from tests.torture.instance import Instance
 
 pytestmark = pytest.mark.torture

@@ -149,10 +149,7 @@ def test_wrong_password_and_revoked_token_answer_differently(
 @pytest.mark.parametrize(
     ("text", "violations"),
     [
-        (
-            "Password did not conform with policy: Password not long enough",
-            ["min_length"],
-        ),
+        ("Password did not conform with policy: Password not long enough", ["min_length"]),
         (
             "Password did not conform with policy: Password must have symbol characters; new",
             ["special_char", "new"],
@@ -220,10 +217,7 @@ def test_sign_up_of_an_account_without_confirmation_answers_ok(ada: Api, cognito
             "ClientId": "client",
             "Username": EMAIL,
             "Password": "x",
-            "UserAttributes": [
-                {"Name": "email", "Value": EMAIL},
-                {"Name": "name", "Value": "Ada"},
-            ],
+            "UserAttributes": [{"Name": "email", "Value": EMAIL}, {"Name": "name", "Value": "Ada"}],
         },
     )
     assert ada.call(*REQUESTS["sign_up"], status=200).json["status"] == "OK"

@@ -92,12 +92,7 @@ def job_id(ada: Api, db: Session) -> int:
     ],
 )
 def test_reads_execute_a_constant_number_of_statements(
-    ada: Api,
-    job_id: int,
-    statements: Any,
-    path: str,
-    count: int,
-    monkeypatch: pytest.MonkeyPatch,
+    ada: Api, job_id: int, statements: Any, path: str, count: int, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(conditional, "ROUNDING", 10**9)  # the rounded time does not change
     ids = {

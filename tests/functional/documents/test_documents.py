@@ -85,11 +85,7 @@ def test_document_is_presigned_uploaded_confirmed_downloaded_and_deleted(documen
     documents.confirm(upload, status=409)
     documents.put(upload)
     confirmed = documents.confirm(upload, status=200)
-    assert confirmed == {
-        **pending,
-        "status": "uploaded",
-        "uploaded_at": confirmed["uploaded_at"],
-    }
+    assert confirmed == {**pending, "status": "uploaded", "uploaded_at": confirmed["uploaded_at"]}
     assert documents.confirm(upload) == confirmed
     assert documents.all() == [confirmed]
     downloaded = documents.download(confirmed)

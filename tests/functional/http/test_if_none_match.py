@@ -90,8 +90,7 @@ def test_responses_without_an_etag_are_no_store(client: Api, user_data: UserData
         client.get("/users/me/mfa", headers={"If-None-Match": "*"}),
         (signed_in := anonymous.post("/auth/cognito/login", login)),
         anonymous.post(
-            "/auth/cognito/refresh",
-            {"refresh_token": signed_in.json["tokens"]["refresh_token"]},
+            "/auth/cognito/refresh", {"refresh_token": signed_in.json["tokens"]["refresh_token"]}
         ),
         anonymous.post("/auth/cognito/logout"),
         anonymous.post("/auth/cognito/login", {**login, "password": "wrong"}, status=401),

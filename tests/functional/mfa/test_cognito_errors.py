@@ -35,11 +35,7 @@ def expect_password(cognito: Stubber, answer: dict[str, Any]) -> None:
     cognito.add_response(
         "initiate_auth",
         answer,
-        {
-            "ClientId": "client",
-            "AuthFlow": "USER_PASSWORD_AUTH",
-            "AuthParameters": credentials,
-        },
+        {"ClientId": "client", "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": credentials},
     )
 
 
@@ -79,12 +75,7 @@ def expect_switch(cognito: Stubber, ada: Api, on: bool) -> None:
     ],
 )
 def test_cognito_error_answers_its_status_and_code(
-    ada: Api,
-    cognito: Stubber,
-    operation: str,
-    name: str,
-    status: int,
-    details: dict | None,
+    ada: Api, cognito: Stubber, operation: str, name: str, status: int, details: dict | None
 ):
     cognito.add_client_error(operation, name, SECRET_TEXT)
     error = ada.refused(status, *REQUESTS[operation])
@@ -167,12 +158,7 @@ def test_failed_revocation_of_tokens_is_logged_and_mfa_disabled(
     ],
 )
 def test_error_of_the_password_check_does_not_disable_mfa(
-    ada: Api,
-    cognito: Stubber,
-    name: str,
-    text: str,
-    status: int,
-    details: dict | None,
+    ada: Api, cognito: Stubber, name: str, text: str, status: int, details: dict | None
 ):
     expect_user(cognito, ada)
     cognito.add_client_error("initiate_auth", name, text)

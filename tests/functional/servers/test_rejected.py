@@ -24,11 +24,7 @@ TOO_LONG_IN_CHUNKS = b"2711\r\n" + TOO_LONG + b"\r\n0\r\n\r\n"
         (b"GET /0 HTTP/1.1\r\nno colon\r\n\r\n", 400, "BAD_REQUEST"),
         (b"GET /0 HTTP/1.1\r\nX: " + b"x" * 5000 + b"\r\n\r\n", 400, "BAD_REQUEST"),
         (b"POST /0 HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "BAD_REQUEST"),
-        (
-            b"POST /0 HTTP/1.1\r\nContent-Length: 10001\r\n\r\n" + TOO_LONG,
-            413,
-            "PAYLOAD_TOO_LARGE",
-        ),
+        (b"POST /0 HTTP/1.1\r\nContent-Length: 10001\r\n\r\n" + TOO_LONG, 413, "PAYLOAD_TOO_LARGE"),
     ],
     ids=["path", "header", "headers too large", "transfer coding", "body too large"],
 )

@@ -82,12 +82,7 @@ def has_account(pool: Pool, email: str) -> bool:
 
 @all_faults
 def test_fault_of_cognito_answers_503_and_recovers(
-    client: Client,
-    server: Instance,
-    proxies: Proxies,
-    pool: Pool,
-    report: Report,
-    fault: str,
+    client: Client, server: Instance, proxies: Proxies, pool: Pool, report: Report, fault: str
 ):
     email, other_email, new_email = (f"{unique()}@example.com" for _ in range(3))
     tokens, other = pool.user(email, "x"), pool.user(other_email, "x")
