@@ -4,7 +4,7 @@
 
     jobs = ApiService("jobs", "/jobs", context=JobCollection)
 
-    @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JobOut(), status=201)
+    @jobs.post(body=JobIn(), returns=JobOut(), status=201)
     def post_job(request):
         return set_location(request, request.context.create(**request.validated)).row
 
@@ -14,7 +14,7 @@ another class is 404, whichever path led to it.
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
@@ -53,29 +53,40 @@ class Operation(NamedTuple):
     """A method of a URL: what the view works with, and the OpenAPI document is made of."""
 
     view: Callable[[Request], Any]
+    #: Required of the context's ACL.
     permission: Permission
-    body: Schema | None
-    body_types: frozenset[str]
-    query: Schema | None
-    returns: FieldType | None
-    status: int
-    errors: tuple[int, ...]
-    optional_body: Schema | None
-    rate_limits: tuple[RateLimit, ...]
-    idempotent: bool
-    if_match: Schema | None
-    etag: ETagStrategy | None
-    single_statement: bool
-    thread_pool: ThreadPool
+    #: The schema of the JSON body; the view finds it in ``request.validated``.
+    body: Schema | None = None
+    body_types: frozenset[str] = validation.JSON_TYPES
+    #: The schema of the query, likewise.
+    query: Schema | None = None
+    #: The type of the view's result; without one it returns a response, or with 204 nothing.
+    returns: FieldType | None = None
+    #: Of success.
+    status: int = 200
+    #: Statuses beside those that follow from permission, path, body and query.
+    errors: tuple[int, ...] = ()
+    #: The schema of a body that the view itself validates.
+    optional_body: Schema | None = None
+    #: Checked once the request is valid.
+    rate_limits: Sequence[RateLimit] = ()
+    #: Whether an authenticated POST supports Idempotency-Key.
+    idempotent: bool = True
+    #: The schema of the present state in a 412; If-Match is then supported, and its versions are in
+    #: ``request.versions``.
+    if_match: Schema | None = None
+    #: How an authenticated GET determines its ETag; None for none.
+    etag: ETagStrategy | None = ETagStrategy.BY_REVISION
+    #: Whether one SQL statement does all writes.
+    single_statement: bool = False
+    thread_pool: ThreadPool = ThreadPool.WRITE
 
 
 class ApiService(Service):
     """A URL: its context class, and for each method the permission, the schemas and the view.
 
     :param path: the URL path, with ids as ``{job_id}``
-    :param context: the class of the resource
     :param traverse: the path of the resource, where it is not the whole URL path
-    :param thread_pool: of the server; by default READ for GET and WRITE for other methods
     """
 
     renderer = "json"
@@ -100,76 +111,37 @@ class ApiService(Service):
             traverse=traverse or path,
         )
 
-    def add_view(
-        self,
-        method: str,
-        view: Callable[[Request], Any],
-        *,
-        permission: Permission,
-        body: Schema | None = None,
-        query: Schema | None = None,
-        returns: FieldType | Schema | None = None,
-        status: int = 200,
-        errors: Iterable[int] = (),
-        optional_body: Schema | None = None,
-        rate_limits: Iterable[RateLimit] = (),
-        idempotent: bool = True,
-        if_match: Schema | None = None,
-        etag: ETagStrategy | None = ETagStrategy.BY_REVISION,
-        single_statement: bool = False,
-        thread_pool: ThreadPool | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def add_view(self, method: str, view: Callable[[Request], Any], **options: Any) -> None:
         """Add a method.
 
-        :param permission: required of the context's ACL
-        :param body: the schema of the JSON body; the view finds it in ``request.validated``
-        :param query: the schema of the query, likewise
-        :param returns: the type of the view's result; without one the view returns a response, or
-            with status 204 nothing
-        :param status: of success
-        :param errors: statuses beside those that follow from permission, path, body and query
-        :param optional_body: the schema of a body that the view itself validates
-        :param rate_limits: checked once the request is valid
-        :param idempotent: whether an authenticated POST supports Idempotency-Key
-        :param if_match: the schema of the present state in a 412; If-Match is then supported, and
-            its versions are in ``request.versions``
-        :param etag: how an authenticated GET determines its ETag; None for none
-        :param single_statement: whether one SQL statement does all writes
-        :param thread_pool: of the server, where it is not the service's
+        :param options: the fields of :class:`Operation`. Defaults by method: READ for GET and WRITE
+            for others, as permission and as thread pool; merge patches for PATCH
         """
         method = method.upper()
-        default_pool = ThreadPool.READ if method == "GET" else ThreadPool.WRITE
-        is_read = method == "GET" and permission is Permission.READ and returns is not None
-        is_post = method == "POST" and permission is not Permission.PUBLIC
-        merge_patch = method == "PATCH"
-        self.operations[method] = operation = Operation(
-            view,
-            permission,
-            body=body,
-            body_types=validation.MERGE_PATCH_TYPES if merge_patch else validation.JSON_TYPES,
-            query=query,
-            returns=Nested(returns) if isinstance(returns, Schema) else returns,
-            status=status,
-            errors=tuple(errors),
-            optional_body=optional_body,
-            rate_limits=tuple(rate_limits),
-            idempotent=idempotent and is_post,
-            if_match=if_match,
-            etag=etag if is_read else None,
-            single_statement=single_statement,
-            thread_pool=thread_pool or self.thread_pool or default_pool,
-        )
+        is_get = method == "GET"
+        if self.thread_pool is not None or is_get:
+            options.setdefault("thread_pool", self.thread_pool or ThreadPool.READ)
+        options.setdefault("permission", Permission.READ if is_get else Permission.WRITE)
+        if method == "PATCH":
+            options["body_types"] = validation.MERGE_PATCH_TYPES
+        if isinstance(returns := options.get("returns"), Schema):
+            options["returns"] = Nested(returns)
+        operation = Operation(view, **options)
+        if not is_get or operation.permission is Permission.PUBLIC or operation.returns is None:
+            operation = operation._replace(etag=None)
+        if method != "POST" or operation.permission is Permission.PUBLIC:
+            operation = operation._replace(idempotent=False)
+        self.operations[method] = operation
         validators = []
-        if query is not None:
-            validators.append(functools.partial(validation.validate_query, query))
-        if body is not None:
-            types = operation.body_types
+        if operation.query is not None:
+            validators.append(functools.partial(validation.validate_query, operation.query))
+        if operation.body is not None:
+            body, types = operation.body, operation.body_types
             validators.append(functools.partial(validation.validate_body, body, types))
         if operation.rate_limits:
             validators.append(functools.partial(check_rate_limits, operation.rate_limits))
         super().add_view(
-            method, _wrap_view(operation), permission=permission, validators=validators, **kwargs
+            method, _wrap_view(operation), permission=operation.permission, validators=validators
         )
 
 
@@ -195,7 +167,7 @@ def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
 
 
 def registry_property(name: str) -> Callable[[Request], Any]:
-    """A request method that returns the registry's object of that name."""
+    """A request method that returns an object of the registry."""
     return lambda request: request.registry[name]
 
 

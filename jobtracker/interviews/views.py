@@ -10,9 +10,6 @@ from jobtracker.http.service import ApiService, set_location
 from jobtracker.interviews.queries import InterviewRow
 from jobtracker.interviews.resources import InterviewCollection, InterviewResource
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn, InterviewOut
-from jobtracker.permissions import Permission
-
-INTERVIEW_OUT = InterviewOut()
 
 interviews = ApiService("interviews", "/jobs/{job_id}/interviews", context=InterviewCollection)
 interview = ApiService(
@@ -20,38 +17,31 @@ interview = ApiService(
 )
 
 
-@interviews.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(INTERVIEW_OUT))
+@interviews.get(query=PageQuery(), returns=ListOf(InterviewOut()))
 def get_interviews(request: Request) -> Sequence[InterviewRow]:
     """The interviews for a job, the last one first."""
     return paginate(request, request.context.page, **request.validated)
 
 
-@interviews.post(
-    permission=Permission.WRITE,
-    body=InterviewIn(),
-    returns=INTERVIEW_OUT,
-    status=201,
-    errors=(409,),
-)
+@interviews.post(body=InterviewIn(), returns=InterviewOut(), status=201, errors=(409,))
 def post_interview(request: Request) -> InterviewRow:
     """Write down an interview. A job can have 200."""
-    new = request.context.add(**request.validated)
-    return set_location(request, new).row
+    return set_location(request, request.context.add(**request.validated)).row
 
 
-@interview.get(permission=Permission.READ, returns=INTERVIEW_OUT)
+@interview.get(returns=InterviewOut())
 def get_interview(request: Request) -> InterviewRow:
     """One interview."""
     return request.context.row
 
 
-@interview.patch(permission=Permission.WRITE, body=INTERVIEW_PATCH, returns=INTERVIEW_OUT)
+@interview.patch(body=INTERVIEW_PATCH, returns=InterviewOut())
 def patch_interview(request: Request) -> InterviewRow:
     """Change some fields (JSON Merge Patch): null clears."""
     return request.context.update(**request.validated)
 
 
-@interview.delete(permission=Permission.WRITE, status=204)
+@interview.delete(status=204)
 def delete_interview(request: Request) -> None:
     """Forget an interview."""
     request.context.delete()
