@@ -21,14 +21,6 @@ class ActivityRow(NamedTuple):
     data: dict[str, Any]
     created_at: datetime.datetime
 
-    def __repr__(self) -> str:
-        return f"<Activity {self.id} {self.message}>"
-
-
-class TypeCount(NamedTuple):
-    type: str
-    number: int
-
 
 ACTIVITY = Repository(
     Activity, ActivityRow, owner=("user_id", "application_id"), order=newest_first(Activity)
@@ -42,7 +34,7 @@ _COUNT_BY_TYPE = Statement(
     )
     .group_by(Activity.type)
     .order_by(Activity.type),
-    TypeCount,
+    tuple,
 )
 
 

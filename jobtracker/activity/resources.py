@@ -2,12 +2,7 @@
 
 from jobtracker.activity import queries
 from jobtracker.activity.queries import ACTIVITY, ActivityRow
-from jobtracker.jobs.resources import (
-    JobChildCollection,
-    JobChildResource,
-    JobCollection,
-    JobResource,
-)
+from jobtracker.jobs import resources as jobs
 from jobtracker.tree import Resource
 
 DEFAULT_LIMIT = 50
@@ -16,15 +11,16 @@ DEFAULT_DAYS = 7
 MAX_DAYS = 30
 
 
-class ActivityCollection(JobChildCollection[ActivityRow], under=JobResource, name="activity"):
+class ActivityCollection(
+    jobs.JobChildCollection[ActivityRow], under=jobs.JobResource, name="activity"
+):
     """``/jobs/7/activity``, newest first; its items are read-only and have no URL."""
 
-    repository, item = ACTIVITY, JobChildResource
+    repository, item = ACTIVITY, jobs.JobChildResource
 
 
-class MetricsResource(Resource, under=JobCollection, name="metrics"):
-    """``/jobs/metrics``: counts over all jobs."""
+class MetricsResource(Resource, under=jobs.JobCollection, name="metrics"):
+    """``/jobs/metrics``: the number of events of each type in the last days."""
 
     def activity(self, range_days: int = DEFAULT_DAYS) -> dict[str, int]:
-        """The number of events of each type in the last days."""
         return queries.count_by_type(self.connection, self.user.id, days=range_days)

@@ -6,13 +6,14 @@ from jobtracker import fields
 from jobtracker.activity.models import ActivityType
 from jobtracker.activity.resources import DEFAULT_DAYS, DEFAULT_LIMIT, MAX_DAYS, MAX_LIMIT
 from jobtracker.http.pagination import PageQuery
+from jobtracker.jobs.schemas import JobChildOut
 
 
 class ActivityQuery(PageQuery):
     limit = SchemaNode(fields.QueryInteger(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
 
 
-class ActivityOut(fields.Schema):
+class ActivityOut(JobChildOut):
     example = {
         "id": 11,
         "application_id": 7,
@@ -22,8 +23,6 @@ class ActivityOut(fields.Schema):
         "created_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(fields.Integer())
-    application_id = SchemaNode(fields.Integer())
     type = SchemaNode(fields.Choice(ActivityType))
     message = SchemaNode(fields.Text())
     data = SchemaNode(fields.FreeFormObject())

@@ -19,10 +19,7 @@ class Board(NamedTuple):
 
     @classmethod
     def of(cls, cards: Sequence[Any], statuses: Iterable[str]) -> "Board":
-        """A board of cards.
-
-        :param statuses: the status of each card
-        """
+        """The board of some cards with these statuses."""
         counter = Counter(statuses)
         counts = {status.value: counter[status] for status in Status}
         return cls(list(Status), cards, {"counts": counts, "total": len(cards)})
@@ -32,6 +29,5 @@ class BoardResource(Resource, under=JobCollection, name="board"):
     """``/jobs/board``."""
 
     def read(self) -> Board:
-        """All jobs."""
         cards = queries.cards(self.connection, self.user.id)
         return Board.of(cards, (card.status for card in cards))

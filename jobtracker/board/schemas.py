@@ -3,28 +3,16 @@
 from colander import SchemaNode
 
 from jobtracker import fields
+from jobtracker.board.queries import CardRow
 from jobtracker.jobs.models import Priority, Status
-from jobtracker.jobs.schemas import Tags
+from jobtracker.jobs.schemas import JobOut, Tags
+
+JOB = {**JobOut.example, "last_action_at": None, "needs_follow_up": False}
+CARD = {name: JOB[name] for name in CardRow._fields}
 
 
 class CardOut(fields.Schema):
-    """A job among many."""
-
-    example = {
-        "id": 7,
-        "status": "applied",
-        "company_name": "Acme",
-        "job_title": "Engineer",
-        "location": "Vienna",
-        "updated_at": "2026-11-23T09:00:00.000000Z",
-        "last_activity_at": "2026-11-23T09:30:00.000000Z",
-        "last_action_at": None,
-        "next_action_at": "2026-11-30T08:00:00.000000Z",
-        "next_action_title": "Ask how it goes",
-        "priority": "normal",
-        "tags": ["remote"],
-        "needs_follow_up": False,
-    }
+    example = CARD
 
     id = SchemaNode(fields.Integer())
     status = SchemaNode(fields.Choice(Status))

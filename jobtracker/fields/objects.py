@@ -8,6 +8,7 @@ from typing import Any
 import colander
 
 from jobtracker.fields.base import FieldType, InvalidValue
+from jobtracker.fields.numbers import Integer
 from jobtracker.fields.text import Text
 
 # Errors of unknown fields that one response reports at most.
@@ -91,6 +92,12 @@ class Schema(colander.MappingSchema):
                 for fields in dumped:
                     fields[name] = typ.dump(fields[name])
         return dumped
+
+
+class RowOut(Schema):
+    """The id, with which the output of every row begins."""
+
+    id = colander.SchemaNode(Integer())
 
 
 class Nested(FieldType):

@@ -9,7 +9,7 @@ from sqlalchemy import DateTime, bindparam, func, insert
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Key, Sort
-from jobtracker.db.statements import Repository, Statement, columns_of, new_values
+from jobtracker.db.statements import Repository, Statement, columns_of, new_parameters, new_values
 from jobtracker.history.models import JobStep
 
 
@@ -21,27 +21,14 @@ class StepRow(NamedTuple):
     at: datetime.datetime
     created_at: datetime.datetime
 
-    def __repr__(self) -> str:
-        return f"<JobStep {self.id} {self.status} {self.at}>"
 
+ORDER = Sort(Key(JobStep.at), Key(JobStep.id))
+STEPS = Repository(JobStep, StepRow, owner=("user_id", "application_id"), order=ORDER)
 
-STEPS = Repository(
-    JobStep,
-    StepRow,
-    owner=("user_id", "application_id"),
-    order=Sort(Key(JobStep.at), Key(JobStep.id)),
-)
-
-_AFTER = bindparam("after", type_=DateTime(timezone=True))
+_NEW = new_values(JobStep, ["user_id", "application_id", "status"])
+_AT = func.greatest(NOW, bindparam("after", type_=DateTime(timezone=True)))
 _INSERT_NOW = Statement(
-    insert(JobStep.__table__)
-    .values(
-        {
-            **new_values(JobStep, ["user_id", "application_id", "status"]),
-            "at": func.greatest(NOW, _AFTER),
-        }
-    )
-    .returning(*columns_of(JobStep, StepRow)),
+    insert(JobStep.__table__).values(**_NEW, at=_AT).returning(*columns_of(JobStep, StepRow)),
     StepRow,
 )
 
@@ -50,5 +37,5 @@ def insert_now(
     connection: SupportsExecute, owner: Mapping[str, int], status: str, after: datetime.datetime
 ) -> StepRow:
     """Insert a step of now, but not before the job's latest step."""
-    new = {f"new_{name}": value for name, value in owner.items()}
-    return _INSERT_NOW.one(connection, **new, new_status=status, after=after)
+    new = new_parameters({**owner, "status": status})
+    return _INSERT_NOW.one(connection, **new, after=after)

@@ -51,10 +51,7 @@ class HistoryCollection(JobChildCollection[StepRow], under=JobResource, name="hi
         return StepResource(self, step)
 
     def lock(self) -> Sequence[StepRow]:
-        """Lock the job and return its steps.
-
-        :raises NotFound: when the job was deleted concurrently
-        """
+        """Lock the job and return its steps; NotFound when it was deleted concurrently."""
         self.__parent__.lock()
         return self.list()
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from colander import SchemaNode
 
-from jobtracker.fields import Choice, Integer, InvalidValue, Schema, Timestamp
+from jobtracker.fields import Choice, InvalidValue, Schema, Timestamp
 from jobtracker.history.models import EARLIEST
 from jobtracker.jobs.models import Status
+from jobtracker.jobs.schemas import JobChildOut
 
-# By how much the clock of who asks may be ahead of ours.
+# By how much the client's clock can be ahead of the server's.
 SKEW = datetime.timedelta(minutes=1)
 
 
@@ -18,9 +19,9 @@ class PastMoment(Timestamp):
 
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:
         moment = super().parse(node, value)
-        if moment is not None and moment < EARLIEST:
+        if moment and moment < EARLIEST:
             raise InvalidValue(node, "Must not be before 1970.", "greater_than_equal")
-        if moment is not None and moment > datetime.datetime.now(datetime.UTC) + SKEW:
+        if moment and moment > datetime.datetime.now(datetime.UTC) + SKEW:
             raise InvalidValue(node, "Must not be in the future.", "less_than_equal")
         return moment
 
@@ -32,7 +33,7 @@ class StepIn(Schema):
     at = SchemaNode(PastMoment(), missing=None, nullable=True)
 
 
-class StepOut(Schema):
+class StepOut(StepIn, JobChildOut):
     example = {
         "id": 9,
         "application_id": 7,
@@ -40,8 +41,5 @@ class StepOut(Schema):
         "created_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    application_id = SchemaNode(Integer())
-    status = SchemaNode(Choice(Status))
     at = SchemaNode(Timestamp())
     created_at = SchemaNode(Timestamp())

@@ -22,8 +22,6 @@ class InterviewStatus(StrEnum):
 
 
 class Interview(JobChild, Base):
-    """An interview for a job."""
-
     __tablename__ = "interviews"
     __table_args__ = (
         job_foreign_key(),

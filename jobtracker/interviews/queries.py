@@ -22,13 +22,6 @@ class InterviewRow(NamedTuple):
     created_at: datetime.datetime
     updated_at: datetime.datetime
 
-    def __repr__(self) -> str:
-        return f"<Interview {self.id} {self.scheduled_at:%Y-%m-%d %H:%M} {self.status}>"
 
-
-INTERVIEWS = Repository(
-    Interview,
-    InterviewRow,
-    owner=("user_id", "application_id"),
-    order=newest_first(Interview, "scheduled_at"),
-)
+ORDER = newest_first(Interview, "scheduled_at")
+INTERVIEWS = Repository(Interview, InterviewRow, owner=("user_id", "application_id"), order=ORDER)

@@ -24,10 +24,7 @@ class InterviewCollection(JobChildCollection[InterviewRow], under=JobResource, n
     repository, item = INTERVIEWS, InterviewResource
 
     def add(self, **fields: Any) -> InterviewResource:
-        """Add an interview.
-
-        :raises Conflict: when the job has the maximum number of interviews
-        """
+        """:raises Conflict: when the job has the maximum number of interviews"""
         now = self.__parent__.touch()  # locks the job: concurrent additions count one by one
         if self.count() >= MAX_INTERVIEWS:
             raise Conflict(f"A job can have at most {MAX_INTERVIEWS} interviews.")

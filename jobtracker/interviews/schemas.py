@@ -2,8 +2,9 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import Choice, Integer, Lowercase, Schema, Text, Timestamp, merge_patch
+from jobtracker.fields import Choice, Lowercase, Schema, Text, Timestamp, merge_patch
 from jobtracker.interviews.models import MAX_NAME, MAX_NOTES, MAX_WORD, InterviewStatus
+from jobtracker.jobs.schemas import JobChildOut
 
 INTERVIEW = {
     "scheduled_at": "2026-11-30T13:00:00Z",
@@ -33,7 +34,7 @@ INTERVIEW_PATCH = merge_patch(
 )
 
 
-class InterviewOut(Schema):
+class InterviewOut(InterviewIn, JobChildOut):
     example = {
         "id": 4,
         "application_id": 7,
@@ -42,14 +43,5 @@ class InterviewOut(Schema):
         "updated_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    application_id = SchemaNode(Integer())
-    scheduled_at = SchemaNode(Timestamp())
-    stage = SchemaNode(Text(), nullable=True)
-    kind = SchemaNode(Text(), nullable=True)
-    location = SchemaNode(Text(), nullable=True)
-    interviewer = SchemaNode(Text(), nullable=True)
-    status = SchemaNode(Choice(InterviewStatus))
-    notes = SchemaNode(Text(), nullable=True)
     created_at = SchemaNode(Timestamp())
     updated_at = SchemaNode(Timestamp())

@@ -2,25 +2,23 @@
 
 import datetime
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
+from jobtracker.db import statements
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Key, Page, Sort, newest_first
-from jobtracker.db.statements import (
-    Statement,
-    columns_of,
-    contains_pattern,
-    new_parameters,
-    new_values,
-)
+from jobtracker.db.statements import Statement, columns_of, contains_pattern
 from jobtracker.errors import NotFound, VersionConflict
 from jobtracker.jobs.models import Job, Status, normalize_tags, validate_tags
 from jobtracker.users.models import User
+
+#: ``user_id`` and ``job_id``.
+JobKey = Mapping[str, int]
 
 
 class JobRow(NamedTuple):
@@ -70,13 +68,16 @@ _VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
 _VERSION_MATCHES = sa.or_(_VERSIONS.is_(None), Job.version == sa.any_(_VERSIONS))
 
 _OWNER = sa.select(User.id).where(User.cognito_sub == sa.bindparam("sub")).scalar_subquery()
-_FIND_BY_SUB = Statement(
-    sa.select(*COLUMNS).where(Job.user_id == _OWNER, Job.id == sa.bindparam("job_id")), JobRow
+_SELECT = sa.select(*COLUMNS)
+#: A job of the user with that Cognito ``sub``.
+FIND_BY_SUB = Statement(
+    _SELECT.where(Job.user_id == _OWNER, Job.id == sa.bindparam("job_id")), JobRow
 )
-_FIND = Statement(sa.select(*COLUMNS).where(*_BY_ID), JobRow)
+_FIND = Statement(_SELECT.where(*_BY_ID), JobRow)
 # FOR NO KEY UPDATE: rows that reference this one can still be inserted.
-_LOCK = Statement(sa.select(*COLUMNS).where(*_BY_ID).with_for_update(key_share=True), JobRow)
-_TOUCH = Statement(
+LOCK = Statement(_SELECT.where(*_BY_ID).with_for_update(key_share=True), JobRow)
+#: Sets ``last_activity_at`` to now, which locks the job.
+TOUCH = Statement(
     sa.update(Job.__table__).where(*_BY_ID).values(last_activity_at=_LATEST).returning(*COLUMNS),
     JobRow,
 )
@@ -84,10 +85,19 @@ _DELETE = Statement(
     sa.delete(Job.__table__).where(*_BY_ID, _VERSION_MATCHES).returning(*COLUMNS), JobRow
 )
 
-
-def find(connection: SupportsExecute, sub: str, job_id: int) -> JobRow | None:
-    """A job of the user with that Cognito ``sub``, or None."""
-    return _FIND_BY_SUB.first(connection, sub=sub, job_id=job_id)
+_TEXT = (Job.company_name, Job.job_title, Job.location)
+_TAG = sa.func.unnest(Job.tags).column_valued("tag")
+_HAS_TAG = sa.select(sa.literal(1)).where(_TAG.like(sa.bindparam("tag_q"), escape="\\")).exists()
+# The condition of each filter, and the function that makes its parameter.
+_FILTERS: dict[str, tuple[sa.ColumnElement[bool], Callable[[Any], Any]]] = {
+    "q": (
+        sa.or_(*(column.ilike(sa.bindparam("q"), escape="\\") for column in _TEXT)),
+        contains_pattern,
+    ),
+    "status": (Job.status == sa.any_(sa.bindparam("status", type_=ARRAY(TEXT))), list),
+    "tag": (Job.tags.overlap(sa.bindparam("tag", type_=ARRAY(TEXT))), normalize_tags),
+    "tag_q": (_HAS_TAG, lambda part: contains_pattern(part.lower())),
+}
 
 
 def page(
@@ -106,15 +116,7 @@ def page(
     :param filters: ``q``: substring of company, title or location, case-insensitive; ``status``
         and ``tag``: any of them; ``tag_q``: substring of a tag
     """
-    given = {name: value for name, value in filters.items() if value}
-    if "q" in given:
-        given["q"] = contains_pattern(given["q"])
-    if "tag" in given:
-        given["tag"] = normalize_tags(given["tag"])
-    if "tag_q" in given:
-        given["tag_q"] = contains_pattern(given["tag_q"].lower())
-    if "status" in given:
-        given["status"] = list(given["status"])
+    given = {name: _FILTERS[name][1](value) for name, value in filters.items() if value}
     statement = _page(sort, after is not None, tuple(sorted(given)))
     keys = SORTS[sort].parameters(after)
     rows = statement.all(connection, user_id=user_id, limit=limit + 1, **given, **keys)
@@ -123,30 +125,12 @@ def page(
 
 @functools.cache
 def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> Statement[JobRow]:
-    query = sa.select(*COLUMNS).where(Job.user_id == sa.bindparam("user_id"))
-    query = query.where(*(_FILTERS[name]() for name in filters))
+    conditions = (_FILTERS[name][0] for name in filters)
+    query = _SELECT.where(Job.user_id == sa.bindparam("user_id"), *conditions)
     if is_continued:
         query = query.where(SORTS[sort].after())
     query = query.order_by(*SORTS[sort].order()).limit(sa.bindparam("limit", type_=sa.BigInteger))
     return Statement(query, JobRow)
-
-
-def _text_contains() -> sa.ColumnElement[bool]:
-    columns = (Job.company_name, Job.job_title, Job.location)
-    return sa.or_(*(column.ilike(sa.bindparam("q"), escape="\\") for column in columns))
-
-
-def _tag_contains() -> sa.ColumnElement[bool]:
-    tags = sa.func.unnest(Job.tags).column_valued("tag")
-    return sa.select(sa.literal(1)).where(tags.like(sa.bindparam("tag_q"), escape="\\")).exists()
-
-
-_FILTERS = {
-    "q": _text_contains,
-    "status": lambda: Job.status == sa.any_(sa.bindparam("status", type_=ARRAY(TEXT))),
-    "tag": lambda: Job.tags.overlap(sa.bindparam("tag", type_=ARRAY(TEXT))),
-    "tag_q": _tag_contains,
-}
 
 
 def create(connection: SupportsExecute, sub: str, **fields: Any) -> JobRow:
@@ -157,28 +141,8 @@ def create(connection: SupportsExecute, sub: str, **fields: Any) -> JobRow:
     return _insert(tuple(fields)).one(connection, sub=sub, **_parameters(fields))
 
 
-def touch(connection: SupportsExecute, user_id: int, job_id: int) -> JobRow:
-    """Set ``last_activity_at`` to now, which locks the job.
-
-    :raises NotFound: when it was deleted concurrently
-    """
-    return _TOUCH.one(connection, user_id=user_id, job_id=job_id)
-
-
-def lock(connection: SupportsExecute, user_id: int, job_id: int) -> JobRow:
-    """Serialize with concurrent changes of the job and of what is below it.
-
-    :raises NotFound: when it was deleted concurrently
-    """
-    return _LOCK.one(connection, user_id=user_id, job_id=job_id)
-
-
 def update_job(
-    connection: SupportsExecute,
-    user_id: int,
-    job_id: int,
-    versions: list[int] | None,
-    **fields: Any,
+    connection: SupportsExecute, key: JobKey, versions: list[int] | None, **fields: Any
 ) -> JobRow:
     """Set some fields, in one statement. Equal values are no change and no activity.
 
@@ -187,32 +151,22 @@ def update_job(
     :raises NotFound: when it was deleted concurrently
     """
     if fields:
-        row = _update(tuple(fields)).first(
-            connection, user_id=user_id, job_id=job_id, versions=versions, **_parameters(fields)
-        )
+        statement, parameters = _update(tuple(fields)), _parameters(fields)
+        row = statement.first(connection, **key, versions=versions, **parameters)
         if row is not None:
             return row
-    return _check_version(connection, user_id, job_id, versions)
+    return _check_version(connection, key, versions)
 
 
-def delete_job(
-    connection: SupportsExecute, user_id: int, job_id: int, versions: list[int] | None
-) -> None:
-    """Delete a job with all that is below it.
-
-    :raises VersionConflict: when the job has another version
-    :raises NotFound: when it was deleted concurrently
-    """
-    row = _DELETE.first(connection, user_id=user_id, job_id=job_id, versions=versions)
-    if row is None:
-        _check_version(connection, user_id, job_id, versions)
+def delete_job(connection: SupportsExecute, key: JobKey, versions: list[int] | None) -> None:
+    """Delete a job with all that is below it. Raises as :func:`update_job`."""
+    if _DELETE.first(connection, **key, versions=versions) is None:
+        _check_version(connection, key, versions)
         raise NotFound
 
 
-def _check_version(
-    connection: SupportsExecute, user_id: int, job_id: int, versions: list[int] | None
-) -> JobRow:
-    row = _FIND.one(connection, user_id=user_id, job_id=job_id)
+def _check_version(connection: SupportsExecute, key: JobKey, versions: list[int] | None) -> JobRow:
+    row = _FIND.one(connection, **key)
     if versions is not None and row.version not in versions:
         raise VersionConflict(row)
     return row
@@ -220,7 +174,7 @@ def _check_version(
 
 @functools.cache
 def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
-    values = new_values(Job, names).values()
+    values = statements.new_values(Job, names).values()
     user = sa.select(User.id, *values).where(User.cognito_sub == sa.bindparam("sub"))
     inserted = sa.insert(Job.__table__)
     inserted = inserted.from_select(["user_id", *names], user, include_defaults=False)
@@ -229,7 +183,7 @@ def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
 
 @functools.cache
 def _update(names: tuple[str, ...]) -> Statement[JobRow]:
-    values = new_values(Job, names)
+    values = statements.new_values(Job, names)
     changed = sa.or_(*(Job.__table__.c[name].is_distinct_from(values[name]) for name in names))
     # The row is written, and so locked, even where nothing changes: the answer is the result of
     # this statement and not of a concurrent one.
@@ -242,4 +196,4 @@ def _update(names: tuple[str, ...]) -> Statement[JobRow]:
 def _parameters(fields: Mapping[str, Any]) -> dict[str, Any]:
     if "tags" in fields:
         fields = {**fields, "tags": validate_tags(fields["tags"])}
-    return new_parameters(fields)
+    return statements.new_parameters(fields)

@@ -18,7 +18,8 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
     def find(self, row_id: int) -> "JobResource":
-        job = queries.find(self.connection, self.request.authenticated_userid, row_id)
+        sub = self.request.authenticated_userid
+        job = queries.FIND_BY_SUB.first(self.connection, sub=sub, job_id=row_id)
         if job is None:
             _ = self.user  # 401 when Cognito does not know the account
             raise KeyError(row_id)
@@ -35,7 +36,6 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         return self.page(**options).rows
 
     def create(self, **fields: Any) -> "JobResource":
-        """Create a job."""
         sub = self.request.authenticated_userid
         try:
             job = queries.create(self.connection, sub, **fields)
@@ -51,6 +51,7 @@ class JobResource(Resource):
     def __init__(self, parent: Resource, row: JobRow) -> None:
         super().__init__(parent, str(row.id))
         self.row = row
+        self._key = {"user_id": row.user_id, "job_id": row.id}
 
     @property
     def version(self) -> str:
@@ -62,31 +63,22 @@ class JobResource(Resource):
 
         :raises NotFound: when it was deleted concurrently
         """
-        self.row = queries.touch(self.connection, self.row.user_id, self.row.id)
+        self.row = queries.TOUCH.one(self.connection, **self._key)
         return self.row.last_activity_at
 
     def lock(self) -> None:
-        """Serialize with concurrent changes of the job and of what is below it.
-
-        :raises NotFound: when it was deleted concurrently
-        """
-        self.row = queries.lock(self.connection, self.row.user_id, self.row.id)
+        """Lock the job against changes of it and of what is below it. Raises as :meth:`touch`."""
+        self.row = queries.LOCK.one(self.connection, **self._key)
 
     def update(self, versions: AbstractCollection[str] | None = None, **fields: Any) -> JobRow:
-        """Set some fields. Equal values are no change.
-
-        :param versions: the versions that are accepted; None for any
-        :raises VersionConflict: when the job has another version
-        :raises NotFound: when it was deleted concurrently
-        """
-        self.row = queries.update_job(
-            self.connection, self.row.user_id, self.row.id, _integers(versions), **fields
-        )
+        """Set some fields: :func:`queries.update_job`."""
+        accepted = _integers(versions)
+        self.row = queries.update_job(self.connection, self._key, accepted, **fields)
         return self.row
 
     def delete(self, versions: AbstractCollection[str] | None = None) -> None:
         """Delete the job with all that is below it. Raises as :meth:`update`."""
-        queries.delete_job(self.connection, self.row.user_id, self.row.id, _integers(versions))
+        queries.delete_job(self.connection, self._key, _integers(versions))
         self.notify_deleted()
 
 

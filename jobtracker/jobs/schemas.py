@@ -1,41 +1,30 @@
 """The JSON of jobs."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from colander import SchemaNode, drop
 
 from jobtracker import fields
 from jobtracker.http.pagination import PageQuery
-from jobtracker.jobs.models import (
-    MAX_NAME,
-    MAX_TAG,
-    MAX_TAGS,
-    MAX_URL,
-    Priority,
-    Status,
-    normalize_tags,
-)
+from jobtracker.jobs import models
+from jobtracker.jobs.models import MAX_NAME, Priority, Status
 from jobtracker.jobs.queries import SORTS
 
-
-class Tag(fields.Lowercase):
-    """A tag."""
-
-    def __init__(self) -> None:
-        super().__init__(max=MAX_TAG)
+TAG = fields.Lowercase(max=models.MAX_TAG)
 
 
 class Tags(fields.TextList):
     """Normalized tags: at most 50, without repeats."""
 
     def __init__(self) -> None:
-        super().__init__(Tag(), max_items=MAX_TAGS)
+        super().__init__(TAG, max_items=models.MAX_TAGS)
 
     def normalize(self, texts: Iterable[str]) -> list[str]:
-        return normalize_tags(texts)
+        return models.normalize_tags(texts)
 
 
-JOB = {
+JOB: dict[str, Any] = {
     "company_name": "Acme",
     "job_title": "Engineer",
     "location": "Vienna",
@@ -58,7 +47,7 @@ class JobIn(fields.Schema):
     location = SchemaNode(fields.Text(max=MAX_NAME), missing=None, nullable=True)
     status = SchemaNode(fields.Choice(Status), missing=Status.APPLIED)
     applied_date = SchemaNode(fields.Date(), missing=None, nullable=True)
-    job_url = SchemaNode(fields.WebAddress(max=MAX_URL), missing=None, nullable=True)
+    job_url = SchemaNode(fields.WebAddress(max=models.MAX_URL), missing=None, nullable=True)
     tags = SchemaNode(Tags(), missing=(), nullable=True, when_null=())
     priority = SchemaNode(fields.Choice(Priority), missing=Priority.NORMAL)
     next_action_at = SchemaNode(fields.Timestamp(), missing=None, nullable=True)
@@ -73,11 +62,17 @@ class JobFilters(PageQuery):
     sort = SchemaNode(fields.Choice(SORTS), missing="activity")
     q = SchemaNode(fields.Text(max=MAX_NAME), missing=drop, nullable=True)
     status = SchemaNode(fields.TextList(fields.Choice(Status), max_items=100), missing=drop)
-    tag = SchemaNode(fields.TextList(Tag(), max_items=100), missing=drop)
-    tag_q = SchemaNode(fields.Text(max=MAX_TAG), missing=drop, nullable=True)
+    tag = SchemaNode(fields.TextList(TAG, max_items=100), missing=drop)
+    tag_q = SchemaNode(fields.Text(max=models.MAX_TAG), missing=drop, nullable=True)
 
 
-class JobOut(fields.Schema):
+class JobChildOut(fields.RowOut):
+    """The first fields of a row below a job."""
+
+    application_id = SchemaNode(fields.Integer())
+
+
+class JobOut(JobIn, fields.RowOut):
     example = {
         "id": 7,
         **JOB,
@@ -86,24 +81,14 @@ class JobOut(fields.Schema):
         "last_activity_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(fields.Integer())
-    company_name = SchemaNode(fields.Text())
-    job_title = SchemaNode(fields.Text())
-    location = SchemaNode(fields.Text(), nullable=True)
-    status = SchemaNode(fields.Choice(Status))
-    applied_date = SchemaNode(fields.Date(), nullable=True)
     job_url = SchemaNode(fields.Text(), nullable=True)
     tags = SchemaNode(Tags())
-    priority = SchemaNode(fields.Choice(Priority))
-    next_action_at = SchemaNode(fields.Timestamp(), nullable=True)
-    next_action_title = SchemaNode(fields.Text(), nullable=True)
-    last_action_at = SchemaNode(fields.Timestamp(), nullable=True)
     created_at = SchemaNode(fields.Timestamp())
     updated_at = SchemaNode(fields.Timestamp())
     last_activity_at = SchemaNode(fields.Timestamp())
 
 
-class NoteOut(fields.Schema):
+class NoteOut(JobChildOut):
     """A note, as a job embeds it and as the notes' own endpoints return it."""
 
     example = {
@@ -113,8 +98,6 @@ class NoteOut(fields.Schema):
         "created_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(fields.Integer())
-    application_id = SchemaNode(fields.Integer())
     body = SchemaNode(fields.Text())
     created_at = SchemaNode(fields.Timestamp())
 

@@ -15,8 +15,5 @@ class NoteRow(NamedTuple):
     body: str
     created_at: datetime.datetime
 
-    def __repr__(self) -> str:
-        return f"<Note {self.id} {self.body[:40]!r}>"
-
 
 NOTES = Repository(Note, NoteRow, owner=("user_id", "application_id"), order=newest_first(Note))

@@ -14,5 +14,4 @@ class NoteCollection(JobChildCollection[NoteRow], under=JobResource, name="notes
     repository, item = NOTES, NoteResource
 
     def add(self, body: str) -> NoteResource:
-        """Add a note."""
         return NoteResource(self, self.insert(body=body, created_at=self.__parent__.touch()))

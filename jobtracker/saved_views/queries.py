@@ -16,14 +16,8 @@ class SavedViewRow(NamedTuple):
     created_at: datetime.datetime
     updated_at: datetime.datetime
 
-    def __repr__(self) -> str:
-        return f"<SavedView {self.id} {self.name!r}>"
 
-
+ORDER = newest_first(SavedView, "updated_at")
 SAVED_VIEWS = Repository(
-    SavedView,
-    SavedViewRow,
-    owner=("user_id",),
-    order=newest_first(SavedView, "updated_at"),
-    sets_updated_at=True,
+    SavedView, SavedViewRow, owner=("user_id",), order=ORDER, sets_updated_at=True
 )

@@ -36,10 +36,7 @@ class SavedViewCollection(OwnerOnly, RowCollection[SavedViewRow], under=Root, na
     repository, item = SAVED_VIEWS, SavedViewResource
 
     def create(self, name: str, data: dict[str, Any]) -> SavedViewResource:
-        """Create a saved view.
-
-        :raises Conflict: when the name is taken, or the user has the maximum number of views
-        """
+        """:raises Conflict: when the name is taken, or the user has the maximum number of views"""
         users.lock(self.connection, self.user.id)  # concurrent creations count one by one
         if self.count() >= MAX_VIEWS:
             raise Conflict(f"You can have at most {MAX_VIEWS} saved views.")

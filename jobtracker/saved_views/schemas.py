@@ -2,7 +2,7 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import Integer, JsonObject, Schema, Text, Timestamp, merge_patch
+from jobtracker.fields import JsonObject, RowOut, Schema, Text, Timestamp, merge_patch
 from jobtracker.saved_views.models import MAX_BYTES, MAX_NAME
 
 MAX_DEPTH = 32
@@ -21,7 +21,7 @@ class SavedViewIn(Schema):
 SAVED_VIEW_PATCH = merge_patch(SavedViewIn(), "SavedViewPatch", example={"name": "Remote"})
 
 
-class SavedViewOut(Schema):
+class SavedViewOut(SavedViewIn, RowOut):
     example = {
         "id": 2,
         **SavedViewIn.example,
@@ -29,8 +29,5 @@ class SavedViewOut(Schema):
         "updated_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    name = SchemaNode(Text())
-    data = SchemaNode(JsonObject(max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
     created_at = SchemaNode(Timestamp())
     updated_at = SchemaNode(Timestamp())

@@ -1,7 +1,5 @@
 """The SQL of searches."""
 
-from typing import NamedTuple
-
 from sqlalchemy import BigInteger, Float, and_, bindparam, select, text
 
 from jobtracker.board.queries import CARD_COLUMNS, CardRow
@@ -58,17 +56,12 @@ _SEARCH = Statement(
 )
 
 
-class Hit(NamedTuple):
-    """A job that matches, and the text of its best matching note."""
-
-    card: CardRow
-    note: str | None
-
-
-def search(connection: SupportsExecute, user_id: int, q: str, *, limit: int) -> list[Hit]:
-    """The jobs in which each word of ``q`` occurs, best first.
+def search(
+    connection: SupportsExecute, user_id: int, q: str, *, limit: int
+) -> list[tuple[CardRow, str | None]]:
+    """The jobs in which each word of ``q`` occurs, with the text of their best note, best first.
 
     The last word can be a prefix. Only letters and digits of ``q`` count: it has no operators.
     """
     rows = _SEARCH.all(connection, user_id=user_id, q=q, user_as_word=f"'@{user_id}'", limit=limit)
-    return [Hit(CardRow(*row[:-1]), row[-1]) for row in rows]
+    return [(CardRow(*row[:-1]), row[-1]) for row in rows]

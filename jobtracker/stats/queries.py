@@ -79,7 +79,7 @@ def funnel(
     *,
     since: datetime.datetime | None = None,
     until: datetime.datetime | None = None,
-    now: datetime.datetime,
+    now: datetime.datetime | None = None,
 ) -> dict[str, Any]:
     """The funnel of the user's jobs whose first step lies in [since, until).
 
@@ -93,9 +93,9 @@ def funnel(
     - ``edges``: how often a status followed another one.
     - ``total``: the number of jobs.
     """
-    bounds = {name: value for name, value in (("since", since), ("until", until)) if value}
     statement = _funnel(since is not None, until is not None)
-    found = statement.one(connection, user_id=user_id, now=now, **bounds)
+    times = {"now": now or datetime.datetime.now(datetime.UTC), "since": since, "until": until}
+    found = statement.one(connection, user_id=user_id, **times)
     return {
         "stages": [
             {
