@@ -95,16 +95,8 @@ class Conflict(ApiError):
     status = 409
 
 
-class PreconditionFailed(ApiError):
-    status = 412
-
-
 class PayloadTooLarge(ApiError):
     status = 413
-
-
-class UnsupportedMediaType(ApiError):
-    status = 415
 
 
 class ValidationFailed(ApiError):
@@ -140,7 +132,6 @@ class VersionConflict(Exception):
 
 
 def error_response(error: ApiError) -> Response:
-    """The response of an error."""
     body: dict[str, Any] = {"error": error.code, "message": error.message}
     if error.details:
         body["details"] = error.details
@@ -181,14 +172,10 @@ def database_unavailable(error: Exception, request: Request) -> Response:
     return error_response(Unavailable())
 
 
-def database_internal_error(error: sqlalchemy_exc.InternalError, request: Request) -> Response:
-    if isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
-        return database_unavailable(error, request)
-    return unexpected(error, request)
-
-
 def unexpected(error: Exception, request: Request) -> Response:
     """A bug: only the log has the details."""
+    if isinstance(getattr(error, "orig", None), psycopg.errors.ReadOnlySqlTransaction):
+        return database_unavailable(error, request)
     log.error("Unexpected %s", _format_for_log(error))
     return error_response(ApiError())
 
@@ -220,7 +207,4 @@ def includeme(config: Any) -> None:
         psycopg.errors.ReadOnlySqlTransaction,
     ):
         config.add_exception_view(database_unavailable, context=unavailable, retryable_error=False)
-    config.add_exception_view(
-        database_internal_error, context=sqlalchemy_exc.InternalError, retryable_error=False
-    )
     config.add_exception_view(unexpected, context=Exception, retryable_error=False)

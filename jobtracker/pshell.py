@@ -23,7 +23,10 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
 
     def act_as(user: str | int) -> UserRow:
         """Become a user, by e-mail address, Cognito sub or id, whose data ``root`` then has."""
-        row = UserRow(*db.execute(select(*COLUMNS).where(_matches(user))).one())
+        matches = User.id == user
+        if isinstance(user, str):
+            matches = or_(User.email == user.strip().lower(), User.cognito_sub == user)
+        row = UserRow(*db.execute(select(*COLUMNS).where(matches)).one())
         request.registry.getUtility(ISecurityPolicy).set_current_user(request, row)
         return row
 
@@ -47,9 +50,3 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
     yield
     request.tm.abort()
     db.close()
-
-
-def _matches(user: str | int) -> Any:
-    if isinstance(user, int):
-        return User.id == user
-    return or_(User.email == user.strip().lower(), User.cognito_sub == user)

@@ -33,8 +33,6 @@ class InvalidSettings(SystemExit):
 
 
 def _matching(pattern: str, reason: str) -> Callable[[str], str]:
-    """Return a parser of values that match the whole regular expression."""
-
     def parse(value: str) -> str:
         if not re.fullmatch(pattern, value):
             raise ValueError(reason)
@@ -126,7 +124,6 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    # PostgreSQL
     Setting("sqlalchemy.url", _database_url),
     Setting("sqlalchemy.pool_size", _positive, 12),
     Setting("sqlalchemy.max_overflow", _positive, 8),
@@ -135,38 +132,30 @@ SETTINGS = (
     Setting("sqlalchemy.statement_timeout", _positive, 3),
     Setting("sqlalchemy.lock_timeout", _positive, 2),
     Setting("sqlalchemy.idle_in_transaction_timeout", _positive, 30),
-    # Cognito, S3 and Turnstile
     Setting("gateways.connect_timeout", _positive, 1),
     Setting("gateways.read_timeout", _positive, 2),
-    # Cognito
     Setting("cognito.region", _region),
     Setting("cognito.user_pool_id", _user_pool_id),
     Setting("cognito.client_id", _word),
     Setting("cognito.endpoint_url", _url, None),
-    # S3
     Setting("s3.region", _region),
     Setting("s3.bucket", _bucket),
     Setting("s3.endpoint_url", _url, None),
     Setting("s3.access_key_id", _word, None),
     Setting("s3.secret_access_key", _word, None),
-    # Documents
     Setting("documents.max_bytes", _positive, 5 * 1024 * 1024),
     Setting("documents.upload_seconds", _positive, 900),
     Setting("documents.download_seconds", _positive, 300),
-    # Turnstile
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
-    # Rate limits
     Setting("rate_limits.storage", _rates_storage, "memory://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
     Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
     Setting("proxies.trusted", _networks, ()),
-    # Response cache and pagination
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
-    # CORS
     Setting("cors.origins", _origins, ()),
 )
 

@@ -3,29 +3,13 @@
 ::
 
     root
-      ├── users
-      │     └── me
-      │           ├── settings
-      │           ├── ui-preferences
-      │           └── mfa
-      ├── jobs                    the jobs of the authenticated user
-      │     ├── board
-      │     ├── search
-      │     ├── stats
-      │     ├── metrics
+      ├── users ── me ── settings, ui-preferences, mfa
+      ├── jobs                  the jobs of the authenticated user
+      │     ├── board, search, stats, metrics
       │     └── 7
-      │           ├── notes
-      │           │     └── 3
-      │           ├── documents
-      │           │     └── 5
-      │           ├── interviews
-      │           │     └── 4
-      │           ├── history
-      │           │     └── 9
-      │           ├── activity
-      │           └── details
-      └── saved-views
-            └── 2
+      │           ├── notes ── 3, documents ── 5, interviews ── 4, history ── 9
+      │           └── activity, details
+      └── saved-views ── 2
 
 Pyramid traverses it for each request, and pshell can by hand::
 
@@ -95,7 +79,6 @@ class Resource:
 
     @property
     def connection(self) -> SupportsExecute:
-        """The request's database connection."""
         return self.request.connection
 
     @property
@@ -170,33 +153,26 @@ class RowResource(Resource, Generic[R]):
         super().__init__(parent, str(row.id))
         self.row = row
 
+    @property
+    def _key(self) -> tuple[SupportsExecute, dict[str, int], int]:
+        return self.connection, self.__parent__.owner, self.row.id
+
     def save(self, **values: Any) -> R:
         """Set some columns of the row.
 
         :raises NotFound: when it was deleted concurrently
         """
-        collection = self.__parent__
-        self.row = collection.repository.update(
-            self.connection, collection.owner, self.row.id, values
-        )
+        self.row = self.__parent__.repository.update(*self._key, values)
         return self.row
 
     def lock(self) -> R:
-        """Read the row again and lock it until the end of the transaction.
-
-        :raises NotFound: when it was deleted concurrently
-        """
-        collection = self.__parent__
-        self.row = collection.repository.lock(self.connection, collection.owner, self.row.id)
+        """Read the row again and lock it until the end of the transaction. Raises as save()."""
+        self.row = self.__parent__.repository.lock(*self._key)
         return self.row
 
     def delete(self) -> None:
-        """Delete the row, and what belongs to it.
-
-        :raises NotFound: when it was deleted concurrently
-        """
-        collection = self.__parent__
-        collection.repository.delete(self.connection, collection.owner, self.row.id)
+        """Delete the row, and what belongs to it. Raises as save()."""
+        self.__parent__.repository.delete(*self._key)
         self.notify_deleted()
 
 
@@ -222,11 +198,9 @@ class RowCollection(Collection, Generic[R]):
         return self.repository.page(self.connection, self.owner, limit, after)
 
     def list(self) -> Sequence[R]:
-        """All rows."""
         return self.repository.page(self.connection, self.owner, None).rows
 
     def count(self) -> int:
-        """The number of rows."""
         return self.repository.count(self.connection, self.owner)
 
     def insert(self, **values: Any) -> R:

@@ -23,7 +23,7 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.errors import PreconditionFailed, VersionConflict
+from jobtracker.errors import ApiError, VersionConflict
 from jobtracker.fields import Schema
 
 _ETAG = re.compile(r'(W/)?"([^"]*)"')
@@ -102,10 +102,10 @@ def if_match_versions(request: Request) -> frozenset[str] | None:
     return frozenset(tag.partition("-")[0] for tag in entity_tags(header))
 
 
-def precondition_failed(conflict: VersionConflict, schema: Schema | None) -> PreconditionFailed:
+def precondition_failed(conflict: VersionConflict, schema: Schema | None) -> ApiError:
     """The 412 of a version conflict, with the present state in ``details.current``."""
     details = {"current": schema.dump(conflict.current)} if schema is not None else None
-    return PreconditionFailed(details=details)
+    return ApiError(status=412, details=details)
 
 
 def conditional_tween_factory(

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import colander
 from pyramid.request import Request
 
-from jobtracker.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from jobtracker.errors import ApiError, BadRequest, PayloadTooLarge, ValidationFailed
 from jobtracker.fields import Schema, TextList, errors_of
 
 JSON_TYPES = frozenset({"application/json"})
@@ -20,13 +20,11 @@ MAX_BODY_BYTES = 1024 * 1024
 def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kwargs: Any) -> None:
     """Put the validated JSON body into ``request.validated``.
 
-    :raises UnsupportedMediaType: for another media type than JSON
-    :raises PayloadTooLarge: above :data:`MAX_BODY_BYTES`
-    :raises BadRequest: when it is not a JSON object
+    :raises ApiError: 415 for another media type than JSON; as :func:`json_object`
     :raises ValidationFailed: for invalid and unknown fields
     """
     if request.content_type.lower() not in types:
-        raise UnsupportedMediaType
+        raise ApiError(status=415)
     request.validated = _deserialize(schema, json_object(request), "body")
 
 
