@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.engine import TimeoutConnection, make_engine
 
+Params = Mapping[str, Any] | None
+Cursor = psycopg.Cursor[Any]
+
 
 class SupportsExecute(Protocol):
     """What executes SQL, as a psycopg connection does."""
 
-    def execute(
-        self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
-    ) -> psycopg.Cursor[Any]: ...
+    def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor: ...
 
 
 class AutocommitConnection:
@@ -30,9 +31,7 @@ class AutocommitConnection:
         self._engine = engine
         self._pooled: Any = None
 
-    def execute(
-        self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
-    ) -> psycopg.Cursor[Any]:
+    def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor:
         reads = query.startswith("SELECT")
         driver = self._acquire(reads)
         try:
@@ -57,7 +56,6 @@ class AutocommitConnection:
         return cast(TimeoutConnection, self._pooled.dbapi_connection)
 
     def close(self) -> None:
-        """Return the connection to the pool."""
         if self._pooled is not None:
             self._pooled.close()
             self._pooled = None
@@ -70,9 +68,7 @@ class TransactionConnection:
         self._connection = session.connection()
         self._driver = cast(TimeoutConnection, self._connection.connection.dbapi_connection)
 
-    def execute(
-        self, query: Any, params: Mapping[str, Any] | None = None, *, binary: bool = False
-    ) -> psycopg.Cursor[Any]:
+    def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor:
         try:
             return self._driver.run(query, params, binary=binary, repeatable=True)
         except psycopg.Error as error:
@@ -83,7 +79,7 @@ class TransactionConnection:
 
 @contextmanager
 def transaction(sessions: sessionmaker[Session]) -> Iterator[TransactionConnection]:
-    """A transaction outside of a request: committed at the end, rolled back by an exception."""
+    """A transaction outside of a request, which an exception rolls back."""
     with sessions.begin() as session:
         yield TransactionConnection(session)
 
@@ -121,13 +117,13 @@ def needs_transaction(request: Request) -> bool:
 
 
 def includeme(config: Any) -> None:
-    engine = make_engine(config.registry.settings)
+    registry = config.registry
+    registry["db_engine"] = engine = make_engine(registry.settings)
     # A pool of its own: switching a connection to AUTOCOMMIT and back costs half a query.
-    autocommit_engine = make_engine(config.registry.settings, autocommit=True)
-    config.registry["db_engine"] = engine
-    config.registry["db_autocommit_engine"] = autocommit_engine
-    config.registry["db_sessions"] = sessionmaker(engine, expire_on_commit=False)
-    config.registry["db_autocommit"] = functools.partial(AutocommitConnection, autocommit_engine)
+    autocommit_engine = make_engine(registry.settings, autocommit=True)
+    registry["db_autocommit_engine"] = autocommit_engine
+    registry["db_autocommit"] = functools.partial(AutocommitConnection, autocommit_engine)
+    registry["db_sessions"] = sessionmaker(engine, expire_on_commit=False)
     config.add_request_method(connection_for, "connection", reify=True)
     config.add_settings(
         {

@@ -78,10 +78,8 @@ class TimeoutConnection(psycopg.Connection[Any]):
     ) -> psycopg.Cursor[Any]:
         """Execute a statement, and mark an error that a second attempt of the request can mend.
 
-        These are deadlocks and serialization failures, and a connection that was closed while it
-        was idle in the pool.
-
-        :param repeatable: whether nothing is committed when the connection is lost
+        These are deadlocks, serialization failures and, if ``repeatable`` (nothing is committed
+        then), a connection that was closed while it was idle in the pool.
         """
         try:
             return self.cached_cursor(query, binary=binary).execute(query, params)
@@ -96,11 +94,6 @@ class TimeoutConnection(psycopg.Connection[Any]):
             ):
                 mark_error_retryable(error)
             raise
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether neither it nor its pool was invalidated."""
-        return not self.closed and self.connected_at >= self.invalidation.invalidated_at
 
     def has_pending_input(self) -> bool:
         """Whether PostgreSQL has sent something unasked: as a rule, that it terminates."""
@@ -156,7 +149,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
 
     @event.listens_for(engine, "checkout")
     def check_out(connection: TimeoutConnection, _record: Any, _fairy: Any) -> None:
-        if not connection.is_valid:
+        if connection.closed or connection.connected_at < invalidation.invalidated_at:
             raise DisconnectionError
 
     return engine

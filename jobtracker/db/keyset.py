@@ -15,22 +15,14 @@ R = TypeVar("R")
 
 
 class Key:
-    """A column of the sort order.
-
-    :param by: the expression of the column's value that is sorted by
-    """
+    """A column of the sort order, or an expression of it; ``by`` makes the expression."""
 
     def __init__(
-        self,
-        column: Any,
-        *,
-        descending: bool = False,
-        by: Callable[[Any], Any] = lambda value: value,
+        self, column: Any, *, descending: bool = False, by: Callable[[Any], Any] | None = None
     ) -> None:
-        self.name = column.key
-        self.descending = descending
-        self.of_row = by(column)
-        self.of_cursor = by(bindparam(f"after_{column.key}", type_=column.type))
+        self.name, self.descending = column.key, descending
+        parameter = bindparam(f"after_{column.key}", type_=column.type)
+        self.of_row, self.of_cursor = (by(column), by(parameter)) if by else (column, parameter)
 
     def order(self) -> Any:
         return self.of_row.desc() if self.descending else self.of_row.asc()
@@ -55,15 +47,11 @@ class Sort:
             row = tuple_(*(key.of_row for key in self.keys))
             last = tuple_(*(key.of_cursor for key in self.keys))
             return row < last if self.keys[0].descending else row > last
-        return or_(
-            *(
-                and_(
-                    *(before.of_row == before.of_cursor for before in self.keys[:depth]),
-                    key.is_after(),
-                )
-                for depth, key in enumerate(self.keys)
-            )
-        )
+        alternatives = []
+        for depth, key in enumerate(self.keys):
+            equal = [before.of_row == before.of_cursor for before in self.keys[:depth]]
+            alternatives.append(and_(*equal, key.is_after()))
+        return or_(*alternatives)
 
     def parameters(self, values: Sequence[Any] | None) -> dict[str, Any]:
         """The parameters of :meth:`after`; none for the first page."""

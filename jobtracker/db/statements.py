@@ -47,7 +47,6 @@ class Statement(Generic[R]):
         return str(compiled), compiled.params
 
     def all(self, connection: SupportsExecute, **parameters: Any) -> list[R]:
-        """All rows."""
         sql, constants = self._compiled
         with connection.execute(sql, {**constants, **parameters}, binary=True) as cursor:
             return [self._make(row) for row in cursor.fetchall()]
@@ -59,10 +58,7 @@ class Statement(Generic[R]):
         return None if row is None else self._make(row)
 
     def one(self, connection: SupportsExecute, **parameters: Any) -> R:
-        """The first row.
-
-        :raises NotFound: when there is none
-        """
+        """The first row; NotFound when there is none."""
         row = self.first(connection, **parameters)
         if row is None:
             raise NotFound
@@ -107,13 +103,14 @@ def contains_pattern(part: str) -> str:
     return f"%{escaped}%"
 
 
+# The columns that identify the owner, with their values.
+Owner = Mapping[str, int]
+
+
 class Repository(Generic[R]):
     """The statements that all collections share, on the rows of one owner in one table.
 
-    :param model: the mapped class of the table, with an ``id``
-    :param row: a NamedTuple of the columns that are read
     :param owner: the names of the columns that identify the owner: the user, or the job
-    :param order: the order of the list
     :param sets_updated_at: whether an update sets the column ``updated_at`` to now
     """
 
@@ -132,6 +129,12 @@ class Repository(Generic[R]):
         table = model.__table__
         self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner)
         self._by_id = (*self._of_owner, table.c.id == sa.bindparam("row_id"))
+        by_id = sa.select(*self._columns).where(*self._by_id)
+        self._find = Statement(by_id, row)
+        self._lock = Statement(by_id.with_for_update(key_share=True), row)
+        count = sa.select(sa.func.count()).select_from(table).where(*self._of_owner)
+        self._count = Statement(count, Count)
+        self._delete = Command(sa.delete(table).where(*self._by_id))
         self._insert = functools.cache(self._compile_insert)
         self._update = functools.cache(self._compile_update)
         self._page = functools.cache(self._compile_page)
@@ -139,7 +142,7 @@ class Repository(Generic[R]):
     def page(
         self,
         connection: SupportsExecute,
-        owner: Mapping[str, int],
+        owner: Owner,
         limit: int | None,
         after: Sequence[Any] | None = None,
     ) -> Page[R]:
@@ -148,64 +151,33 @@ class Repository(Generic[R]):
         rows = self._page(after is not None).all(connection, **parameters)
         return Page.of(rows, limit, self.order)
 
-    def find(self, connection: SupportsExecute, owner: Mapping[str, int], row_id: int) -> R | None:
-        """The row of that id, or None."""
+    def find(self, connection: SupportsExecute, owner: Owner, row_id: int) -> R | None:
         return self._find.first(connection, **owner, row_id=row_id)
 
-    def lock(self, connection: SupportsExecute, owner: Mapping[str, int], row_id: int) -> R:
+    def lock(self, connection: SupportsExecute, owner: Owner, row_id: int) -> R:
         """The row of that id, locked until the end of the transaction.
 
         :raises NotFound: when it was deleted concurrently
         """
         return self._lock.one(connection, **owner, row_id=row_id)
 
-    def count(self, connection: SupportsExecute, owner: Mapping[str, int]) -> int:
-        """How many rows the owner has."""
+    def count(self, connection: SupportsExecute, owner: Owner) -> int:
         return self._count.one(connection, **owner).number
 
     def insert(self, connection: SupportsExecute, values: Mapping[str, Any]) -> R:
-        """Insert a row and return it."""
         return self._insert(tuple(values)).one(connection, **new_parameters(values))
 
     def update(
-        self,
-        connection: SupportsExecute,
-        owner: Mapping[str, int],
-        row_id: int,
-        values: Mapping[str, Any],
+        self, connection: SupportsExecute, owner: Owner, row_id: int, values: Mapping[str, Any]
     ) -> R:
-        """Set some columns of a row and return it.
-
-        :raises NotFound: when it was deleted concurrently
-        """
+        """Set some columns of a row and return it. Raises as :meth:`lock`."""
         statement = self._update(tuple(values))
         return statement.one(connection, **owner, row_id=row_id, **new_parameters(values))
 
-    def delete(self, connection: SupportsExecute, owner: Mapping[str, int], row_id: int) -> None:
-        """Delete a row.
-
-        :raises NotFound: when it was deleted concurrently
-        """
+    def delete(self, connection: SupportsExecute, owner: Owner, row_id: int) -> None:
+        """Delete a row. Raises as :meth:`lock`."""
         if not self._delete.execute(connection, **owner, row_id=row_id):
             raise NotFound
-
-    @functools.cached_property
-    def _find(self) -> Statement[R]:
-        return Statement(sa.select(*self._columns).where(*self._by_id), self.row)
-
-    @functools.cached_property
-    def _lock(self) -> Statement[R]:
-        query = sa.select(*self._columns).where(*self._by_id)
-        return Statement(query.with_for_update(key_share=True), self.row)
-
-    @functools.cached_property
-    def _count(self) -> Statement[Count]:
-        query = sa.select(sa.func.count()).select_from(self.model.__table__).where(*self._of_owner)
-        return Statement(query, Count)
-
-    @functools.cached_property
-    def _delete(self) -> Command:
-        return Command(sa.delete(self.model.__table__).where(*self._by_id))
 
     def _compile_page(self, is_continued: bool) -> Statement[R]:
         query = sa.select(*self._columns).where(*self._of_owner)

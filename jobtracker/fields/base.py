@@ -23,23 +23,17 @@ class FieldType(colander.SchemaType):
         return self.null_value(node) if value is None else value
 
     def parse(self, node: Any, value: Any) -> Any:
-        """Return the Python value of a JSON value, None for blank text.
-
-        :raises InvalidValue: if the type does not allow the value
-        """
+        """The Python value of a JSON value, None for blank text; InvalidValue for others."""
         raise NotImplementedError
 
     def null_value(self, node: Any) -> Any:
-        """Return the value of a field whose input is null or blank.
-
-        :raises InvalidValue: if the field requires a value
-        """
+        """The value of a field whose input is null or blank; InvalidValue if it needs one."""
         if getattr(node, "nullable", False):
             return getattr(node, "when_null", None)
-        if node.missing is colander.required or node.missing is colander.drop:
+        if node.missing in (colander.required, colander.drop):
             raise InvalidValue(node, "A value is required.", "missing")
         return node.missing
 
     def dump(self, value: Any) -> Any:
-        """Return the value in a form that the JSON renderer serializes."""
+        """The value in a form that the JSON renderer serializes."""
         return value

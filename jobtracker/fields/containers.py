@@ -1,5 +1,6 @@
 """Lists of text, and JSON objects with arbitrary keys."""
 
+import functools
 import math
 import re
 from collections.abc import Iterable
@@ -12,10 +13,7 @@ from jobtracker.renderer import json_dumps
 
 
 class TextList(FieldType):
-    """A list of text; blank items are dropped.
-
-    :param max_items: counted after :meth:`normalize`
-    """
+    """A list of text: blank items are dropped, and the others counted after :meth:`normalize`."""
 
     def __init__(self, item: FieldType, max_items: int) -> None:
         self.item, self.max_items = item, max_items
@@ -30,7 +28,7 @@ class TextList(FieldType):
         return items
 
     def normalize(self, texts: Iterable[str]) -> list[str]:
-        """Return the items in canonical form; for subclasses."""
+        """The items in canonical form."""
         return list(texts)
 
 
@@ -45,18 +43,12 @@ class TextMap(FieldType):
             raise InvalidValue(node, "Must be an object.", "dict_type")
         if len(value) > self.max_entries:
             raise InvalidValue(node, f"Must have at most {self.max_entries} entries.", "too_long")
-        return {
-            self.text.parse(node, key) or "": self.text.parse(node, item) or ""
-            for key, item in value.items()
-        }
+        text = functools.partial(self.text.parse, node)
+        return {text(key) or "": text(item) or "" for key, item in value.items()}
 
 
 class BooleanMap(FieldType):
-    """A JSON object whose values are booleans.
-
-    :param key: regular expression of the keys
-    :param removable: whether null is a value too, as in a merge patch
-    """
+    """A JSON object whose values are booleans; ``removable``: or null, as in a merge patch."""
 
     def __init__(self, key: str, removable: bool = False) -> None:
         self.key, self.removable = re.compile(key), removable
@@ -76,8 +68,7 @@ class BooleanMap(FieldType):
 class JsonObject(FieldType):
     """Any JSON object that PostgreSQL and JSON parsers store without loss.
 
-    :param max_bytes: of compact JSON in UTF-8
-    :param max_depth: of nested objects and lists, the outermost object included
+    The bounds are those of compact JSON in UTF-8, and of nested objects and lists, itself included.
     """
 
     # Other JSON parsers may read a larger integer as a float.

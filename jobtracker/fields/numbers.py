@@ -31,10 +31,7 @@ class Integer(FieldType):
 
 
 class QueryInteger(Integer):
-    """A non-negative integer of a query string: ASCII digits only.
-
-    :param clamp: whether a larger value is reduced to ``max`` instead of being an error
-    """
+    """A non-negative integer of a query string; ``clamp`` reduces a larger one to ``max``."""
 
     def __init__(self, min: int, max: int, *, clamp: bool = False) -> None:
         super().__init__(min, None if clamp else max)

@@ -13,10 +13,7 @@ _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ufeff]")
 
 
 def checked_text(node: Any, value: Any) -> str:
-    """Return the value if it is a string that PostgreSQL can store.
-
-    :raises InvalidValue: if it is not a string, or contains NUL or a lone surrogate
-    """
+    """The value, if it is a string without NUL and lone surrogates; InvalidValue otherwise."""
     if not isinstance(value, str):
         raise InvalidValue(node, "Must be a string.", "string_type")
     if "\0" in value:
@@ -29,21 +26,13 @@ def checked_text(node: Any, value: Any) -> str:
 
 
 def trimmed_text(node: Any, value: Any) -> str:
-    """Return the text without surrounding white space, empty if no character is visible.
-
-    :raises InvalidValue: as :func:`checked_text`
-    """
+    """The text without surrounding white space, empty if no character is visible."""
     text = checked_text(node, value).strip()
     return text if _VISIBLE.search(text) else ""
 
 
 class Text(FieldType):
-    """Trimmed text.
-
-    :param max: length in characters
-    :param pattern: regular expression of the whole text
-    :param hint: message of the error when the pattern does not match
-    """
+    """Trimmed text; ``hint`` is the message of an error where the pattern does not match."""
 
     def __init__(self, max: int | None = None, pattern: str = "", hint: str = "") -> None:
         self.max, self.hint = max, hint
@@ -58,7 +47,7 @@ class Text(FieldType):
         return text or None
 
     def normalized(self, node: Any, value: Any) -> str:
-        """Return the text to validate, empty if it is blank."""
+        """The text to validate, empty if it is blank."""
         return trimmed_text(node, value)
 
 

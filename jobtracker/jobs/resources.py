@@ -51,7 +51,10 @@ class JobResource(Resource):
     def __init__(self, parent: Resource, row: JobRow) -> None:
         super().__init__(parent, str(row.id))
         self.row = row
-        self._key = {"user_id": row.user_id, "job_id": row.id}
+
+    @property
+    def _key(self) -> dict[str, int]:
+        return {"user_id": self.row.user_id, "job_id": self.row.id}
 
     @property
     def version(self) -> str:
