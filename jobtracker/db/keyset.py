@@ -22,7 +22,8 @@ class Key:
     ) -> None:
         self.name, self.descending = column.key, descending
         parameter = bindparam(f"after_{column.key}", type_=column.type)
-        self.of_row, self.of_cursor = (by(column), by(parameter)) if by else (column, parameter)
+        self.of_row: Any = by(column) if by else column
+        self.of_cursor: Any = by(parameter) if by else parameter
 
     def order(self) -> Any:
         return self.of_row.desc() if self.descending else self.of_row.asc()

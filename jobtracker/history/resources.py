@@ -56,7 +56,7 @@ class HistoryCollection(JobChildCollection[StepRow], under=JobResource, name="hi
         return self.list()
 
     def set_status(self, latest: StepRow) -> None:
-        """Let the job have the status of its latest step, as an activity of now."""
+        """Set the status of the job to that of its latest step, as an activity of now."""
         if self.__parent__.row.status != latest.status:
             self.__parent__.update(status=latest.status)
         else:

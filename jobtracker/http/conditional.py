@@ -10,6 +10,7 @@ A resource that supports If-Match has a version of its own, which precedes a hyp
 import base64
 import datetime
 import hashlib
+import operator
 import re
 import threading
 import time
@@ -22,9 +23,6 @@ from pyramid.events import NewResponse
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
-
-from jobtracker.errors import ApiError, VersionConflict
-from jobtracker.fields import Schema
 
 _ETAG = re.compile(r'(W/)?"([^"]*)"')
 
@@ -71,9 +69,8 @@ class ResponseCache:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._responses: LRUCache[str, CachedResponse] = LRUCache(
-            max_bytes, getsizeof=lambda response: response.size
-        )
+        size = operator.attrgetter("size")
+        self._responses: LRUCache[str, CachedResponse] = LRUCache(max_bytes, getsizeof=size)
         self._lock = threading.Lock()
 
     def get(self, tag: str) -> CachedResponse | None:
@@ -100,12 +97,6 @@ def if_match_versions(request: Request) -> frozenset[str] | None:
     if header is None or header.strip() == "*":
         return None
     return frozenset(tag.partition("-")[0] for tag in entity_tags(header))
-
-
-def precondition_failed(conflict: VersionConflict, schema: Schema | None) -> ApiError:
-    """The 412 of a version conflict, with the present state in ``details.current``."""
-    details = {"current": schema.dump(conflict.current)} if schema is not None else None
-    return ApiError(status=412, details=details)
 
 
 def conditional_tween_factory(
@@ -141,8 +132,7 @@ def conditional_tween_factory(
         for known in entity_tags(if_none_match, include_weak=True):
             if known.rpartition("-")[2] == tag:
                 return _not_modified(known)
-        cached = cache.get(tag)
-        if cached is not None:
+        if (cached := cache.get(tag)) is not None:
             response = Response(cached.body, headerlist=list(cached.headers))
             if if_none_match.strip() == "*":
                 return _not_modified(response.headers["ETag"].strip('"'))

@@ -10,13 +10,13 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-ALLOW_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-ALLOW_HEADERS = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
-)
 EXPOSE_HEADERS = "ETag, Link, Location, Retry-After, X-Request-ID"
-# Seconds for which a browser caches a preflight; Chromium's maximum.
-MAX_AGE = "7200"
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, "
+    "If-None-Match, X-Request-ID",
+    "Access-Control-Max-Age": "7200",  # seconds: Chromium's maximum
+}
 
 
 def cors_headers(origin: str, origins: frozenset[str]) -> dict[str, str]:
@@ -33,18 +33,15 @@ def cors_tween_factory(
 
     def cors_tween(request: Request) -> Response:
         origin = request.headers.get("Origin", "")
-        preflight = request.method == "OPTIONS" and (
-            "Access-Control-Request-Method" in request.headers
-        )
+        asked_method = request.headers.get("Access-Control-Request-Method")
+        preflight = request.method == "OPTIONS" and asked_method is not None
         response = Response(status=204) if origin and preflight else handler(request)
         vary = response.headers.get("Vary")
         response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
         if headers := cors_headers(origin, origins):
             response.headers.update(headers)
             if preflight:
-                response.headers["Access-Control-Allow-Methods"] = ALLOW_METHODS
-                response.headers["Access-Control-Allow-Headers"] = ALLOW_HEADERS
-                response.headers["Access-Control-Max-Age"] = MAX_AGE
+                response.headers.update(PREFLIGHT_HEADERS)
         return response
 
     return cors_tween

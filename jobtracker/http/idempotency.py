@@ -68,7 +68,6 @@ class RecordRow(NamedTuple):
     body: bytes
 
     def response(self) -> Response:
-        """The stored response."""
         response = Response(
             self.body, status=self.status, content_type="application/json", charset="utf-8"
         )
@@ -99,7 +98,6 @@ _LOCK = "SELECT pg_try_advisory_xact_lock(%(number)s::bigint)"
 
 
 def delete_expired(connection: SupportsExecute) -> int:
-    """Delete the expired responses, and return how many."""
     return _DELETE_EXPIRED.execute(connection)
 
 
@@ -126,17 +124,13 @@ def idempotent(view: View) -> View:
         record = _FIND.first(request.connection, **identifiers)
         if record is None:
             if not _lock(request.connection, key_hash):
-                raise Conflict(
-                    "The first request with this key is not answered yet.",
-                    retry_after=RETRY_AFTER_RUNNING,
-                )
+                message = "The first request with this key is not answered yet."
+                raise Conflict(message, retry_after=RETRY_AFTER_RUNNING)
             record = _FIND.first(request.connection, **identifiers)
         if record is None:
             body = json_dumps(view(request))
-            status, headers = request.response.status_code, request.response.headers
-            record = RecordRow(
-                user_id, key_hash, request_hash, status, headers.get("Location"), body
-            )
+            status, location = request.response.status_code, request.response.location
+            record = RecordRow(user_id, key_hash, request_hash, status, location, body)
             _STORE.execute(request.connection, **new_parameters(record._asdict()))
         elif record.request_hash != request_hash:
             message = "This key was used for another request."
@@ -149,8 +143,7 @@ def idempotent(view: View) -> View:
 def _lock(connection: SupportsExecute, key_hash: bytes) -> bool:
     """Lock the key until the end of the transaction, unless a concurrent request has."""
     number = int.from_bytes(key_hash[:8], signed=True)
-    row = connection.execute(_LOCK, {"number": number}).fetchone()
-    return row is not None and bool(row[0])
+    return connection.execute(_LOCK, {"number": number}).fetchone() == (True,)
 
 
 def _canonical(request: Request) -> bytes:

@@ -41,15 +41,11 @@ class Cursors:
         self._key = hashlib.sha256(b"cursor " + secret.encode()).digest()
 
     def dumps(self, sort_keys: Sequence[Any], scope: str) -> str:
-        """A cursor that is valid in the scope."""
         text = orjson.dumps(sort_keys, option=orjson.OPT_UTC_Z)
         return base64.urlsafe_b64encode(self._sign(text, scope) + text).rstrip(b"=").decode()
 
     def loads(self, cursor: str, scope: str) -> list[Any]:
-        """The sort keys of a cursor.
-
-        :raises ValueError: when it is invalid in the scope
-        """
+        """The sort keys of a cursor; ValueError when it is invalid in the scope."""
         padded = cursor + "=" * (-len(cursor) % 4)
         signed = base64.b64decode(padded, altchars=b"-_", validate=True)
         signature, text = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
@@ -80,8 +76,7 @@ def paginate(
     try:
         after = None if cursor is None else cursors.loads(cursor, scope)
     except ValueError:
-        message = "Is not of this list."
-        raise ValidationFailed.of("query", "cursor", message, "cursor") from None
+        raise ValidationFailed.of("query", "cursor", "Is not of this list.", "cursor") from None
     page = get_page(limit=limit, after=after, **options)
     if page.next_key is not None:
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]

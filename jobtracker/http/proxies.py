@@ -8,12 +8,8 @@ LOOPBACK = ip_address("127.0.0.1")
 
 
 def client_address(request: Request) -> IPv4Address | IPv6Address:
-    """The address of the client.
-
-    It is the peer of the connection. Where that is a proxy of the setting ``proxies.trusted``, it
-    is the last address in ``X-Forwarded-For`` that is not such a proxy: those before it can be
-    forged.
-    """
+    """The peer of the connection, or, where that is a proxy of the setting ``proxies.trusted``, the
+    last address in ``X-Forwarded-For`` that is not: those before it can be forged."""
     address = _peer(request)
     forwarded = request.environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
     while forwarded and _is_trusted(request, address):

@@ -11,6 +11,7 @@ While Redis is unavailable, each process counts for itself.
 import hashlib
 import logging
 import math
+import operator
 import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_network
@@ -54,22 +55,17 @@ AUTH_BY_ADDRESS = RateLimit("rate_limits.auth_by_address", _address)
 # One count for an account, signed in or not: passwords can be guessed either way.
 AUTH_BY_EMAIL = RateLimit("rate_limits.auth_by_account", lambda request: request.validated["email"])
 AUTH_BY_USER = RateLimit("rate_limits.auth_by_account", lambda request: request.identity.email)
-PRESIGN_BY_USER = RateLimit(
-    "rate_limits.presign_by_user", lambda request: request.authenticated_userid
-)
-NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", lambda request: request.authenticated_userid)
+_userid = operator.attrgetter("authenticated_userid")
+PRESIGN_BY_USER = RateLimit("rate_limits.presign_by_user", _userid)
+NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 
 
 class RateLimiter:
-    """Counts requests, thread-safe.
-
-    :param clock: seconds, for tests
-    """
+    """Counts requests, thread-safe."""
 
     def __init__(self, storage: str, clock: Callable[[], float] = time.monotonic) -> None:
-        options = {}
-        if storage != "memory://":
-            options = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT}
+        timeouts = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT}
+        options = {} if storage == "memory://" else timeouts
         shared = storage_from_string(storage, wrap_exceptions=True, **options)
         self._shared = SlidingWindowCounterRateLimiter(shared)
         self._fallback = SlidingWindowCounterRateLimiter(storage_from_string("memory://"))
@@ -77,37 +73,27 @@ class RateLimiter:
         self._paused_until = -math.inf
 
     def hit(self, rate: limits.RateLimitItem, name: str, key: str) -> float:
-        """Count a request, and return the seconds until the next one is allowed, or 0.
-
-        :param name: of the limit
-        :param key: what is counted by; stored as a hash, since an address can be long
-        """
+        """Count a request, and return the seconds until the next one is allowed, or 0."""
+        # A hash, since an address can be long.
         identifiers = (name, hashlib.sha256(key.encode()).hexdigest()[:32])
+
+        def wait(limiter: SlidingWindowCounterRateLimiter) -> float:
+            if limiter.hit(rate, *identifiers):
+                return 0
+            return max(1, limiter.get_window_stats(rate, *identifiers).reset_time - time.time())
+
         if self._clock() >= self._paused_until:
             try:
-                return _hit(self._shared, rate, identifiers)
+                return wait(self._shared)
             except StorageError as error:
                 self._paused_until = self._clock() + REDIS_PAUSE
                 cause = type(error.storage_error).__name__
                 log.error("Rate limits are counted by this process alone: %s", cause)
-        return _hit(self._fallback, rate, identifiers)
-
-
-def _hit(
-    limiter: SlidingWindowCounterRateLimiter,
-    rate: limits.RateLimitItem,
-    identifiers: tuple[str, str],
-) -> float:
-    if limiter.hit(rate, *identifiers):
-        return 0
-    return max(1, limiter.get_window_stats(rate, *identifiers).reset_time - time.time())
+        return wait(self._fallback)
 
 
 def check_rate_limits(rate_limits: Iterable[RateLimit], request: Request, **_kwargs: Any) -> None:
-    """Count a request.
-
-    :raises RateLimited: when a limit is exceeded
-    """
+    """Count a request, or raise RateLimited when a limit is exceeded."""
     for limit in rate_limits:
         for rate in request.registry.settings[limit.setting]:
             wait = request.registry["rate_limiter"].hit(rate, limit.setting, limit.key(request))

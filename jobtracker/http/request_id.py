@@ -56,17 +56,11 @@ def request_id_tween_factory(
 def _log_access(request: Request, response: Response, milliseconds: float) -> None:
     # Not the query: it contains search terms.
     path = quote(request.environ["PATH_INFO"].encode("latin-1"))[:MAX_PATH]
-    log.info(
-        "%s %s %d %.1f ms",
-        request.method,
-        path,
-        response.status_code,
-        milliseconds,
-        extra={
-            "method": request.method,
-            "path": path,
-            "status": response.status_code,
-            "milliseconds": round(milliseconds, 1),
-            "client": str(client_address(request)),
-        },
-    )
+    entry = {
+        "method": request.method,
+        "path": path,
+        "status": response.status_code,
+        "milliseconds": round(milliseconds, 1),
+    }
+    extra = {**entry, "client": str(client_address(request))}
+    log.info("%s %s %d %.1f ms", *entry.values(), extra=extra)

@@ -23,7 +23,7 @@ from pyramid.events import ApplicationCreated, NewRequest
 from pyramid.httpexceptions import HTTPNoContent
 from pyramid.request import Request
 
-from jobtracker.errors import NotFound, VersionConflict
+from jobtracker.errors import ApiError, NotFound, VersionConflict
 from jobtracker.fields import FieldType, Nested, Schema
 from jobtracker.http import conditional, idempotency, validation
 from jobtracker.http.conditional import ETagStrategy
@@ -153,7 +153,9 @@ def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
         try:
             result = operation.view(request)
         except VersionConflict as conflict:
-            raise conditional.precondition_failed(conflict, operation.if_match) from None
+            schema = operation.if_match
+            details = {"current": schema.dump(conflict.current)} if schema is not None else None
+            raise ApiError(status=412, details=details) from None
         if (version := getattr(request.context, "version", None)) is not None:
             request.response.headers["ETag"] = f'"{version}"'
         if operation.status == 204:
@@ -178,7 +180,6 @@ def set_location(request: Request, resource: R) -> R:
 
 
 def services_of(registry: Any) -> list["ApiService"]:
-    """The services of an application."""
     registered = set(registry.cornice_services.values())
     return [service for service in get_services() if service in registered]
 
@@ -204,16 +205,12 @@ def index_operations(event: ApplicationCreated) -> None:
 
 
 def strip_trailing_slash(event: NewRequest) -> None:
-    """``/jobs/`` is ``/jobs``: the same resource, without a redirect.
-
-    :raises NotFound: for a newline, which ``$`` at the end of a route's pattern ignores
-    """
-    environ = event.request.environ
-    path = environ["PATH_INFO"]
-    if "\n" in path:
+    """``/jobs/`` is ``/jobs``: the same resource, without a redirect."""
+    path = event.request.environ["PATH_INFO"]
+    if "\n" in path:  # which "$" at the end of a route's pattern ignores
         raise NotFound
     if len(path) > 1 and path.endswith("/"):
-        environ["PATH_INFO"] = path[:-1]
+        event.request.environ["PATH_INFO"] = path[:-1]
 
 
 def includeme(config: Any) -> None:

@@ -29,10 +29,7 @@ def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kw
 
 
 def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
-    """The validated body of an operation with an ``optional_body``; without one, the defaults.
-
-    :raises ApiError: as :func:`validate_body`
-    """
+    """The validated body of an operation with an ``optional_body``; without one, the defaults."""
     if not request.content_length:
         return schema.deserialize({})
     validate_body(schema, JSON_TYPES, request)
@@ -41,9 +38,6 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
 
 def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object.
-
-    By the standard library's parser: unlike orjson's, it accepts lone surrogates, which the fields
-    then report by name.
 
     :raises PayloadTooLarge: above :data:`MAX_BODY_BYTES`
     :raises BadRequest: when it is not a JSON object
@@ -63,6 +57,7 @@ def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and Infinity are not JSON (RFC 8259, section 6)
 
 
+# Unlike orjson's, this parser accepts lone surrogates, which the fields then report by name.
 _JSON = json.JSONDecoder(parse_constant=_reject_constant)
 
 

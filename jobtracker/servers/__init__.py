@@ -15,15 +15,13 @@ from jobtracker.renderer import json_dumps
 
 
 def error_response(
-    status: int, settings: Mapping[str, Any], *, origin: str = "", request_id: str = ""
+    status: int, settings: Mapping[str, Any], origin: str, request_id: str
 ) -> tuple[int, list[tuple[str, str]], bytes]:
     """Status, headers and body of an error that the server answers without the application.
 
-    :param status: 400 where it is not in :data:`jobtracker.errors.CODES`
-    :param origin: the request's ``Origin``
+    A status that is not in :data:`jobtracker.errors.CODES` becomes 400.
     """
-    if status not in CODES:
-        status = 400
+    status = status if status in CODES else 400
     code, message = CODES[status]
     headers = {
         "Content-Type": "application/json",

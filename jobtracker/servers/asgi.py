@@ -4,6 +4,7 @@ PEP 3333 (https://peps.python.org/pep-3333/) with one restriction: the response 
 and sent as a whole, so nothing is streamed. Strings of the environ are bytes decoded as Latin-1.
 """
 
+import asyncio
 import functools
 import io
 import sys
@@ -12,14 +13,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import is_hop_by_hop
 
-from jobtracker.errors import BadRequest
+from jobtracker.errors import BadRequest, PayloadTooLarge
 
 WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Headers = list[tuple[str, str]]
 
 
 def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """The environ of an HTTP request, with an empty body."""
+    """The environ of an HTTP request, without its body."""
     environ = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
@@ -81,13 +82,41 @@ def set_body(environ: dict[str, Any], body: bytes) -> None:
     environ["wsgi.input"] = io.BytesIO(body)
 
 
+async def read_body(
+    environ: Mapping[str, Any], receive: Callable[[], Any], *, max_bytes: int, timeout: float
+) -> bytes:
+    """The body of an ASGI request, its transfer coding decoded.
+
+    :param timeout: seconds for the whole body
+    :raises BadRequest: where it is incomplete: malformed chunks, a closed connection, time-out
+    :raises PayloadTooLarge: beyond max_bytes
+    """
+    # Transfer-Encoding overrides Content-Length (RFC 9112, 6.3).
+    is_chunked = "HTTP_TRANSFER_ENCODING" in environ
+    length = None if is_chunked else int(environ.get("CONTENT_LENGTH", 0))
+    parts, received, more = [], 0, True
+    try:
+        async with asyncio.timeout(timeout):
+            while more and received != length:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise BadRequest
+                parts.append(message["body"])
+                received += len(message["body"])
+                more = message["more_body"]
+                if received > max_bytes:
+                    raise PayloadTooLarge
+    except TimeoutError:
+        raise BadRequest from None
+    return b"".join(parts)
+
+
 def call_application(
     application: WSGIApplication, environ: dict[str, Any]
 ) -> tuple[int, Headers, bytes]:
     """Status, headers and body of the application's response.
 
-    :raises Exception: what the application raises; RuntimeError and ValueError where it violates
-        PEP 3333
+    :raises RuntimeError, ValueError: where the application violates PEP 3333
     """
     response: tuple[int, Headers] | None = None
     parts: list[bytes] = []
@@ -127,11 +156,9 @@ def call_application(
 
 
 def send_response(send: Callable[[dict[str, Any]], Any], *response: Any) -> None:
-    """Send status, headers and body, in whatever thread.
+    """Send status, headers and body, in any thread; ValueError for invalid headers, before that.
 
     Granian sends during the call; a body in one message needs no awaiting of what it returns.
-
-    :raises ValueError: for headers that are not valid in HTTP; nothing is sent then
     """
     status, headers, body = response
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -24,7 +24,6 @@ from pyramid.settings import asbool
 from jobtracker.errors import ApiError
 from jobtracker.servers import asgi, error_response
 from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
-from jobtracker.servers.request_body import read_body
 from jobtracker.servers.thread_pool import WorkerThreads
 
 log = logging.getLogger(__name__)
@@ -56,12 +55,8 @@ def server_factory(
 ) -> Callable[[Any], None]:
     """A server for PasteDeploy. All settings are described in production.ini."""
     ini = global_config["__file__"]
-    thread_counts = {
-        "health": 1,
-        "read": int(threads),
-        "write": int(write_threads),
-        "gateway": int(gateway_threads),
-    }
+    counts = {"read": threads, "write": write_threads, "gateway": gateway_threads, "health": "1"}
+    thread_counts = {name: int(count) for name, count in counts.items()}
     body_limits = {"max_bytes": int(max_request_body_size), "timeout": float(body_seconds)}
 
     def serve(app: Any) -> None:
@@ -104,15 +99,13 @@ def asgi_application(
     """A Pyramid application as an ASGI application, which answers what it rejects by itself.
 
     :param thread_counts: by the names of :class:`jobtracker.http.service.ThreadPool`
-    :param body_limits: arguments of :func:`read_body`
     """
     registry = wsgi.registry
     pools = {name: WorkerThreads(count) for name, count in thread_counts.items()}
 
     def send_error(status: int, environ: dict[str, Any], send: Any) -> None:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
-        response = error_response(status, registry.settings, origin=origin, request_id=request_id)
-        asgi.send_response(send, *response)
+        asgi.send_response(send, *error_response(status, registry.settings, origin, request_id))
 
     def respond(environ: dict[str, Any], send: Any) -> None:
         try:
@@ -126,7 +119,7 @@ def asgi_application(
         try:
             asgi.check_request(environ)
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-                asgi.set_body(environ, await read_body(environ, receive, **body_limits))
+                asgi.set_body(environ, await asgi.read_body(environ, receive, **body_limits))
         except ApiError as error:
             send_error(error.status, environ, send)
         else:
@@ -138,10 +131,9 @@ def asgi_application(
 
 def end_with_parent(seconds_to_finish: int) -> None:
     """Stop this worker when the main process ends without stopping its workers."""
-    parent = multiprocessing.parent_process()
 
     def wait() -> None:
-        if parent is not None:
+        if (parent := multiprocessing.parent_process()) is not None:
             parent.join()
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(seconds_to_finish)

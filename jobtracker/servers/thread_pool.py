@@ -14,11 +14,8 @@ COMPLETION_INTERVAL = 0.05
 
 
 class WorkerThreads:
-    """A number of threads with one queue.
-
-    Unlike those of a ThreadPoolExecutor they do not wake up the event loop when a function ends,
-    which would cost a tenth of a 304; it polls while anything is pending.
-    """
+    """Threads with one queue. The event loop polls while anything is pending: a ThreadPoolExecutor
+    wakes it up at the end of each function, which would cost a tenth of a 304."""
 
     def __init__(self, size: int) -> None:
         self._queue: SimpleQueue[tuple[Callable[[], None], asyncio.Future[None]]] = SimpleQueue()

@@ -20,14 +20,10 @@ from jobtracker.servers import error_response
 
 log = logging.getLogger(__name__)
 
-# Seconds for requests that have begun, after SIGTERM or SIGINT.
-SECONDS_TO_FINISH = 10
 POLL_INTERVAL = 0.1
 
 
 class RequestTask(WSGITask):
-    """A request for the application."""
-
     def build_response_header(self) -> bytes:
         if self.channel.server.task_dispatcher.stopping:
             super().set_close_on_finish()
@@ -47,8 +43,8 @@ class RejectedRequestTask(ErrorTask):
         status, self.response_headers, body = error_response(
             self.request.error.code,
             self.channel.server.settings,
-            origin=headers.get("ORIGIN", ""),
-            request_id=headers.get("X_REQUEST_ID", ""),
+            headers.get("ORIGIN", ""),
+            headers.get("X_REQUEST_ID", ""),
         )
         self.status = f"{status} {responses[status]}"
         self.set_close_on_finish()
@@ -57,8 +53,6 @@ class RejectedRequestTask(ErrorTask):
 
 
 class Channel(HTTPChannel):
-    """A connection."""
-
     task_class = RequestTask
     error_task_class = RejectedRequestTask
 
@@ -83,12 +77,8 @@ class Dispatcher(ThreadedTaskDispatcher):
             super().add_task(task)
 
 
-def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **options: Any) -> None:
-    """Serve a Pyramid application until SIGTERM or SIGINT.
-
-    :param options: waitress's own
-    :raises OSError: when the address is taken
-    """
+def serve(app: Any, *, seconds_to_finish: str | int = 10, **options: Any) -> None:
+    """Serve a Pyramid application until SIGTERM or SIGINT; OSError when the address is taken."""
     # The application interprets X-Forwarded-* itself (setting proxies.trusted).
     options.setdefault("clear_untrusted_proxy_headers", "false")
     dispatcher = Dispatcher()
@@ -128,5 +118,4 @@ def serve(app: Any, *, seconds_to_finish: str | int = SECONDS_TO_FINISH, **optio
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
-    """A server for PasteDeploy."""
     return lambda app: serve(app, **options)
