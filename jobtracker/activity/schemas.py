@@ -3,9 +3,9 @@
 from colander import SchemaNode
 
 from jobtracker import fields
-from jobtracker.activity.models import ActivityType
 from jobtracker.activity.resources import DEFAULT_DAYS, DEFAULT_LIMIT, MAX_DAYS, MAX_LIMIT
 from jobtracker.http.pagination import PageQuery
+from jobtracker.jobs.models import ACTIVITY_TYPES
 
 
 class ActivityQuery(PageQuery):
@@ -24,7 +24,7 @@ class ActivityOut(fields.Schema):
 
     id = SchemaNode(fields.Integer())
     application_id = SchemaNode(fields.Integer())
-    type = SchemaNode(fields.Choice(ActivityType))
+    type = SchemaNode(fields.Choice(ACTIVITY_TYPES))
     message = SchemaNode(fields.Text())
     data = SchemaNode(fields.FreeFormObject())
     created_at = SchemaNode(fields.Timestamp())
@@ -43,4 +43,4 @@ class ActivityMetricsOut(fields.Schema):
 
     range_days = SchemaNode(fields.Integer())
     total_events = SchemaNode(fields.Integer())
-    per_type = SchemaNode(fields.Counts(ActivityType))
+    per_type = SchemaNode(fields.Counts(ACTIVITY_TYPES))

@@ -66,7 +66,7 @@ class Inner(Schema):
             {"type": "integer", "minimum": 1, "description": "Beyond 9 it is taken for 9."},
         ),
         (
-            Counts(Theme),
+            Counts(tuple(Theme)),
             {
                 "type": "object",
                 "propertyNames": {"enum": ["dark", "light", "system"]},
