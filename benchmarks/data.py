@@ -92,7 +92,7 @@ class Rows:
         return (user - 1) * self.jobs_each + 1
 
     @staticmethod
-    def sub_of(user: int) -> str:
+    def cognito_sub(user: int) -> str:
         return f"00000000-0000-4000-8000-{user:012}"
 
 
