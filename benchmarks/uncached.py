@@ -37,4 +37,4 @@ def report(made: Stage, tokens: Tokens, server: Server, arguments: Namespace) ->
     medians = {name: statistics.median(rates) for name, rates in found.items()}
     plain = next(iter(medians.values()))
     rows = [[name, f"{rate:.0f}", f"{plain / rate:.2f}"] for name, rate in medians.items()]
-    return markdown(["Nothing cached", "requests/s", "× the list"], rows)
+    return markdown(["Nothing cached", "requests/s", "times the list"], rows)
