@@ -5,7 +5,7 @@
 import argparse
 import statistics
 
-from benchmarks import big, machine, pgbench, sides
+from benchmarks import big, machine, pgbench, sides, uncached
 from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
 from benchmarks.serving import Server
@@ -33,7 +33,10 @@ def main() -> None:
             print(f"\n{machine.versions(made.database_url)}")
             return
         tokens = Tokens(made)
-        with sides.ours(made, arguments.server) as ours, sides.twin(made) as twin:
+        with (
+            sides.ours(made, arguments.server, pinned=arguments.pinned) as ours,
+            sides.twin(made) as twin,
+        ):
             sides.compare(ours, twin, tokens)
             rows = [
                 _row(endpoint, made, tokens, (ours, twin), arguments)
@@ -41,6 +44,7 @@ def main() -> None:
                 if arguments.only in endpoint.name
             ]
             print(f"\n{markdown(HEAD, rows)}\n")
+            print(f"{uncached.report(made, tokens, ours, arguments)}\n")
             print(machine.memory(ours))
             print(machine.memory(twin))
         print(f"\n{machine.versions(made.database_url)}")
@@ -57,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=32, help="of wrk (default: 32)")
     parser.add_argument("--readers", type=int, default=1000, help="users of 50 jobs each")
     parser.add_argument("--only", default="", help="rows with this in their name")
+    parser.add_argument("--pinned", action="store_true", help="with cpu_affinity = true")
     parser.add_argument("--big", action="store_true", help="five million jobs, and a long list")
     parser.add_argument(
         "--server",

@@ -58,6 +58,12 @@ MAKE_STEPS = """
     WHERE user_id <= 1000 OR user_id BETWEEN %(first_writer)s AND %(last_writer)s
 """
 
+# For searches, of the same users.
+MAKE_WORDS = """
+    INSERT INTO job_words (user_id, application_id, words)
+    SELECT user_id, id, words_of_job(jobs) FROM jobs WHERE user_id <= 1000
+"""
+
 MAKE_NOTES = """
     INSERT INTO notes (user_id, application_id, body, created_at)
     SELECT 1, 1, 'They called back, the ' || k || '. time. ' || repeat('We talked. ', 20),
@@ -92,7 +98,7 @@ class Rows:
         return (user - 1) * self.jobs_each + 1
 
     @staticmethod
-    def sub_of(user: int) -> str:
+    def cognito_sub(user: int) -> str:
         return f"00000000-0000-4000-8000-{user:012}"
 
 
@@ -115,6 +121,7 @@ def fill(url: str, rows: Rows) -> None:
         connection.execute("SET session_replication_role = origin")
         writers = {"first_writer": rows.writers[0], "last_writer": rows.writers[-1]}
         connection.execute(MAKE_STEPS, writers)
+        connection.execute(MAKE_WORDS)
         # Before anything is measured: no vacuum of what was just made may fall into a round.
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")

@@ -17,12 +17,14 @@ def derive(
     port: int,
     workers: int,
     server: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the file that a benchmark serves by.
 
     :param app: settings of ``[app:main]`` that are other than in production
     :param workers: where the server knows of workers; production's says so in its section
     :param server: ``[server:main]`` as a whole, where it is not to be that of production
+    :param options: settings of ``[server:main]`` that are other than in production
     """
     ini = configparser.RawConfigParser()
     ini.optionxform = str  # type: ignore[assignment,method-assign]
@@ -35,6 +37,8 @@ def derive(
         ini.add_section("server:main")
         for name, value in server.items():
             ini.set("server:main", name, value)
+    for name, value in (options or {}).items():
+        ini.set("server:main", name, value)
     _listen(ini, port)
     if server is not None or re.search(r"^#? ?workers *=", text, flags=re.MULTILINE):
         ini.set("server:main", "workers", str(workers))

@@ -17,7 +17,7 @@ WORKERS = 2
 
 
 def ours(
-    made: Stage, server: str | None = None, name: str = "JobTracker"
+    made: Stage, server: str | None = None, name: str = "JobTracker", *, pinned: bool = False
 ) -> AbstractContextManager[Server]:
     """``pserve`` with production.ini, by its own server or one of the candidates."""
     sections = {one.name: one.section for one in CANDIDATES}
@@ -28,6 +28,7 @@ def ours(
         port=port,
         workers=WORKERS,
         server=sections[server] if server else None,
+        options={"cpu_affinity": "true"} if pinned else {},
     )
     return serving(name, [BIN / "pserve", file], port, made.folder, made.environment)
 

@@ -53,7 +53,7 @@ class Stage:
         return {"cognito.endpoint_url": self.pool.url}
 
     def token_of(self, user: int) -> str:
-        return self.pool.token(self.rows.sub_of(user))
+        return self.pool.token(self.rows.cognito_sub(user))
 
 
 @contextlib.contextmanager

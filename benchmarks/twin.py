@@ -97,7 +97,7 @@ class Tokens:
             keys = jwt.PyJWKSet.from_dict(orjson.loads(document.read())).keys
         self.keys = {key.key_id: key for key in keys}
 
-    def sub_of(self, request: Request) -> str:
+    def verify(self, request: Request) -> str:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Refused(401, "Please sign in.")
@@ -123,7 +123,7 @@ def signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def handling(request: Request) -> Response:
         state = request.app.state
         try:
-            sub = state.tokens.sub_of(request)
+            sub = state.tokens.verify(request)
             async with state.database.acquire() as connection:
                 user = await connection.fetchrow(USER_BY_SUB, sub)
                 if user is None:

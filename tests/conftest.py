@@ -37,9 +37,7 @@ from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
 from tests.common.api import ORIGIN, Api
 from tests.common.app import dispose_engines
-from tests.common.pool import Pool
-
-REGION = "us-east-1"
+from tests.common.pool import REGION, Pool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
 hypothesis.settings.register_profile("tests", database=None, print_blob=True)

@@ -1,30 +1,15 @@
 """The table of activity."""
 
 import datetime
-from enum import StrEnum
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtracker.db.base import Base, enum_check, timestamp
+from jobtracker.db.base import Base, timestamp
 from jobtracker.jobs.models import JobChild, job_foreign_key
-
-
-class ActivityType(StrEnum):
-    JOB_CREATED = "job_created"
-    JOB_UPDATED = "job_updated"
-    STATUS_CHANGED = "status_changed"
-    TAGS_UPDATED = "tags_updated"
-    NOTE_ADDED = "note_added"
-    NOTE_DELETED = "note_deleted"
-    DOCUMENT_ADDED = "document_added"
-    DOCUMENT_UPLOADED = "document_uploaded"
-    DOCUMENT_DELETED = "document_deleted"
-    INTERVIEW_ADDED = "interview_added"
-    INTERVIEW_UPDATED = "interview_updated"
-    INTERVIEW_DELETED = "interview_deleted"
 
 
 class Activity(JobChild, Base):
@@ -33,7 +18,7 @@ class Activity(JobChild, Base):
     __tablename__ = "activity"
     __table_args__ = (
         job_foreign_key(),
-        enum_check("type", ActivityType),
+        sa.CheckConstraint("type ~ '^[a-z]+(_[a-z]+)*$'", name="type"),
         # The order of a job's list.
         Index(None, "user_id", "application_id", "created_at", "id"),
         # The counts of the last days.

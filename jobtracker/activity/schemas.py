@@ -3,9 +3,9 @@
 from colander import SchemaNode
 
 from jobtracker import fields
-from jobtracker.activity.models import ActivityType
 from jobtracker.activity.resources import DEFAULT_DAYS, DEFAULT_LIMIT, MAX_DAYS, MAX_LIMIT
 from jobtracker.http.pagination import PageQuery
+from jobtracker.jobs.models import ACTIVITY_TYPES
 from jobtracker.jobs.schemas import JobChildOut
 
 
@@ -23,7 +23,7 @@ class ActivityOut(JobChildOut):
         "created_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    type = SchemaNode(fields.Choice(ActivityType))
+    type = SchemaNode(fields.Choice(ACTIVITY_TYPES))
     message = SchemaNode(fields.Text())
     data = SchemaNode(fields.FreeFormObject())
     created_at = SchemaNode(fields.Timestamp())
@@ -42,4 +42,4 @@ class ActivityMetricsOut(fields.Schema):
 
     range_days = SchemaNode(fields.Integer())
     total_events = SchemaNode(fields.Integer())
-    per_type = SchemaNode(fields.Counts(ActivityType))
+    per_type = SchemaNode(fields.Counts(ACTIVITY_TYPES))

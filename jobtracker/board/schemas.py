@@ -35,7 +35,7 @@ class BoardMetaOut(fields.Schema):
         "total": 1,
     }
 
-    counts = SchemaNode(fields.Counts(Status))
+    counts = SchemaNode(fields.Counts(tuple(Status)))
     total = SchemaNode(fields.Integer())
 
 

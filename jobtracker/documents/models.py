@@ -74,6 +74,7 @@ class Document(JobChild, Base):
             "ix_documents_pending", "upload_expires_at", postgresql_where=text("status = 'pending'")
         ),
     )
+    activity_types = ("document_added", "document_uploaded", "document_deleted")
 
     doc_type: Mapped[str]
     original_filename: Mapped[str] = mapped_column(String(MAX_FILENAME))

@@ -3,8 +3,7 @@
 import functools
 import math
 import re
-from collections.abc import Iterable
-from enum import StrEnum
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from jobtracker.fields.base import FieldType, InvalidValue
@@ -103,8 +102,8 @@ class JsonObject(FieldType):
 class Counts(FieldType):
     """The number of items by each value of an enum; output only."""
 
-    def __init__(self, words: type[StrEnum]) -> None:
-        self.words = tuple(words)
+    def __init__(self, words: Collection[str]) -> None:
+        self.words = words
 
 
 class FreeFormObject(FieldType):

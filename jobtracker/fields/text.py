@@ -114,7 +114,8 @@ class Choice(FieldType):
     """One of a set of words, matched without regard to case."""
 
     def __init__(self, words: type[StrEnum] | Collection[str]) -> None:
-        self.words = tuple(str(word) for word in words)
+        # A collection is not copied: that of the activity types grows with each package.
+        self.words = tuple(map(str, words)) if isinstance(words, type) else words
 
     def parse(self, node: Any, value: Any) -> str | None:
         word = trimmed_text(node, value).lower()

@@ -29,6 +29,7 @@ class Interview(JobChild, Base):
         # The order of the list.
         Index(None, "user_id", "application_id", "scheduled_at", "id"),
     )
+    activity_types = ("interview_added", "interview_updated", "interview_deleted")
 
     scheduled_at: Mapped[datetime.datetime]
     # Free text, lowercased: every company names its rounds differently.

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -128,8 +129,21 @@ class Job(Base):
         return validate_tags(tags)
 
 
+#: The types of the events of jobs and of all tables below them.
+ACTIVITY_TYPES = ["job_created", "job_updated", "status_changed", "tags_updated"]
+
+
 class JobChild:
-    """The primary key and the job of a row below a job."""
+    """The primary key and the job of a row below a job.
+
+    :cvar activity_types: of the events that the table's trigger records
+    """
+
+    activity_types: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        ACTIVITY_TYPES.extend(cls.activity_types)
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[int] = identity()

@@ -20,6 +20,7 @@ class Note(JobChild, Base):
         # The order of the list.
         Index(None, "user_id", "application_id", "created_at", "id"),
     )
+    activity_types = ("note_added", "note_deleted")
 
     body: Mapped[str] = mapped_column(String(MAX_BODY))
     created_at: Mapped[datetime.datetime] = timestamp()

@@ -175,7 +175,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     summary, _, rest = text.partition(". ")
     described: dict[str, Any] = {
         "operationId": operation.view.__name__,
-        "tags": [operation.view.__module__.split(".")[1]],
+        "tags": [operation.view.__module__.removesuffix(".views").rpartition(".")[2]],
         "summary": summary.rstrip(".").replace("`", ""),
         "responses": {
             str(status): _response(status, operation) for status in _statuses(service, operation)

@@ -15,6 +15,8 @@ KEY_ID = "dummy"
 
 PASSWORD = "Lovelace-1815"
 
+REGION = "us-east-1"
+
 
 class Pool:
     """A user pool of the moto server."""

@@ -1,79 +1,49 @@
-"""A new kind of child of a job: one class and its service, and no edit of what is there."""
+"""A new kind of child of a job: a folder, a migration, and a line in jobtracker/__init__.py."""
 
-from collections.abc import Iterator
-from typing import Any
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
-import pytest
-from colander import SchemaNode
-from cornice import service as cornice_service
-from pyramid.config import Configurator
-from pyramid.request import Request
-from webtest import TestApp
+from jobtracker.local import CHECKOUT
 
-import jobtracker
-from jobtracker.fields import Schema, Text
-from jobtracker.http.service import ApiService
-from jobtracker.jobs.resources import JobResource
-from jobtracker.permissions import Permission
-from jobtracker.tree import Resource
-from tests.common.api import Api
-from tests.common.app import dispose_engines
+EXTENSION = Path(__file__).parent / "extension"
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "var", "build")
 
-
-def extend(config: Any) -> None:
-    """What the package of a new kind of child is made of."""
-
-    class SalaryOut(Schema):
-        example = {"told_by": "Acme"}
-
-        told_by = SchemaNode(Text())
-
-    class SalaryResource(Resource, under=JobResource, name="salary"):
-        __parent__: JobResource
-
-        def read(self) -> dict[str, Any]:
-            return {"told_by": self.__parent__.row.company_name}
-
-    salary = ApiService("salary", "/jobs/{job_id}/salary", context=SalaryResource)
-
-    @salary.get(permission=Permission.READ, returns=SalaryOut())
-    def get_salary(request: Request) -> dict[str, Any]:
-        """What the job pays."""
-        return request.context.read()
-
-    config.add_cornice_service(salary)
+# Tests of all endpoints, tables and schemas there are.
+TESTS = [
+    "tests/functional/test_contacts.py",
+    "tests/functional/test_security.py::test_every_endpoint_declares_its_permission_and_context",
+    "tests/functional/test_security.py::test_protected_endpoint_without_a_token_answers_401",
+    "tests/functional/test_security.py::test_resources_of_other_users_answer_as_missing_ones",
+    "tests/functional/db/test_schema.py::TestMigrations",
+    "tests/functional/openapi/test_document.py",
+]
 
 
-@pytest.fixture
-def extended(
-    app: Any, connection: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TestApp]:
-    """The application with one package more, on this test's connection."""
-    # All that is made known by being defined is forgotten again.
-    monkeypatch.setattr(JobResource, "children", dict(JobResource.children))
-    monkeypatch.setattr(cornice_service, "SERVICES", list(cornice_service.SERVICES))
-    make_wsgi_app = Configurator.make_wsgi_app
-
-    def make_extended(config: Any) -> Any:
-        config.include(extend)
-        return make_wsgi_app(config)
-
-    monkeypatch.setattr(Configurator, "make_wsgi_app", make_extended)
-    extended = jobtracker.main({}, **settings)
-    for name in ("db_sessions", "db_autocommit"):
-        extended.registry[name] = app.registry[name]
-    yield TestApp(extended)
-    dispose_engines(extended)
-
-
-def test_a_new_kind_of_child(extended: TestApp, ada: Api, bob: Api):
-    job_id = ada.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json["id"]
-    path = f"/jobs/{job_id}/salary"
-    ada.refused(404, "GET", path)
-    assert Api(extended, ada.token).get(path).json == {"told_by": "Acme"}
-    Api(extended, bob.token).refused(404, "GET", path)
-    Api(extended).refused(401, "GET", path)
-    Api(extended, ada.token).refused(405, "POST", path, {})
-    document = Api(extended).get("/openapi.json").json
-    assert document["paths"]["/jobs/{job_id}/salary"]["get"]["summary"] == "What the job pays"
-    assert "SalaryOut" in document["components"]["schemas"]
+def test_new_kind_of_child_needs_a_folder_a_migration_and_one_line(tmp_path: Path) -> None:
+    copy = tmp_path / "project"
+    shutil.copytree(CHECKOUT, copy, ignore=NOT_COPIED)
+    shutil.copytree(EXTENSION / "contacts", copy / "jobtracker" / "contacts")
+    versions = copy / "migrations" / "versions"
+    head = max(re.findall("^[0-9]+", path.name)[0] for path in versions.glob("*.py"))
+    migration = (EXTENSION / "migration.py").read_text().replace("{head}", head)
+    (versions / "9999_contacts.py").write_text(migration)
+    shutil.copy(EXTENSION / "contacts_tests.py", copy / TESTS[0])
+    package = copy / "jobtracker" / "__init__.py"
+    line = '    "jobtracker.notes",\n'
+    source = package.read_text()
+    assert line in source
+    package.write_text(source.replace(line, f'{line}    "jobtracker.contacts",\n'))
+    tested = subprocess.run(  # noqa: S603 (our own tests)
+        [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *TESTS],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tested.returncode == 0, tested.stdout[-5000:] + tested.stderr[-2000:]
+    assert "no tests ran" not in tested.stdout

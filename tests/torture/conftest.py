@@ -12,9 +12,8 @@ import pytest
 
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
-from tests.common.pool import Pool
+from tests.common.pool import REGION, Pool
 from tests.common.server import free_port
-from tests.conftest import REGION
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 

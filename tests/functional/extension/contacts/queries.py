@@ -1,0 +1,23 @@
+"""The SQL of contacts."""
+
+from typing import NamedTuple
+
+from jobtracker.db.keyset import Key, Sort
+from jobtracker.db.statements import Repository
+
+from .models import Contact
+
+
+class ContactRow(NamedTuple):
+    user_id: int
+    id: int
+    application_id: int
+    name: str
+
+
+CONTACTS = Repository(
+    Contact,
+    ContactRow,
+    owner=("user_id", "application_id"),
+    order=Sort(Key(Contact.name), Key(Contact.id)),
+)

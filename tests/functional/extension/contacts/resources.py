@@ -1,0 +1,20 @@
+"""``root["jobs"][7]["contacts"]``."""
+
+from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
+
+from .queries import CONTACTS, ContactRow
+
+
+class ContactResource(JobChildResource[ContactRow]):
+    """``/jobs/7/contacts/2``."""
+
+
+class ContactCollection(JobChildCollection[ContactRow], under=JobResource, name="contacts"):
+    """``/jobs/7/contacts``, A to Z."""
+
+    repository, item = CONTACTS, ContactResource
+
+    def add(self, name: str) -> ContactResource:
+        """Add a contact."""
+        self.__parent__.touch()
+        return ContactResource(self, self.insert(name=name))
