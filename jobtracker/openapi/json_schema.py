@@ -109,10 +109,6 @@ def _schema(json_type: str, **keywords: Any) -> JsonSchema:
     return {"type": json_type, **given}
 
 
-def _string(**keywords: Any) -> JsonSchema:
-    return _schema("string", **keywords)
-
-
 def of_type(field: fields.FieldType) -> JsonSchema:
     """Return the JSON Schema of a field type.
 
@@ -121,24 +117,26 @@ def of_type(field: fields.FieldType) -> JsonSchema:
     match field:  # subclasses before their base
         case fields.Email():
             regex = field.ADDRESS.replace("a-z", "A-Za-z")
-            return _string(format="email", maxLength=field.max, pattern=f"^{regex}$")
+            return _schema("string", format="email", maxLength=field.max, pattern=f"^{regex}$")
         case fields.WebAddress():
-            return _string(format="iri", pattern="^https?://", maxLength=field.max)
+            return _schema("string", format="iri", pattern="^https?://", maxLength=field.max)
         case fields.Text():
             regex = field.pattern.pattern if field.pattern else ""
             regex = regex.removeprefix("(?a:").removesuffix(")")
-            return _string(maxLength=field.max, pattern=f"^(?:{regex})$" if regex else None)
+            pattern = f"^(?:{regex})$" if regex else None
+            return _schema("string", maxLength=field.max, pattern=pattern)
         case fields.Choice():
-            return _string(enum=list(field.words))
+            return _schema("string", enum=list(field.words))
         case fields.Date():
-            return _string(format="date")
+            return _schema("string", format="date")
         case fields.DateOrDatetime():
-            return _string(
+            return _schema(
+                "string",
                 anyOf=[{"format": "date"}, {"format": "date-time"}],
                 description="A day in UTC, or a moment with its UTC offset.",
             )
         case fields.Timestamp():
-            return _string(format="date-time")
+            return _schema("string", format="date-time")
         case fields.QueryInteger(clamp=True):
             hint = f"Beyond {field.limit} it is taken for {field.limit}."
             return _schema("integer", minimum=field.min, description=hint)
