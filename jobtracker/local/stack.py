@@ -121,17 +121,11 @@ class Stack(NamedTuple):
             return None
 
     def _release(self, users: TextIO) -> None:
-        """Release the parts; if this was their last user, wait until they have stopped."""
+        """Release the parts; if this is their last user, wait until they have stopped."""
+        is_last = try_lock(users, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_UN)
-        if not hupper.is_active():
-            wait_until(lambda: not self._is_stopping(users), SECONDS_TO_STOP)
-
-    def _is_stopping(self, users: TextIO) -> bool:
-        if try_lock(users, fcntl.LOCK_EX):  # no users: the supervisor will stop the parts
-            fcntl.flock(users, fcntl.LOCK_UN)
-            return self._is_supervised()
-        # The supervisor, when it has the lock, removes the state before it stops the parts.
-        return not self.file("state").exists()
+        if is_last and not hupper.is_active():
+            wait_until(lambda: not self._is_supervised(), SECONDS_TO_STOP)
 
     def _is_supervised(self) -> bool:
         with self.open("supervisor") as supervisor:
