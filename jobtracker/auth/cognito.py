@@ -65,13 +65,8 @@ class UserPool:
 
         :raises BadRequest: for a wrong or expired code, an unknown account, a weak password
         """
-        self._client_call(
-            "confirm_forgot_password",
-            cognito_errors.PASSWORD_RESET,
-            Username=email,
-            ConfirmationCode=code,
-            Password=new_password,
-        )
+        form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
+        self._client_call("confirm_forgot_password", cognito_errors.PASSWORD_RESET, **form)
 
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password.
@@ -85,14 +80,12 @@ class UserPool:
         self, email: str, challenge_name: str, session: str, responses: dict[str, str]
     ) -> SignIn:
         """Continue a sign-in with the session of the previous response."""
-        response = self._client_call(
-            "respond_to_auth_challenge",
-            cognito_errors.naming(email, cognito_errors.SESSION),
-            ChallengeName=challenge_name,
-            Session=session,
-            ChallengeResponses={"USERNAME": email, **responses},
+        errors = cognito_errors.naming(email, cognito_errors.SESSION)
+        challenge = {"ChallengeName": challenge_name, "Session": session}
+        answer = {"ChallengeResponses": {"USERNAME": email, **responses}, **challenge}
+        return SignIn.from_response(
+            self._client_call("respond_to_auth_challenge", errors, **answer)
         )
-        return SignIn.from_response(response)
 
     def refresh(self, refresh_token: str) -> SignIn:
         """Get new access and ID tokens; the refresh token remains valid."""
@@ -107,13 +100,9 @@ class UserPool:
 
         :raises BadRequest: for a wrong current password, or a weak new one
         """
-        self._call(
-            "change_password",
-            cognito_errors.CHANGE_PASSWORD,
-            AccessToken=access_token,
-            PreviousPassword=current_password,
-            ProposedPassword=new_password,
-        )
+        passwords = {"PreviousPassword": current_password, "ProposedPassword": new_password}
+        errors = cognito_errors.CHANGE_PASSWORD
+        self._call("change_password", errors, AccessToken=access_token, **passwords)
         try:
             self._call("global_sign_out", AccessToken=access_token)
         except ApiError as error:
@@ -185,12 +174,9 @@ class UserPool:
         return response
 
     def _set_totp_preference(self, access_token: str, *, enabled: bool) -> None:
-        self._call(
-            "set_user_mfa_preference",
-            cognito_errors.DEFAULT if enabled else cognito_errors.DISABLE_TOTP,
-            AccessToken=access_token,
-            SoftwareTokenMfaSettings={"Enabled": enabled, "PreferredMfa": enabled},
-        )
+        errors = cognito_errors.DEFAULT if enabled else cognito_errors.DISABLE_TOTP
+        totp = {"SoftwareTokenMfaSettings": {"Enabled": enabled, "PreferredMfa": enabled}}
+        self._call("set_user_mfa_preference", errors, AccessToken=access_token, **totp)
 
     def _password_auth(self, errors: ErrorMap, email: str, password: str) -> SignIn:
         return self._initiate_auth("USER_PASSWORD_AUTH", errors, USERNAME=email, PASSWORD=password)

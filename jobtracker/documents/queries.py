@@ -52,10 +52,11 @@ _OF_JOB = (
     Document.user_id == sa.bindparam("user_id"),
     Document.application_id == sa.bindparam("application_id"),
 )
+_IS_PENDING = Document.status == DocumentStatus.PENDING
 _COUNT_PENDING = Statement(
     sa.select(sa.func.count())
     .select_from(Document.__table__)
-    .where(*_OF_JOB, Document.status == DocumentStatus.PENDING, Document.upload_expires_at > NOW),
+    .where(*_OF_JOB, _IS_PENDING, Document.upload_expires_at > NOW),
     Count,
 )
 _DELETE_REPLACED = Command(
@@ -69,20 +70,13 @@ _DELETE_REPLACED = Command(
 
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
-_DELETE_EXPIRED = Command(
-    sa.delete(Document.__table__).where(
-        _DOCUMENT_KEY.in_(
-            sa.select(Document.user_id, Document.id)
-            .where(
-                Document.status == DocumentStatus.PENDING,
-                Document.upload_expires_at < NOW - models.UPLOAD_GRACE,
-            )
-            .limit(_LIMIT)
-            # Not those that are being confirmed at this moment.
-            .with_for_update(skip_locked=True)
-        )
-    )
+_EXPIRED = (
+    sa.select(*_DOCUMENT_KEY.clauses)
+    .where(_IS_PENDING, Document.upload_expires_at < NOW - models.UPLOAD_GRACE)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)  # not those that are being confirmed at this moment
 )
+_DELETE_EXPIRED = Command(sa.delete(Document.__table__).where(_DOCUMENT_KEY.in_(_EXPIRED)))
 
 _DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
 _ENQUEUE = Command(
