@@ -32,17 +32,15 @@ def process_deletions_after_commit(request: Request, user_id: int) -> None:
     request.tm.get().addAfterCommitHook(after_commit)
 
 
-def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
-    """Delete the unreferenced objects of a user, and return how many.
+def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
+    """Delete the unreferenced objects of a user.
 
     :raises Unavailable: when S3 fails; the deletions stay queued
     """
     with transaction(sessions) as connection:
         rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
-        deleted = _delete_objects(bucket, rows)
-        if deleted:
+        if deleted := _delete_objects(bucket, rows):
             queries.set_attempted(connection, deleted)
-    return len(deleted)
 
 
 def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:

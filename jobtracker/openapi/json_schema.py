@@ -4,7 +4,7 @@ The schema of a request describes what is valid: bounds, patterns, required fiel
 response describes what is sent: every field is required, and there are no bounds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import colander
@@ -28,12 +28,15 @@ def ref(schema: fields.Schema) -> JsonSchema:
 
 def of_input(schema: fields.Schema) -> JsonSchema:
     """Return the JSON Schema of a request body."""
-    return _of_object(schema, [node.name for node in schema.children if node.required], _of_input)
+    properties = {node.name: _of_input(node) for node in schema.children}
+    required = [node.name for node in schema.children if node.required]
+    return closed_object(properties, required, example=schema.example)
 
 
 def of_output(schema: fields.Schema) -> JsonSchema:
     """Return the JSON Schema of an object in a response."""
-    return _of_object(schema, [node.name for node in schema.children], _of_output)
+    properties = {node.name: _of_output(node) for node in schema.children}
+    return closed_object(properties, list(properties), example=schema.example)
 
 
 def parameter(node: Any) -> JsonSchema:
@@ -56,19 +59,10 @@ def closed_object(
     return {**schema, "required": list(required)} if required else schema
 
 
-def _of_object(
-    schema: fields.Schema, required: list[str], of_node: Callable[[Any], JsonSchema]
-) -> JsonSchema:
-    properties = {node.name: of_node(node) for node in schema.children}
-    return closed_object(properties, required, example=schema.example)
-
-
 def _of_input(node: Any) -> JsonSchema:
     schema = of_type(node.typ)
-    null_allowed = getattr(node, "nullable", False) or node.missing not in (
-        colander.required,
-        colander.drop,
-    )
+    has_default = node.missing not in (colander.required, colander.drop)
+    null_allowed = getattr(node, "nullable", False) or has_default
     if schema.get("type") == "string":
         if null_allowed:
             return _or_blank(schema, node.missing)

@@ -41,6 +41,7 @@ class UserRow(NamedTuple):
 
 
 COLUMNS = columns_of(User, UserRow)
+# Without columns of an owner: a user belongs to nothing else.
 USERS = Repository(User, UserRow, owner=(), order=newest_first(User))
 _FIND_BY_SUB = Statement(select(*COLUMNS).where(User.cognito_sub == bindparam("sub")), UserRow)
 
