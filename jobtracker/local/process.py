@@ -34,10 +34,9 @@ def check_port(host: str, port: int, setting: str) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise RuntimeError(
-                f"port {port} of {host} cannot be had ({error.strerror}). "
-                f"Stop what listens there, or choose another port by {setting}."
-            ) from None
+            hint = f"Stop what listens there, or choose another port by {setting}."
+            problem = f"port {port} of {host} cannot be had ({error.strerror})."
+            raise RuntimeError(f"{problem} {hint}") from None
 
 
 class ServerProcess:

@@ -13,11 +13,7 @@ from jobtracker.users.resources import SettingsResource, UiPreferencesResource, 
 
 me = ApiService("me", "/users/me", context=UserResource)
 change_password = ApiService(
-    "change_password",
-    "/users/me/change-password",
-    context=UserResource,
-    traverse="/users/me",
-    thread_pool=ThreadPool.GATEWAY,
+    "change_password", "/users/me/change-password", context=UserResource, traverse="/users/me"
 )
 settings = ApiService("settings", "/users/me/settings", context=SettingsResource)
 ui_preferences = ApiService(
@@ -40,6 +36,7 @@ def get_me(request: Request) -> UserRow:
     returns=schemas.MessageOut(),
     errors=(400, 403),
     rate_limits=[AUTH_BY_USER],
+    thread_pool=ThreadPool.GATEWAY,
 )
 def post_change_password(request: Request) -> dict[str, str]:
     """Change the password. All refresh tokens are revoked."""
