@@ -62,7 +62,7 @@ def user_data(client: Api) -> UserData:
 
 @pytest.fixture(scope="session")
 def stubbed_user_pool() -> UserPool:
-    return UserPool(region="us-east-1", client_id="client")
+    return UserPool("client", region="us-east-1", endpoint_url=None)
 
 
 @pytest.fixture

@@ -68,8 +68,8 @@ def test_unreachable_s3_answers_503_and_changes_nothing(
         "documents",
         region="us-east-1",
         endpoint_url=UNREACHABLE,
-        access_key_id="x",
-        secret_access_key="x",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
         upload_seconds=900,
         download_seconds=300,
     )

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from webtest.http import StopableWSGIServer
 
 from jobtracker.local import CHECKOUT
-from jobtracker.openapi.page import FILES
+from jobtracker.openapi.views import FILES
 from tests.common import totp
 from tests.common.api import Api
 from tests.common.pool import PASSWORD, Pool

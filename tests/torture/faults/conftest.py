@@ -48,7 +48,7 @@ def proxies(fragile: Postgres, aws: Aws, turnstile: LocalTurnstile) -> Iterator[
         Proxy(fragile.socket_folder / SOCKET) as postgres,
         Proxy((HOST, aws.port)) as s3,
         Proxy((HOST, aws.port)) as cognito,
-        Proxy((HOST, turnstile.port)) as verifier,
+        Proxy((HOST, turnstile.server_port)) as verifier,
     ):
         yield Proxies(postgres, s3, cognito, verifier)
 

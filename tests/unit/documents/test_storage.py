@@ -23,8 +23,8 @@ def test_presigned_urls_have_the_host_of_the_region(
         "documents",
         region=region,
         endpoint_url=endpoint_url,
-        access_key_id="id",
-        secret_access_key="secret",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
         upload_seconds=900,
         download_seconds=300,
     )

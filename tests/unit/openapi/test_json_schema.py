@@ -40,7 +40,7 @@ from jobtracker.notes.schemas import NoteIn
 from jobtracker.openapi import json_schema
 from jobtracker.saved_views.schemas import SAVED_VIEW_PATCH, SavedViewIn
 from jobtracker.users.models import Theme
-from jobtracker.users.schemas import SettingsIn, UiPreferencesIn
+from jobtracker.users.schemas import SETTINGS_IN, UiPreferencesIn
 
 
 class Inner(Schema):
@@ -149,7 +149,7 @@ SURPRISES: list[Any] = [
 ]
 INPUTS = [
     *(JobIn(), JOB_PATCH, NoteIn(), InterviewIn(), INTERVIEW_PATCH, PresignUploadIn()),
-    *(SavedViewIn(), SAVED_VIEW_PATCH, UiPreferencesIn(), SettingsIn()),
+    *(SavedViewIn(), SAVED_VIEW_PATCH, UiPreferencesIn(), SETTINGS_IN),
     *(LoginIn(), ConfirmIn(), ResetPasswordIn()),
 ]
 FORMATS = ("job_url", "applied_date", "scheduled_at", "next_action_at", "last_action_at")
