@@ -18,12 +18,11 @@ def includeme(config: Any) -> None:
         "endpoint_url": settings["cognito.endpoint_url"],
         "timeouts": timeouts,
     }
-    config.registry["cognito"] = UserPool(**app_client)
-    config.registry["access_tokens"] = AccessTokens(
-        user_pool_id=settings["cognito.user_pool_id"], **app_client
-    )
-    config.registry["turnstile"] = Turnstile(
-        settings["turnstile.url"], settings["turnstile.secret"], timeouts
-    )
-    for name in ("cognito", "access_tokens", "turnstile"):
+    clients = {
+        "cognito": UserPool(**app_client),
+        "access_tokens": AccessTokens(settings["cognito.user_pool_id"], **app_client),
+        "turnstile": Turnstile(settings["turnstile.url"], settings["turnstile.secret"], timeouts),
+    }
+    config.registry.update(clients)
+    for name in clients:
         config.add_request_method(registry_property(name), name, property=True)

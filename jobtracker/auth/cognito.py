@@ -1,7 +1,4 @@
-"""The client of the Cognito user pool.
-
-https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
-"""
+"""The client of the Cognito user pool."""
 
 import logging
 from typing import Any
@@ -13,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jobtracker.auth import cognito_errors
 from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Profile, SignIn
-from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts, error_code, make_client
+from jobtracker.aws import error_code, make_client
 from jobtracker.errors import ApiError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -27,25 +24,15 @@ class UserPool:
 
     Every method raises :class:`~jobtracker.errors.ApiError`: 4xx for what Cognito rejects (see
     :mod:`~jobtracker.auth.cognito_errors`), 503 when it fails or does not respond.
+
+    :param options: region, endpoint and time-outs, as for :func:`~jobtracker.aws.make_client`
     """
 
-    def __init__(
-        self,
-        *,
-        region: str,
-        client_id: str,
-        endpoint_url: str | None = None,
-        timeouts: Timeouts = DEFAULT_TIMEOUTS,
-    ) -> None:
+    def __init__(self, client_id: str, **options: Any) -> None:
         self.client_id = client_id
         # No retries: most of these operations are not idempotent, since a session is valid once.
-        self.client = make_client(
-            "cognito-idp",
-            region=region,
-            endpoint_url=endpoint_url,
-            config=Config(signature_version=UNSIGNED),
-            timeouts=timeouts,
-        )
+        config = Config(signature_version=UNSIGNED)
+        self.client = make_client("cognito-idp", config=config, **options)
 
     def sign_up(self, email: str, password: str, name: str) -> bool:
         """Create an account, and return whether it is confirmed already."""
@@ -54,7 +41,6 @@ class UserPool:
         return bool(self._client_call("sign_up", **user)["UserConfirmed"])
 
     def confirm_sign_up(self, email: str, code: str) -> None:
-        """Confirm an account with the code that was sent by e-mail."""
         self._client_call("confirm_sign_up", Username=email, ConfirmationCode=code)
 
     def resend_confirmation_code(self, email: str) -> None:
@@ -79,36 +65,27 @@ class UserPool:
 
         :raises BadRequest: for a wrong or expired code, an unknown account, a weak password
         """
-        self._client_call(
-            "confirm_forgot_password",
-            cognito_errors.PASSWORD_RESET,
-            Username=email,
-            ConfirmationCode=code,
-            Password=new_password,
-        )
+        form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
+        self._client_call("confirm_forgot_password", cognito_errors.PASSWORD_RESET, **form)
 
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password.
 
         :raises Forbidden: EMAIL_NOT_VERIFIED, when the account is not confirmed
         """
-        not_verified = cognito_errors.email_not_verified(email=email)
-        errors = {**cognito_errors.INITIATE_AUTH, "UserNotConfirmedException": not_verified}
+        errors = cognito_errors.naming(email, cognito_errors.INITIATE_AUTH)
         return self._password_auth(errors, email, password)
 
     def answer_challenge(
         self, email: str, challenge_name: str, session: str, responses: dict[str, str]
     ) -> SignIn:
         """Continue a sign-in with the session of the previous response."""
-        not_verified = cognito_errors.email_not_verified(email=email)
-        response = self._client_call(
-            "respond_to_auth_challenge",
-            {**cognito_errors.SESSION, "UserNotConfirmedException": not_verified},
-            ChallengeName=challenge_name,
-            Session=session,
-            ChallengeResponses={"USERNAME": email, **responses},
+        errors = cognito_errors.naming(email, cognito_errors.SESSION)
+        challenge = {"ChallengeName": challenge_name, "Session": session}
+        answer = {"ChallengeResponses": {"USERNAME": email, **responses}, **challenge}
+        return SignIn.from_response(
+            self._client_call("respond_to_auth_challenge", errors, **answer)
         )
-        return SignIn.from_response(response)
 
     def refresh(self, refresh_token: str) -> SignIn:
         """Get new access and ID tokens; the refresh token remains valid."""
@@ -116,22 +93,16 @@ class UserPool:
         return self._initiate_auth("REFRESH_TOKEN_AUTH", errors, REFRESH_TOKEN=refresh_token)
 
     def revoke(self, refresh_token: str) -> None:
-        """Revoke a refresh token."""
         self._client_call("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
         """Change the password, and revoke all refresh tokens.
 
         :raises BadRequest: for a wrong current password, or a weak new one
-        :raises Unauthorized: when Cognito rejects the access token
         """
-        self._call(
-            "change_password",
-            cognito_errors.CHANGE_PASSWORD,
-            AccessToken=access_token,
-            PreviousPassword=current_password,
-            ProposedPassword=new_password,
-        )
+        passwords = {"PreviousPassword": current_password, "ProposedPassword": new_password}
+        errors = cognito_errors.CHANGE_PASSWORD
+        self._call("change_password", errors, AccessToken=access_token, **passwords)
         try:
             self._call("global_sign_out", AccessToken=access_token)
         except ApiError as error:
@@ -142,7 +113,6 @@ class UserPool:
             ) from error
 
     def profile(self, access_token: str) -> Profile:
-        """Get the profile of the user of an access token."""
         attributes = self._call("get_user", AccessToken=access_token)["UserAttributes"]
         return Profile.from_attributes({item["Name"]: item["Value"] for item in attributes})
 
@@ -167,7 +137,7 @@ class UserPool:
         """Begin to set up TOTP for a user who is signed in; returns the secret."""
         return self._call("associate_software_token", AccessToken=access_token)["SecretCode"]
 
-    def enable_totp(self, access_token: str, code: str, friendly_name: str | None) -> None:
+    def enable_totp(self, access_token: str, code: str, friendly_name: str | None = None) -> None:
         """Complete the set-up with a code of the app, and require TOTP at sign-in.
 
         :raises BadRequest: for a wrong code
@@ -204,20 +174,16 @@ class UserPool:
         return response
 
     def _set_totp_preference(self, access_token: str, *, enabled: bool) -> None:
-        self._call(
-            "set_user_mfa_preference",
-            cognito_errors.DEFAULT if enabled else cognito_errors.DISABLE_TOTP,
-            AccessToken=access_token,
-            SoftwareTokenMfaSettings={"Enabled": enabled, "PreferredMfa": enabled},
-        )
+        errors = cognito_errors.DEFAULT if enabled else cognito_errors.DISABLE_TOTP
+        totp = {"SoftwareTokenMfaSettings": {"Enabled": enabled, "PreferredMfa": enabled}}
+        self._call("set_user_mfa_preference", errors, AccessToken=access_token, **totp)
 
     def _password_auth(self, errors: ErrorMap, email: str, password: str) -> SignIn:
         return self._initiate_auth("USER_PASSWORD_AUTH", errors, USERNAME=email, PASSWORD=password)
 
     def _initiate_auth(self, flow: str, errors: ErrorMap, **parameters: str) -> SignIn:
-        response = self._client_call(
-            "initiate_auth", errors, AuthFlow=flow, AuthParameters=parameters
-        )
+        request = {"AuthFlow": flow, "AuthParameters": parameters}
+        response = self._client_call("initiate_auth", errors, **request)
         # Cognito sends no new refresh token for the present one.
         return SignIn.from_response(response, parameters.get("REFRESH_TOKEN", ""))
 

@@ -11,14 +11,9 @@ from typing import Any
 from jobtracker import errors
 from jobtracker.errors import ApiError, BadRequest
 
-#: Makes the API error from Cognito's message.
+# Makes the API error from Cognito's message; and those functions by Cognito's error code.
 ErrorFactory = Callable[[str], ApiError]
-
-#: Error factories by Cognito's error code.
 ErrorMap = dict[str, ErrorFactory]
-
-# Seconds in Retry-After where Cognito throttles.
-THROTTLED_RETRY_AFTER = 30
 
 # The same for a wrong password, an unknown address and an expired session.
 WRONG_CREDENTIALS = "These credentials are not valid, or no longer so. Please sign in again."
@@ -33,13 +28,18 @@ def _bad_request(message: str, code: str) -> ErrorFactory:
     return _always(BadRequest, message, details={"code": code})
 
 
-def email_not_verified(**details: str) -> ErrorFactory:
+def _email_not_verified(**details: str) -> ErrorFactory:
     code = "EMAIL_NOT_VERIFIED"
     text = "Please confirm your e-mail address first."
     return _always(errors.Forbidden, text, code=code, details={"code": code, **details})
 
 
-throttled = _always(errors.RateLimited, retry_after=THROTTLED_RETRY_AFTER)
+def naming(email: str, error_map: ErrorMap) -> ErrorMap:
+    """The errors, with the address in that of an account which is not confirmed."""
+    return error_map | {"UserNotConfirmedException": _email_not_verified(email=email)}
+
+
+throttled = _always(errors.RateLimited, retry_after=30)
 unavailable = _always(errors.Unavailable)
 wrong_credentials = _always(errors.Unauthorized, WRONG_CREDENTIALS)
 account_exists = _always(errors.Conflict, "There is an account with this address already.")
@@ -70,25 +70,22 @@ def weak_password(message: str) -> ApiError:
     )
 
 
-def wrong_password(message: str) -> ApiError:
-    # NotAuthorizedException is also Cognito's code for a temporary lockout.
-    if "attempts exceeded" in message.lower():
-        return throttled(message)
-    return BadRequest("The password is not correct.", details={"code": "WRONG_PASSWORD"})
+def _wrong_password(text: str, other_cause: str, other_error: ErrorFactory) -> ErrorFactory:
+    """Errors of NotAuthorizedException, whose other cause only Cognito's message tells."""
+    wrong = _bad_request(text, "WRONG_PASSWORD")
+    return lambda message: (other_error if other_cause in message.lower() else wrong)(message)
 
 
-def wrong_current_password(message: str) -> ApiError:
-    # NotAuthorizedException is also Cognito's code for an access token that is not valid.
-    if "access token" in message.lower():
-        return wrong_credentials(message)
-    return BadRequest("The current password is not correct.", details={"code": "WRONG_PASSWORD"})
-
+wrong_password = _wrong_password("The password is not correct.", "attempts exceeded", throttled)
+wrong_current_password = _wrong_password(
+    "The current password is not correct.", "access token", wrong_credentials
+)
 
 #: For all operations; a code that is not listed becomes 503.
 DEFAULT: ErrorMap = {
     "NotAuthorizedException": wrong_credentials,
     "UserNotFoundException": wrong_credentials,
-    "UserNotConfirmedException": email_not_verified(),
+    "UserNotConfirmedException": _email_not_verified(),
     "UsernameExistsException": account_exists,
     "CodeMismatchException": wrong_code,
     "EnableSoftwareTokenMFAException": wrong_code,  # from VerifySoftwareToken

@@ -9,16 +9,15 @@ from requests.adapters import HTTPAdapter
 
 from jobtracker.aws import Timeouts
 
-# Connections that are kept open to a host: one for each thread of a process, or so.
-POOL_SIZE = 16
+POOL_SIZE = 16  # connections that are kept open to a host: about one for each thread
 MAX_RESPONSE_BYTES = 256 * 1024
 
 
 class JsonClient:
     """Fetches JSON documents; it can be shared by all threads.
 
-    It connects directly (no proxy, .netrc or CA bundle from the environment), follows no redirect,
-    retries nothing and stores no cookies.
+    It uses no proxy, .netrc or CA bundle of the environment, follows no redirect, retries nothing
+    and stores no cookies.
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
@@ -37,9 +36,8 @@ class JsonClient:
         :raises ValueError: when it is not JSON, or has more than :data:`MAX_RESPONSE_BYTES`
         """
         body = bytearray()
-        with self.session.request(
-            method, url, data=data, timeout=self.timeouts, allow_redirects=False, stream=True
-        ) as response:
+        options: Any = {"timeout": self.timeouts, "allow_redirects": False, "stream": True}
+        with self.session.request(method, url, data=data, **options) as response:
             for chunk in response.iter_content(8192):
                 body += chunk
                 if len(body) > MAX_RESPONSE_BYTES:

@@ -3,13 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 import jwt
 import requests
 
 from jobtracker.auth.http_client import JsonClient
-from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
+from jobtracker.aws import Timeouts
 from jobtracker.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -25,18 +24,11 @@ class JWKSCache:
     """The keys of a JWKS URL by key id; it can be shared by all threads.
 
     Keys stay valid for as long as they cannot be fetched again.
-
-    :param clock: returns seconds, for tests
     """
 
-    def __init__(
-        self,
-        url: str,
-        timeouts: Timeouts = DEFAULT_TIMEOUTS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, url: str, timeouts: Timeouts) -> None:
         self.url = url
-        self.clock = clock
+        self.clock = time.monotonic
         self.http = JsonClient(timeouts)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetch_lock = threading.Lock()

@@ -62,9 +62,8 @@ class SignIn:
         if not result:
             return cls(None, response.get("ChallengeName"), response.get("Session"))
         refresh_token = result.get("RefreshToken", refresh_token)
-        return cls(
-            Tokens(result["AccessToken"], result["IdToken"], refresh_token, result["ExpiresIn"])
-        )
+        access_token, id_token = result["AccessToken"], result["IdToken"]
+        return cls(Tokens(access_token, id_token, refresh_token, result["ExpiresIn"]))
 
     @property
     def status(self) -> str:

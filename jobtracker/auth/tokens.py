@@ -28,9 +28,8 @@ class AccessTokens:
 
     def __init__(
         self,
-        *,
-        region: str,
         user_pool_id: str,
+        region: str,
         client_id: str,
         endpoint_url: str | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
@@ -38,9 +37,8 @@ class AccessTokens:
         aws = f"https://cognito-idp.{region}.amazonaws.com"
         self.issuer = f"{aws}/{user_pool_id}"  # emulators issue tokens with AWS's URL too
         self.client_id = client_id
-        self.keys = JWKSCache(
-            f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json", timeouts
-        )
+        url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
+        self.keys = JWKSCache(url, timeouts)
         # By the SHA-256 of the token: sub, and when the entry expires (Unix time).
         self._verified: LRUCache[bytes, tuple[str, float]] = LRUCache(MAX_VERIFIED)
         self._lock = threading.Lock()
@@ -64,7 +62,6 @@ class AccessTokens:
         return claims["sub"]
 
     def _decode(self, token: str) -> dict[str, Any] | None:
-        """Return the claims of a valid token."""
         try:
             header = jwt.get_unverified_header(token)
             # The algorithm is fixed: the token's own header must not choose it.

@@ -1,4 +1,7 @@
-"""The QR code by which an authenticator app takes over a TOTP secret."""
+"""The URI, shown as a QR code, by which an authenticator app takes over a TOTP secret.
+
+https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+"""
 
 from urllib.parse import quote, urlencode
 
@@ -8,8 +11,6 @@ ISSUER = "JobTracker"
 
 def otpauth_uri(secret: str, label: str | None) -> str:
     """Return the otpauth URI of a TOTP secret.
-
-    https://github.com/google/google-authenticator/wiki/Key-Uri-Format
 
     :param label: the name of the account, with or without the issuer as a prefix
     """

@@ -21,8 +21,7 @@ class Turnstile:
     """Verifies Turnstile tokens. Without a secret every token fails."""
 
     def __init__(self, url: str, secret: str | None, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
-        self.url = url
-        self.secret = secret
+        self.url, self.secret = url, secret
         self.http = JsonClient(timeouts)
 
     def check(self, token: str) -> None:
@@ -46,7 +45,5 @@ class Turnstile:
         if not codes <= TOKEN_ERRORS:
             log.error("Turnstile: %s", sorted(codes))
             raise Unavailable
-        raise BadRequest(
-            "We could not tell that you are a person. Please try again.",
-            details={"code": "CAPTCHA_FAILED"},
-        )
+        message = "We could not tell that you are a person. Please try again."
+        raise BadRequest(message, details={"code": "CAPTCHA_FAILED"})

@@ -24,37 +24,31 @@ log = logging.getLogger(__name__)
 LOGOUT_IN = schemas.LogoutIn()
 SIGN_IN_OUT = schemas.SignInOut()
 STATUS_OUT = schemas.StatusOut()
+SERVICE: dict[str, Any] = {"context": Root, "traverse": "/", "thread_pool": ThreadPool.GATEWAY}
 
-
-def _service(name: str) -> ApiService:
-    path, pool = f"/auth/cognito/{name}", ThreadPool.GATEWAY
-    return ApiService(name, path, context=Root, traverse="/", thread_pool=pool)
-
-
-sign_up = _service("signup")
-confirm = _service("confirm")
-verification_send = _service("verification/send")
-verification_confirm = _service("verification/confirm")
-forgot_password = _service("forgot-password")
-reset_password = _service("reset-password")
-login = _service("login")
-challenge = _service("challenge")
-mfa_setup = _service("mfa/setup")
-mfa_verify = _service("mfa/verify")
-refresh = _service("refresh")
-logout = _service("logout")
+logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
 
 
 def _post(
-    service: ApiService, body: Schema, returns: Schema, *errors: int, by_email: bool = True
-) -> Any:
-    """The decorator of a public POST view, limited by address and, if the body has it, e-mail."""
+    name: str, body: Schema, returns: Schema, *errors: int, by_email: bool = True
+) -> Callable[[Callable[[Request], Any]], ApiService]:
+    """Make a view the service of a public POST, limited by address and, by default, by e-mail."""
+    service = ApiService(name, f"/auth/cognito/{name}", **SERVICE)
     limits = [AUTH_BY_ADDRESS, AUTH_BY_EMAIL] if by_email else [AUTH_BY_ADDRESS]
-    options = {"body": body, "returns": returns, "errors": errors, "rate_limits": limits}
-    return service.post(permission=Permission.PUBLIC, **options)
+    options: dict[str, Any] = {"body": body, "returns": returns, "rate_limits": limits}
+
+    def add_view(view: Callable[[Request], Any]) -> ApiService:
+        service.add_view("POST", view, permission=Permission.PUBLIC, errors=errors, **options)
+        return service
+
+    return add_view
 
 
-@_post(sign_up, schemas.SignUpIn(), STATUS_OUT, 400, 401, 409)
+def _ok(message: str) -> dict[str, str]:
+    return {"status": "OK", "message": message}
+
+
+@_post("signup", schemas.SignUpIn(), STATUS_OUT, 400, 401, 409)
 def post_sign_up(request: Request) -> dict[str, str]:
     """Make an account. A code for ``confirm`` comes by e-mail."""
     form = request.validated
@@ -64,27 +58,28 @@ def post_sign_up(request: Request) -> dict[str, str]:
     return {"status": "CONFIRMATION_REQUIRED", "message": "We have sent you a code by e-mail."}
 
 
-@_post(confirm, schemas.ConfirmIn(), STATUS_OUT, 400, 401)
+@_post("confirm", schemas.ConfirmIn(), STATUS_OUT, 400, 401)
 def post_confirm(request: Request) -> dict[str, str]:
     """Show with the code that the address is yours."""
     request.cognito.confirm_sign_up(**request.validated)
     return _ok("Your e-mail address is confirmed.")
 
 
-@_post(verification_confirm, schemas.ConfirmIn(), STATUS_OUT, 400, 401)
+@_post("verification/confirm", schemas.ConfirmIn(), STATUS_OUT, 400, 401)
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
-    return post_confirm(request)
+    request.cognito.confirm_sign_up(**request.validated)
+    return _ok("Your e-mail address is confirmed.")
 
 
-@_post(verification_send, schemas.EmailIn(), STATUS_OUT)
+@_post("verification/send", schemas.EmailIn(), STATUS_OUT)
 def post_verification_send(request: Request) -> dict[str, str]:
     """Send the code again. The answer is the same whether or not there is such an account."""
     request.cognito.resend_confirmation_code(**request.validated)
     return _ok("If an account waits for its confirmation, we have sent it a new code.")
 
 
-@_post(forgot_password, schemas.EmailIn(), STATUS_OUT)
+@_post("forgot-password", schemas.EmailIn(), STATUS_OUT)
 def post_forgot_password(request: Request) -> dict[str, str]:
     """Ask for a code to set a new password. The answer is the same whether or not there is such an
     account."""
@@ -92,26 +87,26 @@ def post_forgot_password(request: Request) -> dict[str, str]:
     return _ok("If there is an account with this address, we have sent it a code.")
 
 
-@_post(reset_password, schemas.ResetPasswordIn(), STATUS_OUT, 400)
+@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400)
 def post_reset_password(request: Request) -> dict[str, str]:
     """Set a new password with that code. For an unknown account every code is a wrong one."""
     request.cognito.reset_password(**request.validated)
     return _ok("Your password is changed. Please sign in.")
 
 
-@_post(login, schemas.LoginIn(), SIGN_IN_OUT, 401, 403)
+@_post("login", schemas.LoginIn(), SIGN_IN_OUT, 401, 403)
 def post_login(request: Request) -> SignIn:
     """Sign in: to tokens, or to a challenge that must be answered first."""
     return _sync_user(request, request.cognito.sign_in)
 
 
-@_post(challenge, schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403)
+@_post("challenge", schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403)
 def post_challenge(request: Request) -> SignIn:
     """Answer a challenge."""
     return _sync_user(request, request.cognito.answer_challenge)
 
 
-@_post(mfa_setup, schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_email=False)
+@_post("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_email=False)
 def post_mfa_setup(request: Request) -> dict[str, str]:
     """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
     secret, session = request.cognito.associate_totp_in_sign_in(request.validated["session"])
@@ -119,13 +114,13 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri, "session": session}
 
 
-@_post(mfa_verify, schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403)
+@_post("mfa/verify", schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403)
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
     return _sync_user(request, request.cognito.verify_totp_in_sign_in)
 
 
-@_post(refresh, schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, by_email=False)
+@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, by_email=False)
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token."""
     return request.cognito.refresh(**request.validated)
@@ -143,10 +138,6 @@ def post_logout(request: Request) -> dict[str, str]:
         except (ApiError, colander.Invalid) as error:
             log.info("Signed out without a revocation: %s", type(error).__name__)
     return _ok("Logged out")
-
-
-def _ok(message: str) -> dict[str, str]:
-    return {"status": "OK", "message": message}
 
 
 def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:

@@ -94,10 +94,8 @@ class Document(JobChild, Base):
 
 
 class ObjectDeletion(Base):
-    """An object in the bucket that is to be deleted, inserted in the transaction that requires it.
-
-    Without a foreign key: it outlives the document and the user.
-    """
+    """An object in the bucket that is to be deleted; without a foreign key, since it outlives the
+    document and the user."""
 
     __tablename__ = "object_deletions"
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.connections import transaction
 from jobtracker.documents import queries
+from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
 from jobtracker.errors import Unavailable
 
@@ -31,21 +32,25 @@ def process_deletions_after_commit(request: Request, user_id: int) -> None:
     request.tm.get().addAfterCommitHook(after_commit)
 
 
-def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
-    """Delete the unreferenced objects of a user, and return how many.
+def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
+    """Delete the unreferenced objects of a user.
 
     :raises Unavailable: when S3 fails; the deletions stay queued
     """
     with transaction(sessions) as connection:
-        keys = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
-        deleted = set(keys) - bucket.delete(keys) if keys else set()
-        if deleted:
-            queries.set_attempted(connection, user_id, deleted)
-    return len(deleted)
+        rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
+        if deleted := _delete_objects(bucket, rows):
+            queries.set_attempted(connection, deleted)
+
+
+def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:
+    """Delete objects, and return the rows of those that S3 deleted."""
+    failed = bucket.delete([row.object_key for row in rows]) if rows else ()
+    return [row for row in rows if row.object_key not in failed]
 
 
 class SweepResult(NamedTuple):
-    """What a sweep did: numbers of rows."""
+    """The numbers of rows of a sweep."""
 
     expired_uploads: int
     deletions: int
@@ -67,17 +72,16 @@ def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> SweepResult:
             break
         expired += number
 
-    deleted, failed = 0, set[str]()
+    deleted = failed = 0
     last = (0, "")
     while True:
         with transaction(sessions) as connection:
             rows = queries.next_deletions(connection, last, limit=MAX_DELETIONS)
             if not rows:
                 break
-            failed_now = bucket.delete([row.object_key for row in rows])
-            done = [row for row in rows if row.object_key not in failed_now]
-            queries.delete_completed(connection, [row for row in done if row.is_last])
+            done = _delete_objects(bucket, rows)
+            queries.delete_completed(connection, done)
         deleted += len(done)
-        failed |= failed_now
+        failed += len(rows) - len(done)
         last = (rows[-1].user_id, rows[-1].object_key)
-    return SweepResult(expired, deleted, len(failed))
+    return SweepResult(expired, deleted, failed)

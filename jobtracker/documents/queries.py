@@ -1,30 +1,19 @@
 """The SQL of documents and of the deletions of their objects."""
 
 import datetime
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from jobtracker.db import statements
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import (
-    Command,
-    Count,
-    Repository,
-    Statement,
-    new_parameters,
-    new_values,
-)
-from jobtracker.documents.models import (
-    SINGLE_VALUED,
-    UPLOAD_GRACE,
-    Document,
-    DocumentStatus,
-    ObjectDeletion,
-)
+from jobtracker.db.statements import Command, Count, Repository, Statement
+from jobtracker.documents import models
+from jobtracker.documents.models import Document, DocumentStatus, ObjectDeletion
 
 
 class DocumentRow(NamedTuple):
@@ -49,14 +38,10 @@ class DocumentRow(NamedTuple):
         return f"<Document {self.id} {self.doc_type} {self.original_filename!r} {self.status}>"
 
 
-class ObjectKey(NamedTuple):
-    object_key: str
-
-
-class DueDeletion(NamedTuple):
+class DeletionRow(NamedTuple):
     user_id: int
     object_key: str
-    is_last: bool
+    is_last: bool  # whether the object cannot appear again
 
 
 DOCUMENTS = Repository(
@@ -67,10 +52,11 @@ _OF_JOB = (
     Document.user_id == sa.bindparam("user_id"),
     Document.application_id == sa.bindparam("application_id"),
 )
+_IS_PENDING = Document.status == DocumentStatus.PENDING
 _COUNT_PENDING = Statement(
     sa.select(sa.func.count())
     .select_from(Document.__table__)
-    .where(*_OF_JOB, Document.status == DocumentStatus.PENDING, Document.upload_expires_at > NOW),
+    .where(*_OF_JOB, _IS_PENDING, Document.upload_expires_at > NOW),
     Count,
 )
 _DELETE_REPLACED = Command(
@@ -84,68 +70,46 @@ _DELETE_REPLACED = Command(
 
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
-_DELETE_EXPIRED = Command(
-    sa.delete(Document.__table__).where(
-        _DOCUMENT_KEY.in_(
-            sa.select(Document.user_id, Document.id)
-            .where(
-                Document.status == DocumentStatus.PENDING,
-                Document.upload_expires_at < NOW - UPLOAD_GRACE,
-            )
-            .limit(_LIMIT)
-            # Not those that are being confirmed at this moment.
-            .with_for_update(skip_locked=True)
-        )
-    )
+_EXPIRED = (
+    sa.select(*_DOCUMENT_KEY.clauses)
+    .where(_IS_PENDING, Document.upload_expires_at < NOW - models.UPLOAD_GRACE)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)  # not those that are being confirmed at this moment
 )
+_DELETE_EXPIRED = Command(sa.delete(Document.__table__).where(_DOCUMENT_KEY.in_(_EXPIRED)))
 
 _DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
 _ENQUEUE = Command(
     insert(ObjectDeletion.__table__)
-    .values(new_values(ObjectDeletion, ["user_id", "object_key", "repeat_until"]))
+    .values(statements.new_values(ObjectDeletion, ["user_id", "object_key", "repeat_until"]))
     .on_conflict_do_nothing()
 )
-_NEW_DELETIONS = Statement(
-    sa.select(ObjectDeletion.object_key)
-    .where(ObjectDeletion.user_id == sa.bindparam("user_id"), ObjectDeletion.attempted_at.is_(None))
-    .order_by(ObjectDeletion.created_at)
+_DELETIONS = (
+    sa.select(*_DELETION_KEY.clauses, ObjectDeletion.repeat_until <= NOW)
     .limit(_LIMIT)
-    .with_for_update(skip_locked=True),
-    ObjectKey,
+    .with_for_update(skip_locked=True)
+)
+_OF_USER = ObjectDeletion.user_id == sa.bindparam("user_id")
+_NEW_DELETIONS = Statement(
+    _DELETIONS.where(_OF_USER, ObjectDeletion.attempted_at.is_(None)).order_by(
+        ObjectDeletion.created_at
+    ),
+    DeletionRow,
+)
+_LAST = sa.tuple_(
+    sa.bindparam("last_user_id", type_=sa.BigInteger), sa.bindparam("last_key", type_=sa.Text)
 )
 _NEXT_DELETIONS = Statement(
-    sa.select(*_DELETION_KEY.clauses, ObjectDeletion.repeat_until <= NOW)
-    .where(
-        sa.tuple_(
-            sa.bindparam("last_user_id", type_=sa.BigInteger),
-            sa.bindparam("last_key", type_=sa.Text),
-        )
-        < _DELETION_KEY
-    )
-    .order_by(ObjectDeletion.user_id, ObjectDeletion.object_key)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True),
-    DueDeletion,
+    _DELETIONS.where(_LAST < _DELETION_KEY).order_by(*_DELETION_KEY.clauses), DeletionRow
 )
+_USERS = sa.bindparam("users", type_=ARRAY(sa.BigInteger))
+_KEYS = sa.bindparam("keys", type_=ARRAY(sa.Text))
+_DONE = sa.func.unnest(_USERS, _KEYS).table_valued("user_id", "object_key").render_derived()
+_IS_DONE = _DELETION_KEY.in_(sa.select(*_DONE.c))
 _SET_ATTEMPTED = Command(
-    sa.update(ObjectDeletion.__table__)
-    .where(
-        ObjectDeletion.user_id == sa.bindparam("of_user", type_=sa.BigInteger),
-        ObjectDeletion.object_key == sa.any_(sa.bindparam("keys", type_=ARRAY(sa.Text))),
-    )
-    .values(attempted_at=NOW)
+    sa.update(ObjectDeletion.__table__).where(_IS_DONE).values(attempted_at=NOW)
 )
-_COMPLETED = (
-    sa.func.unnest(
-        sa.bindparam("users", type_=ARRAY(sa.BigInteger)),
-        sa.bindparam("keys", type_=ARRAY(sa.Text)),
-    )
-    .table_valued("user_id", "object_key")
-    .render_derived()
-)
-_DELETE_COMPLETED = Command(
-    sa.delete(ObjectDeletion.__table__).where(_DELETION_KEY.in_(sa.select(*_COMPLETED.c)))
-)
+_DELETE_COMPLETED = Command(sa.delete(ObjectDeletion.__table__).where(_IS_DONE))
 
 
 def count_pending(connection: SupportsExecute, owner: Mapping[str, int]) -> int:
@@ -153,16 +117,13 @@ def count_pending(connection: SupportsExecute, owner: Mapping[str, int]) -> int:
     return _COUNT_PENDING.one(connection, **owner).number
 
 
-def delete_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
+def delete_replaced(
+    connection: SupportsExecute, owner: Mapping[str, int], document: DocumentRow
+) -> None:
     """Delete the confirmed document that this one replaces, where its type is single-valued."""
-    if document.doc_type in SINGLE_VALUED:
-        _DELETE_REPLACED.execute(
-            connection,
-            user_id=document.user_id,
-            application_id=document.application_id,
-            doc_type=document.doc_type,
-            row_id=document.id,
-        )
+    if document.doc_type in models.SINGLE_VALUED:
+        identity = {"doc_type": document.doc_type, "row_id": document.id}
+        _DELETE_REPLACED.execute(connection, **owner, **identity)
 
 
 def delete_expired_uploads(connection: SupportsExecute, limit: int) -> int:
@@ -170,40 +131,38 @@ def delete_expired_uploads(connection: SupportsExecute, limit: int) -> int:
     return _DELETE_EXPIRED.execute(connection, limit=limit)
 
 
-def enqueue_deletion(
-    connection: SupportsExecute, user_id: int, key: str, repeat_until: datetime.datetime
-) -> None:
-    """Have an object deleted after the transaction is committed.
-
-    :param repeat_until: the time from which the object cannot appear again
-    """
-    values = {"user_id": user_id, "object_key": key, "repeat_until": repeat_until}
-    _ENQUEUE.execute(connection, **new_parameters(values))
+def enqueue_upload_deletion(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Have the uploaded object of a document deleted, until it cannot be uploaded again."""
+    repeat_until = document.upload_expires_at + models.UPLOAD_GRACE
+    key = {"user_id": document.user_id, "object_key": document.upload_key}
+    _ENQUEUE.execute(connection, **statements.new_parameters({**key, "repeat_until": repeat_until}))
 
 
-def new_deletions(connection: SupportsExecute, user_id: int, limit: int) -> list[str]:
-    """The keys of a user's objects whose deletion was not attempted yet; this locks the rows."""
-    found = _NEW_DELETIONS.all(connection, user_id=user_id, limit=limit)
-    return [deletion.object_key for deletion in found]
+def new_deletions(connection: SupportsExecute, user_id: int, limit: int) -> list[DeletionRow]:
+    """The deletions of a user that were not attempted yet; this locks the rows."""
+    return _NEW_DELETIONS.all(connection, user_id=user_id, limit=limit)
 
 
 def next_deletions(
     connection: SupportsExecute, last: tuple[int, str], limit: int
-) -> list[DueDeletion]:
+) -> list[DeletionRow]:
     """The deletions of all users that follow the last user and key; this locks the rows."""
     user_id, key = last
     return _NEXT_DELETIONS.all(connection, last_user_id=user_id, last_key=key, limit=limit)
 
 
-def set_attempted(connection: SupportsExecute, user_id: int, keys: Collection[str]) -> None:
+def set_attempted(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
     """Note that these objects were deleted, though they can appear again."""
-    _SET_ATTEMPTED.execute(connection, of_user=user_id, keys=list(keys))
+    _SET_ATTEMPTED.execute(connection, **_keys(deletions))
 
 
-def delete_completed(connection: SupportsExecute, deletions: Sequence[DueDeletion]) -> None:
-    """Remove the deletions that need no repetition."""
-    _DELETE_COMPLETED.execute(
-        connection,
-        users=[deletion.user_id for deletion in deletions],
-        keys=[deletion.object_key for deletion in deletions],
-    )
+def delete_completed(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
+    """Remove those of the deletions that need no repetition."""
+    _DELETE_COMPLETED.execute(connection, **_keys([row for row in deletions if row.is_last]))
+
+
+def _keys(deletions: Sequence[DeletionRow]) -> dict[str, list[Any]]:
+    return {
+        "users": [row.user_id for row in deletions],
+        "keys": [row.object_key for row in deletions],
+    }

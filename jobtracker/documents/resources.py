@@ -6,7 +6,7 @@ import uuid
 from pyramid.events import subscriber
 
 from jobtracker.documents import queries
-from jobtracker.documents.models import MAX_PENDING, UPLOAD_GRACE, DocumentStatus
+from jobtracker.documents.models import MAX_PENDING, DocumentStatus
 from jobtracker.documents.outbox import process_deletions_after_commit
 from jobtracker.documents.queries import DOCUMENTS, DocumentRow
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
@@ -19,8 +19,9 @@ class DocumentResource(JobChildResource[DocumentRow]):
 
     def upload_url(self) -> str:
         """The presigned URL to PUT the file to."""
+        row = self.row
         return self.request.bucket.upload_url(
-            self.row.upload_key, size_bytes=self.row.size_bytes, content_type=self.row.content_type
+            row.upload_key, size_bytes=row.size_bytes, content_type=row.content_type
         )
 
     def confirm(self) -> DocumentRow:
@@ -40,14 +41,9 @@ class DocumentResource(JobChildResource[DocumentRow]):
             raise Conflict("The file has not arrived yet.")
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
         now = self.job.touch()
-        queries.delete_replaced(self.connection, document)
+        queries.delete_replaced(self.connection, self.__parent__.owner, document)
         self.save(status=DocumentStatus.UPLOADED, uploaded_at=now)
-        queries.enqueue_deletion(
-            self.connection,
-            document.user_id,
-            document.upload_key,
-            repeat_until=document.upload_expires_at + UPLOAD_GRACE,
-        )
+        queries.enqueue_upload_deletion(self.connection, document)
         process_deletions_after_commit(self.request, document.user_id)
         return self.row
 
@@ -58,10 +54,9 @@ class DocumentResource(JobChildResource[DocumentRow]):
         """
         if self.row.status != DocumentStatus.UPLOADED:
             raise Conflict("This document is not ready to be downloaded.")
+        row = self.row
         return self.request.bucket.download_url(
-            self.row.object_key,
-            filename=self.row.original_filename,
-            content_type=self.row.content_type,
+            row.object_key, filename=row.original_filename, content_type=row.content_type
         )
 
     def delete(self) -> None:
@@ -89,10 +84,8 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
         self.__parent__.lock()  # concurrent additions count one by one
         upload_seconds = self.request.bucket.upload_seconds
         if queries.count_pending(self.connection, self.owner) >= MAX_PENDING:
-            raise RateLimited(
-                f"{MAX_PENDING} uploads have not been completed. Please complete or delete one.",
-                retry_after=upload_seconds,
-            )
+            message = "uploads have not been completed. Please complete or delete one."
+            raise RateLimited(f"{MAX_PENDING} {message}", retry_after=upload_seconds)
         now = self.__parent__.touch()
         name = f"{self.owner['user_id']}/{uuid.uuid4().hex}"
         document = self.insert(

@@ -2,13 +2,7 @@
 
 from colander import SchemaNode
 
-from jobtracker.documents.models import (
-    MAX_CONTENT_TYPE,
-    MAX_FILENAME,
-    DocType,
-    DocumentStatus,
-    ScanStatus,
-)
+from jobtracker.documents import models
 from jobtracker.fields import Choice, Integer, Nested, Schema, Text, TextMap, Timestamp
 
 # RFC 9110, section 8.3.1, in what a header can carry: type/subtype; parameters.
@@ -24,10 +18,10 @@ class PresignUploadIn(Schema):
         "size_bytes": 48213,
     }
 
-    doc_type = SchemaNode(Choice(DocType))
-    filename = SchemaNode(Text(max=MAX_FILENAME))
+    doc_type = SchemaNode(Choice(models.DocType))
+    filename = SchemaNode(Text(max=models.MAX_FILENAME))
     content_type = SchemaNode(
-        Text(max=MAX_CONTENT_TYPE, pattern=MEDIA_TYPE, hint="Must be like application/pdf."),
+        Text(max=models.MAX_CONTENT_TYPE, pattern=MEDIA_TYPE, hint="Must be like application/pdf."),
         missing=None,
     )
     size_bytes = SchemaNode(Integer(min=1))
@@ -58,12 +52,12 @@ class DocumentOut(Schema):
 
     id = SchemaNode(Integer())
     application_id = SchemaNode(Integer())
-    doc_type = SchemaNode(Choice(DocType))
+    doc_type = SchemaNode(Choice(models.DocType))
     original_filename = SchemaNode(Text())
     content_type = SchemaNode(Text(), nullable=True)
     size_bytes = SchemaNode(Integer())
-    status = SchemaNode(Choice(DocumentStatus))
-    scan_status = SchemaNode(Choice(ScanStatus))
+    status = SchemaNode(Choice(models.DocumentStatus))
+    scan_status = SchemaNode(Choice(models.ScanStatus))
     scan_checked_at = SchemaNode(Timestamp(), nullable=True)
     scan_message = SchemaNode(Text(), nullable=True)
     uploaded_at = SchemaNode(Timestamp(), nullable=True)
@@ -73,7 +67,7 @@ class DocumentOut(Schema):
 class UploadOut(Schema):
     document = SchemaNode(Nested(DocumentOut()))
     upload_url = SchemaNode(Text())
-    upload_headers = SchemaNode(TextMap(max_entries=1, max_text=MAX_CONTENT_TYPE))
+    upload_headers = SchemaNode(TextMap(max_entries=1, max_text=models.MAX_CONTENT_TYPE))
     expires_in = SchemaNode(Integer())
 
 

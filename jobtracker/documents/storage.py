@@ -8,12 +8,11 @@ from urllib.parse import quote
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
-from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts, error_code, make_client
+from jobtracker.aws import error_code, make_client
 from jobtracker.errors import Conflict, Unavailable
 
 log = logging.getLogger(__name__)
 
-# Keys in one DeleteObjects request:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_DELETIONS = 1000
 
@@ -33,40 +32,26 @@ class Bucket:
     """A private S3 bucket.
 
     Every method raises :class:`~jobtracker.errors.Unavailable` when S3 fails or does not respond.
+
+    :param options: region, endpoint, time-outs and credentials, as for
+        :func:`~jobtracker.aws.make_client`
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        region: str,
-        upload_seconds: int,
-        download_seconds: int,
-        endpoint_url: str | None = None,
-        access_key_id: str | None = None,
-        secret_access_key: str | None = None,
-        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        self, name: str, *, upload_seconds: int, download_seconds: int, **options: Any
     ) -> None:
         self.name = name
-        self.upload_seconds = upload_seconds
-        self.download_seconds = download_seconds
-        self.client = make_client(
-            "s3",
-            region=region,
-            endpoint_url=endpoint_url,
-            config=Config(
-                signature_version="s3v4",
-                # By default a checksum is part of the signature, which browsers do not send.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                # Presigned URLs name the regional endpoint: the global one redirects for a new
-                # bucket, and browsers do not follow a redirect of a preflighted PUT.
-                s3={"addressing_style": "virtual"},
-            ),
-            timeouts=timeouts,
-            aws_access_key_id=access_key_id,
-            aws_secret_access_key=secret_access_key,
+        self.upload_seconds, self.download_seconds = upload_seconds, download_seconds
+        config = Config(
+            signature_version="s3v4",
+            # By default a checksum is part of the signature, which browsers do not send.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            # Presigned URLs name the regional endpoint: the global one redirects for a new bucket,
+            # and browsers do not follow a redirect of a preflighted PUT.
+            s3={"addressing_style": "virtual"},
         )
+        self.client = make_client("s3", config=config, **options)
 
     def upload_url(self, key: str, *, size_bytes: int, content_type: str | None) -> str:
         """Return a presigned URL for a PUT of exactly this length, and of this type if given."""
@@ -84,7 +69,7 @@ class Bucket:
         return self._presign("get_object", key, self.download_seconds, **headers)
 
     def stat(self, key: str) -> StoredObject | None:
-        """Return size and ETag of an object, or None when there is no such object."""
+        """Return the size and ETag of an object, or None when it does not exist."""
         try:
             head = self._call("head_object", Key=key)
         except ObjectMissingOrChanged:

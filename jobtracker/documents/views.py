@@ -5,15 +5,9 @@ from typing import Any
 
 from pyramid.request import Request
 
+from jobtracker.documents import schemas
 from jobtracker.documents.queries import DocumentRow
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
-from jobtracker.documents.schemas import (
-    ConfirmUploadIn,
-    DocumentOut,
-    DownloadOut,
-    PresignUploadIn,
-    UploadOut,
-)
 from jobtracker.errors import NotFound
 from jobtracker.fields import ListOf
 from jobtracker.http.pagination import PageQuery, paginate
@@ -21,37 +15,19 @@ from jobtracker.http.rate_limits import PRESIGN_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool, set_location
 from jobtracker.permissions import Permission
 
-DOCUMENT_OUT = DocumentOut()
-DOCUMENTS = "/jobs/{job_id}/documents"
+DOCUMENT_OUT = schemas.DocumentOut()
 
-documents = ApiService("documents", DOCUMENTS, context=DocumentCollection)
-presign_upload = ApiService(
-    "presign_upload",
-    f"{DOCUMENTS}/presign-upload",
-    context=DocumentCollection,
-    traverse=DOCUMENTS,
-    thread_pool=ThreadPool.GATEWAY,
-)
-confirm_upload = ApiService(
-    "confirm_upload",
-    f"{DOCUMENTS}/confirm-upload",
-    context=DocumentCollection,
-    traverse=DOCUMENTS,
-    thread_pool=ThreadPool.GATEWAY,
-)
-document = ApiService(
-    "document",
-    f"{DOCUMENTS}/{{document_id}}",
-    context=DocumentResource,
-    thread_pool=ThreadPool.GATEWAY,
-)
-presign_download = ApiService(
-    "presign_download",
-    f"{DOCUMENTS}/{{document_id}}/presign-download",
-    context=DocumentResource,
-    traverse=f"{DOCUMENTS}/{{document_id}}",
-    thread_pool=ThreadPool.GATEWAY,
-)
+ALL = "/jobs/{job_id}/documents"
+ONE = f"{ALL}/{{document_id}}"
+S3: dict[str, Any] = {"thread_pool": ThreadPool.GATEWAY}
+OF_ALL = {"context": DocumentCollection, "traverse": ALL, **S3}
+OF_ONE = {"context": DocumentResource, "traverse": ONE, **S3}
+
+documents = ApiService("documents", ALL, context=DocumentCollection)
+presign_upload = ApiService("presign_upload", f"{ALL}/presign-upload", **OF_ALL)
+confirm_upload = ApiService("confirm_upload", f"{ALL}/confirm-upload", **OF_ALL)
+document = ApiService("document", ONE, **OF_ONE)
+presign_download = ApiService("presign_download", f"{ONE}/presign-download", **OF_ONE)
 
 
 @documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
@@ -62,8 +38,8 @@ def get_documents(request: Request) -> Sequence[DocumentRow]:
 
 @presign_upload.post(
     permission=Permission.WRITE,
-    body=PresignUploadIn(),
-    returns=UploadOut(),
+    body=schemas.PresignUploadIn(),
+    returns=schemas.UploadOut(),
     status=201,
     rate_limits=[PRESIGN_BY_USER],
 )
@@ -80,7 +56,7 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
 
 
 @confirm_upload.post(
-    permission=Permission.WRITE, body=ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,)
+    permission=Permission.WRITE, body=schemas.ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,)
 )
 def post_confirm_upload(request: Request) -> DocumentRow:
     """Say that the upload is done. Repeating it is harmless."""
@@ -91,7 +67,9 @@ def post_confirm_upload(request: Request) -> DocumentRow:
     return document.confirm()
 
 
-@presign_download.get(permission=Permission.READ, returns=DownloadOut(), errors=(409,), etag=None)
+@presign_download.get(
+    permission=Permission.READ, returns=schemas.DownloadOut(), errors=(409,), etag=None
+)
 def get_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a document from."""
     url = request.context.download_url()

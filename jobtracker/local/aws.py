@@ -15,8 +15,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from jobtracker.aws import Timeouts, make_client
-from jobtracker.local import CHECKOUT, ports
-from jobtracker.local.process import ServerProcess
+from jobtracker.local import CHECKOUT
+from jobtracker.local.process import ServerProcess, check_port
 
 HOST = "127.0.0.1"
 STACK_NAME = "jobtracker"
@@ -55,7 +55,7 @@ class Aws(ServerProcess):
 
         :raises RuntimeError: if the port is in use, or MiniStack does not start
         """
-        ports.check(HOST, self.port, "local.aws_port in [app:main]")
+        check_port(HOST, self.port, "local.aws_port in [app:main]")
         log = self.folder / "log" / "aws.log"
         temporary = self.folder / "tmp"
         for folder in (log.parent, temporary):
@@ -95,14 +95,13 @@ class Aws(ServerProcess):
         """
         client = self.client("cloudformation")
         deploy = client.update_stack if self._describe(client) else client.create_stack
+        allowed = {"ParameterKey": "AllowedOrigins", "ParameterValue": ",".join(origins)}
         try:
             deploy(
                 StackName=STACK_NAME,
                 TemplateBody=(CHECKOUT / "deploy" / "aws.yaml").read_text(),
                 Capabilities=["CAPABILITY_IAM"],
-                Parameters=[
-                    {"ParameterKey": "AllowedOrigins", "ParameterValue": ",".join(origins)}
-                ],
+                Parameters=[allowed],
             )
         except ClientError as error:
             if "No updates" not in str(error):

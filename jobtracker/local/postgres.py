@@ -24,6 +24,7 @@ UNPRIVILEGED = "nobody"
 # Bytes of a Unix socket's path: 107 on Linux, 103 on macOS.
 MAX_SOCKET_PATH = 103
 SOCKET = ".s.PGSQL.5432"
+INITDB = ("-U", "postgres", "--auth=trust", "--encoding=UTF8")
 # Case conversion of all of Unicode, independent of the machine's locales.
 LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C")
 
@@ -74,9 +75,7 @@ class Postgres(ServerProcess):
         """
         self._prepare_folders()
         if not (self.data / "PG_VERSION").exists():
-            self._run_program(
-                "initdb", "--auth=trust", "--encoding=UTF8", *LOCALE, "-U", "postgres"
-            )
+            self._run_program("initdb", *INITDB, *LOCALE)
         elif (self.data / "postmaster.pid").exists():
             # Of a server whose parent was killed, if it still runs.
             with contextlib.suppress(RuntimeError):
@@ -103,9 +102,8 @@ class Postgres(ServerProcess):
         with psycopg.connect(self.url(), autocommit=True) as connection:
             found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
             if found.fetchone() is None:
-                connection.execute(
-                    psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name))
-                )
+                create = psycopg.sql.SQL("CREATE DATABASE {}")
+                connection.execute(create.format(psycopg.sql.Identifier(name)))
         return self.url(name)
 
     def _prepare_folders(self) -> None:

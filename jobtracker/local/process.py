@@ -1,6 +1,7 @@
-"""Child processes: start, wait until ready, stop."""
+"""Child processes, and the ports that they need."""
 
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -13,16 +14,29 @@ def wait_until(
     seconds: float,
     process: "subprocess.Popen[bytes] | None" = None,
 ) -> bool:
-    """Poll a condition for at most so many seconds, or until the process fails.
-
-    :returns: whether the condition became true
-    """
+    """Poll until a condition is true; return False when the time is over or the process fails."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline or (process is not None and process.poll()):
             return False
         time.sleep(0.05)
     return True
+
+
+def check_port(host: str, port: int, setting: str) -> None:
+    """Check that a port is free.
+
+    :param setting: that configures the port, for the message
+    :raises RuntimeError: if the port is in use
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            hint = f"Stop what listens there, or choose another port by {setting}."
+            problem = f"port {port} of {host} cannot be had ({error.strerror})."
+            raise RuntimeError(f"{problem} {hint}") from None
 
 
 class ServerProcess:

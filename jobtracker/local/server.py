@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from jobtracker.local import ports
 from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
+from jobtracker.local.process import check_port
 from jobtracker.local.stack import LocalError
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.servers.waitress_server import serve
@@ -19,7 +19,7 @@ def server_factory(
     :raises LocalError: if the port is in use
     """
     try:
-        ports.check(host, int(port), "port in [server:main]")
+        check_port(host, int(port), "port in [server:main]")
     except RuntimeError as error:
         raise LocalError(f"JobTracker does not start: {error}") from None
 

@@ -57,13 +57,10 @@ class Stack(NamedTuple):
     @classmethod
     def of_settings(cls, settings: Mapping[str, str]) -> "Stack":
         """Return the stack of the parts whose settings are missing."""
+        given = {name for name, value in settings.items() if value.strip()}
         return cls(
             folder=os.path.realpath(settings["local.folder"]),
-            parts=tuple(
-                part
-                for part, names in PROVIDES.items()
-                if not all(settings.get(name, "").strip() for name in names)
-            ),
+            parts=tuple(part for part, names in PROVIDES.items() if not given.issuperset(names)),
             aws_port=int(settings["local.aws_port"]),
             turnstile_port=int(settings["local.turnstile_port"]),
             origins=tuple(settings.get("cors.origins", "").split()),
@@ -92,15 +89,15 @@ class Stack(NamedTuple):
         if hupper.is_active():
             # pserve --reload: its worker, this process, ends at each change; the reloader remains.
             self.file("reloader").write_text(str(os.getppid()))
-        state = (self._read_state() if self._is_supervised() else None) or self._start()
+        if not self._is_supervised():
+            self.file("state").unlink(missing_ok=True)  # of a supervisor that was killed or failed
+        state = self._read_state() or self._start()
         atexit.register(self._release, users)
         if "error" in state:
             raise LocalError(f"The local stack does not start: {state['error']}")
         return state
 
     def _start(self) -> dict[str, str]:
-        if not self._is_supervised():
-            self.file("state").unlink(missing_ok=True)  # of a supervisor that was killed or failed
         with self.file("log").open("ab") as log:
             supervisor = subprocess.Popen(
                 [sys.executable, "-m", "jobtracker.local.supervisor", json.dumps(self)],
@@ -121,17 +118,11 @@ class Stack(NamedTuple):
             return None
 
     def _release(self, users: TextIO) -> None:
-        """Release the parts; if this was their last user, wait until they have stopped."""
+        """Release the parts; if this is their last user, wait until they have stopped."""
+        is_last = try_lock(users, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_UN)
-        if not hupper.is_active():
-            wait_until(lambda: not self._is_stopping(users), SECONDS_TO_STOP)
-
-    def _is_stopping(self, users: TextIO) -> bool:
-        if try_lock(users, fcntl.LOCK_EX):  # no users: the supervisor will stop the parts
-            fcntl.flock(users, fcntl.LOCK_UN)
-            return self._is_supervised()
-        # The supervisor, when it has the lock, removes the state before it stops the parts.
-        return not self.file("state").exists()
+        if is_last and not hupper.is_active():
+            wait_until(lambda: not self._is_supervised(), SECONDS_TO_STOP)
 
     def _is_supervised(self) -> bool:
         with self.open("supervisor") as supervisor:

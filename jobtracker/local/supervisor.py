@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
 
 import psutil
 
@@ -36,7 +35,8 @@ def supervise(stack: Stack) -> None:
                 raise
             _write_state(stack, provided)
             exit_stack.callback(stack.file("state").unlink, missing_ok=True)
-            while not _has_no_users(stack, users):
+            # Once there are no users, the lock is kept until the parts have stopped.
+            while _reloader_is_alive(stack) or not try_lock(users, fcntl.LOCK_EX):
                 time.sleep(POLL_INTERVAL)
 
 
@@ -66,16 +66,6 @@ def _write_state(stack: Stack, state: dict[str, str]) -> None:
     new = stack.file("state.new")
     new.write_text(json.dumps(state))
     new.replace(stack.file("state"))
-
-
-def _has_no_users(stack: Stack, users: TextIO) -> bool:
-    """Return whether there are no users; if so, the lock is kept until the parts have stopped."""
-    if not try_lock(users, fcntl.LOCK_EX):
-        return False
-    if _reloader_is_alive(stack):
-        fcntl.flock(users, fcntl.LOCK_UN)
-        return False
-    return True
 
 
 def _reloader_is_alive(stack: Stack) -> bool:

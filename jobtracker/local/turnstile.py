@@ -8,7 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
-from jobtracker.local import ports
+from jobtracker.local.process import check_port
 
 HOST = "127.0.0.1"
 DUMMY_TOKEN = "XXXX.DUMMY.TOKEN.XXXX"  # noqa: S105 (published)
@@ -42,10 +42,9 @@ class LocalTurnstile(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, port: int) -> None:
-        ports.check(HOST, port, "local.turnstile_port in [app:main]")
+        check_port(HOST, port, "local.turnstile_port in [app:main]")
         super().__init__((HOST, port), _Handler)
-        self.port = self.server_port  # which the kernel chose if it was 0
-        self.url = f"http://{HOST}:{self.port}/siteverify"
+        self.url = f"http://{HOST}:{self.server_port}/siteverify"
 
     def start(self) -> None:
         threading.Thread(target=self.serve_forever, daemon=True).start()

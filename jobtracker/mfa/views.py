@@ -10,12 +10,12 @@ from jobtracker.auth.totp import otpauth_uri
 from jobtracker.http.rate_limits import AUTH_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import validate_optional_body
+from jobtracker.mfa import schemas
 from jobtracker.mfa.resources import MfaResource
-from jobtracker.mfa.schemas import MfaConfirmIn, MfaDisableIn, MfaEnrolIn, MfaEnrolOut, MfaOut
 from jobtracker.permissions import Permission
 
-MFA_OUT = MfaOut()
-MFA_ENROL_IN = MfaEnrolIn()
+MFA_OUT = schemas.MfaOut()
+MFA_ENROL_IN = schemas.MfaEnrolIn()
 CHANGE: dict[str, Any] = {"permission": Permission.WRITE, "rate_limits": [AUTH_BY_USER]}
 
 PATH = "/users/me/mfa"
@@ -27,12 +27,12 @@ mfa_confirm = ApiService("mfa_confirm", f"{PATH}/confirm", traverse=PATH, **OPTI
 @mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), etag=None)
 def get_mfa(request: Request) -> dict[str, Any]:
     """Whether signing in takes more than the password, and what."""
-    return _state(request.context.methods(request.bearer_token))
+    return _state(request.cognito.mfa_methods(request.bearer_token))
 
 
 @mfa.post(
     optional_body=MFA_ENROL_IN,
-    returns=MfaEnrolOut(),
+    returns=schemas.MfaEnrolOut(),
     errors=(400, 413, 415, 422),
     idempotent=False,  # the response has a secret, which must not be stored
     **CHANGE,
@@ -41,22 +41,22 @@ def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
     the e-mail address unless another is given."""
     label = validate_optional_body(MFA_ENROL_IN, request)["label"]
-    secret = request.context.enrol(request.bearer_token)
+    secret = request.cognito.associate_totp(request.bearer_token)
     uri = otpauth_uri(secret, label or request.context.user.email)
     return {"secret_code": secret, "otpauth_uri": uri}
 
 
-@mfa_confirm.post(body=MfaConfirmIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
+@mfa_confirm.post(body=schemas.MfaConfirmIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
-    request.context.confirm(request.bearer_token, **request.validated)
+    request.cognito.enable_totp(request.bearer_token, **request.validated)
     return _state([TOTP])
 
 
-@mfa.delete(body=MfaDisableIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
+@mfa.delete(body=schemas.MfaDisableIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
-    request.context.disable(request.bearer_token, **request.validated)
+    request.cognito.disable_totp(request.bearer_token, **request.validated)
     return _state([])
 
 

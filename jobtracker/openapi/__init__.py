@@ -1,11 +1,13 @@
-"""The OpenAPI document of the services, at /openapi.json, and Swagger UI, at /docs."""
+"""The OpenAPI document of the services, and Swagger UI."""
 
 import hashlib
 from typing import Any
 
 from pyramid.events import ApplicationCreated
+from pyramid.security import NO_PERMISSION_REQUIRED
 
 from jobtracker.http.service import services_of
+from jobtracker.openapi import views
 from jobtracker.openapi.document import make_document
 from jobtracker.openapi.precompressed import PrecompressedBody
 from jobtracker.renderer import json_dumps
@@ -14,14 +16,18 @@ from jobtracker.renderer import json_dumps
 def add_document(event: ApplicationCreated) -> None:
     """Generate the document of all registered services."""
     registry = event.app.registry
-    document = make_document(services_of(registry))
-    registry["openapi_document"] = document
+    registry["openapi_document"] = make_document(services_of(registry))
+    body = json_dumps(registry["openapi_document"])
     # Part of every ETag: another version of the API may represent the same state differently.
-    registry["representation"] = hashlib.sha256(json_dumps(document)).digest()
-    registry["openapi_response"] = PrecompressedBody(json_dumps(document), "application/json")
+    registry["representation"] = hashlib.sha256(body).digest()
+    registry["openapi_response"] = PrecompressedBody(body, "application/json")
 
 
 def includeme(config: Any) -> None:
     config.add_subscriber(add_document, ApplicationCreated)
     config.scan("jobtracker.openapi.views")
-    config.include("jobtracker.openapi.page")
+    public = {"permission": NO_PERMISSION_REQUIRED}
+    for route_name, path in (("docs", "/docs"), ("docs_file", "/docs/{name}")):
+        config.add_route(route_name, path)
+        config.add_view(views.get_file, route_name=route_name, request_method="GET", **public)
+        config.add_view(views.method_not_allowed, route_name=route_name, **public)

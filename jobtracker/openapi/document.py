@@ -26,50 +26,37 @@ An empty parameter of a query is as good as none; one that is no list is given o
 be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
 
 STRING = {"type": "string"}
+STRINGS = {"type": "array", "items": STRING}
 
 ERROR_CODES = [*(code for code, _message in CODES.values()), "EMAIL_NOT_VERIFIED"]
-
+DETAILS = {"code": STRING, "email": STRING, "violations": STRINGS, "current": {"type": "object"}}
 ERROR = closed_object(
     {
         "error": {**STRING, "enum": ERROR_CODES},
         "message": STRING,
-        "details": closed_object(
-            {
-                "code": STRING,
-                "email": STRING,
-                "violations": {"type": "array", "items": STRING},
-                "current": {"type": "object"},
-            }
-        ),
+        "details": closed_object(DETAILS),
     },
     required=["error", "message"],
     description="`message` is for people, `error` and `details` for programs.",
     example={"error": "NOT_FOUND", "message": "Not found."},
 )
-
 FIELD_ERROR = closed_object(
-    {"loc": {"type": "array", "items": STRING}, "msg": STRING, "type": STRING},
-    required=["loc", "msg", "type"],
+    {"loc": STRINGS, "msg": STRING, "type": STRING}, required=["loc", "msg", "type"]
 )
+FIELD_ERRORS = {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}
 MISSING = {"loc": ["body", "company_name"], "msg": "A value is required.", "type": "missing"}
-
+CODE, MESSAGE = CODES[422]
 VALIDATION_ERROR = closed_object(
     {
-        "error": {**STRING, "const": "VALIDATION_ERROR"},
+        "error": {**STRING, "const": CODE},
         "message": STRING,
-        "details": closed_object(
-            {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}},
-            required=["errors"],
-        ),
+        "details": closed_object({"errors": FIELD_ERRORS}, required=["errors"]),
     },
     required=["error", "message", "details"],
     description="One entry for each field at fault. The input is never part of it.",
-    example={
-        "error": "VALIDATION_ERROR",
-        "message": CODES[422][1],
-        "details": {"errors": [MISSING]},
-    },
+    example={"error": CODE, "message": MESSAGE, "details": {"errors": [MISSING]}},
 )
+BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 def _header_parameter(name: str, description: str, **keywords: Any) -> dict[str, Any]:
@@ -144,9 +131,7 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            },
+            "securitySchemes": {"bearer": BEARER},
         },
     }
 

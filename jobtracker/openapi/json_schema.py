@@ -4,7 +4,7 @@ The schema of a request describes what is valid: bounds, patterns, required fiel
 response describes what is sent: every field is required, and there are no bounds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import colander
@@ -28,12 +28,15 @@ def ref(schema: fields.Schema) -> JsonSchema:
 
 def of_input(schema: fields.Schema) -> JsonSchema:
     """Return the JSON Schema of a request body."""
-    return _of_object(schema, [node.name for node in schema.children if node.required], _of_input)
+    properties = {node.name: _of_input(node) for node in schema.children}
+    required = [node.name for node in schema.children if node.required]
+    return closed_object(properties, required, example=schema.example)
 
 
 def of_output(schema: fields.Schema) -> JsonSchema:
     """Return the JSON Schema of an object in a response."""
-    return _of_object(schema, [node.name for node in schema.children], _of_output)
+    properties = {node.name: _of_output(node) for node in schema.children}
+    return closed_object(properties, list(properties), example=schema.example)
 
 
 def parameter(node: Any) -> JsonSchema:
@@ -56,19 +59,10 @@ def closed_object(
     return {**schema, "required": list(required)} if required else schema
 
 
-def _of_object(
-    schema: fields.Schema, required: list[str], of_node: Callable[[Any], JsonSchema]
-) -> JsonSchema:
-    properties = {node.name: of_node(node) for node in schema.children}
-    return closed_object(properties, required, example=schema.example)
-
-
 def _of_input(node: Any) -> JsonSchema:
     schema = of_type(node.typ)
-    null_allowed = getattr(node, "nullable", False) or node.missing not in (
-        colander.required,
-        colander.drop,
-    )
+    has_default = node.missing not in (colander.required, colander.drop)
+    null_allowed = getattr(node, "nullable", False) or has_default
     if schema.get("type") == "string":
         if null_allowed:
             return _or_blank(schema, node.missing)
@@ -109,10 +103,6 @@ def _schema(json_type: str, **keywords: Any) -> JsonSchema:
     return {"type": json_type, **given}
 
 
-def _string(**keywords: Any) -> JsonSchema:
-    return _schema("string", **keywords)
-
-
 def of_type(field: fields.FieldType) -> JsonSchema:
     """Return the JSON Schema of a field type.
 
@@ -121,24 +111,26 @@ def of_type(field: fields.FieldType) -> JsonSchema:
     match field:  # subclasses before their base
         case fields.Email():
             regex = field.ADDRESS.replace("a-z", "A-Za-z")
-            return _string(format="email", maxLength=field.max, pattern=f"^{regex}$")
+            return _schema("string", format="email", maxLength=field.max, pattern=f"^{regex}$")
         case fields.WebAddress():
-            return _string(format="iri", pattern="^https?://", maxLength=field.max)
+            return _schema("string", format="iri", pattern="^https?://", maxLength=field.max)
         case fields.Text():
             regex = field.pattern.pattern if field.pattern else ""
             regex = regex.removeprefix("(?a:").removesuffix(")")
-            return _string(maxLength=field.max, pattern=f"^(?:{regex})$" if regex else None)
+            pattern = f"^(?:{regex})$" if regex else None
+            return _schema("string", maxLength=field.max, pattern=pattern)
         case fields.Choice():
-            return _string(enum=list(field.words))
+            return _schema("string", enum=list(field.words))
         case fields.Date():
-            return _string(format="date")
+            return _schema("string", format="date")
         case fields.DateOrDatetime():
-            return _string(
+            return _schema(
+                "string",
                 anyOf=[{"format": "date"}, {"format": "date-time"}],
                 description="A day in UTC, or a moment with its UTC offset.",
             )
         case fields.Timestamp():
-            return _string(format="date-time")
+            return _schema("string", format="date-time")
         case fields.QueryInteger(clamp=True):
             hint = f"Beyond {field.limit} it is taken for {field.limit}."
             return _schema("integer", minimum=field.min, description=hint)

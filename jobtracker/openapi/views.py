@@ -1,11 +1,44 @@
-"""The service of ``/openapi.json``."""
+"""The endpoints: ``/openapi.json``, and at ``/docs`` Swagger UI with a sign-in form.
 
+Both are public, and the page has no resource of another origin.
+"""
+
+import functools
+from pathlib import Path
+
+from pyramid.httpexceptions import HTTPMethodNotAllowed
 from pyramid.request import Request
 from pyramid.response import Response
+from swagger_ui_bundle import swagger_ui_path
 
+from jobtracker.errors import NotFound
 from jobtracker.http.service import ApiService
+from jobtracker.openapi.precompressed import PrecompressedBody
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
+
+STATIC = Path(__file__).parent / "static"
+SWAGGER_UI = Path(swagger_ui_path)
+
+# The files below /docs, by name; the rest of Swagger UI's folder is not served.
+FILES = {
+    "": (STATIC / "docs.html", "text/html"),
+    "docs.css": (STATIC / "docs.css", "text/css"),
+    "docs.js": (STATIC / "docs.js", "text/javascript"),
+    "favicon-32x32.png": (SWAGGER_UI / "favicon-32x32.png", "image/png"),
+    "swagger-ui.css": (SWAGGER_UI / "swagger-ui.css", "text/css"),
+    "swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript"),
+}
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        "img-src 'self' data:; "  # data: for the icons in Swagger UI's style sheet
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 openapi = ApiService("openapi", "/openapi.json", context=Root, traverse="/")
 
@@ -14,3 +47,25 @@ openapi = ApiService("openapi", "/openapi.json", context=Root, traverse="/")
 def get_openapi(request: Request) -> Response:
     """The OpenAPI document of all services."""
     return request.registry["openapi_response"].response(request)
+
+
+@functools.cache
+def _precompressed(path: Path, content_type: str) -> PrecompressedBody:
+    return PrecompressedBody(path.read_bytes(), content_type)
+
+
+def get_file(request: Request) -> Response:
+    """Serve the page, or a file that it loads.
+
+    :raises NotFound: if there is no file of that name
+    """
+    name = request.matchdict.get("name", "")
+    if name not in FILES:
+        raise NotFound
+    response = _precompressed(*FILES[name]).response(request)
+    response.headers.update(HEADERS)
+    return response
+
+
+def method_not_allowed(request: Request) -> Response:
+    raise HTTPMethodNotAllowed(headers={"Allow": "GET, HEAD"})

@@ -1,16 +1,17 @@
 """The SQL of users."""
 
 import datetime
-import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Text, bindparam, case, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
+from jobtracker.db import statements
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Statement, columns_of, new_parameters, new_values
+from jobtracker.db.keyset import newest_first
+from jobtracker.db.statements import Command, Repository, Statement, columns_of
 from jobtracker.users.models import User
 
 
@@ -40,33 +41,27 @@ class UserRow(NamedTuple):
 
 
 COLUMNS = columns_of(User, UserRow)
-_BY_ID = User.id == bindparam("user_id")
+# Without columns of an owner: a user belongs to nothing else.
+USERS = Repository(User, UserRow, owner=(), order=newest_first(User))
 _FIND_BY_SUB = Statement(select(*COLUMNS).where(User.cognito_sub == bindparam("sub")), UserRow)
-# FOR NO KEY UPDATE: rows that reference this one can still be inserted.
-_LOCK = Statement(select(*COLUMNS).where(_BY_ID).with_for_update(key_share=True), UserRow)
 
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
+_BY_ID = update(User.__table__).where(User.id == bindparam("user_id"))
 _MERGE_UI_PREFERENCES = Statement(
-    update(User.__table__).where(_BY_ID).values(ui_preferences=_MERGED).returning(*COLUMNS), UserRow
+    _BY_ID.values(ui_preferences=_MERGED).returning(*COLUMNS), UserRow
 )
 
-_NEW = insert(User.__table__).values(new_values(User, ["cognito_sub", "email", "name"]))
-_VERIFIED_AT = case((User.email == _NEW.excluded.email, User.email_verified_at), else_=NOW)
-_SIGN_IN = Statement(
+_NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
+_EMAIL, _NAME = _NEW.excluded.email, _NEW.excluded.name
+_VERIFIED_AT = case((User.email == _EMAIL, User.email_verified_at), else_=NOW)
+_SIGN_IN = Command(
     _NEW.on_conflict_do_update(
         index_elements=[User.cognito_sub],
-        set_={
-            "email": _NEW.excluded.email,
-            "name": _NEW.excluded.name,
-            "email_verified_at": _VERIFIED_AT,
-        },
-        where=or_(
-            User.email != _NEW.excluded.email, User.name.is_distinct_from(_NEW.excluded.name)
-        ),
-    ).returning(*COLUMNS),
-    UserRow,
+        set_={"email": _EMAIL, "name": _NAME, "email_verified_at": _VERIFIED_AT},
+        where=or_(User.email != _EMAIL, User.name.is_distinct_from(_NAME)),
+    )
 )
 
 
@@ -81,7 +76,7 @@ def sign_in(connection: SupportsExecute, sub: str, *, email: str, name: str | No
     One statement, so that concurrent sign-ins make one row; it writes only what differs.
     """
     values = {"cognito_sub": sub, "email": email, "name": name}
-    _SIGN_IN.first(connection, **new_parameters(values))
+    _SIGN_IN.execute(connection, **statements.new_parameters(values))
 
 
 def lock(connection: SupportsExecute, user_id: int) -> UserRow:
@@ -89,7 +84,7 @@ def lock(connection: SupportsExecute, user_id: int) -> UserRow:
 
     :raises NotFound: when the user was deleted concurrently
     """
-    return _LOCK.one(connection, user_id=user_id)
+    return USERS.lock(connection, {}, user_id)
 
 
 def update_user(connection: SupportsExecute, user_id: int, **values: Any) -> UserRow:
@@ -97,7 +92,7 @@ def update_user(connection: SupportsExecute, user_id: int, **values: Any) -> Use
 
     :raises NotFound: when the user was deleted concurrently
     """
-    return _update(tuple(values)).one(connection, user_id=user_id, **new_parameters(values))
+    return USERS.update(connection, {}, user_id, values)
 
 
 def merge_ui_preferences(
@@ -112,9 +107,3 @@ def merge_ui_preferences(
     removed = [key for key, value in changes.items() if value is None]
     given = {key: value for key, value in changes.items() if value is not None}
     return _MERGE_UI_PREFERENCES.one(connection, user_id=user_id, removed=removed, given=given)
-
-
-@functools.cache
-def _update(names: tuple[str, ...]) -> Statement[UserRow]:
-    updated = update(User.__table__).where(_BY_ID).values(new_values(User, names))
-    return Statement(updated.returning(*COLUMNS), UserRow)

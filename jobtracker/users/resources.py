@@ -13,12 +13,6 @@ from jobtracker.users import queries
 from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User
 from jobtracker.users.queries import UserRow
 
-TOO_MANY_PREFERENCES = {
-    "loc": ["body", "preferences"],
-    "msg": f"There can be at most {MAX_PREFERENCES} in all.",
-    "type": "too_long",
-}
-
 
 class UserCollection(OwnerOnly, under=Root, name="users"):
     """``/users``: its only child is ``me``."""
@@ -36,13 +30,6 @@ class UserResource(Resource, under=UserCollection, name="me"):
         policy = self.request.registry.getUtility(ISecurityPolicy)
         policy.set_current_user(self.request, user)
         return user
-
-    def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
-        """Change the password and revoke all refresh tokens.
-
-        :raises ApiError: as ``UserPool.change_password``
-        """
-        self.request.cognito.change_password(access_token, current_password, new_password)
 
 
 class SettingsResource(Resource, under=UserResource, name="settings"):
@@ -84,7 +71,8 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
         user = self.__parent__.row
         if not preferences:
             return user
-        too_many = ValidationFailed([TOO_MANY_PREFERENCES])
+        message = f"There can be at most {MAX_PREFERENCES} in all."
+        too_many = ValidationFailed.of("body", "preferences", message, "too_long")
         with translate_constraint_error(User.PREFERENCES_COUNT, too_many):
             user = queries.merge_ui_preferences(self.connection, user.id, preferences)
         return self.__parent__.replace(user)

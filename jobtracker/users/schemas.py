@@ -1,15 +1,9 @@
 """Users on the wire."""
 
-from colander import SchemaNode, drop
+from colander import SchemaNode
 
 from jobtracker import fields
-from jobtracker.users.models import (
-    AUTO_REFRESH_SECONDS,
-    MAX_RETENTION_DAYS,
-    JobsSort,
-    JobsView,
-    Theme,
-)
+from jobtracker.users import models
 
 # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
 MAX_PASSWORD = 256
@@ -44,7 +38,7 @@ class UserOut(fields.Schema):
     id = SchemaNode(fields.Integer())
     email = SchemaNode(fields.Text())
     name = SchemaNode(fields.Text(), nullable=True)
-    auto_refresh_seconds = SchemaNode(fields.Integer(choices=AUTO_REFRESH_SECONDS))
+    auto_refresh_seconds = SchemaNode(fields.Integer(choices=models.AUTO_REFRESH_SECONDS))
     ui_preferences = SchemaNode(fields.BooleanMap(key=PREFERENCE))
     created_at = SchemaNode(fields.Timestamp())
     is_email_verified = SchemaNode(fields.Boolean())
@@ -62,7 +56,7 @@ class MessageOut(fields.Schema):
     message = SchemaNode(fields.Text())
 
 
-class SettingsIn(fields.Schema):
+class SettingsOut(fields.Schema):
     example = {
         "auto_refresh_seconds": 30,
         "theme": "dark",
@@ -71,21 +65,14 @@ class SettingsIn(fields.Schema):
         "data_retention_days": 0,
     }
 
-    auto_refresh_seconds = SchemaNode(fields.Integer(choices=AUTO_REFRESH_SECONDS), missing=drop)
-    theme = SchemaNode(fields.Choice(Theme), missing=drop)
-    default_jobs_sort = SchemaNode(fields.Choice(JobsSort), missing=drop)
-    default_jobs_view = SchemaNode(fields.Choice(JobsView), missing=drop)
-    data_retention_days = SchemaNode(fields.Integer(min=0, max=MAX_RETENTION_DAYS), missing=drop)
+    auto_refresh_seconds = SchemaNode(fields.Integer(choices=models.AUTO_REFRESH_SECONDS))
+    theme = SchemaNode(fields.Choice(models.Theme))
+    default_jobs_sort = SchemaNode(fields.Choice(models.JobsSort))
+    default_jobs_view = SchemaNode(fields.Choice(models.JobsView))
+    data_retention_days = SchemaNode(fields.Integer(min=0, max=models.MAX_RETENTION_DAYS))
 
 
-class SettingsOut(fields.Schema):
-    example = SettingsIn.example
-
-    auto_refresh_seconds = SchemaNode(fields.Integer(choices=AUTO_REFRESH_SECONDS))
-    theme = SchemaNode(fields.Choice(Theme))
-    default_jobs_sort = SchemaNode(fields.Choice(JobsSort))
-    default_jobs_view = SchemaNode(fields.Choice(JobsView))
-    data_retention_days = SchemaNode(fields.Integer(min=0, max=MAX_RETENTION_DAYS))
+SETTINGS_IN = fields.merge_patch(SettingsOut(), "SettingsIn", SettingsOut.example)
 
 
 class UpdatedSettingsOut(SettingsOut):

@@ -7,37 +7,24 @@ from pyramid.request import Request
 from jobtracker.http.rate_limits import AUTH_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.permissions import Permission
+from jobtracker.users import schemas
 from jobtracker.users.queries import UserRow
 from jobtracker.users.resources import SettingsResource, UiPreferencesResource, UserResource
-from jobtracker.users.schemas import (
-    ChangePasswordIn,
-    MessageOut,
-    SettingsIn,
-    SettingsOut,
-    UiPreferencesIn,
-    UiPreferencesOut,
-    UpdatedSettingsOut,
-    UserOut,
-)
 
 me = ApiService("me", "/users/me", context=UserResource)
 change_password = ApiService(
-    "change_password",
-    "/users/me/change-password",
-    context=UserResource,
-    traverse="/users/me",
-    thread_pool=ThreadPool.GATEWAY,
+    "change_password", "/users/me/change-password", context=UserResource, traverse="/users/me"
 )
 settings = ApiService("settings", "/users/me/settings", context=SettingsResource)
 ui_preferences = ApiService(
     "ui_preferences", "/users/me/ui-preferences", context=UiPreferencesResource
 )
 
-SETTINGS_OUT = SettingsOut()
-UI_PREFERENCES_OUT = UiPreferencesOut()
+SETTINGS_OUT = schemas.SettingsOut()
+UI_PREFERENCES_OUT = schemas.UiPreferencesOut()
 
 
-@me.get(permission=Permission.READ, returns=UserOut())
+@me.get(permission=Permission.READ, returns=schemas.UserOut())
 def get_me(request: Request) -> UserRow:
     """Whoever is signed in."""
     return request.identity
@@ -45,14 +32,15 @@ def get_me(request: Request) -> UserRow:
 
 @change_password.post(
     permission=Permission.WRITE,
-    body=ChangePasswordIn(),
-    returns=MessageOut(),
+    body=schemas.ChangePasswordIn(),
+    returns=schemas.MessageOut(),
     errors=(400, 403),
     rate_limits=[AUTH_BY_USER],
+    thread_pool=ThreadPool.GATEWAY,
 )
 def post_change_password(request: Request) -> dict[str, str]:
     """Change the password. All refresh tokens are revoked."""
-    request.context.change_password(request.bearer_token, **request.validated)
+    request.cognito.change_password(request.bearer_token, **request.validated)
     return {"message": "Password changed. Please sign in again."}
 
 
@@ -64,8 +52,8 @@ def get_settings(request: Request) -> UserRow:
 
 @settings.put(
     permission=Permission.WRITE,
-    body=SettingsIn(),
-    returns=UpdatedSettingsOut(),
+    body=schemas.SETTINGS_IN,
+    returns=schemas.UpdatedSettingsOut(),
     if_match=SETTINGS_OUT,
 )
 def put_settings(request: Request) -> dict[str, Any]:
@@ -81,7 +69,7 @@ def get_ui_preferences(request: Request) -> UserRow:
 
 
 @ui_preferences.patch(
-    permission=Permission.WRITE, body=UiPreferencesIn(), returns=UI_PREFERENCES_OUT
+    permission=Permission.WRITE, body=schemas.UiPreferencesIn(), returns=UI_PREFERENCES_OUT
 )
 def patch_ui_preferences(request: Request) -> UserRow:
     """Switch some things on and off (JSON Merge Patch): null removes, what is left out stays. There
