@@ -95,6 +95,11 @@ class TimeoutConnection(psycopg.Connection[Any]):
                 mark_error_retryable(error)
             raise
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether neither it nor its pool was invalidated."""
+        return not self.closed and self.connected_at >= self.invalidation.invalidated_at
+
     def has_pending_input(self) -> bool:
         """Whether PostgreSQL has sent something unasked: as a rule, that it terminates."""
         poll = select.poll()
@@ -149,7 +154,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
 
     @event.listens_for(engine, "checkout")
     def check_out(connection: TimeoutConnection, _record: Any, _fairy: Any) -> None:
-        if connection.closed or connection.connected_at < invalidation.invalidated_at:
+        if not connection.is_valid:
             raise DisconnectionError
 
     return engine

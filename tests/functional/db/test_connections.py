@@ -5,11 +5,16 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from jobtracker.db.connections import AutocommitConnection
+from jobtracker.db.connections import AutocommitConnection, IdleConnectionCache
 from jobtracker.db.engine import make_engine
 from jobtracker.settings import read
 
 PID = "SELECT pg_backend_pid()"
+
+
+@pytest.fixture
+def cache(engine: Engine) -> IdleConnectionCache:
+    return IdleConnectionCache(engine)
 
 
 @pytest.fixture
@@ -26,46 +31,50 @@ def pid(connection: AutocommitConnection) -> int:
     return int(row[0])
 
 
-def test_a_returned_connection_is_reused_by_one_at_a_time(engine: Engine):
-    first = AutocommitConnection(engine)
+def test_a_returned_connection_is_reused_by_one_at_a_time(
+    engine: Engine, cache: IdleConnectionCache
+):
+    first = AutocommitConnection(cache)
     known = pid(first)
     first.close()
     first.close()  # a second time has no effect
-    second, third = AutocommitConnection(engine), AutocommitConnection(engine)
+    second, third = AutocommitConnection(cache), AutocommitConnection(cache)
     assert pid(second) == known
     assert len({pid(second), pid(third), pid(first)}) == 3
     for connection in (first, second, third):
         connection.close()
 
 
-def test_the_pool_keeps_no_more_than_its_size(engine: Engine):
-    connections = [AutocommitConnection(engine) for _ in range(5)]
+def test_the_pool_keeps_no_more_than_its_size(engine: Engine, cache: IdleConnectionCache):
+    connections = [AutocommitConnection(cache) for _ in range(5)]
     assert len({pid(connection) for connection in connections}) == 5
     for connection in connections:
         connection.close()
-    assert engine.pool.checkedin() == 2  # type: ignore[attr-defined]
-    again = [AutocommitConnection(engine) for _ in range(5)]
+    assert len(cache._idle) + engine.pool.checkedin() == 2  # type: ignore[attr-defined]
+    again = [AutocommitConnection(cache) for _ in range(5)]
     assert len({pid(connection) for connection in again}) == 5
     for connection in again:
         connection.close()
 
 
-def test_after_an_invalidation_no_older_connection_is_used(engine: Engine):
-    older = AutocommitConnection(engine), AutocommitConnection(engine)
+def test_after_an_invalidation_no_older_connection_is_used(
+    engine: Engine, cache: IdleConnectionCache
+):
+    older = AutocommitConnection(cache), AutocommitConnection(cache)
     known = {pid(connection) for connection in older}
     drivers = [connection._acquire(reads=True) for connection in older]
     for connection in older:
         connection.close()
     drivers[0].invalidation.invalidate_older()
-    newer = AutocommitConnection(engine), AutocommitConnection(engine)
+    newer = AutocommitConnection(cache), AutocommitConnection(cache)
     assert known.isdisjoint(pid(connection) for connection in newer)
     assert all(driver.closed for driver in drivers)
     for connection in newer:
         connection.close()
 
 
-def test_disposing_the_engine_closes_idle_connections(engine: Engine):
-    connection = AutocommitConnection(engine)
+def test_disposing_the_engine_closes_idle_connections(engine: Engine, cache: IdleConnectionCache):
+    connection = AutocommitConnection(cache)
     pid(connection)
     driver = connection._acquire(reads=True)
     connection.close()
@@ -73,11 +82,13 @@ def test_disposing_the_engine_closes_idle_connections(engine: Engine):
     assert driver.closed
 
 
-def test_a_write_is_not_sent_on_a_connection_that_postgresql_closed(engine: Engine):
-    other = AutocommitConnection(engine)
+def test_a_write_is_not_sent_on_a_connection_that_postgresql_closed(
+    engine: Engine, cache: IdleConnectionCache
+):
+    other = AutocommitConnection(cache)
     with engine.connect() as terminating:
         terminating.execute(text("SELECT"))
-        first = AutocommitConnection(engine)
+        first = AutocommitConnection(cache)
         known = pid(first)
         first.close()
         terminating.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": known})
