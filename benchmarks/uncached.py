@@ -19,7 +19,7 @@ PATHS = {
 def report(environment: Environment, tokens: Tokens, server: Server, arguments: Namespace) -> str:
     """A table of the throughput of each path, and the time of a request relative to the list.
 
-    The users are more than the response cache has room for: each response is made anew.
+    The lists of 1,000 users do not fit into the response cache, so each response is made anew.
     """
     rates: dict[str, list[float]] = {name: [] for name in PATHS}
     for _ in range(arguments.rounds):
