@@ -1,5 +1,4 @@
-# `make` lists the targets. Each of them installs what it needs into .venv first, from the locked
-# requirements, and is quick the second time.
+# `make` lists the targets. They install the locked requirements into .venv first, if these changed.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -13,7 +12,7 @@ SECONDS ?= 300
 # Options of `make bench`, as in `make bench BENCH='--seconds 10'`.
 BENCH ?=
 
-# Options of `make lock`: without --upgrade, versions change only where setup.cfg demands it.
+# Options of `make lock`. Without --upgrade, versions change only if setup.cfg requires it.
 LOCK ?=
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -42,7 +41,7 @@ lint: $(INSTALLED) vocabulary ## Check style, formatting, imports, vocabulary an
 typecheck: $(INSTALLED) ## Check types with mypy
 	$(BIN)/mypy
 
-# grep's status is 1 where it finds nothing, and 2 where it fails.
+# The exit status of grep is 1 without a match, and 2 for an error.
 vocabulary:
 	@grep -rnwF -f .vocabulary --include '*.py' jobtracker tests benchmarks; \
 		test $$? -eq 1 || { echo 'Names that .vocabulary rules out'; exit 1; }
@@ -59,15 +58,15 @@ fuzz: $(INSTALLED) ## Run Schemathesis against a server for SECONDS (300)
 torture: $(INSTALLED) ## Run crashes, faults and load against running servers: six minutes
 	$(BIN)/pytest -m torture tests/torture -s
 
-bench: $(INSTALLED) ## Measure, with the options BENCH: see benchmarks/README.md
+bench: $(INSTALLED) ## Run the benchmarks with the options BENCH: see benchmarks/README.md
 	@$(PIP) install --require-hashes --requirement requirements/bench.txt
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-format: $(INSTALLED) ## Format the code, and fix what ruff can
+format: $(INSTALLED) ## Format the code, and apply the fixes of ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: $(INSTALLED) ## Lock the dependencies of setup.cfg anew (LOCK=--upgrade: newest versions)
+lock: $(INSTALLED) ## Lock the dependencies of setup.cfg (LOCK=--upgrade: newest versions)
 	$(COMPILE) --extra dev --output-file requirements/dev.txt
 	$(COMPILE) --extra redis --constraint requirements/dev.txt \
 		--output-file requirements/production.txt
@@ -78,7 +77,7 @@ clean: ## Remove .venv, var/ and everything that was generated
 	rm -rf .venv var build *.egg-info .coverage* .import_linter_cache .mypy_cache .pytest_cache \
 		.ruff_cache .hypothesis
 
-# Until the marker exists, a .venv can be half made, by Ctrl-C for instance: it is made anew.
+# Without the marker, .venv is the result of an interrupted installation: it is created again.
 $(INSTALLED): setup.cfg pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "JobTracker needs Python 3.11 or later: make PYTHON=python3.x " + "$(MAKECMDGOALS)")'
 	@test -e $@ || $(PYTHON) -m venv --clear .venv

@@ -1,1 +1,1 @@
-"""How fast JobTracker is, beside what could be had without a framework: see README.md here."""
+"""Benchmarks of JobTracker, the twin and PostgreSQL: README.md describes them."""

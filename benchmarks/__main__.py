@@ -1,15 +1,15 @@
-"""``python -m benchmarks``: JobTracker beside its twin and beside the database alone."""
+"""``python -m benchmarks``: the throughput of JobTracker, of the twin and of the SQL alone."""
 
-# ruff: noqa: T201 (what is found is printed)
+# ruff: noqa: T201 (the output of a command)
 
 import argparse
 import statistics
 
-from benchmarks import big, machine, pgbench, sides, uncached
+from benchmarks import big, machine, pgbench, systems, uncached
 from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
-from benchmarks.serving import Server
-from benchmarks.stage import Stage, stage
+from benchmarks.environment import Environment, start_environment
+from benchmarks.server_process import Server
 from benchmarks.table import markdown
 from benchmarks.wrk import Load, load
 
@@ -27,94 +27,99 @@ NONE = "n/a"
 
 def main() -> None:
     arguments = _arguments()
-    with stage(0 if arguments.big else arguments.readers) as made:
+    with start_environment(0 if arguments.big else arguments.readers) as environment:
         if arguments.big:
-            big.report(made, arguments)
-            print(f"\n{machine.versions(made.database_url)}")
+            big.report(environment, arguments)
+            print(f"\n{machine.versions(environment.database_url)}")
             return
-        tokens = Tokens(made)
+        tokens = Tokens(environment)
         with (
-            sides.ours(made, arguments.server, pinned=arguments.pinned) as ours,
-            sides.twin(made) as twin,
+            systems.jobtracker(
+                environment, arguments.server, pinned=arguments.pinned
+            ) as jobtracker,
+            systems.twin(environment) as twin,
         ):
-            sides.compare(ours, twin, tokens)
+            systems.check_equal(jobtracker, twin, tokens)
             rows = [
-                _row(endpoint, made, tokens, (ours, twin), arguments)
+                _row(endpoint, environment, tokens, (jobtracker, twin), arguments)
                 for endpoint in ENDPOINTS
                 if arguments.only in endpoint.name
             ]
             print(f"\n{markdown(HEAD, rows)}\n")
-            print(f"{uncached.report(made, tokens, ours, arguments)}\n")
-            print(machine.memory(ours))
+            print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
+            print(machine.memory(jobtracker))
             print(machine.memory(twin))
-        print(f"\n{machine.versions(made.database_url)}")
+        print(f"\n{machine.versions(environment.database_url)}")
         print(
-            f"\n{arguments.rounds} rounds of {arguments.seconds} s in turns, medians; "
-            f"{arguments.connections} connections, {sides.WORKERS} workers on each side"
+            f"\n{arguments.rounds} alternating rounds of {arguments.seconds} s, medians; "
+            f"{arguments.connections} connections, {systems.WORKERS} workers each"
         )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=int, default=4, help="of each round (default: 4)")
-    parser.add_argument("--rounds", type=int, default=5, help="of each side (default: 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="for each system (default: 5)")
     parser.add_argument("--connections", type=int, default=32, help="of wrk (default: 32)")
     parser.add_argument("--readers", type=int, default=1000, help="users of 50 jobs each")
-    parser.add_argument("--only", default="", help="rows with this in their name")
+    parser.add_argument("--only", default="", help="only endpoints whose name contains this")
     parser.add_argument("--pinned", action="store_true", help="with cpu_affinity = true")
     parser.add_argument("--big", action="store_true", help="five million jobs, and a long list")
     parser.add_argument(
         "--server",
-        choices=[one.name for one in CANDIDATES],
-        help="serve JobTracker by this instead of what production.ini says",
+        choices=[candidate.name for candidate in CANDIDATES],
+        help="the server of JobTracker, instead of that of production.ini",
     )
     return parser.parse_args()
 
 
 def _row(
     endpoint: Endpoint,
-    made: Stage,
+    environment: Environment,
     tokens: Tokens,
     servers: tuple[Server, Server],
     arguments: argparse.Namespace,
 ) -> list[str]:
-    asked = (endpoint.requests, endpoint.of_twin or endpoint.requests)
+    factories = (endpoint.requests, endpoint.twin_requests or endpoint.requests)
     loads: tuple[list[Load], list[Load]] = ([], [])
     for number in range(arguments.rounds):
-        for server, requests_of, found in zip(servers, asked, loads, strict=True):
-            requests = list(requests_of(tokens, server.url, f"{server.name}{number}"))
+        for server, make_requests, results in zip(servers, factories, loads, strict=True):
+            requests = list(make_requests(tokens, server.url, f"{server.name}{number}"))
             if not requests:
                 continue
-            one = load(
+            result = load(
                 server.url,
                 requests,
-                made.folder,
+                environment.folder,
                 seconds=arguments.seconds,
                 connections=arguments.connections,
             )
-            found.append(one.check(server, endpoint.name))
-    alone = pgbench.transactions(
-        made.database_url,
-        endpoint.script(tokens.rows),
-        made.folder,
+            results.append(result.check(server, endpoint.name))
+    transactions = pgbench.transactions(
+        environment.database_url,
+        endpoint.script(tokens.dataset),
+        environment.folder,
         seconds=arguments.seconds,
         clients=machine.CORES * 4,
     )
-    row = _figures(endpoint.name, loads, alone)
+    row = _figures(endpoint.name, loads, transactions)
     print(" | ".join(row), flush=True)
     return row
 
 
-def _figures(name: str, loads: tuple[list[Load], list[Load]], alone: float) -> list[str]:
+def _figures(name: str, loads: tuple[list[Load], list[Load]], transactions: float) -> list[str]:
     if not loads[0]:
-        return [name, NONE, NONE, NONE, NONE, NONE, f"{alone:.0f}"]
-    ours, twin = (statistics.median(one.per_second for one in found) for found in loads)
+        return [name, NONE, NONE, NONE, NONE, NONE, f"{transactions:.0f}"]
+    jobtracker, twin = (
+        statistics.median(result.per_second for result in results) for results in loads
+    )
     latencies = [
-        f"{statistics.median(one.p50 for one in found):.1f} / "
-        f"{statistics.median(one.p99 for one in found):.1f}"
-        for found in loads
+        f"{statistics.median(result.p50 for result in results):.1f} / "
+        f"{statistics.median(result.p99 for result in results):.1f}"
+        for results in loads
     ]
-    return [name, f"{ours:.0f}", f"{twin:.0f}", f"{ours / twin:.2f}", *latencies, f"{alone:.0f}"]
+    rates = [f"{jobtracker:.0f}", f"{twin:.0f}", f"{jobtracker / twin:.2f}"]
+    return [name, *rates, *latencies, f"{transactions:.0f}"]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Whether a list takes longer where there is more: in the table, and further down the list."""
+"""``--big``: whether a list takes longer in a larger table, and further down the list."""
 
-# ruff: noqa: T201 (what is found is printed)
+# ruff: noqa: T201 (the output of a command)
 
 import argparse
 import re
@@ -10,23 +10,25 @@ import time
 import psycopg
 import urllib3
 
-from benchmarks import sides
-from benchmarks.data import Rows
-from benchmarks.serving import Server
-from benchmarks.stage import Stage, with_rows
+from benchmarks import systems
+from benchmarks.dataset import Dataset
+from benchmarks.environment import Environment, with_database
+from benchmarks.server_process import Server
 from benchmarks.table import markdown
 from benchmarks.wrk import Load, Request, load
 
 JOBS_EACH = 100
-FEW = Rows(readers=500, jobs_each=JOBS_EACH)
-MANY = Rows(readers=50_000, jobs_each=JOBS_EACH)
-# Users who ask, from all over the table. The pages of a hundred would fit into the 128 MB that
-# PostgreSQL takes as it comes (shared_buffers); those of five hundred not, in the larger table.
-ASKING = (100, 500)
+SMALL = Dataset(readers=500, jobs_each=JOBS_EACH)
+LARGE = Dataset(readers=50_000, jobs_each=JOBS_EACH)
+# Numbers of users, spread over the table. What 100 users need of the large table fits into 128 MB,
+# the default of shared_buffers; what 500 need does not.
+USERS = (100, 500)
+# Different queries for each user: before one is repeated, its response has left the response cache.
 QUERIES = 20
-WALKS = 15
-ASKED_FOR_FUNNEL = 50
-MAKE_STEPS = """
+# Repetitions of the long list, and of the funnel.
+LIST_REPETITIONS = 15
+FUNNEL_REPETITIONS = 50
+INSERT_STEPS = """
     INSERT INTO job_steps (user_id, application_id, status, at)
     SELECT user_id, id,
            (ARRAY['saved', 'applied', 'recruiter_screen', 'interviewing', 'onsite', 'offer',
@@ -35,124 +37,122 @@ MAKE_STEPS = """
            timestamptz '2026-01-01 08:00:00+00' + k * interval '1 day' + id * interval '1 minute'
     FROM jobs, generate_series(1, 8) k WHERE user_id = %(user)s
 """
-HEAD = ("A page of 50 out of", "users who ask", "requests/s", "ratio", "ms p50 / p99")
+HEAD = ("A page of 50 out of", "users", "requests/s", "ratio", "ms p50 / p99")
 
 
-def report(made: Stage, arguments: argparse.Namespace) -> None:
-    """Print both tables."""
-    few = with_rows(made, "few", FEW)
-    with sides.ours(few, arguments.server, "few") as in_few:
-        if not _has_pages(in_few, few):
+def report(environment: Environment, arguments: argparse.Namespace) -> None:
+    """Print the tables."""
+    small = with_database(environment, "small", SMALL)
+    with systems.jobtracker(small, arguments.server, "small") as small_server:
+        if not _has_pages(small_server, small):
             print("`GET /jobs` has no `limit`: n/a")
             return
-        many = with_rows(made, "many", MANY)
-        with sides.ours(many, arguments.server, "many") as in_many:
-            both = ((few, in_few), (many, in_many))
-            rows = [row for asking in ASKING for row in _pages(both, asking, arguments)]
-            print(f"\n{markdown(HEAD, rows)}\n\n{_walk(few, in_few)}\n\n{_funnel(few, in_few)}")
+        large = with_database(environment, "large", LARGE)
+        with systems.jobtracker(large, arguments.server, "large") as large_server:
+            both = ((small, small_server), (large, large_server))
+            rows = [row for users in USERS for row in _pages(both, users, arguments)]
+            print(f"\n{markdown(HEAD, rows)}\n")
+            print(f"{_long_list(small, small_server)}\n\n{_funnel(small, small_server)}")
 
 
-def _has_pages(server: Server, made: Stage) -> bool:
-    headers = {"Authorization": f"Bearer {made.token_of(1)}"}
-    answer = urllib3.request("GET", f"{server.url}/jobs?limit=7", headers=headers)
-    return answer.status == 200 and len(answer.json()) == 7
+def _has_pages(server: Server, environment: Environment) -> bool:
+    headers = {"Authorization": f"Bearer {environment.token_of(1)}"}
+    response = urllib3.request("GET", f"{server.url}/jobs?limit=7", headers=headers)
+    return response.status == 200 and len(response.json()) == 7
 
 
 def _pages(
-    both: tuple[tuple[Stage, Server], ...], asking: int, arguments: argparse.Namespace
+    both: tuple[tuple[Environment, Server], ...], users: int, arguments: argparse.Namespace
 ) -> list[list[str]]:
-    asked = []
-    for made, server in both:
-        step = made.rows.readers // asking
-        tokens = [made.token_of(1 + at * step) for at in range(asking)]
-        # By the time that a query comes again, its answer is no longer kept.
+    """Rows on the first page of a list, in the small and in the large table."""
+    plan = []
+    for environment, server in both:
+        step = environment.dataset.readers // users
+        tokens = [environment.token_of(1 + number * step) for number in range(users)]
         paths = [f"/jobs?limit=50&fresh={number}" for number in range(QUERIES)]
-        asked.append((server, [Request("GET", path, token) for path in paths for token in tokens]))
+        plan.append((server, [Request("GET", path, token) for path in paths for token in tokens]))
     loads: list[list[Load]] = [[] for _ in both]
     for _ in range(arguments.rounds):
-        for (server, requests), found in zip(asked, loads, strict=True):
-            one = load(
+        for (server, requests), results in zip(plan, loads, strict=True):
+            result = load(
                 server.url,
                 requests,
                 server.output.parent,
                 seconds=arguments.seconds,
                 connections=arguments.connections,
             )
-            found.append(one.check(server, "a page"))
-    base = statistics.median(one.per_second for one in loads[0])
+            results.append(result.check(server, "a page"))
+    baseline = statistics.median(result.per_second for result in loads[0])
     rows = []
-    for (made, _server), found in zip(both, loads, strict=True):
-        rate = statistics.median(one.per_second for one in found)
-        p50, p99 = (statistics.median(getattr(one, at) for one in found) for at in ("p50", "p99"))
-        jobs = made.rows.readers * JOBS_EACH
-        figures = [f"{rate:.0f}", f"{rate / base:.2f}", f"{p50:.1f} / {p99:.1f}"]
-        rows.append([f"{jobs:,}", str(asking), *figures])
+    for (environment, _server), results in zip(both, loads, strict=True):
+        rate = statistics.median(result.per_second for result in results)
+        p50 = statistics.median(result.p50 for result in results)
+        p99 = statistics.median(result.p99 for result in results)
+        jobs = environment.dataset.readers * JOBS_EACH
+        figures = [f"{rate:.0f}", f"{rate / baseline:.2f}", f"{p50:.1f} / {p99:.1f}"]
+        rows.append([f"{jobs:,}", str(users), *figures])
     return rows
 
 
-def _walk(made: Stage, server: Server) -> str:
-    """The long list, page by page, as its Link headers lead."""
-    token = made.token_of(made.rows.collector)
-    taken: list[list[float]] = []
+def _long_list(environment: Environment, server: Server) -> str:
+    """A table of the pages of the long list, following the Link headers."""
+    token = environment.token_of(environment.dataset.largest_user)
+    seconds: list[list[float]] = []
     http = urllib3.PoolManager()
-    for number in range(WALKS):
+    for number in range(LIST_REPETITIONS):
         path: str | None = f"/jobs?limit=1000&fresh={number}"
-        seen = set()
-        for at in range(100):
-            began = time.perf_counter()
-            answer = http.request(
+        ids = set()
+        for page in range(100):
+            started = time.perf_counter()
+            response = http.request(
                 "GET", server.url + str(path), headers={"Authorization": f"Bearer {token}"}
             )
-            if at == len(taken):
-                taken.append([])
-            taken[at].append(time.perf_counter() - began)
-            seen |= {job["id"] for job in answer.json()}
-            if (path := _next(answer.headers.get("Link", ""))) is None:
+            if page == len(seconds):
+                seconds.append([])
+            seconds[page].append(time.perf_counter() - started)
+            ids |= {job["id"] for job in response.json()}
+            if (path := _next_path(response.headers.get("Link", ""))) is None:
                 break
-        if len(seen) != 5000:
-            raise RuntimeError(f"the pages hold {len(seen)} jobs, not 5000")
-    first = statistics.median(taken[0])
+        if len(ids) != 5000:
+            raise RuntimeError(f"the pages contain {len(ids)} jobs, not 5000")
+    medians = [statistics.median(each) for each in seconds]
     rows = [
-        [
-            f"{at}.",
-            f"{statistics.median(page) * 1000:.1f}",
-            f"{statistics.median(page) / first:.2f}",
-        ]
-        for at, page in enumerate(taken, start=1)
+        [f"{page}.", f"{median * 1000:.1f}", f"{median / medians[0]:.2f}"]
+        for page, median in enumerate(medians, start=1)
     ]
     return markdown(["Page of 1,000 out of 5,000", "ms", "ratio to the first"], rows)
 
 
-def _funnel(made: Stage, server: Server) -> str:
-    """The funnel of the long list, of eight steps for each job, beside a plain list of fifty."""
-    with psycopg.connect(made.database_url, autocommit=True) as connection:
-        connection.execute(MAKE_STEPS, {"user": made.rows.collector})
+def _funnel(environment: Environment, server: Server) -> str:
+    """A table of the funnel of the long list, with eight steps for each job, and a list of 50."""
+    user = environment.dataset.largest_user
+    with psycopg.connect(environment.database_url, autocommit=True) as connection:
+        connection.execute(INSERT_STEPS, {"user": user})
         connection.execute("VACUUM (ANALYZE)")
-    token = made.token_of(made.rows.collector)
-    taken: dict[str, list[float]] = {"/jobs?limit=50": [], "/jobs/stats/funnel?": []}
+    headers = {"Authorization": f"Bearer {environment.token_of(user)}"}
+    seconds: dict[str, list[float]] = {"/jobs?limit=50": [], "/jobs/stats/funnel?": []}
     http = urllib3.PoolManager()
-    for number in range(ASKED_FOR_FUNNEL):
-        for path, times in taken.items():
-            began = time.perf_counter()
-            # Another query each time, so that nothing is left from the last.
-            url = f"{server.url}{path}&fresh={number}"
-            answer = http.request("GET", url, headers={"Authorization": f"Bearer {token}"})
-            times.append(time.perf_counter() - began)
-            if answer.status != 200:
-                raise RuntimeError(f"GET {path} is answered with {answer.status}")
-    base, funnel = (statistics.median(times) for times in taken.values())
+    for number in range(FUNNEL_REPETITIONS):
+        for path, times in seconds.items():
+            started = time.perf_counter()
+            # Another query each time, because the response cache has the previous response.
+            response = http.request("GET", f"{server.url}{path}&fresh={number}", headers=headers)
+            times.append(time.perf_counter() - started)
+            if response.status != 200:
+                raise RuntimeError(f"GET {path} is {response.status}")
+    page, funnel = (statistics.median(times) for times in seconds.values())
     rows = [
-        ["a list of 50", f"{base * 1000:.1f}", "1.00"],
+        ["a list of 50", f"{page * 1000:.1f}", "1.00"],
         [
             "the funnel of 5,000 jobs with 40,000 steps",
             f"{funnel * 1000:.1f}",
-            f"{funnel / base:.2f}",
+            f"{funnel / page:.2f}",
         ],
     ]
-    return markdown(["What", "ms", "ratio"], rows)
+    return markdown(["Request", "ms", "ratio"], rows)
 
 
-def _next(link: str) -> str | None:
-    """The path of ``rel="next"`` (RFC 8288), whether the link is absolute or not."""
-    found = re.search(r'<([^>]*)>\s*;\s*rel="?next"?', link)
-    return re.sub(r"^https?://[^/]+", "", found[1]) if found else None
+def _next_path(link: str) -> str | None:
+    """The path of ``rel="next"`` (RFC 8288) of an absolute or relative link."""
+    match = re.search(r'<([^>]*)>\s*;\s*rel="?next"?', link)
+    return re.sub(r"^https?://[^/]+", "", match[1]) if match else None

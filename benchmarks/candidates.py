@@ -1,16 +1,14 @@
-"""The servers that could serve JobTracker, each as ``[server:main]`` of an ini file."""
+"""The servers that are compared, each as ``[server:main]`` of an ini file."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A server, with two processes of eight threads."""
+    """A server; its section gets ``workers`` and the address when it is run."""
 
     name: str
     section: dict[str, str]
-    # As in production.ini: waitress' own, which is one process.
-    processes: int = 2
 
 
 WAITRESS = {
@@ -36,8 +34,8 @@ CANDIDATES = (
         },
     ),
     Candidate(
-        "granian",
-        {"paste.server_factory": "benchmarks.embedded_granian:server_factory", "threads": "8"},
+        "granian-wsgi",
+        {"paste.server_factory": "benchmarks.granian_wsgi:server_factory", "threads": "8"},
     ),
     Candidate("granian-asgi", {"use": "egg:jobtracker#granian", "threads": "8"}),
 )

@@ -1,4 +1,4 @@
-"""What is asked for, and the SQL that it takes: a row of the table each."""
+"""The measured endpoints: the requests, and the SQL for pgbench."""
 
 # ruff: noqa: S608 (SQL of constants)
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import urllib3
 
-from benchmarks.data import Rows
-from benchmarks.stage import Stage
+from benchmarks.dataset import Dataset
+from benchmarks.environment import Environment
 from benchmarks.wrk import Request
 
 JOB = (
@@ -17,10 +17,10 @@ JOB = (
     "updated_at, last_activity_at"
 )
 
-# --- for pgbench: {readers} and the like are filled in, :u is a variable of pgbench ---------
-A_READER = "\\set u random(1, {readers})\n"
-A_WRITER = "\\set u random({first_writer}, {last_writer})\n"
-THE_FIRST = "\\set u 1\n"
+# --- Scripts of pgbench: Endpoint.script() replaces {readers} and others; :u and :j are variables
+ANY_READER = "\\set u random(1, {readers})\n"
+ANY_WRITER = "\\set u random({first_writer}, {last_writer})\n"
+FIRST_USER = "\\set u 1\n"
 USER = (
     "SELECT id, email, name, auto_refresh_seconds, created_at, email_verified_at FROM users "
     "WHERE cognito_sub = '00000000-0000-4000-8000-' || lpad((:u)::text, 12, '0');\n"
@@ -56,103 +56,112 @@ NEW_JOB = json.dumps(
 
 
 class Tokens:
-    """The tokens of all users, each signed once."""
+    """The access tokens of all users."""
 
-    def __init__(self, made: Stage) -> None:
-        rows = made.rows
-        self.rows = rows
-        self._tokens = {user: made.token_of(user) for user in range(1, rows.collector + 1)}
+    def __init__(self, environment: Environment) -> None:
+        self.dataset = environment.dataset
+        users = range(1, self.dataset.largest_user + 1)
+        self._tokens = {user: environment.token_of(user) for user in users}
 
     def __getitem__(self, user: int) -> str:
         return self._tokens[user]
 
 
-# The requests of a round. The last argument differs from round to round and side to side: what is
-# written is something else than what is there.
+# Makes the requests of a round from the tokens, the URL of the server, and a text that is different
+# in each round, so that each PATCH changes its job.
 Requests = Callable[[Tokens, str, str], Iterable[Request]]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A row.
+    """A row of the table.
 
-    :param requests: of tokens, the server's URL, and a word for this round
-    :param sql: a script for pgbench
-    :param of_twin: what the twin is asked, where that is something else
+    :param sql: a script for pgbench, with placeholders
+    :param twin_requests: the requests to the twin, if they are different
     """
 
     name: str
     requests: Requests
     sql: str
-    of_twin: Requests | None = None
+    twin_requests: Requests | None = None
 
-    def script(self, rows: Rows) -> str:
+    def script(self, dataset: Dataset) -> str:
+        """The script of pgbench."""
         return self.sql.format(
-            readers=rows.readers,
-            jobs_each=rows.jobs_each,
-            first_writer=rows.first_writer,
-            last_writer=rows.writers[-1],
+            readers=dataset.readers,
+            jobs_each=dataset.jobs_each,
+            first_writer=dataset.first_writer,
+            last_writer=dataset.writers[-1],
         )
 
 
-def _of_all_readers(tokens: Tokens, _url: str, _word: str) -> Iterable[Request]:
-    """Each user after the other: by the time of a user's turn others have been asked for."""
-    for user in range(1, tokens.rows.readers + 1):
+def _get_jobs_of_all(tokens: Tokens, _url: str, _round: str) -> Iterable[Request]:
+    """The users in turn."""
+    for user in range(1, tokens.dataset.readers + 1):
         yield Request("GET", "/jobs", tokens[user])
 
 
-def _of_one(tokens: Tokens, _url: str, _word: str) -> Iterable[Request]:
+def _get_jobs_of_one(tokens: Tokens, _url: str, _round: str) -> Iterable[Request]:
     yield Request("GET", "/jobs", tokens[2])
 
 
-def _if_changed(tokens: Tokens, url: str, _word: str) -> Iterable[Request]:
-    """With the ETag of the answer before; without one there is nothing to measure."""
+def _get_jobs_if_none_match(tokens: Tokens, url: str, _round: str) -> Iterable[Request]:
+    """With the current ETag; none if the server sends no ETag."""
     headers = {"Authorization": f"Bearer {tokens[2]}"}
     etag = urllib3.request("GET", f"{url}/jobs", headers=headers).headers.get("ETag")
     if etag:
-        again = {**headers, "If-None-Match": etag}
-        answer = urllib3.request("GET", f"{url}/jobs", headers=again)
-        if answer.status != 304:
-            raise RuntimeError(f"GET /jobs with its own ETag is answered with {answer.status}")
+        conditional = {**headers, "If-None-Match": etag}
+        response = urllib3.request("GET", f"{url}/jobs", headers=conditional)
+        if response.status != 304:
+            raise RuntimeError(f"GET /jobs with the current ETag is {response.status}")
         yield Request("GET", "/jobs", tokens[2], etag)
 
 
-def _with_notes(tokens: Tokens, _url: str, _word: str) -> Iterable[Request]:
-    yield Request("GET", f"/jobs/{tokens.rows.first_job_of(1)}", tokens[1])
+def _get_job(tokens: Tokens, _url: str, _round: str) -> Iterable[Request]:
+    yield Request("GET", f"/jobs/{tokens.dataset.first_job_of(1)}", tokens[1])
 
 
-def _me(tokens: Tokens, _url: str, _word: str) -> Iterable[Request]:
-    for user in range(1, tokens.rows.readers + 1):
+def _get_me(tokens: Tokens, _url: str, _round: str) -> Iterable[Request]:
+    for user in range(1, tokens.dataset.readers + 1):
         yield Request("GET", "/users/me", tokens[user])
 
 
-def _new(tokens: Tokens, _url: str, _word: str) -> Iterable[Request]:
-    for user in tokens.rows.writers:
+def _post_job(tokens: Tokens, _url: str, _round: str) -> Iterable[Request]:
+    for user in tokens.dataset.writers:
         yield Request("POST", "/jobs", tokens[user], body=NEW_JOB)
 
 
-def _changed(tokens: Tokens, _url: str, word: str) -> Iterable[Request]:
-    """Each job twice, to something else each time: what changes nothing may be left undone."""
+def _patch_job(tokens: Tokens, _url: str, round_name: str) -> Iterable[Request]:
+    """Each job twice, to a new value each time: an update to the same value is no change."""
     for turn in ("a", "b"):
-        for at in range(tokens.rows.jobs_each):
-            for user in tokens.rows.writers:
-                body = json.dumps({"location": f"Vienna {word}{turn}", "status": "interviewing"})
-                path = f"/jobs/{tokens.rows.first_job_of(user) + at}"
+        for at in range(tokens.dataset.jobs_each):
+            for user in tokens.dataset.writers:
+                body = json.dumps(
+                    {"location": f"Vienna {round_name}{turn}", "status": "interviewing"}
+                )
+                path = f"/jobs/{tokens.dataset.first_job_of(user) + at}"
                 yield Request("PATCH", path, tokens[user], body=body)
 
 
-A_JOB_OF = "\\set j (:u - 1) * {jobs_each} + random(1, {jobs_each})\n\\set v random(1, 1000000)\n"
+ANY_JOB = "\\set j (:u - 1) * {jobs_each} + random(1, {jobs_each})\n\\set v random(1, 1000000)\n"
 
 ENDPOINTS = (
-    Endpoint("`GET /jobs` (50 jobs)", _of_all_readers, A_READER + USER + JOBS),
-    Endpoint("`GET /jobs`, unchanged since the last answer", _of_one, THE_FIRST + USER + JOBS),
-    Endpoint("`GET /jobs` with `If-None-Match`", _if_changed, THE_FIRST + USER + JOBS, _of_one),
+    Endpoint("`GET /jobs` (50 jobs)", _get_jobs_of_all, ANY_READER + USER + JOBS),
+    Endpoint(
+        "`GET /jobs`, unchanged since the last answer", _get_jobs_of_one, FIRST_USER + USER + JOBS
+    ),
+    Endpoint(
+        "`GET /jobs` with `If-None-Match`",
+        _get_jobs_if_none_match,
+        FIRST_USER + USER + JOBS,
+        _get_jobs_of_one,
+    ),
     Endpoint(
         "`GET /jobs/{id}` (with 10 notes)",
-        _with_notes,
-        THE_FIRST + "\\set j 1\n" + USER + ONE_JOB + NOTES,
+        _get_job,
+        FIRST_USER + "\\set j 1\n" + USER + ONE_JOB + NOTES,
     ),
-    Endpoint("`GET /users/me`", _me, A_READER + USER),
-    Endpoint("`POST /jobs`", _new, A_WRITER + USER + INSERT),
-    Endpoint("`PATCH /jobs/{id}`", _changed, A_WRITER + A_JOB_OF + USER + ONE_JOB + UPDATE),
+    Endpoint("`GET /users/me`", _get_me, ANY_READER + USER),
+    Endpoint("`POST /jobs`", _post_job, ANY_WRITER + USER + INSERT),
+    Endpoint("`PATCH /jobs/{id}`", _patch_job, ANY_WRITER + ANY_JOB + USER + ONE_JOB + UPDATE),
 )

@@ -1,7 +1,7 @@
-"""waitress in several processes, on one socket: a ``paste.server_factory`` for the comparison.
+"""waitress in several forked processes that share a listening socket: a ``paste.server_factory``.
 
-waitress itself is one process. The socket is opened first, and each child makes an application of
-its own, whose connections to the database nobody shares.
+waitress itself is one process. Each child makes an application of its own, so that no database
+connections are shared.
 """
 
 import os
@@ -24,14 +24,14 @@ def server_factory(
 
     def serve(_app: Any) -> None:
         children = [
-            _child(global_conf["__file__"], listening, options) for _ in range(int(workers))
+            _fork_child(global_conf["__file__"], listening, options) for _ in range(int(workers))
         ]
 
-        def end(*_: object) -> None:
+        def stop(*_: object) -> None:
             for child in children:
                 os.kill(child, signal.SIGTERM)
 
-        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGTERM, stop)
         listening.close()
         for child in children:
             os.waitpid(child, 0)
@@ -39,15 +39,15 @@ def server_factory(
     return serve
 
 
-def _child(ini: str, listening: socket.socket, options: dict[str, str]) -> int:
+def _fork_child(ini: str, listening: socket.socket, options: dict[str, str]) -> int:
     pid = os.fork()
     if pid == 0:
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, _exit)
         server = waitress.create_server(get_app(ini), sockets=[listening], **options)
         server.run()
         os._exit(0)
     return pid
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit()  # waitress lets its threads finish when it meets a SystemExit
+def _exit(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit()  # at a SystemExit waitress waits for its threads

@@ -1,4 +1,4 @@
-"""production.ini, as it is but for where things are."""
+"""Ini files for benchmarks: production.ini with other addresses."""
 
 import configparser
 import re
@@ -19,12 +19,12 @@ def derive(
     server: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the file that a benchmark serves by.
+    """Write an ini file.
 
-    :param app: settings of ``[app:main]`` that are other than in production
-    :param workers: where the server knows of workers; production's says so in its section
-    :param server: ``[server:main]`` as a whole, where it is not to be that of production
-    :param options: settings of ``[server:main]`` that are other than in production
+    :param app: settings that are changed or added in ``[app:main]``
+    :param workers: the number of worker processes, if the server has such a setting
+    :param server: replaces ``[server:main]``
+    :param options: settings that are changed or added in ``[server:main]``
     """
     ini = configparser.RawConfigParser()
     ini.optionxform = str  # type: ignore[assignment,method-assign]
@@ -39,7 +39,7 @@ def derive(
             ini.set("server:main", name, value)
     for name, value in (options or {}).items():
         ini.set("server:main", name, value)
-    _listen(ini, port)
+    _set_address(ini, port)
     if server is not None or re.search(r"^#? ?workers *=", text, flags=re.MULTILINE):
         ini.set("server:main", "workers", str(workers))
     with target.open("w") as file:
@@ -47,8 +47,8 @@ def derive(
     return target
 
 
-def _listen(ini: configparser.RawConfigParser, port: int) -> None:
-    """On a port of this machine, however the section says where."""
+def _set_address(ini: configparser.RawConfigParser, port: int) -> None:
+    """Listen on a loopback port, by the setting that the section has for it."""
     section = "server:main"
     for name in ("listen", "bind"):
         if ini.has_option(section, name):
@@ -59,5 +59,5 @@ def _listen(ini: configparser.RawConfigParser, port: int) -> None:
 
 
 def variables() -> set[str]:
-    """The names of the environment variables that production.ini asks for."""
+    """The names of the environment variables in production.ini."""
     return set(re.findall(r"^[^#\n]*\$\{(\w+)\}", PRODUCTION.read_text(), flags=re.MULTILINE))

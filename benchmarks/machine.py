@@ -1,4 +1,4 @@
-"""What it was measured on, and what the servers took of it."""
+"""The machine and the versions of a measurement, and the memory of the servers."""
 
 # ruff: noqa: S607 (programs of fixed names)
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from benchmarks.serving import Server
+from benchmarks.server_process import Server
 from benchmarks.table import markdown
 
 CORES = os.cpu_count() or 1
@@ -35,15 +35,15 @@ PACKAGES = (
 
 
 def memory(server: Server) -> str:
-    """A line of the server's resident memory: the sum, and each process."""
-    found = server.memory()
-    each = ", ".join(f"{pss / 2**20:.0f} ({rss / 2**20:.0f})" for pss, rss in found)
-    total = sum(pss for pss, _rss in found) / 2**20
+    """The server's memory in MB as one line: the sum of PSS, and PSS and RSS of each process."""
+    processes = server.memory()
+    each = ", ".join(f"{pss / 2**20:.0f} ({rss / 2**20:.0f})" for pss, rss in processes)
+    total = sum(pss for pss, _rss in processes) / 2**20
     return f"Memory of {server.name} after the load: {total:.0f} MB; PSS (RSS) by process: {each}"
 
 
 def versions(database_url: str) -> str:
-    """A table for the README."""
+    """A table of the machine and the versions, for README.md."""
     with psycopg.connect(database_url) as connection:
         postgres = str(connection.execute("SHOW server_version").fetchone()[0])  # type: ignore[index]
     rows = [
@@ -58,8 +58,8 @@ def versions(database_url: str) -> str:
 
 
 def _cpu() -> str:
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.machine()
+    match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return match[1] if match else platform.machine()
 
 
 def _wrk() -> str:

@@ -1,4 +1,4 @@
-"""The database alone: pgbench runs the SQL of an endpoint, prepared, as fast as it can."""
+"""PostgreSQL alone: pgbench runs the SQL of an endpoint as prepared statements."""
 
 # ruff: noqa: S603 (programs of fixed names)
 
@@ -11,7 +11,11 @@ from jobtracker.local.postgres import bin_folder
 
 
 def transactions(url: str, script: str, folder: Path, *, seconds: int, clients: int) -> float:
-    """How often a second the script is gone through."""
+    """The transactions per second of a script.
+
+    :param clients: the number of connections
+    :raises RuntimeError: with the output of pgbench when it fails
+    """
     file = folder / "pgbench.sql"
     file.write_text(script)
     parts = urlsplit(url)
@@ -32,8 +36,8 @@ def transactions(url: str, script: str, folder: Path, *, seconds: int, clients: 
         text=True,
         check=False,
     )
-    found = re.search(r"^tps = ([0-9.]+)", done.stdout, flags=re.MULTILINE)
+    tps = re.search(r"^tps = ([0-9.]+)", done.stdout, flags=re.MULTILINE)
     failed = re.search(r"number of failed transactions: ([0-9]+)", done.stdout)
-    if done.returncode or not found or (failed and int(failed[1])):
+    if done.returncode or not tps or (failed and int(failed[1])):
         raise RuntimeError(f"pgbench failed: {done.stdout}{done.stderr}")
-    return float(found[1])
+    return float(tps[1])

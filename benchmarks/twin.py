@@ -1,12 +1,11 @@
-"""The same API without a framework: the fastest honest thing to compare JobTracker with.
+"""The twin: a part of the same API without a framework, to compare JobTracker with.
 
 Starlette, asyncpg, orjson and PyJWT on uvicorn with uvloop and httptools::
 
     uvicorn benchmarks.twin:app --workers 2 --loop uvloop --http httptools --no-access-log
 
-It does what every request of ours does: verifies the access token, reads the user's row, asks for
-the rows of that user alone, and answers the same JSON. It has no more than a hand-written
-application would: no CORS, no ETags, no answers kept, no search, no document of itself.
+Like JobTracker it verifies the access token, reads the user's row, accesses rows of that user only,
+and returns the same JSON. It has no CORS, ETags, response cache, search or OpenAPI document.
 """
 
 # ruff: noqa: S310, S608 (a URL that the benchmark sets, SQL of constants)
@@ -75,21 +74,21 @@ INSERT_JOB = f"""
 Handler = Callable[[Request, Any, Any], Awaitable[Response]]
 
 
-class Refused(Exception):
-    """A request that is answered with an error."""
+class ApiError(Exception):
+    """An error with the status of its response."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     body = orjson.dumps(value, option=orjson.OPT_UTC_Z)
     return Response(body, status, headers, media_type="application/json")
 
 
-class Tokens:
-    """Whose a token is; the pool's keys are fetched once."""
+class TokenVerifier:
+    """Verifies access tokens; the JWKS is fetched once."""
 
     def __init__(self) -> None:
         self.issuer, self.client_id = os.environ["ISSUER"], os.environ["COGNITO_CLIENT_ID"]
@@ -98,9 +97,13 @@ class Tokens:
         self.keys = {key.key_id: key for key in keys}
 
     def verify(self, request: Request) -> str:
+        """The ``sub`` of a request's access token.
+
+        :raises ApiError: 401, without a valid token
+        """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise Refused(401, "Please sign in.")
+            raise ApiError(401, "Please sign in.")
         try:
             claims = jwt.decode(
                 token,
@@ -111,32 +114,32 @@ class Tokens:
                 options={"require": ["exp", "iss", "sub"], "verify_aud": False},
             )
         except (jwt.PyJWTError, KeyError) as error:
-            raise Refused(401, "Please sign in.") from error
+            raise ApiError(401, "Please sign in.") from error
         if claims.get("token_use") != "access" or claims.get("client_id") != self.client_id:
-            raise Refused(401, "Please sign in.")
+            raise ApiError(401, "Please sign in.")
         return str(claims["sub"])
 
 
-def signed_in(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """A handler that is given a connection, and the row of whoever asks."""
+def authenticated(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """A handler that is called with a connection and the row of the authenticated user."""
 
-    async def handling(request: Request) -> Response:
+    async def wrapped(request: Request) -> Response:
         state = request.app.state
         try:
-            sub = state.tokens.verify(request)
+            sub = state.token_verifier.verify(request)
             async with state.database.acquire() as connection:
                 user = await connection.fetchrow(USER_BY_SUB, sub)
                 if user is None:
-                    raise Refused(401, "Please sign in.")
+                    raise ApiError(401, "Please sign in.")
                 return await handler(request, connection, user)
-        except Refused as refused:
-            return answer({"error": refused.status, "message": str(refused)}, refused.status)
+        except ApiError as error:
+            return json_response({"error": error.status, "message": str(error)}, error.status)
 
-    return handling
+    return wrapped
 
 
 async def me(_request: Request, _connection: Any, user: Any) -> Response:
-    return answer(
+    return json_response(
         {
             **user,
             "ui_preferences": orjson.Fragment(user["ui_preferences"]),
@@ -151,22 +154,22 @@ async def get_jobs(request: Request, connection: Any, user: Any) -> Response:
         rows = await connection.fetch(JOBS_OF_USER, user["id"])
     else:
         rows = await connection.fetch(PAGE_OF_USER, user["id"], int(limit))
-    return answer([dict(row) for row in rows])
+    return json_response([dict(row) for row in rows])
 
 
 async def get_job(request: Request, connection: Any, user: Any) -> Response:
     row = await connection.fetchrow(JOB_BY_ID, user["id"], request.path_params["id"])
     if row is None:
-        raise Refused(404, "Not found.")
+        raise ApiError(404, "Not found.")
     notes = await connection.fetch(NOTES_OF_JOB, user["id"], row["id"])
-    return answer({**row, "notes": [dict(note) for note in notes]})
+    return json_response({**row, "notes": [dict(note) for note in notes]})
 
 
 async def post_job(request: Request, connection: Any, user: Any) -> Response:
-    fields = checked(await body_of(request))
+    fields = validate(await body_of(request))
     if not all(fields.get(name) for name in REQUIRED):
-        raise Refused(422, "Please check what you entered.")
-    # By itself it is a transaction.
+        raise ApiError(422, "Please check what you entered.")
+    # A single statement is its own transaction.
     row = await connection.fetchrow(
         INSERT_JOB,
         user["id"],
@@ -178,16 +181,16 @@ async def post_job(request: Request, connection: Any, user: Any) -> Response:
         fields.get("applied_date"),
         fields.get("tags") or [],
     )
-    return answer(dict(row), 201, {"Location": f"/jobs/{row['id']}"})
+    return json_response(dict(row), 201, {"Location": f"/jobs/{row['id']}"})
 
 
 async def patch_job(request: Request, connection: Any, user: Any) -> Response:
-    fields = checked(await body_of(request))
+    fields = validate(await body_of(request))
     if any(name in fields and not fields[name] for name in (*REQUIRED, "status")):
-        raise Refused(422, "Please check what you entered.")
+        raise ApiError(422, "Please check what you entered.")
     row = await connection.fetchrow(JOB_BY_ID, user["id"], request.path_params["id"])
     if row is None:
-        raise Refused(404, "Not found.")
+        raise ApiError(404, "Not found.")
     changes = {name: value for name, value in fields.items() if row[name] != value}
     if changes:
         names = ", ".join(f"{name} = ${at}" for at, name in enumerate(changes, start=3))
@@ -199,62 +202,65 @@ async def patch_job(request: Request, connection: Any, user: Any) -> Response:
             row["id"],
             *changes.values(),
         )
-    return answer(dict(row))
+    return json_response(dict(row))
 
 
 async def health(_request: Request) -> Response:
-    return answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 async def body_of(request: Request) -> dict[str, Any]:
     try:
         value = orjson.loads(await request.body())
     except orjson.JSONDecodeError as error:
-        raise Refused(400, "The body is not valid JSON.") from error
+        raise ApiError(400, "The body is not valid JSON.") from error
     if not isinstance(value, dict) or not value.keys() <= set(FIELDS):
-        raise Refused(422, "Please check what you entered.")
+        raise ApiError(422, "Please check what you entered.")
     return value
 
 
-def checked(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields as they are kept."""
+def validate(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields, validated and normalized.
+
+    :raises ApiError: 422
+    """
     fields = dict(given)
     for name, length in LENGTHS.items():
         if (text := fields.get(name)) is not None:
             if not isinstance(text, str) or len(text) > length or "\0" in text:
-                raise Refused(422, "Please check what you entered.")
+                raise ApiError(422, "Please check what you entered.")
             fields[name] = text.strip() or None
     if (url := fields.get("job_url")) and not re.match("https?://[^/]", url):
-        raise Refused(422, "Please check what you entered.")
+        raise ApiError(422, "Please check what you entered.")
     if (status := fields.get("status")) is not None and status not in STATUSES:
-        raise Refused(422, "Please check what you entered.")
+        raise ApiError(422, "Please check what you entered.")
     if (day := fields.get("applied_date")) is not None:
         try:
             fields["applied_date"] = datetime.date.fromisoformat(day)
         except (TypeError, ValueError) as error:
-            raise Refused(422, "Please check what you entered.") from error
+            raise ApiError(422, "Please check what you entered.") from error
     if "tags" in fields:
         tags = fields["tags"] or []
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            raise Refused(422, "Please check what you entered.")
-        fields["tags"] = sorted({tidy for tag in tags if (tidy := tag.strip().lower())})
+            raise ApiError(422, "Please check what you entered.")
+        fields["tags"] = sorted({normalized for tag in tags if (normalized := tag.strip().lower())})
         if len(fields["tags"]) > 50 or any(len(tag) > 64 for tag in fields["tags"]):
-            raise Refused(422, "Please check what you entered.")
+            raise ApiError(422, "Please check what you entered.")
     return fields
 
 
-async def as_it_is(_connection: Any) -> None:
-    """Nothing was set on a connection that is given back; asyncpg would reset it each time."""
+async def no_reset(_connection: Any) -> None:
+    """Replaces the query by which asyncpg resets a released connection: no session state is set."""
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    app.state.tokens = Tokens()
+    app.state.token_verifier = TokenVerifier()
     async with asyncpg.create_pool(
         os.environ["DATABASE_URL"],
         min_size=POOL_SIZE,
         max_size=POOL_SIZE,
-        reset=as_it_is,
+        reset=no_reset,
         server_settings={"TimeZone": "UTC"},
     ) as app.state.database:
         yield
@@ -262,11 +268,11 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 
 app = Starlette(
     routes=[
-        Route("/users/me", signed_in(me), methods=["GET"]),
-        Route("/jobs", signed_in(get_jobs), methods=["GET"]),
-        Route("/jobs", signed_in(post_job), methods=["POST"]),
-        Route("/jobs/{id:int}", signed_in(get_job), methods=["GET"]),
-        Route("/jobs/{id:int}", signed_in(patch_job), methods=["PATCH"]),
+        Route("/users/me", authenticated(me), methods=["GET"]),
+        Route("/jobs", authenticated(get_jobs), methods=["GET"]),
+        Route("/jobs", authenticated(post_job), methods=["POST"]),
+        Route("/jobs/{id:int}", authenticated(get_job), methods=["GET"]),
+        Route("/jobs/{id:int}", authenticated(patch_job), methods=["PATCH"]),
         Route("/health", health, methods=["GET"]),
     ],
     lifespan=lifespan,

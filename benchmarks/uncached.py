@@ -1,11 +1,11 @@
-"""The board and a search of 50 jobs beside a plain list of 50, none of them from the cache."""
+"""The board and a search of 50 jobs compared with a list of 50, without the response cache."""
 
 import statistics
 from argparse import Namespace
 
 from benchmarks.endpoints import Tokens
-from benchmarks.serving import Server
-from benchmarks.stage import Stage
+from benchmarks.environment import Environment
+from benchmarks.server_process import Server
 from benchmarks.table import markdown
 from benchmarks.wrk import Request, load
 
@@ -16,25 +16,25 @@ PATHS = {
 }
 
 
-def report(made: Stage, tokens: Tokens, server: Server, arguments: Namespace) -> str:
-    """A table of the requests per second of each path, and how often a list fits into its time.
+def report(environment: Environment, tokens: Tokens, server: Server, arguments: Namespace) -> str:
+    """A table of the throughput of each path, and the time of a request relative to the list.
 
-    All users in turn, so that the response cache holds no list of the next one.
+    The lists of 1,000 users do not fit into the response cache, so each response is made anew.
     """
-    found: dict[str, list[float]] = {name: [] for name in PATHS}
+    rates: dict[str, list[float]] = {name: [] for name in PATHS}
     for _ in range(arguments.rounds):
         for name, path in PATHS.items():
-            readers = range(1, tokens.rows.readers + 1)
+            readers = range(1, tokens.dataset.readers + 1)
             requests = [Request("GET", path, tokens[user]) for user in readers]
-            one = load(
+            result = load(
                 server.url,
                 requests,
-                made.folder,
+                environment.folder,
                 seconds=arguments.seconds,
                 connections=arguments.connections,
             )
-            found[name].append(one.check(server, name).per_second)
-    medians = {name: statistics.median(rates) for name, rates in found.items()}
-    plain = next(iter(medians.values()))
-    rows = [[name, f"{rate:.0f}", f"{plain / rate:.2f}"] for name, rate in medians.items()]
-    return markdown(["Nothing cached", "requests/s", "times the list"], rows)
+            rates[name].append(result.check(server, name).per_second)
+    medians = {name: statistics.median(each) for name, each in rates.items()}
+    baseline = next(iter(medians.values()))
+    rows = [[name, f"{rate:.0f}", f"{baseline / rate:.2f}"] for name, rate in medians.items()]
+    return markdown(["Without the response cache", "requests/s", "time relative to the list"], rows)

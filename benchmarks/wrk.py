@@ -1,4 +1,4 @@
-"""wrk, told to go through a list of requests, and what it says of them."""
+"""Run wrk with a list of requests, and parse its results."""
 
 # ruff: noqa: S603, S607 (programs of fixed names)
 
@@ -8,24 +8,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.serving import Server
+from benchmarks.server_process import Server
 
-# A row of the file: method, path, token, If-None-Match, body. Each thread has rows of its own, so
-# that no two change the same job, and goes through them again and again.
+# Each line of the file is a request: method, path, token, If-None-Match, body. Each thread repeats
+# lines of its own, so that no two threads change the same job.
 SCRIPT = """
 local threads = {}
 
 function setup(thread)
-   thread:set("mine", #threads)
-   thread:set("of", %(threads)d)
+   thread:set("thread_number", #threads)
+   thread:set("thread_count", %(threads)d)
    table.insert(threads, thread)
 end
 
 function init(args)
-   requests, at = {}, 0
+   requests, position = {}, 0
    local number = 0
    for line in io.lines(args[1]) do
-      if number %% of == mine or args[2] == "shared" then
+      if number %% thread_count == thread_number or args[2] == "shared" then
          local method, path, token, etag, body =
             line:match("^([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)\\t([^\\t]*)$")
          local headers = {}
@@ -39,8 +39,8 @@ function init(args)
 end
 
 function request()
-   at = at %% #requests + 1
-   return requests[at]
+   position = position %% #requests + 1
+   return requests[position]
 end
 
 function done(summary, latency, _)
@@ -57,7 +57,7 @@ end
 
 @dataclass(frozen=True)
 class Request:
-    """One request."""
+    """A request, whose text is a line of the file."""
 
     method: str
     path: str
@@ -74,25 +74,31 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk measured. Times in milliseconds."""
+    """The results of wrk; times are in milliseconds.
+
+    :param status_errors: responses with a status of 400 or more
+    :param socket_errors: requests without a response
+    """
 
     per_second: float
     p50: float
     p99: float
     max: float
-    refused: int
-    failed: int
+    status_errors: int
+    socket_errors: int
     requests: int
 
     def check(self, server: Server, what: str) -> "Load":
-        """The load, where every request was answered with success.
+        """Return the results if all requests succeeded.
 
-        :raises RuntimeError: with what the server said, where some were not
+        :param what: a name of the load for the error message
+        :raises RuntimeError: with the server's output if a request failed
         """
-        if self.refused or self.failed:
+        if self.status_errors or self.socket_errors:
             raise RuntimeError(
-                f"{server.name}, {what}: of {self.requests} requests {self.refused} were answered "
-                f"with an error, and {self.failed} not at all\n{server.told()[-5000:]}"
+                f"{server.name}, {what}: {self.requests} requests, {self.status_errors} error "
+                f"responses, {self.socket_errors} without a response\n"
+                f"{server.read_output()[-5000:]}"
             )
         return self
 
@@ -105,17 +111,15 @@ def load(
     seconds: float,
     connections: int,
     threads: int = 2,
-    shared: bool = False,
 ) -> Load:
-    """Ask for as long as that.
+    """Send the requests again and again for some seconds.
 
-    :param shared: whether each thread goes through all of the requests
+    :param folder: for wrk's files
     """
     threads = min(threads, connections)
     script, rows = folder / "wrk.lua", folder / "wrk.requests"
     script.write_text(SCRIPT % {"threads": threads})
     lines = [str(request) for request in requests]
-    shared = shared or len(lines) < threads
     rows.write_text("".join(f"{line}\n" for line in lines))
     done = subprocess.run(
         [
@@ -128,19 +132,19 @@ def load(
             url,
             "--",
             str(rows),
-            "shared" if shared else "apart",
+            "shared" if len(lines) < threads else "separate",
         ],
         capture_output=True,
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout.strip().rpartition("\n")[2])
+    results = json.loads(done.stdout.strip().rpartition("\n")[2])
     return Load(
-        per_second=found["requests"] * 1e6 / found["microseconds"],
-        p50=found["p50"] / 1000,
-        p99=found["p99"] / 1000,
-        max=found["max"] / 1000,
-        refused=found["status"],
-        failed=found["failed"],
-        requests=found["requests"],
+        per_second=results["requests"] * 1e6 / results["microseconds"],
+        p50=results["p50"] / 1000,
+        p99=results["p99"] / 1000,
+        max=results["max"] / 1000,
+        status_errors=results["status"],
+        socket_errors=results["failed"],
+        requests=results["requests"],
     )

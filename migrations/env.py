@@ -1,8 +1,7 @@
-"""Alembic's way to the database: that of the ini file it is given.
+"""Alembic's environment: the database and the metadata of the application of an ini file.
 
-``alembic -c production.ini upgrade head`` starts the application of the ini, without serving it, so
-there is one place that says where the database is. Who has a connection already hands it in as
-``config.attributes["connection"]``.
+``alembic -c production.ini upgrade head`` makes the application, so that the database is configured
+in one place. ``config.attributes["connection"]`` is used instead, if it is set.
 """
 
 from alembic import context
@@ -12,17 +11,18 @@ from sqlalchemy import Connection, text
 from jobtracker.db.base import Base
 from jobtracker.db.engine import disable_timeouts
 
-# Any number, the same for all who migrate: one at a time, the others wait and find the work done.
+# The advisory lock that serializes concurrent migrations; the number is arbitrary.
 LOCK = 0x10B7AC4E
-# A change of a table waits behind whoever uses it, and all others wait behind the change. Beyond
-# this it gives up, with nothing done, and can be tried again.
-SECONDS_FOR_A_TABLE = 10
+# lock_timeout: ALTER TABLE waits for running transactions, and new ones wait for it. After the
+# time-out the migration fails, is rolled back, and can be repeated.
+LOCK_TIMEOUT = 10
 
 
 def migrate(connection: Connection) -> None:
+    """Run the migrations, each in a transaction of its own."""
     disable_timeouts(connection)
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-    connection.execute(text(f"SET lock_timeout = '{SECONDS_FOR_A_TABLE}s'"))
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}s'"))
     connection.commit()
     try:
         context.configure(

@@ -1,7 +1,7 @@
-"""Users, jobs, notes, documents, and the objects that are to be deleted.
+"""Users, jobs, notes, documents, and object_deletions: S3 objects that are to be deleted.
 
-Every table below users begins its primary and foreign keys with the user, so that PostgreSQL itself
-keeps a note or document from hanging under another user's job.
+All primary and foreign keys below users begin with user_id, so that PostgreSQL prevents a note or
+document from referencing a job of another user.
 """
 
 import datetime

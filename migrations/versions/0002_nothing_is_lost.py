@@ -1,4 +1,4 @@
-"""Answers that can be given again; uploads that expire; deletions that are repeated."""
+"""Idempotency records; expiry of pending uploads; repeated deletions of objects."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,7 +31,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_idempotent_answers_created_at"), "idempotent_answers", ["created_at"])
 
-    # Rows of before have been announced with the upload URL's usual 15 minutes.
+    # Existing rows: presigned upload URLs were valid for 15 minutes.
     op.add_column("documents", sa.Column("upload_expires_at", sa.DateTime(timezone=True)))
     op.execute("UPDATE documents SET upload_expires_at = created_at + interval '15 minutes'")
     op.alter_column("documents", "upload_expires_at", nullable=False)

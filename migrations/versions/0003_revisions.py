@@ -1,4 +1,4 @@
-"""A user's revision, and a job's version: what is known to be unchanged."""
+"""users.revision and jobs.version: the counters of changes for ETags and If-Match."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,11 +15,11 @@ def upgrade() -> None:
     for table, column in (("users", "revision"), ("jobs", "version")):
         op.add_column(table, sa.Column(column, sa.BigInteger, server_default="1", nullable=False))
     op.add_column("users", sa.Column("revised_by", sa.BigInteger))
-    # Room on each page for the next version of a row: users' rows are written all the time.
+    # Free space on each page for HOT updates: rows of users are updated often.
     op.execute("ALTER TABLE users SET (fillfactor = 70)")
 
-    # Once for each transaction, by whatever way it changes something; at its end, so that those who
-    # write at once wait for each other no longer than a commit takes.
+    # Incremented once for each transaction. Deferred to the commit, so that concurrent transactions
+    # of a user wait for each other's row lock only during the commit.
     op.execute("""
         CREATE FUNCTION bump_revision() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE
@@ -43,7 +43,7 @@ def upgrade() -> None:
             DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW WHEN (OLD *<> NEW) EXECUTE FUNCTION bump_revision()
         """)
-    # What changes in the user's own row counts as well; the counting itself does not.
+    # For changes of the user's own row, but for the increment itself.
     op.execute("""
         CREATE FUNCTION bump_own_revision() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE
@@ -60,7 +60,7 @@ def upgrade() -> None:
         CREATE TRIGGER bump_own_revision BEFORE UPDATE ON users
         FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION bump_own_revision()
     """)
-    # A job is changed when any column is but those that only tell of it.
+    # Every column counts but last_activity_at, updated_at and version.
     op.execute("""
         CREATE FUNCTION count_version() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE

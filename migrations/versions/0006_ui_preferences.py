@@ -1,4 +1,4 @@
-"""What a user has switched on and off."""
+"""users.ui_preferences: booleans by name."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Interviews and saved views count in a user's revision too."""
+"""Interviews and saved views increment the user's revision."""
 
 from alembic import op
 

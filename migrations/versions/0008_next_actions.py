@@ -1,4 +1,4 @@
-"""What somebody means to do next about a job, and how much it matters."""
+"""Priority and next action of jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("next_action_at", sa.DateTime(timezone=True)))
     op.add_column("jobs", sa.Column("next_action_title", sa.String(255)))
     op.add_column("jobs", sa.Column("last_action_at", sa.DateTime(timezone=True)))
-    # An UPDATE that waited for its turn may be older than the one before it.
+    # An UPDATE that waited for a lock can have an earlier timestamp than the previous one.
     op.execute("""
         CREATE FUNCTION set_last_action_of_job() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

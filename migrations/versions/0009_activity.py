@@ -1,7 +1,6 @@
-"""What happened to a job, written by triggers: whoever changes something, however, it is told.
+"""The activity of a job, inserted by triggers, so that every way of writing is recorded.
 
-A new table of something that hangs under a job tells of itself by a trigger function of its own,
-which calls record_activity().
+A new table below jobs needs a trigger function of its own, which calls record_activity().
 """
 
 import sqlalchemy as sa
@@ -56,8 +55,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_activity_user_id_created_at"), "activity", ["user_id", "created_at"])
 
-    # A job that is gone, or locked by somebody who deletes it, takes its activity with it: nothing
-    # is written then, and nobody waits. A lock for a change of the job is no hindrance.
+    # FOR KEY SHARE conflicts with a concurrent DELETE of the job, but not with an UPDATE. With SKIP
+    # LOCKED nothing is inserted for a job that is being deleted, without waiting.
     op.execute("""
         CREATE FUNCTION record_activity(
             of_user bigint, of_job bigint, type text, message text, data jsonb
@@ -116,7 +115,7 @@ def upgrade() -> None:
             RETURN NULL;
         END $$
     """)
-    # Not for each touch of last_activity_at: of the columns that are told.
+    # Only for the columns that are recorded, not for last_activity_at.
     op.execute("""
         CREATE TRIGGER record_activity AFTER INSERT OR UPDATE OF
             status, tags, applied_date, company_name, job_title, job_url, location,

@@ -1,4 +1,4 @@
-"""The steps of a job: which status it had from when on. The latest is its present status."""
+"""The steps of a job: its statuses with the times from which they held; the latest is current."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,7 +37,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("at >= '1970-01-01 00:00:00+00'", name=op.f("ck_job_steps_at")),
     )
-    # What is known of the jobs of before.
+    # Existing jobs get one step with their present status.
     op.execute("""
         INSERT INTO job_steps (user_id, application_id, status, at)
         SELECT user_id, id, status, created_at FROM jobs ORDER BY user_id, id
@@ -48,8 +48,8 @@ def upgrade() -> None:
         ["user_id", "application_id", "at", "id"],
         postgresql_include=["status"],
     )
-    # A status that is the latest step's already was set because of that step. A step that others
-    # have recorded meanwhile, or for a moment that is about to come, does not come after this one.
+    # If the latest step has the new status already, the UPDATE was made because of that step.
+    # greatest(): the new step must be the latest, even after a concurrent or future-dated one.
     op.execute("""
         CREATE FUNCTION record_step_of_job() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE

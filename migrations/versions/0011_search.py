@@ -1,7 +1,7 @@
-"""The words of jobs and notes, for the search; kept true by triggers.
+"""Full-text search: a tsvector for each job and note, maintained by triggers.
 
-A GIN index cannot hold the user beside the words without an extension. So the user is a word as
-well, one that no text can contain: @7.
+A GIN index cannot include user_id without an extension. So the user is a lexeme of the tsvector,
+one that no text can contain: @7.
 """
 
 import sqlalchemy as sa
@@ -33,8 +33,8 @@ def words_of(table: str, key: list[str], of: str) -> None:
 def upgrade() -> None:
     words_of("job_words", ["application_id"], "jobs")
     words_of("note_words", ["note_id", "application_id"], "notes")
-    # Only letters and digits, so that the parser finds no addresses, paths and tags in it;
-    # lowercase by the database's own rules.
+    # Letters and digits only, so that the parser recognizes no URLs, paths and tags; lowercase
+    # according to the database's locale.
     op.execute("""
         CREATE FUNCTION words_in(string text) RETURNS text
         LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -69,7 +69,7 @@ def upgrade() -> None:
         SELECT user_id, id, application_id, words_of_note(notes) FROM notes
     """)
     for table in ("job_words", "note_words"):
-        # Without a list of pending words, which each search would have to read.
+        # Without the pending list, which each search would have to scan.
         op.create_index(
             op.f(f"ix_{table}_words"),
             table,

@@ -1,6 +1,6 @@
-"""Interviews tell of themselves; steps count in a user's revision.
+"""Activity of interviews; steps increment the user's revision.
 
-Of an interview every change of a column is told, except what only counts or dates the change.
+Every change of an interview is recorded, except of updated_at, version and revision alone.
 """
 
 from alembic import op

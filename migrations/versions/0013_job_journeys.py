@@ -1,6 +1,6 @@
-"""What the steps of each job come to, kept by triggers: the funnel reads one row for a job.
+"""job_journeys: a summary of the steps of each job for the funnel, maintained by triggers.
 
-The triggers fire once for a statement, not for each row: a thousand steps at once are one look.
+The triggers run once for each statement, not for each row.
 """
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ TOP = 6
 
 OF_CHANGED = "WHERE (user_id, application_id) IN (SELECT user_id, application_id FROM changed)"
 
-# trigger -> when, and the rows whose jobs it is about
+# trigger -> its event, and the rows whose jobs are summarized again
 TRIGGERS = {
     "keep_journeys_of_new": "AFTER INSERT ON job_steps REFERENCING NEW TABLE AS changed",
     "keep_journeys_of_old": "AFTER DELETE ON job_steps REFERENCING OLD TABLE AS changed",
@@ -39,9 +39,11 @@ TRIGGERS = {
 
 
 def days_on(rung: int) -> str:
-    """Days in all; null where the job never was there. On the top nobody waits for what is next:
-    only what came to an end counts."""
-    # date_part is a float; extract would count in decimals, slowly.
+    """SQL for the days spent on a rung; null if the job never reached it.
+
+    On the top rung only completed stays count.
+    """
+    # date_part() returns a float; extract() returns numeric, which is slower.
     days = f"date_part('epoch', sum(stayed) FILTER (WHERE rung = {rung})) / 86400"
     if rung == TOP:
         return days
@@ -49,7 +51,7 @@ def days_on(rung: int) -> str:
 
 
 def journeys(where: str = "") -> str:
-    """Journeys by the steps that there are."""
+    """SQL that inserts the summaries of the existing steps."""
     return f"""
         INSERT INTO job_journeys
             (user_id, application_id, began, status, since, rung, source, reached, went_on, days,
@@ -111,8 +113,8 @@ def upgrade() -> None:
         LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
         RETURN array_position('{{{",".join(STATUSES)}}}'::text[], status) - 1
     """)
-    # Those who change the steps of one job wait for each other, so that the last to look sees all.
-    # Of a job that is being deleted nothing is left to look at.
+    # The lock on the job serializes concurrent changes of its steps, so that the last one reads all
+    # of them. A job that is being deleted has no row to lock, and no steps.
     op.execute(f"""
         CREATE FUNCTION keep_journeys() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -134,7 +136,7 @@ def upgrade() -> None:
     """)  # noqa: S608 (all words are ours)
     for trigger, when in TRIGGERS.items():
         op.execute(f"CREATE TRIGGER {trigger} {when} EXECUTE FUNCTION keep_journeys()")
-    # Last: from the triggers on nobody can add a step until all of this is there.
+    # After the triggers: their creation locks job_steps against writes until the commit.
     op.execute(journeys())
 
 

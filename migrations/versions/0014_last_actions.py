@@ -1,4 +1,4 @@
-"""When the user last did something about a job can be said, too; a trigger says it otherwise."""
+"""jobs.last_action_at can be set by the client; otherwise the trigger sets it."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision: str | None = "0013"
 branch_labels: str | None = None
 depends_on: str | None = None
 
-# An UPDATE that waited for its turn may be older than the one before it.
+# An UPDATE that waited for a lock can have an earlier timestamp than the previous one.
 NOW = "NEW.last_action_at := greatest(OLD.last_action_at, statement_timestamp());"
 UNLESS_SAID = f"IF NEW.last_action_at IS NOT DISTINCT FROM OLD.last_action_at THEN {NOW} END IF;"
 

@@ -1,6 +1,6 @@
-"""New kinds of children have activity types of their own, without a change of this table.
+"""Activity types are checked by a pattern: new kinds of children need no change of the table.
 
-Validated in a step of its own, which does not block writes.
+NOT VALID and VALIDATE: the existing rows are checked without an exclusive lock.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""A server under test: started, found to answer, measured in memory, stopped."""
+"""A server under test: start, wait until it is ready, measure its memory, stop."""
 
 # ruff: noqa: S603 (programs of fixed names)
 
@@ -23,7 +23,7 @@ BIN = Path(sys.executable).parent
 
 @dataclass
 class Server:
-    """A process, and its workers."""
+    """A main process with its workers."""
 
     name: str
     port: int
@@ -35,35 +35,35 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def processes(self) -> list[psutil.Process]:
-        """The first process and all that it started."""
-        first = psutil.Process(self.process.pid)
-        return [first, *first.children(recursive=True)]
+        """The main process and all of its descendants."""
+        main = psutil.Process(self.process.pid)
+        return [main, *main.children(recursive=True)]
 
     def memory(self) -> list[tuple[int, int]]:
-        """Proportional and resident bytes of each process, the largest first."""
-        found = [process.memory_full_info() for process in self.processes()]
-        return sorted(((info.pss, info.rss) for info in found), reverse=True)
+        """PSS and RSS of each process in bytes, the largest first."""
+        infos = [process.memory_full_info() for process in self.processes()]
+        return sorted(((info.pss, info.rss) for info in infos), reverse=True)
 
-    def told(self) -> str:
-        """What it said so far."""
+    def read_output(self) -> str:
+        """Its standard output and error so far."""
         return self.output.read_text(errors="replace")
 
 
 @contextlib.contextmanager
-def serving(
-    name: str,
-    command: Sequence[str | Path],
-    port: int,
-    folder: Path,
-    environment: Mapping[str, str],
+def run_server(
+    name: str, command: Sequence[str | Path], port: int, folder: Path, variables: Mapping[str, str]
 ) -> Iterator[Server]:
-    """Start the command and wait until ``GET /health`` is answered; stop it at the end."""
+    """Start a server and wait until ``GET /health`` succeeds; stop it at the end.
+
+    :param variables: additional environment variables
+    :raises RuntimeError: when it does not start
+    """
     output = folder / f"{name}.log"
     with output.open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), **environment},
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT), **variables},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -71,37 +71,38 @@ def serving(
         )
     server = Server(name, port, process, output)
     try:
-        _wait_until_it_answers(server)
+        _wait_until_ready(server)
         yield server
     finally:
         stop(server)
 
 
 def stop(server: Server) -> None:
-    """As an init system would: SIGTERM, and after a while SIGKILL, also to what it left behind."""
+    """Send SIGTERM, and after a time-out SIGKILL to all processes that are left."""
     try:
-        family = server.processes()
+        processes = server.processes()
     except psutil.NoSuchProcess:
         return
     server.process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.process.wait(SECONDS_TO_STOP)
-    for process in family:
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     server.process.wait()
 
 
-def _wait_until_it_answers(server: Server) -> None:
+def _wait_until_ready(server: Server) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while True:
         try:
-            answer = urllib3.request("GET", f"{server.url}/health", retries=False, timeout=2)
+            response = urllib3.request("GET", f"{server.url}/health", retries=False, timeout=2)
         except urllib3.exceptions.HTTPError:
             if server.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{server.name} does not start:\n{server.told()}") from None
+                output = server.read_output()
+                raise RuntimeError(f"{server.name} does not start:\n{output}") from None
             time.sleep(0.1)
         else:
-            if answer.status != 200:
-                raise RuntimeError(f"{server.name} answers /health with {answer.status}")
+            if response.status != 200:
+                raise RuntimeError(f"{server.name}: GET /health is {response.status}")
             return

@@ -1,17 +1,16 @@
-"""Granian started by ``pserve``: a ``paste.server_factory``, as a prototype for the comparison.
+"""Granian as a WSGI server, started by ``pserve``: a ``paste.server_factory``.
 
 ::
 
     [server:main]
-    paste.server_factory = benchmarks.embedded_granian:server_factory
+    paste.server_factory = benchmarks.granian_wsgi:server_factory
     host = 127.0.0.1
     port = 6543
     workers = 2
     threads = 8
 
-Granian wants the name of a module, or a function that gives the application: it is called in each
-worker, so that no two share connections. The application that pserve made is not served by; making
-it has shown that the settings are right before any worker starts.
+Each worker makes an application of its own, so that no database connections are shared. That of
+pserve only validates the settings before any worker starts.
 """
 
 import functools
@@ -52,7 +51,7 @@ def server_factory(
             workers=int(workers),
             blocking_threads=int(threads),
             backlog=int(backlog),
-            # Of connections, idle ones included; what comes beyond waits for one of them to end.
+            # Connections, idle ones included; further ones wait until one is closed.
             backpressure=int(connection_limit),
             http1_settings=HTTP1Settings(header_read_timeout=10_000),
             websockets=False,
@@ -60,13 +59,13 @@ def server_factory(
             workers_kill_timeout=int(kill_timeout),
             respawn_failed_workers=True,
         )
-        setup_logging(ini)  # Granian has just set up its own
+        setup_logging(ini)  # Granian has replaced it by its own
         server.serve(target_loader=functools.partial(application, ini), wrap_loader=False)
 
     return serve
 
 
 def application(ini: str) -> Any:
-    """The application of an ini file, in a worker."""
+    """Make the application of an ini file in a worker."""
     setup_logging(ini)
     return get_app(ini)

@@ -1,4 +1,4 @@
-"""A user pool that signs tokens and publishes its key, and does nothing else."""
+"""A substitute for a Cognito user pool that signs access tokens and publishes its JWKS."""
 
 import json
 import threading
@@ -14,12 +14,12 @@ POOL_ID = "us-east-1_Benchmark"
 CLIENT_ID = "benchmark"
 ISSUER = f"https://cognito-idp.{REGION}.amazonaws.com/{POOL_ID}"
 KEY_ID = "benchmark"
-# Longer than any run.
+# The lifetime of a token: longer than any run.
 SECONDS_VALID = 24 * 3600
 
 
-class TokenPool:
-    """Its own RSA key, as long as Cognito's, and the JWKS on a port of this machine."""
+class UserPool:
+    """An RSA key as long as Cognito's, and an HTTP server for the JWKS."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -36,7 +36,7 @@ class TokenPool:
                 self.wfile.write(body)
 
             def log_message(self, *_args: object) -> None:
-                """Nothing to tell."""
+                """No log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -51,7 +51,7 @@ class TokenPool:
         self._server.server_close()
 
     def token(self, sub: str) -> str:
-        """An access token with the claims that Cognito's have."""
+        """An access token with the claims of Cognito's."""
         now = int(time.time())
         claims = {
             "sub": sub,

@@ -1,0 +1,114 @@
+"""What both systems run against: PostgreSQL, a database with rows, and a user pool."""
+
+# ruff: noqa: S603 (programs of fixed names)
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks import ini
+from benchmarks.dataset import Dataset, insert_rows
+from benchmarks.user_pool import CLIENT_ID, ISSUER, POOL_ID, REGION, UserPool
+from jobtracker.local import CHECKOUT
+from jobtracker.local.postgres import Postgres
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A temporary folder, the servers, and one migrated database."""
+
+    folder: Path
+    postgres: Postgres
+    user_pool: UserPool
+    database_url: str
+    dataset: Dataset
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables of production.ini and the twin."""
+        return {
+            **dict.fromkeys(ini.variables(), "benchmark"),
+            "DATABASE_URL": self.database_url,
+            "AWS_REGION": REGION,
+            "COGNITO_USER_POOL_ID": POOL_ID,
+            "COGNITO_CLIENT_ID": CLIENT_ID,
+            "CORS_ORIGINS": "https://app.example.com",
+            "JWKS_URL": self.user_pool.jwks_url,
+            "ISSUER": ISSUER,
+        }
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of ``[app:main]`` that differ from production.ini."""
+        return {"cognito.endpoint_url": self.user_pool.url}
+
+    def token_of(self, user: int) -> str:
+        """An access token of a user."""
+        return self.user_pool.token(self.dataset.cognito_sub(user))
+
+
+@contextlib.contextmanager
+def start_environment(readers: int) -> Iterator[Environment]:
+    """Start everything in a temporary folder, and stop and remove it at the end.
+
+    :param readers: as in :class:`Dataset`
+    """
+    folder = Path(tempfile.mkdtemp(prefix="jobtracker-benchmarks-"))
+    # A quarter of the memory, the recommendation for a dedicated server; the default is 128 MB:
+    # https://www.postgresql.org/docs/current/runtime-config-resource.html
+    options = {"shared_buffers": f"{psutil.virtual_memory().total // 4 // 2**20}MB"}
+    postgres = Postgres(folder / "data", folder / "postgres.log", options)
+    user_pool = UserPool()
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        postgres.start()
+        stack.callback(postgres.stop)
+        user_pool.start()
+        stack.callback(user_pool.stop)
+        environment = Environment(folder, postgres, user_pool, "", Dataset(0))
+        yield with_database(environment, "jobs", Dataset(readers))
+
+
+def with_database(environment: Environment, name: str, dataset: Dataset) -> Environment:
+    """The same environment with another database, which is created, migrated and filled."""
+    url = environment.postgres.make_database(name)
+    other = dataclasses.replace(environment, database_url=url, dataset=dataset)
+    migrate(other)
+    insert_rows(url, dataset)
+    return other
+
+
+def migrate(environment: Environment) -> None:
+    """Migrate the database to the newest schema.
+
+    :raises RuntimeError: with Alembic's output when it fails
+    """
+    file = ini.derive(
+        environment.folder / "alembic.ini", app=environment.settings, port=free_port(), workers=1
+    )
+    done = subprocess.run(
+        [Path(sys.executable).parent / "alembic", "-c", file, "upgrade", "head"],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **environment.variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"alembic failed: {done.stdout}{done.stderr}")
+
+
+def free_port() -> int:
+    """A TCP port that is free at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

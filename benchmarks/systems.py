@@ -1,0 +1,101 @@
+"""The two systems that are compared: JobTracker as in production, and the twin."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from benchmarks import ini
+from benchmarks.candidates import CANDIDATES
+from benchmarks.endpoints import NEW_JOB, Tokens
+from benchmarks.environment import Environment, free_port
+from benchmarks.server_process import BIN, Server, run_server
+
+WORKERS = 2
+
+
+def jobtracker(
+    environment: Environment,
+    server: str | None = None,
+    name: str = "JobTracker",
+    *,
+    pinned: bool = False,
+) -> AbstractContextManager[Server]:
+    """``pserve`` with production.ini.
+
+    :param server: the name of a candidate that replaces ``[server:main]``
+    :param pinned: whether ``cpu_affinity`` is on
+    """
+    sections = {candidate.name: candidate.section for candidate in CANDIDATES}
+    port = free_port()
+    file = ini.derive(
+        environment.folder / f"{name}.ini",
+        app=environment.settings,
+        port=port,
+        workers=WORKERS,
+        server=sections[server] if server else None,
+        options={"cpu_affinity": "true"} if pinned else {},
+    )
+    return run_server(name, [BIN / "pserve", file], port, environment.folder, environment.variables)
+
+
+def twin(environment: Environment) -> AbstractContextManager[Server]:
+    """uvicorn with the twin."""
+    port = free_port()
+    command: list[str | Path] = [
+        BIN / "uvicorn",
+        "benchmarks.twin:app",
+        "--host=127.0.0.1",
+        f"--port={port}",
+        f"--workers={WORKERS}",
+        "--loop=uvloop",
+        "--http=httptools",
+        "--no-access-log",
+        "--log-level=warning",
+    ]
+    return run_server("twin", command, port, environment.folder, environment.variables)
+
+
+def check_equal(one: Server, other: Server, tokens: Tokens) -> None:
+    """Check that both systems give the same responses.
+
+    :raises RuntimeError: with the first request whose responses differ
+    """
+    dataset = tokens.dataset
+    gets = [(user, path) for user in (1, 2, dataset.readers) for path in ("/users/me", "/jobs")]
+    gets += [(user, f"/jobs/{dataset.first_job_of(user)}") for user in (1, 2)]
+    gets += [(2, "/jobs/1")]  # the job of another user
+    for user, path in gets:
+        responses = [_send(server, "GET", path, tokens[user]) for server in (one, other)]
+        (status, body), (other_status, other_body) = responses
+        if status != other_status or (status == 200 and body != other_body):
+            raise RuntimeError(f"GET {path} of user {user} differs: {responses}")
+    if len(_send(one, "GET", "/jobs", tokens[1])[1]) != 50:
+        raise RuntimeError("GET /jobs does not return 50 jobs")
+    writer = dataset.first_writer
+    for method, path, sent in (
+        ("POST", "/jobs", NEW_JOB),
+        ("PATCH", f"/jobs/{dataset.first_job_of(writer)}", '{"location": "Graz", "tags": null}'),
+    ):
+        responses = [_send(server, method, path, tokens[writer], sent) for server in (one, other)]
+        (status, body), (other_status, other_body) = responses
+        if status != other_status or _normalize(body) != _normalize(other_body):
+            raise RuntimeError(f"{method} {path} differs: {responses}")
+
+
+def _send(server: Server, method: str, path: str, token: str, body: str | None = None) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    response = urllib3.request(method, f"{server.url}{path}", headers=headers, body=body)
+    return response.status, response.json()
+
+
+def _normalize(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A job without id and times."""
+    return {
+        name: "..." if name == "id" or name.endswith("_at") else value
+        for name, value in job.items()
+    }
