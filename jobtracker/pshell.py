@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from pyramid.interfaces import ISecurityPolicy
 from sqlalchemy import or_, select
 
 from jobtracker.db.base import Base
@@ -27,7 +26,7 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
         if isinstance(user, str):
             matches = or_(User.email == user.strip().lower(), User.cognito_sub == user)
         row = UserRow(*db.execute(select(*COLUMNS).where(matches)).one())
-        request.registry.getUtility(ISecurityPolicy).set_current_user(request, row)
+        request.verified_sub, request.current_user = row.cognito_sub, row
         return row
 
     def commit() -> None:

@@ -6,7 +6,7 @@ What no ACL allows is denied.
 from typing import Any
 
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
-from pyramid.request import Request, RequestLocalCache
+from pyramid.request import Request
 
 from jobtracker.permissions import Permission
 from jobtracker.users import queries as users
@@ -17,20 +17,17 @@ class CognitoSecurityPolicy:
     """Pyramid's security policy: ``request.authenticated_userid`` is the ``sub`` of the access
     token, and ``request.identity`` the :class:`UserRow` of it.
 
-    Both are lazy and cached for the request: a public endpoint verifies no token, and not every
-    endpoint reads the user.
+    Both are lazy: a public endpoint verifies no token, and not every endpoint reads the user.
     """
 
     def __init__(self) -> None:
         self._acl = ACLHelper()
-        self._subs = RequestLocalCache(self._verify)
-        self._identities = RequestLocalCache(self._load)
 
     def identity(self, request: Request) -> UserRow | None:
-        return self._identities.get_or_create(request)
+        return request.current_user
 
     def authenticated_userid(self, request: Request) -> str | None:
-        return self._subs.get_or_create(request)
+        return request.verified_sub
 
     def permits(self, request: Request, context: Any, permission: str) -> Any:
         principals = [Everyone]
@@ -47,25 +44,24 @@ class CognitoSecurityPolicy:
     def forget(self, request: Request, **kwargs: Any) -> list[tuple[str, str]]:
         return []
 
-    def set_current_user(self, request: Request, user: UserRow) -> None:
-        """Replace the user of the request: by its updated row, or at pshell's prompt."""
-        self._subs.set(request, user.cognito_sub)
-        self._identities.set(request, user)
 
-    def _verify(self, request: Request) -> str | None:
-        token = request.bearer_token
-        return None if token is None else request.access_tokens.verify(token)
-
-    def _load(self, request: Request) -> UserRow | None:
-        sub = self.authenticated_userid(request)
-        if sub is None:
-            return None
+def current_user(request: Request) -> UserRow | None:
+    """``request.current_user``, which an update of the user and pshell's prompt replace."""
+    sub = request.verified_sub
+    if sub is None:
+        return None
+    user = users.find_by_sub(request.connection, sub)
+    if user is None:  # the account signed in through another client of the user pool
+        profile = request.cognito.profile(request.bearer_token)
+        users.sign_in(request.connection, sub, email=profile.email, name=profile.name)
         user = users.find_by_sub(request.connection, sub)
-        if user is None:  # the account signed in through another client of the user pool
-            profile = request.cognito.profile(request.bearer_token)
-            users.sign_in(request.connection, sub, email=profile.email, name=profile.name)
-            user = users.find_by_sub(request.connection, sub)
-        return user
+    return user
+
+
+def verified_sub(request: Request) -> str | None:
+    """``request.verified_sub``: of the access token, if it is valid."""
+    token = request.bearer_token
+    return None if token is None else request.access_tokens.verify(token)
 
 
 def bearer_token(request: Request) -> str | None:
@@ -77,4 +73,6 @@ def bearer_token(request: Request) -> str | None:
 
 def includeme(config: Any) -> None:
     config.add_request_method(bearer_token, property=True)
+    config.add_request_method(verified_sub, reify=True)
+    config.add_request_method(current_user, reify=True)
     config.set_security_policy(CognitoSecurityPolicy())

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import jwt
-from cachetools import LRUCache
+from cachetools import FIFOCache
 
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
@@ -40,7 +40,7 @@ class AccessTokens:
         url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
         self.keys = JWKSCache(url, timeouts)
         # By the SHA-256 of the token: sub, and when the entry expires (Unix time).
-        self._verified: LRUCache[bytes, tuple[str, float]] = LRUCache(MAX_VERIFIED)
+        self._verified: FIFOCache[bytes, tuple[str, float]] = FIFOCache(MAX_VERIFIED)
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> str | None:

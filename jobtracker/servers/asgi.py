@@ -34,6 +34,7 @@ def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
         "wsgi.input": io.BytesIO(),
+        "webob.is_body_seekable": True,  # otherwise pyramid_retry copies the body
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,

@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
-from pyramid.interfaces import ISecurityPolicy
-
 from jobtracker.db.base import translate_constraint_error
 from jobtracker.errors import ValidationFailed, VersionConflict
 from jobtracker.tree import OwnerOnly, Resource, Root
@@ -27,8 +25,7 @@ class UserResource(Resource, under=UserCollection, name="me"):
 
     def replace(self, user: UserRow) -> UserRow:
         """Let the request continue with the updated row."""
-        policy = self.request.registry.getUtility(ISecurityPolicy)
-        policy.set_current_user(self.request, user)
+        self.request.current_user = user
         return user
 
 
