@@ -28,7 +28,7 @@ class WorkerThreads:
         COMPLETION_INTERVAL: slow queries delay fast ones no longer than that
     """
 
-    def __init__(self, size: int, max_size: int = 0) -> None:
+    def __init__(self, size: int, max_size: int) -> None:
         self._queue: SimpleQueue[tuple[Callable[[], None], asyncio.Future[None]]] = SimpleQueue()
         self._completed: deque[asyncio.Future[None]] = deque()
         self._pending = 0
