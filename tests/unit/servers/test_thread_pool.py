@@ -1,6 +1,7 @@
 """Worker threads beside an event loop: blocked ones are joined by more, for a while."""
 
 import asyncio
+import functools
 import threading
 import time
 
@@ -8,6 +9,10 @@ import pytest
 
 from jobtracker.servers import thread_pool
 from jobtracker.servers.thread_pool import WorkerThreads
+
+
+def wait(event: threading.Event) -> None:
+    event.wait(5)
 
 
 def test_function_runs_in_another_thread_and_its_error_is_logged(caplog: pytest.LogCaptureFixture):
@@ -32,7 +37,7 @@ def test_blocked_threads_delay_other_functions_for_two_intervals_at_most():
     async def run() -> float:
         pool = WorkerThreads(1, 2)
         released = threading.Event()
-        blocked = asyncio.ensure_future(pool.run(lambda: released.wait(5) and None))
+        blocked = asyncio.ensure_future(pool.run(functools.partial(wait, released)))
         await asyncio.sleep(0.01)
         started = time.monotonic()
         await pool.run(lambda: None)
@@ -51,7 +56,7 @@ def test_threads_are_not_added_beyond_the_maximum_and_end_again(monkeypatch: pyt
         pool = WorkerThreads(1, 3)
         released = threading.Event()
         blocked = [
-            asyncio.ensure_future(pool.run(lambda: released.wait(5) and None)) for _ in "12345"
+            asyncio.ensure_future(pool.run(functools.partial(wait, released))) for _ in "12345"
         ]
         await asyncio.sleep(0.5)
         most = len(pool._threads)
