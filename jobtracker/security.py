@@ -67,7 +67,7 @@ def verified_sub(request: Request) -> str | None:
 def bearer_token(request: Request) -> str | None:
     """``request.bearer_token``: of the Authorization header (RFC 6750, 2.1); the scheme is
     case-insensitive (RFC 9110, 11.1)."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 

@@ -68,6 +68,11 @@ class Schema(colander.MappingSchema):
     def _types(self) -> dict[str, FieldType]:
         return {child.name: child.typ for child in self.children}
 
+    @functools.cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The fields of an empty object."""
+        return self.deserialize({})
+
     def dump(self, source: Any) -> dict[str, Any]:
         """The schema's fields, and no others, of a row or a dictionary."""
         return self.dump_all([source])[0]
@@ -79,7 +84,7 @@ class Schema(colander.MappingSchema):
         row_type: Any = type(sources[0])
         names = tuple(self._types)
         values_of = _row_getter(row_type, names)
-        dumped = [dict(zip(names, values_of(row), strict=True)) for row in sources]
+        dumped = [dict(zip(names, values_of(row), strict=False)) for row in sources]
         for name, typ in self._types.items():
             if isinstance(typ, Nested | ListOf):  # the JSON renderer serializes all others
                 for fields in dumped:

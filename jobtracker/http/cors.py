@@ -32,9 +32,10 @@ def cors_tween_factory(
     origins = frozenset(registry.settings["cors.origins"])
 
     def cors_tween(request: Request) -> Response:
-        origin = request.headers.get("Origin", "")
-        asked_method = request.headers.get("Access-Control-Request-Method")
-        preflight = request.method == "OPTIONS" and asked_method is not None
+        origin = request.environ.get("HTTP_ORIGIN", "")
+        preflight = (
+            request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
+        )
         response = Response(status=204) if origin and preflight else handler(request)
         vary = response.headers.get("Vary")
         response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"

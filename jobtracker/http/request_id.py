@@ -40,12 +40,14 @@ def request_id_tween_factory(
         apply_forwarded_proto(request)
         environ = request.environ
         # A retry by pyramid_retry has the same id.
-        value = environ.get("jobtracker.request_id") or request_id_of(request.headers.get(HEADER))
+        value = environ.get("jobtracker.request_id") or request_id_of(
+            environ.get("HTTP_X_REQUEST_ID")
+        )
         environ["jobtracker.request_id"] = value
         request_id.set(value)
         started = time.perf_counter()
         response = handler(request)
-        response.headers[HEADER] = value
+        response.headerlist.append((HEADER, value))
         if log.isEnabledFor(logging.INFO):
             _log_access(request, response, (time.perf_counter() - started) * 1000)
         return response

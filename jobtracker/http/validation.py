@@ -67,6 +67,9 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     :raises BadRequest: when it is not UTF-8
     :raises ValidationFailed: for invalid values, and for a repeated parameter that is not a list
     """
+    if not request.environ.get("QUERY_STRING"):
+        request.validated = dict(schema.defaults)
+        return
     try:
         given = request.GET
     except UnicodeDecodeError:

@@ -1,5 +1,6 @@
 """Excerpts with the matching words marked, as HTML."""
 
+import functools
 import html
 import re
 import unicodedata
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 CONTEXT, LENGTH = 60, 180
 
 
+@functools.lru_cache(maxsize=64)  # of the queries, each of which has many texts
 def word_pattern(q: str) -> re.Pattern[str] | None:
     """A pattern with a group for each word of the query; the last can be a prefix."""
     words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", q))
