@@ -4,7 +4,7 @@
 
     jobs = ApiService("jobs", "/jobs", context=JobCollection)
 
-    @jobs.post(body=JobIn(), returns=JobOut(), status=201)
+    @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JobOut(), status=201)
     def post_job(request):
         return set_location(request, request.context.create(**request.validated)).row
 
@@ -111,25 +111,23 @@ class ApiService(Service):
             traverse=traverse or path,
         )
 
-    def add_view(self, method: str, view: Callable[[Request], Any], **options: Any) -> None:
-        """Add a method.
-
-        :param options: the fields of :class:`Operation`. Defaults by method: READ for GET and WRITE
-            for others, as permission and as thread pool; merge patches for PATCH
-        """
+    def add_view(
+        self, method: str, view: Callable[[Request], Any], *, permission: Permission, **options: Any
+    ) -> None:
+        """Add a method; the options are the fields of :class:`Operation`."""
         method = method.upper()
         is_get = method == "GET"
-        if self.thread_pool is not None or is_get:
-            options.setdefault("thread_pool", self.thread_pool or ThreadPool.READ)
-        options.setdefault("permission", Permission.READ if is_get else Permission.WRITE)
+        default_pool = self.thread_pool or (ThreadPool.READ if is_get else ThreadPool.WRITE)
+        options.setdefault("thread_pool", default_pool)
         if method == "PATCH":
             options["body_types"] = validation.MERGE_PATCH_TYPES
         if isinstance(returns := options.get("returns"), Schema):
             options["returns"] = Nested(returns)
-        operation = Operation(view, **options)
-        if not is_get or operation.permission is Permission.PUBLIC or operation.returns is None:
+        operation = Operation(view, permission, **options)
+        is_public = permission is Permission.PUBLIC
+        if not is_get or is_public or operation.returns is None:
             operation = operation._replace(etag=None)
-        if method != "POST" or operation.permission is Permission.PUBLIC:
+        if method != "POST" or is_public:
             operation = operation._replace(idempotent=False)
         self.operations[method] = operation
         validators = []
@@ -140,9 +138,8 @@ class ApiService(Service):
             validators.append(functools.partial(validation.validate_body, body, types))
         if operation.rate_limits:
             validators.append(functools.partial(check_rate_limits, operation.rate_limits))
-        super().add_view(
-            method, _wrap_view(operation), permission=operation.permission, validators=validators
-        )
+        view = _wrap_view(operation)
+        super().add_view(method, view, permission=permission, validators=validators)
 
 
 def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
