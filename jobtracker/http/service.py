@@ -85,8 +85,7 @@ class Operation(NamedTuple):
 class ApiService(Service):
     """A URL: its context class, and for each method the permission, the schemas and the view.
 
-    :param path: the URL path, with ids as ``{job_id}``
-    :param traverse: the path of the resource, where it is not the whole URL path
+    Ids in the path are like ``{job_id}``; ``traverse``: the resource's path, if it is another.
     """
 
     renderer = "json"
@@ -133,8 +132,8 @@ class ApiService(Service):
         validators = []
         if operation.query is not None:
             validators.append(functools.partial(validation.validate_query, operation.query))
-        if operation.body is not None:
-            body, types = operation.body, operation.body_types
+        if (body := operation.body) is not None:
+            types = operation.body_types
             validators.append(functools.partial(validation.validate_body, body, types))
         if operation.rate_limits:
             validators.append(functools.partial(check_rate_limits, operation.rate_limits))
@@ -184,10 +183,8 @@ def services_of(registry: Any) -> list["ApiService"]:
 def index_operations(event: ApplicationCreated) -> None:
     """Let the tweens and the server look up an operation without the router."""
     registry = event.app.registry
-    by_path = {
-        _ID_PLACEHOLDER.sub("/{}", service.template): service.operations
-        for service in services_of(registry)
-    }
+    services = services_of(registry)
+    by_path = {_ID_PLACEHOLDER.sub("/{}", each.template): each.operations for each in services}
 
     def find_operation(method: str, path: str) -> Operation | None:
         operations = by_path.get(_ID_SEGMENT.sub("/{}", path.removesuffix("/")), {})
