@@ -62,7 +62,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.documents")  # request.bucket
     for feature in FEATURES:
         config.scan(feature)
-    config.include("jobtracker.http.health")
+    config.scan("jobtracker.http.health")
     config.include("jobtracker.openapi")  # of all of these
 
     return config.make_wsgi_app()

@@ -42,9 +42,8 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
         request.tm.begin()
 
     request.tm.begin()
-    models = SimpleNamespace(
-        **{mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers}
-    )
+    classes = [mapper.class_ for mapper in Base.registry.mappers]
+    models = SimpleNamespace(**{each.__name__: each for each in classes})
     env.update(db=db, models=models, act_as=act_as, commit=commit, rollback=rollback)
     yield
     request.tm.abort()

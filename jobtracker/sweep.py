@@ -35,7 +35,7 @@ def sweep(registry: Any) -> str | None:
     sessions = registry["db_sessions"]
     try:
         with transaction(sessions) as connection:
-            answers = idempotency.delete_expired(connection)
+            answers = idempotency.DELETE_EXPIRED.execute(connection)
         swept = outbox.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"

@@ -73,9 +73,7 @@ class Resource:
     @property
     def path(self) -> str:
         """The URL path; no name in the tree needs percent-encoding."""
-        if self.__parent__ is None:
-            return ""
-        return f"{self.__parent__.path}/{self.__name__}"
+        return "" if self.__parent__ is None else f"{self.__parent__.path}/{self.__name__}"
 
     @property
     def connection(self) -> SupportsExecute:
@@ -87,7 +85,6 @@ class Resource:
         return self.request.identity
 
     def notify_deleted(self) -> None:
-        """Send :class:`ResourceDeleted` to its subscribers."""
         self.request.registry.notify(ResourceDeleted(self))
 
 
@@ -105,21 +102,16 @@ class Root(Resource):
     __acl__ = [(Allow, Everyone, Permission.PUBLIC)]
 
     def __init__(self, request: Request) -> None:
-        self.__parent__ = None
-        self.__name__ = ""
-        self.request = request
+        self.__parent__, self.__name__, self.request = None, "", request
 
 
 class OwnerOnly(Resource):
-    """A resource that only the authenticated user can access, with all below it.
-
-    :raises Unauthorized: without an authenticated user, before anything is looked up
-    """
+    """A resource that only the authenticated user can access, with all below it."""
 
     def __init__(self, parent: Resource, name: str) -> None:
         super().__init__(parent, name)
         owner = self.request.authenticated_userid
-        if owner is None:
+        if owner is None:  # before anything is looked up
             raise Unauthorized
         self.__acl__ = [(Allow, owner, (Permission.READ, Permission.WRITE))]
 
@@ -130,17 +122,13 @@ class Collection(Resource):
     def __getitem__(self, key: str | int) -> Resource:
         if isinstance(key, str) and key in self.children:
             return super().__getitem__(key)
-        if isinstance(key, str) and not (key.isascii() and key.isdigit() and len(key) < 20):
-            raise KeyError(key)
-        if not 0 < int(key) <= MAX_ID:
+        is_id = isinstance(key, int) or (key.isascii() and key.isdigit() and len(key) < 20)
+        if not is_id or not 0 < int(key) <= MAX_ID:
             raise KeyError(key)
         return self.find(int(key))
 
     def find(self, row_id: int) -> Resource:
-        """The item of that id.
-
-        :raises KeyError: when it does not exist, or is another user's
-        """
+        """The item of that id; KeyError when it does not exist, or is another user's."""
         raise KeyError(row_id)
 
 
@@ -158,10 +146,7 @@ class RowResource(Resource, Generic[R]):
         return self.connection, self.__parent__.owner, self.row.id
 
     def save(self, **values: Any) -> R:
-        """Set some columns of the row.
-
-        :raises NotFound: when it was deleted concurrently
-        """
+        """Set some columns of the row; NotFound when it was deleted concurrently."""
         self.row = self.__parent__.repository.update(*self._key, values)
         return self.row
 

@@ -7,7 +7,6 @@ from sqlalchemy import Interval, bindparam, func, select
 
 from jobtracker.activity.models import Activity
 from jobtracker.db.base import NOW
-from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Repository, Statement
 
@@ -26,7 +25,8 @@ ACTIVITY = Repository(
     Activity, ActivityRow, owner=("user_id", "application_id"), order=newest_first(Activity)
 )
 
-_COUNT_BY_TYPE = Statement(
+#: The number of events of each type in the last ``period``.
+COUNT_BY_TYPE = Statement(
     select(Activity.type, func.count())
     .where(
         Activity.user_id == bindparam("user_id"),
@@ -36,9 +36,3 @@ _COUNT_BY_TYPE = Statement(
     .order_by(Activity.type),
     tuple,
 )
-
-
-def count_by_type(connection: SupportsExecute, user_id: int, *, days: int) -> dict[str, int]:
-    """The number of events of each type in the last days."""
-    period = datetime.timedelta(days=days)
-    return dict(_COUNT_BY_TYPE.all(connection, user_id=user_id, period=period))

@@ -1,7 +1,8 @@
 """``root["jobs"][7]["activity"]`` and ``root["jobs"]["metrics"]``."""
 
-from jobtracker.activity import queries
-from jobtracker.activity.queries import ACTIVITY, ActivityRow
+import datetime
+
+from jobtracker.activity.queries import ACTIVITY, COUNT_BY_TYPE, ActivityRow
 from jobtracker.jobs import resources as jobs
 from jobtracker.tree import Resource
 
@@ -23,4 +24,5 @@ class MetricsResource(Resource, under=jobs.JobCollection, name="metrics"):
     """``/jobs/metrics``: the number of events of each type in the last days."""
 
     def activity(self, range_days: int = DEFAULT_DAYS) -> dict[str, int]:
-        return queries.count_by_type(self.connection, self.user.id, days=range_days)
+        period = datetime.timedelta(days=range_days)
+        return dict(COUNT_BY_TYPE.all(self.connection, user_id=self.user.id, period=period))

@@ -6,7 +6,7 @@ from jobtracker import fields
 from jobtracker.activity.resources import DEFAULT_DAYS, DEFAULT_LIMIT, MAX_DAYS, MAX_LIMIT
 from jobtracker.http.pagination import PageQuery
 from jobtracker.jobs.models import ACTIVITY_TYPES
-from jobtracker.jobs.schemas import JobChildOut
+from jobtracker.jobs.schemas import TIME, JobChildOut
 
 
 class ActivityQuery(PageQuery):
@@ -20,7 +20,7 @@ class ActivityOut(JobChildOut):
         "type": "status_changed",
         "message": "Status changed to offer",
         "data": {"from": "applied", "to": "offer"},
-        "created_at": "2026-11-23T09:30:00.000000Z",
+        "created_at": TIME,
     }
 
     type = SchemaNode(fields.Choice(ACTIVITY_TYPES))

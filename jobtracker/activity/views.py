@@ -12,6 +12,7 @@ from jobtracker.fields import ListOf
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 
 activity = ApiService("activity", "/jobs/{job_id}/activity", context=ActivityCollection)
 metrics = ApiService(
@@ -19,13 +20,18 @@ metrics = ApiService(
 )
 
 
-@activity.get(query=ActivityQuery(), returns=ListOf(ActivityOut()))
+@activity.get(permission=Permission.READ, query=ActivityQuery(), returns=ListOf(ActivityOut()))
 def get_activity(request: Request) -> Sequence[ActivityRow]:
     """What happened to a job last, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
 
-@metrics.get(query=MetricsQuery(), returns=ActivityMetricsOut(), etag=ETagStrategy.BY_BODY)
+@metrics.get(
+    permission=Permission.READ,
+    query=MetricsQuery(),
+    returns=ActivityMetricsOut(),
+    etag=ETagStrategy.BY_BODY,
+)
 def get_activity_metrics(request: Request) -> dict[str, Any]:
     """How much happened in the last days, by type. A type of which nothing happened is left out."""
     per_type = request.context.activity(**request.validated)

@@ -20,9 +20,6 @@ from jobtracker.renderer import json_dumps
 # Seconds that PostgreSQL has beyond statement_timeout to report the time-out itself.
 GRACE = 0.5
 
-# Seconds between psycopg's checks for KeyboardInterrupt: its own default.
-WAIT_INTERVAL = 0.1
-
 # Cursors kept by a connection, each with the last row that it read.
 MAX_CURSORS = 100
 
@@ -49,10 +46,7 @@ class PoolInvalidation:
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
-    """A connection with a time-out of its own for each statement.
-
-    PostgreSQL's ``statement_timeout`` is reported only as long as the network works.
-    """
+    """A connection that times out on the client's side too: when the network does not work."""
 
     #: Seconds that a statement can take; None for no limit.
     response_timeout: float | None = None
@@ -106,7 +100,7 @@ class TimeoutConnection(psycopg.Connection[Any]):
         poll.register(self.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
-    def wait(self, gen: Any, interval: float = WAIT_INTERVAL, timeout: float | None = None) -> Any:
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
             return super().wait(gen, interval, timeout=timeout or self.response_timeout)
         except psycopg.OperationalError as error:
@@ -117,16 +111,14 @@ class TimeoutConnection(psycopg.Connection[Any]):
 
 
 def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine:
-    """A connection pool, which connects on first use and whose every operation times out.
-
-    :param autocommit: whether each statement is its own transaction
-    """
-    timeouts = {
-        "statement_timeout": settings["sqlalchemy.statement_timeout"],
-        "lock_timeout": settings["sqlalchemy.lock_timeout"],
-        "idle_in_transaction_session_timeout": settings["sqlalchemy.idle_in_transaction_timeout"],
-    }
-    options = ["-c TimeZone=UTC", *(f"-c {name}={seconds}s" for name, seconds in timeouts.items())]
+    """A connection pool, which connects on first use and whose every operation times out."""
+    idle_timeout = settings["sqlalchemy.idle_in_transaction_timeout"]
+    options = (
+        "-c TimeZone=UTC"
+        f" -c statement_timeout={settings['sqlalchemy.statement_timeout']}s"
+        f" -c lock_timeout={settings['sqlalchemy.lock_timeout']}s"
+        f" -c idle_in_transaction_session_timeout={idle_timeout}s"
+    )
     engine = create_engine(
         settings["sqlalchemy.url"],
         pool_size=settings["sqlalchemy.pool_size"],
@@ -135,7 +127,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         pool_timeout=settings["sqlalchemy.pool_timeout"],
         connect_args={
             "connect_timeout": settings["sqlalchemy.connect_timeout"],
-            "options": " ".join(options),
+            "options": options,
         },
         json_serializer=json_dumps,
         **({"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None} if autocommit else {}),

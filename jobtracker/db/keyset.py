@@ -25,12 +25,6 @@ class Key:
         self.of_row: Any = by(column) if by else column
         self.of_cursor: Any = by(parameter) if by else parameter
 
-    def order(self) -> Any:
-        return self.of_row.desc() if self.descending else self.of_row.asc()
-
-    def is_after(self) -> ColumnElement[bool]:
-        return self.of_row < self.of_cursor if self.descending else self.of_row > self.of_cursor
-
 
 class Sort:
     """A total order: its last key is unique."""
@@ -40,7 +34,7 @@ class Sort:
 
     def order(self) -> list[Any]:
         """The expressions of ORDER BY."""
-        return [key.order() for key in self.keys]
+        return [key.of_row.desc() if key.descending else key.of_row.asc() for key in self.keys]
 
     def after(self) -> ColumnElement[bool]:
         """The condition that a row follows the one with the sort keys in the parameters."""
@@ -48,10 +42,12 @@ class Sort:
             row = tuple_(*(key.of_row for key in self.keys))
             last = tuple_(*(key.of_cursor for key in self.keys))
             return row < last if self.keys[0].descending else row > last
-        alternatives = []
-        for depth, key in enumerate(self.keys):
-            equal = [before.of_row == before.of_cursor for before in self.keys[:depth]]
-            alternatives.append(and_(*equal, key.is_after()))
+        alternatives: list[Any] = []
+        equal: list[Any] = []
+        for key in self.keys:
+            row, last = key.of_row, key.of_cursor
+            alternatives.append(and_(*equal, row < last if key.descending else row > last))
+            equal.append(row == last)
         return or_(*alternatives)
 
     def parameters(self, values: Sequence[Any] | None) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from jobtracker.details.resources import DetailsResource
 from jobtracker.details.schemas import DetailsOut, DetailsQuery
 from jobtracker.http.pagination import cursor_scope
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 
 details = ApiService("details", "/jobs/{job_id}/details", context=DetailsResource)
 
 
-@details.get(query=DetailsQuery(), returns=DetailsOut())
+@details.get(permission=Permission.READ, query=DetailsQuery(), returns=DetailsOut())
 def get_details(request: Request) -> dict[str, Any]:
     """One job with its notes, its interviews and its latest activity, newest first.
     `next_cursor` is one of the job's list of activity; null when there is no more."""

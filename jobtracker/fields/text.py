@@ -66,11 +66,9 @@ class RawText(Text):
 
 
 class Email(Lowercase):
-    """An e-mail address in lower case, of at most 128 characters, as Cognito's usernames.
+    """An e-mail address in lower case, of at most 128 characters, as Cognito's usernames."""
 
-    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
-    """
-
+    # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
     # RFC 5321's Dot-string of at most 64 characters, at a domain of two labels or more.
     ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
     LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

@@ -17,10 +17,7 @@ class StepResource(JobChildResource[StepRow]):
     __parent__: "HistoryCollection"
 
     def delete(self) -> None:
-        """Delete a step; the latest that remains is the job's status.
-
-        :raises Conflict: when it is the only one
-        """
+        """Delete a step; the latest that remains is the job's status. Conflict when none does."""
         remaining = [step for step in self.__parent__.lock() if step.id != self.row.id]
         if not remaining:
             raise Conflict("A job has a step at least.")
@@ -34,10 +31,7 @@ class HistoryCollection(JobChildCollection[StepRow], under=JobResource, name="hi
     repository, item = STEPS, StepResource
 
     def record(self, status: str, at: datetime.datetime | None = None) -> StepResource:
-        """Add a step, now or in the past. When it is the latest, it is the job's status.
-
-        :raises Conflict: when the job has :data:`MAX_STEPS`
-        """
+        """Add a step, now or in the past; Conflict when the job has :data:`MAX_STEPS`."""
         steps = self.lock()
         if len(steps) >= MAX_STEPS:
             raise Conflict(f"A job has at most {MAX_STEPS} steps.")

@@ -8,7 +8,7 @@ from colander import SchemaNode
 from jobtracker.fields import Choice, InvalidValue, Schema, Timestamp
 from jobtracker.history.models import EARLIEST
 from jobtracker.jobs.models import Status
-from jobtracker.jobs.schemas import JobChildOut
+from jobtracker.jobs.schemas import TIME, JobChildOut
 
 # By how much the client's clock can be ahead of the server's.
 SKEW = datetime.timedelta(minutes=1)
@@ -34,12 +34,7 @@ class StepIn(Schema):
 
 
 class StepOut(StepIn, JobChildOut):
-    example = {
-        "id": 9,
-        "application_id": 7,
-        **StepIn.example,
-        "created_at": "2026-11-23T09:30:00.000000Z",
-    }
+    example = {"id": 9, "application_id": 7, **StepIn.example, "created_at": TIME}
 
     at = SchemaNode(Timestamp())
     created_at = SchemaNode(Timestamp())

@@ -1,7 +1,5 @@
 """GET /health: whether the process serves. It uses no dependency, and so reports none."""
 
-from typing import Any
-
 import colander
 from pyramid.request import Request
 
@@ -22,7 +20,3 @@ health = ApiService("health", "/health", context=Root, traverse="/")
 def get_health(request: Request) -> dict[str, str]:
     """Whether the server answers."""
     return {"status": "ok"}
-
-
-def includeme(config: Any) -> None:
-    config.scan("jobtracker.http.health")

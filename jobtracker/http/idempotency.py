@@ -31,8 +31,6 @@ HEADER = "Idempotency-Key"
 KEY = "^[\\x21-\\x7e]{1,255}$"
 # How long a response is stored.
 TTL = datetime.timedelta(hours=24)
-# Seconds of Retry-After while the first request with a key is running.
-RETRY_AFTER_RUNNING = 1
 
 View = Callable[[Request], Any]
 
@@ -69,10 +67,9 @@ class RecordRow(NamedTuple):
 
     def response(self) -> Response:
         response = Response(
-            self.body, status=self.status, content_type="application/json", charset="utf-8"
+            self.body, self.status, content_type="application/json", charset="utf-8"
         )
-        if self.location is not None:
-            response.location = self.location
+        response.location = self.location
         return response
 
 
@@ -91,14 +88,10 @@ _STORE = Command(
         set_={**{name: _NEW.excluded[name] for name in RecordRow._fields}, "created_at": NOW},
     )
 )
-_DELETE_EXPIRED = Command(
+DELETE_EXPIRED = Command(
     delete(IdempotencyRecord.__table__).where(IdempotencyRecord.created_at <= NOW - TTL)
 )
 _LOCK = "SELECT pg_try_advisory_xact_lock(%(number)s::bigint)"
-
-
-def delete_expired(connection: SupportsExecute) -> int:
-    return _DELETE_EXPIRED.execute(connection)
 
 
 def idempotent(view: View) -> View:
@@ -125,7 +118,7 @@ def idempotent(view: View) -> View:
         if record is None:
             if not _lock(request.connection, key_hash):
                 message = "The first request with this key is not answered yet."
-                raise Conflict(message, retry_after=RETRY_AFTER_RUNNING)
+                raise Conflict(message, retry_after=1)
             record = _FIND.first(request.connection, **identifiers)
         if record is None:
             body = json_dumps(view(request))
@@ -147,6 +140,6 @@ def _lock(connection: SupportsExecute, key_hash: bytes) -> bool:
 
 
 def _canonical(request: Request) -> bytes:
-    """Method, path and body, independent of the layout of the JSON."""
+    # Independent of the layout of the JSON.
     body = json.dumps(request.json_body, sort_keys=True) if request.body else ""
     return f"{request.method} {request.path}\n{body}".encode()

@@ -19,9 +19,6 @@ from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Schema, Text
 
-# Characters: of sort keys, each of whose characters can take six in JSON.
-MAX_CURSOR = 4000
-
 SIGNATURE_BYTES = 16
 
 R = TypeVar("R")
@@ -31,7 +28,8 @@ class PageQuery(Schema):
     """The parameters of every list."""
 
     limit = colander.SchemaNode(QueryInteger(1, MAX_LIMIT), missing=MAX_LIMIT)
-    cursor = colander.SchemaNode(Text(max=MAX_CURSOR), missing=None)
+    # Characters of sort keys can take six in JSON.
+    cursor = colander.SchemaNode(Text(max=4000), missing=None)
 
 
 class Cursors:
@@ -68,9 +66,7 @@ def paginate(
 ) -> Sequence[R]:
     """The rows of a page; the response links to the next one, if any.
 
-    :param get_page: returns the page for ``limit``, ``after`` and ``options``
-    :raises ValidationFailed: for an invalid cursor, or one of another list
-    """
+    :raises ValidationFailed: for an invalid cursor, or one of another list"""
     scope = cursor_scope(request, request.path, **options)
     cursors = request.registry["cursors"]
     try:

@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 REDIS_TIMEOUT = 0.5
 REDIS_PAUSE = 10
 
-# The IPv6 prefix of one site: RFC 6177.
-IPV6_PREFIX = 64
-
 
 class RateLimit(NamedTuple):
     """A setting with rates, and the function that returns what a request is counted by."""
@@ -46,8 +43,8 @@ class RateLimit(NamedTuple):
 
 def _address(request: Request) -> str:
     address = client_address(request)
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, IPV6_PREFIX), strict=False))
+    if isinstance(address, IPv6Address):  # a site has a prefix of 64 bits: RFC 6177
+        return str(ip_network((address, 64), strict=False))
     return str(address)
 
 
@@ -64,8 +61,9 @@ class RateLimiter:
     """Counts requests, thread-safe."""
 
     def __init__(self, storage: str, clock: Callable[[], float] = time.monotonic) -> None:
-        timeouts = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT}
-        options = {} if storage == "memory://" else timeouts
+        options = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), REDIS_TIMEOUT)
+        if storage == "memory://":
+            options = {}
         shared = storage_from_string(storage, wrap_exceptions=True, **options)
         self._shared = SlidingWindowCounterRateLimiter(shared)
         self._fallback = SlidingWindowCounterRateLimiter(storage_from_string("memory://"))

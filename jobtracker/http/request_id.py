@@ -22,9 +22,6 @@ HEADER = "X-Request-ID"
 # Only ids that are harmless in a log are kept.
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
-# Characters of the path in the log.
-MAX_PATH = 500
-
 log = logging.getLogger("jobtracker.access")
 
 
@@ -57,12 +54,8 @@ def request_id_tween_factory(
 
 def _log_access(request: Request, response: Response, milliseconds: float) -> None:
     # Not the query: it contains search terms.
-    path = quote(request.environ["PATH_INFO"].encode("latin-1"))[:MAX_PATH]
-    entry = {
-        "method": request.method,
-        "path": path,
-        "status": response.status_code,
-        "milliseconds": round(milliseconds, 1),
-    }
+    path = quote(request.environ["PATH_INFO"].encode("latin-1"))[:500]
+    entry = {"method": request.method, "path": path, "status": response.status_code}
+    entry["milliseconds"] = round(milliseconds, 1)
     extra = {**entry, "client": str(client_address(request))}
     log.info("%s %s %d %.1f ms", *entry.values(), extra=extra)

@@ -4,7 +4,7 @@
 
     jobs = ApiService("jobs", "/jobs", context=JobCollection)
 
-    @jobs.post(body=JobIn(), returns=JobOut(), status=201)
+    @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JobOut(), status=201)
     def post_job(request):
         return set_location(request, request.context.create(**request.validated)).row
 
@@ -85,8 +85,7 @@ class Operation(NamedTuple):
 class ApiService(Service):
     """A URL: its context class, and for each method the permission, the schemas and the view.
 
-    :param path: the URL path, with ids as ``{job_id}``
-    :param traverse: the path of the resource, where it is not the whole URL path
+    Ids in the path are like ``{job_id}``; ``traverse``: the resource's path, if it is another.
     """
 
     renderer = "json"
@@ -111,38 +110,35 @@ class ApiService(Service):
             traverse=traverse or path,
         )
 
-    def add_view(self, method: str, view: Callable[[Request], Any], **options: Any) -> None:
-        """Add a method.
-
-        :param options: the fields of :class:`Operation`. Defaults by method: READ for GET and WRITE
-            for others, as permission and as thread pool; merge patches for PATCH
-        """
+    def add_view(
+        self, method: str, view: Callable[[Request], Any], *, permission: Permission, **options: Any
+    ) -> None:
+        """Add a method; the options are the fields of :class:`Operation`."""
         method = method.upper()
         is_get = method == "GET"
-        if self.thread_pool is not None or is_get:
-            options.setdefault("thread_pool", self.thread_pool or ThreadPool.READ)
-        options.setdefault("permission", Permission.READ if is_get else Permission.WRITE)
+        default_pool = self.thread_pool or (ThreadPool.READ if is_get else ThreadPool.WRITE)
+        options.setdefault("thread_pool", default_pool)
         if method == "PATCH":
             options["body_types"] = validation.MERGE_PATCH_TYPES
         if isinstance(returns := options.get("returns"), Schema):
             options["returns"] = Nested(returns)
-        operation = Operation(view, **options)
-        if not is_get or operation.permission is Permission.PUBLIC or operation.returns is None:
+        operation = Operation(view, permission, **options)
+        is_public = permission is Permission.PUBLIC
+        if not is_get or is_public or operation.returns is None:
             operation = operation._replace(etag=None)
-        if method != "POST" or operation.permission is Permission.PUBLIC:
+        if method != "POST" or is_public:
             operation = operation._replace(idempotent=False)
         self.operations[method] = operation
         validators = []
         if operation.query is not None:
             validators.append(functools.partial(validation.validate_query, operation.query))
-        if operation.body is not None:
-            body, types = operation.body, operation.body_types
+        if (body := operation.body) is not None:
+            types = operation.body_types
             validators.append(functools.partial(validation.validate_body, body, types))
         if operation.rate_limits:
             validators.append(functools.partial(check_rate_limits, operation.rate_limits))
-        super().add_view(
-            method, _wrap_view(operation), permission=operation.permission, validators=validators
-        )
+        view = _wrap_view(operation)
+        super().add_view(method, view, permission=permission, validators=validators)
 
 
 def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
@@ -187,10 +183,8 @@ def services_of(registry: Any) -> list["ApiService"]:
 def index_operations(event: ApplicationCreated) -> None:
     """Let the tweens and the server look up an operation without the router."""
     registry = event.app.registry
-    by_path = {
-        _ID_PLACEHOLDER.sub("/{}", service.template): service.operations
-        for service in services_of(registry)
-    }
+    services = services_of(registry)
+    by_path = {_ID_PLACEHOLDER.sub("/{}", each.template): each.operations for each in services}
 
     def find_operation(method: str, path: str) -> Operation | None:
         operations = by_path.get(_ID_SEGMENT.sub("/{}", path.removesuffix("/")), {})

@@ -37,11 +37,7 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object.
-
-    :raises PayloadTooLarge: above :data:`MAX_BODY_BYTES`
-    :raises BadRequest: when it is not a JSON object
-    """
+    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise PayloadTooLarge
     try:
@@ -77,10 +73,11 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     parameters: dict[str, Any] = {}
     for node in schema.children:
         values = [value for value in given.getall(node.name) if value]
-        if len(values) > 1 and not isinstance(node.typ, TextList):
+        is_list = isinstance(node.typ, TextList)
+        if len(values) > 1 and not is_list:
             raise ValidationFailed.of("query", node.name, "Must be given once.", "repeated")
         if values:
-            parameters[node.name] = values if isinstance(node.typ, TextList) else values[0]
+            parameters[node.name] = values if is_list else values[0]
     request.validated = _deserialize(schema, parameters, "query")
 
 

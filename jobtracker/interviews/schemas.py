@@ -4,7 +4,7 @@ from colander import SchemaNode
 
 from jobtracker.fields import Choice, Lowercase, Schema, Text, Timestamp, merge_patch
 from jobtracker.interviews.models import MAX_NAME, MAX_NOTES, MAX_WORD, InterviewStatus
-from jobtracker.jobs.schemas import JobChildOut
+from jobtracker.jobs.schemas import TIME, JobChildOut
 
 INTERVIEW = {
     "scheduled_at": "2026-11-30T13:00:00Z",
@@ -35,13 +35,7 @@ INTERVIEW_PATCH = merge_patch(
 
 
 class InterviewOut(InterviewIn, JobChildOut):
-    example = {
-        "id": 4,
-        "application_id": 7,
-        **INTERVIEW,
-        "created_at": "2026-11-23T09:30:00.000000Z",
-        "updated_at": "2026-11-23T09:30:00.000000Z",
-    }
+    example = {"id": 4, "application_id": 7, **INTERVIEW, "created_at": TIME, "updated_at": TIME}
 
     created_at = SchemaNode(Timestamp())
     updated_at = SchemaNode(Timestamp())

@@ -77,10 +77,7 @@ def normalize_tags(tags: Iterable[str]) -> list[str]:
 
 
 def validate_tags(tags: Iterable[str] | None) -> list[str]:
-    """Tags as they are stored; the column does not bound their length.
-
-    :raises ValueError: for a tag that is too long
-    """
+    """Tags as they are stored; ValueError for one that is too long, which no column bounds."""
     normalized = normalize_tags(tags or ())
     if any(len(tag) > MAX_TAG for tag in normalized):
         raise ValueError(f"A tag has at most {MAX_TAG} characters")
@@ -134,11 +131,9 @@ ACTIVITY_TYPES = ["job_created", "job_updated", "status_changed", "tags_updated"
 
 
 class JobChild:
-    """The primary key and the job of a row below a job.
+    """The primary key and the job of a row below a job."""
 
-    :cvar activity_types: of the events that the table's trigger records
-    """
-
+    #: Of the events that the table's trigger records.
     activity_types: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

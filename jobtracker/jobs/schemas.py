@@ -11,6 +11,9 @@ from jobtracker.jobs import models
 from jobtracker.jobs.models import MAX_NAME, Priority, Status
 from jobtracker.jobs.queries import SORTS
 
+# Of examples.
+TIME = "2026-11-23T09:30:00.000000Z"
+
 TAG = fields.Lowercase(max=models.MAX_TAG)
 
 
@@ -78,7 +81,7 @@ class JobOut(JobIn, fields.RowOut):
         **JOB,
         "created_at": "2026-11-23T09:00:00.000000Z",
         "updated_at": "2026-11-23T09:00:00.000000Z",
-        "last_activity_at": "2026-11-23T09:30:00.000000Z",
+        "last_activity_at": TIME,
     }
 
     job_url = SchemaNode(fields.Text(), nullable=True)
@@ -91,12 +94,7 @@ class JobOut(JobIn, fields.RowOut):
 class NoteOut(JobChildOut):
     """A note, as a job embeds it and as the notes' own endpoints return it."""
 
-    example = {
-        "id": 3,
-        "application_id": 7,
-        "body": "They called back.",
-        "created_at": "2026-11-23T09:30:00.000000Z",
-    }
+    example = {"id": 3, "application_id": 7, "body": "They called back.", "created_at": TIME}
 
     body = SchemaNode(fields.Text())
     created_at = SchemaNode(fields.Timestamp())

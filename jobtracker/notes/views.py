@@ -12,30 +12,37 @@ from jobtracker.jobs.schemas import NoteOut
 from jobtracker.notes.queries import NoteRow
 from jobtracker.notes.resources import NoteCollection, NoteResource
 from jobtracker.notes.schemas import NoteIn
+from jobtracker.permissions import Permission
 
 notes = ApiService("notes", "/jobs/{job_id}/notes", context=NoteCollection)
 note = ApiService("note", "/jobs/{job_id}/notes/{note_id}", context=NoteResource)
 
 
-@notes.get(query=PageQuery(), returns=ListOf(NoteOut()))
+@notes.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(NoteOut()))
 def get_notes(request: Request) -> Sequence[NoteRow]:
     """The notes on a job, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
 
-@notes.post(body=NoteIn(), returns=NoteOut(), status=201, rate_limits=[NOTES_BY_USER])
+@notes.post(
+    permission=Permission.WRITE,
+    body=NoteIn(),
+    returns=NoteOut(),
+    status=201,
+    rate_limits=[NOTES_BY_USER],
+)
 def post_note(request: Request) -> NoteRow:
     """Write something down about a job."""
     return set_location(request, request.context.add(**request.validated)).row
 
 
-@note.get(returns=NoteOut())
+@note.get(permission=Permission.READ, returns=NoteOut())
 def get_note(request: Request) -> NoteRow:
     """One note."""
     return request.context.row
 
 
-@note.delete(status=204)
+@note.delete(permission=Permission.WRITE, status=204)
 def delete_note(request: Request) -> None:
     """Forget a note."""
     request.context.delete()

@@ -18,10 +18,7 @@ class SavedViewResource(RowResource[SavedViewRow]):
     """``/saved-views/2``."""
 
     def update(self, **changes: Any) -> SavedViewRow:
-        """Set the name, replace the data. Equal values are no change.
-
-        :raises Conflict: when the name is taken
-        """
+        """Set the name or data. Equal values are no change. Conflict when the name is taken."""
         present = {name: getattr(self.row, name) for name in changes}
         # As JSON: to Python true equals 1.
         if json_dumps(present, sort_keys=True) != json_dumps(changes, sort_keys=True):

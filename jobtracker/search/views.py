@@ -5,13 +5,16 @@ from pyramid.request import Request
 from jobtracker.board.resources import Board
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 from jobtracker.search.resources import SearchResource
 from jobtracker.search.schemas import FoundOut, SearchQuery
 
 search = ApiService("search", "/jobs/search", context=SearchResource)
 
 
-@search.get(query=SearchQuery(), returns=FoundOut(), etag=ETagStrategy.BY_BODY)
+@search.get(
+    permission=Permission.READ, query=SearchQuery(), returns=FoundOut(), etag=ETagStrategy.BY_BODY
+)
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title
     and company, which weigh most, tags, location and notes; the last can be the beginning of one.

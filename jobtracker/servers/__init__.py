@@ -17,10 +17,7 @@ from jobtracker.renderer import json_dumps
 def error_response(
     status: int, settings: Mapping[str, Any], origin: str, request_id: str
 ) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Status, headers and body of an error that the server answers without the application.
-
-    A status that is not in :data:`jobtracker.errors.CODES` becomes 400.
-    """
+    """Status (400 for one not in CODES), headers and body of an error that a server answers."""
     status = status if status in CODES else 400
     code, message = CODES[status]
     headers = {

@@ -15,7 +15,6 @@ from wsgiref.util import is_hop_by_hop
 
 from jobtracker.errors import BadRequest, PayloadTooLarge
 
-WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Headers = list[tuple[str, str]]
 
 
@@ -41,7 +40,7 @@ def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in scope["headers"]:
-        if (key := _environ_key(name)) is not None:
+        if key := _environ_key(name):
             text = value.decode("latin-1")
             environ[key] = f"{environ[key]}, {text}" if key in environ else text
     if not environ.get("HTTP_HOST"):  # Granian adds an empty one where there is none
@@ -113,12 +112,9 @@ async def read_body(
 
 
 def call_application(
-    application: WSGIApplication, environ: dict[str, Any]
+    application: Callable[[dict[str, Any], Any], Iterable[bytes]], environ: dict[str, Any]
 ) -> tuple[int, Headers, bytes]:
-    """Status, headers and body of the application's response.
-
-    :raises RuntimeError, ValueError: where the application violates PEP 3333
-    """
+    """Status, headers and body; RuntimeError or ValueError for violations of PEP 3333."""
     response: tuple[int, Headers] | None = None
     parts: list[bytes] = []
 

@@ -30,10 +30,6 @@ from jobtracker.servers.thread_pool import WorkerThreads
 
 log = logging.getLogger(__name__)
 
-# Allocations, less deallocations, between two garbage collections. Python's default is 700, which
-# is a few requests.
-GC_THRESHOLD = 5_000
-
 # Seconds after which a waiting thread requests the interpreter lock; Python's default is 0.005.
 SWITCH_INTERVAL = 0.02
 
@@ -61,9 +57,12 @@ def server_factory(
 ) -> Callable[[Any], None]:
     """A server for PasteDeploy. All settings are described in production.ini."""
     ini = global_config["__file__"]
-    counts = {"read": threads, "write": write_threads, "gateway": gateway_threads, "health": "1"}
-    thread_counts = {name: int(count) for name, count in counts.items()}
-    limits = {"read": int(max_threads)}
+    threads_of = {  # by ThreadPool: at first, and at most
+        "read": (int(threads), int(max_threads)),
+        "write": (int(write_threads), int(write_threads)),
+        "gateway": (int(gateway_threads), int(gateway_threads)),
+        "health": (1, 1),
+    }
     body_limits = {"max_bytes": int(max_request_body_size), "timeout": float(body_seconds)}
 
     def serve(app: Any) -> None:
@@ -94,7 +93,7 @@ def server_factory(
                 pin_to_cpu()  # before any thread is started
             end_with_parent(int(seconds_to_finish))
             reduce_switching()
-            return asgi_application(app, thread_counts, limits, body_limits)
+            return asgi_application(app, threads_of, body_limits)
 
         server.serve(target_loader=start_worker, wrap_loader=False)
 
@@ -102,21 +101,11 @@ def server_factory(
 
 
 def asgi_application(
-    wsgi: Any,
-    thread_counts: dict[str, int],
-    max_thread_counts: dict[str, int],
-    body_limits: dict[str, Any],
+    wsgi: Any, threads_of: dict[str, tuple[int, int]], body_limits: dict[str, Any]
 ) -> Callable[..., Any]:
-    """A Pyramid application as an ASGI application, which answers what it rejects by itself.
-
-    :param thread_counts: by the names of :class:`jobtracker.http.service.ThreadPool`
-    :param max_thread_counts: likewise, of the pools that grow
-    """
+    """A Pyramid application as an ASGI application, which answers what it rejects by itself."""
     registry = wsgi.registry
-    pools = {
-        name: WorkerThreads(count, max_thread_counts.get(name, count))
-        for name, count in thread_counts.items()
-    }
+    pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
 
     def send_error(status: int, environ: dict[str, Any], send: Any) -> None:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
@@ -175,4 +164,5 @@ def freeze_gc() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 10, 10)
+    # Allocations, less deallocations; Python's default is 700, which is a few requests.
+    gc.set_threshold(5_000, 10, 10)

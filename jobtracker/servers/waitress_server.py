@@ -4,6 +4,7 @@ Its options are waitress's own (https://docs.pylonsproject.org/projects/waitress
 and ``seconds_to_finish``.
 """
 
+import functools
 import logging
 import signal
 import time
@@ -19,8 +20,6 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from jobtracker.servers import error_response
 
 log = logging.getLogger(__name__)
-
-POLL_INTERVAL = 0.1
 
 
 class RequestTask(WSGITask):
@@ -56,16 +55,14 @@ class Channel(HTTPChannel):
     task_class = RequestTask
     error_task_class = RejectedRequestTask
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request is being received, and no response being sent."""
-        return not self.requests and not self.total_outbufs_len and self.request is None
-
 
 class Dispatcher(ThreadedTaskDispatcher):
     """The threads and their queue, in which ``/health`` comes first."""
 
     stopping = False
+
+    def stop(self, *_signal: Any) -> None:
+        self.stopping = True
 
     def add_task(self, task: Any) -> None:
         # A rejected request has no path.
@@ -73,8 +70,8 @@ class Dispatcher(ThreadedTaskDispatcher):
             with self.lock:
                 self.queue.appendleft(task)
                 self.queue_cv.notify()
-        else:
-            super().add_task(task)
+            return
+        super().add_task(task)
 
 
 def serve(app: Any, *, seconds_to_finish: str | int = 10, **options: Any) -> None:
@@ -91,15 +88,11 @@ def serve(app: Any, *, seconds_to_finish: str | int = 10, **options: Any) -> Non
         each.settings = app.registry.settings
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
 
-    def stop(*_: Any) -> None:
-        dispatcher.stopping = True
-        listening[0].pull_trigger()  # wakes up the loop
-
-    def poll() -> None:
-        wasyncore.loop(POLL_INTERVAL, server.adj.asyncore_use_poll, connections, count=1)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    poll = functools.partial(
+        wasyncore.loop, 0.1, server.adj.asyncore_use_poll, connections, count=1
+    )
+    signal.signal(signal.SIGTERM, dispatcher.stop)
+    signal.signal(signal.SIGINT, dispatcher.stop)
     try:
         while not dispatcher.stopping:
             poll()
@@ -108,9 +101,9 @@ def serve(app: Any, *, seconds_to_finish: str | int = 10, **options: Any) -> Non
             each.socket.close()
         deadline = time.monotonic() + int(seconds_to_finish)
         channels = [each for each in connections.values() if isinstance(each, Channel)]
-        while any(channel.connected for channel in channels) and time.monotonic() < deadline:
-            for channel in channels:
-                channel.will_close |= channel.is_idle
+        while any(each.connected for each in channels) and time.monotonic() < deadline:
+            for each in channels:
+                each.will_close |= not (each.requests or each.total_outbufs_len or each.request)
             poll()
     finally:
         dispatcher.shutdown(timeout=0)

@@ -14,7 +14,6 @@ from jobtracker.jobs.models import TERMINAL_STATUSES, Status
 from jobtracker.stats.models import STAGES, JobFunnelSummary
 
 STATUSES = tuple(Status)
-SECONDS_PER_DAY = 86400
 
 _NOW, _SINCE, _UNTIL = (
     bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since", "until")
@@ -37,12 +36,12 @@ def _funnel(has_since: bool, has_until: bool) -> Statement[FunnelRow]:
         cohort.append(JobFunnelSummary.began >= _SINCE)
     if has_until:
         cohort.append(JobFunnelSummary.began < _UNTIL)
-    outcome = (JobFunnelSummary.source, JobFunnelSummary.status)
+    source, status = JobFunnelSummary.source, JobFunnelSummary.status
     outcomes = (
-        select(*outcome, func.count().label("count"))
-        .where(*cohort, JobFunnelSummary.status == any_(sql_array(TERMINAL_STATUSES)))
-        .group_by(*outcome)
-        .order_by(JobFunnelSummary.source.nulls_first(), JobFunnelSummary.status)
+        select(source, status.label("outcome"), func.count().label("count"))
+        .where(*cohort, status == any_(sql_array(TERMINAL_STATUSES)))
+        .group_by(source, status)
+        .order_by(source.nulls_first(), status)
         .subquery()
     )
     stages = range(1, len(STAGES) + 1)
@@ -68,8 +67,7 @@ def _days(stage: int) -> ColumnElement[Any]:
     days = JobFunnelSummary.days[stage]
     if stage == len(STAGES):  # the last one is not left
         return days
-    seconds = func.greatest(func.date_part("epoch", _NOW - JobFunnelSummary.since), 0)
-    waiting = seconds / SECONDS_PER_DAY
+    waiting = func.greatest(func.date_part("epoch", _NOW - JobFunnelSummary.since), 0) / 86400
     return days + case((JobFunnelSummary.stage_index == stage, waiting), else_=0)
 
 
@@ -81,18 +79,7 @@ def funnel(
     until: datetime.datetime | None = None,
     now: datetime.datetime | None = None,
 ) -> dict[str, Any]:
-    """The funnel of the user's jobs whose first step lies in [since, until).
-
-    - ``stages``, from lead to accepted. ``reached``: jobs with a step of that very stage; a skipped
-      stage was not reached. ``conversion``: the part of those, 0 to 1, that reached any later stage
-      after they first reached this one; None where no job was, and for the last stage.
-      ``median_days``: the median, over the jobs that reached it, of the total time in the stage;
-      the present stage of a job counts up to ``now``, except the last.
-    - ``outcomes``: of the jobs that are now closed or accepted, how many by status and by the
-      furthest stage (lead to offer) that they reached; None where there was none.
-    - ``edges``: how often a status followed another one.
-    - ``total``: the number of jobs.
-    """
+    """The funnel of the jobs whose first step lies in [since, until); its fields: see the view."""
     statement = _funnel(since is not None, until is not None)
     times = {"now": now or datetime.datetime.now(datetime.UTC), "since": since, "until": until}
     found = statement.one(connection, user_id=user_id, **times)
@@ -109,11 +96,7 @@ def funnel(
             )
         ],
         "outcomes": [
-            {
-                "source": row["source"] and STAGES[row["source"] - 1],
-                "outcome": row["status"],
-                "count": row["count"],
-            }
+            {**row, "source": row["source"] and STAGES[row["source"] - 1]}
             for row in found.outcomes or ()
         ],
         "edges": _edges(found.transitions or b""),
