@@ -12,19 +12,17 @@ from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import validate_optional_body
 from jobtracker.mfa import schemas
 from jobtracker.mfa.resources import MfaResource
-from jobtracker.permissions import Permission
 
 MFA_OUT = schemas.MfaOut()
 MFA_ENROL_IN = schemas.MfaEnrolIn()
-CHANGE: dict[str, Any] = {"permission": Permission.WRITE, "rate_limits": [AUTH_BY_USER]}
-
+CHANGE: dict[str, Any] = {"errors": (400, 403, 409), "rate_limits": [AUTH_BY_USER]}
 PATH = "/users/me/mfa"
 OPTIONS: dict[str, Any] = {"context": MfaResource, "thread_pool": ThreadPool.GATEWAY}
 mfa = ApiService("mfa", PATH, **OPTIONS)
 mfa_confirm = ApiService("mfa_confirm", f"{PATH}/confirm", traverse=PATH, **OPTIONS)
 
 
-@mfa.get(permission=Permission.READ, returns=MFA_OUT, errors=(403, 429), etag=None)
+@mfa.get(returns=MFA_OUT, errors=(403, 429), etag=None)
 def get_mfa(request: Request) -> dict[str, Any]:
     """Whether signing in takes more than the password, and what."""
     return _state(request.cognito.mfa_methods(request.bearer_token))
@@ -34,8 +32,8 @@ def get_mfa(request: Request) -> dict[str, Any]:
     optional_body=MFA_ENROL_IN,
     returns=schemas.MfaEnrolOut(),
     errors=(400, 413, 415, 422),
+    rate_limits=[AUTH_BY_USER],
     idempotent=False,  # the response has a secret, which must not be stored
-    **CHANGE,
 )
 def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
@@ -46,14 +44,14 @@ def post_mfa(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri}
 
 
-@mfa_confirm.post(body=schemas.MfaConfirmIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
+@mfa_confirm.post(body=schemas.MfaConfirmIn(), returns=MFA_OUT, **CHANGE)
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
     request.cognito.enable_totp(request.bearer_token, **request.validated)
     return _state([TOTP])
 
 
-@mfa.delete(body=schemas.MfaDisableIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
+@mfa.delete(body=schemas.MfaDisableIn(), returns=MFA_OUT, **CHANGE)
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
     request.cognito.disable_totp(request.bearer_token, **request.validated)
