@@ -13,10 +13,8 @@ from jobtracker.fields import ListOf
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import PRESIGN_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool, set_location
-from jobtracker.permissions import Permission
 
 DOCUMENT_OUT = schemas.DocumentOut()
-
 ALL = "/jobs/{job_id}/documents"
 ONE = f"{ALL}/{{document_id}}"
 S3: dict[str, Any] = {"thread_pool": ThreadPool.GATEWAY}
@@ -30,14 +28,13 @@ document = ApiService("document", ONE, **OF_ONE)
 presign_download = ApiService("presign_download", f"{ONE}/presign-download", **OF_ONE)
 
 
-@documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
+@documents.get(query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
 def get_documents(request: Request) -> Sequence[DocumentRow]:
     """The documents of a job, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
 
 @presign_upload.post(
-    permission=Permission.WRITE,
     body=schemas.PresignUploadIn(),
     returns=schemas.UploadOut(),
     status=201,
@@ -55,9 +52,7 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
     }
 
 
-@confirm_upload.post(
-    permission=Permission.WRITE, body=schemas.ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,)
-)
+@confirm_upload.post(body=schemas.ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,))
 def post_confirm_upload(request: Request) -> DocumentRow:
     """Say that the upload is done. Repeating it is harmless."""
     try:
@@ -67,22 +62,20 @@ def post_confirm_upload(request: Request) -> DocumentRow:
     return document.confirm()
 
 
-@presign_download.get(
-    permission=Permission.READ, returns=schemas.DownloadOut(), errors=(409,), etag=None
-)
+@presign_download.get(returns=schemas.DownloadOut(), errors=(409,), etag=None)
 def get_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a document from."""
     url = request.context.download_url()
     return {"download_url": url, "expires_in": request.bucket.download_seconds}
 
 
-@document.get(permission=Permission.READ, returns=DOCUMENT_OUT)
+@document.get(returns=DOCUMENT_OUT)
 def get_document(request: Request) -> DocumentRow:
     """One document, as far as it has come."""
     return request.context.row
 
 
-@document.delete(permission=Permission.WRITE, status=204)
+@document.delete(status=204)
 def delete_document(request: Request) -> None:
     """Forget a document."""
     request.context.delete()
