@@ -20,7 +20,6 @@ class Timeouts(NamedTuple):
 
 
 DEFAULT_TIMEOUTS = Timeouts()
-
 # Shared by all clients, because it caches the service models that it has loaded.
 _session = functools.cache(boto3.session.Session)
 

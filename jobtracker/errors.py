@@ -19,9 +19,6 @@ from jobtracker.renderer import json_dumps
 
 log = logging.getLogger(__name__)
 
-# Seconds of Retry-After where no better value is known.
-RETRY_AFTER = 5
-
 #: status -> (code, default message)
 CODES: dict[int, tuple[str, str]] = {
     400: ("BAD_REQUEST", "The request could not be understood."),
@@ -48,7 +45,7 @@ class ApiError(Exception):
     :param status: the HTTP status, where it has no class of its own
     :param details: machine-readable facts
     :param code: another code than the status's
-    :param retry_after: seconds of Retry-After
+    :param retry_after: seconds of Retry-After, for 429 and 503 by default 5
     """
 
     status = 500
@@ -72,7 +69,7 @@ class ApiError(Exception):
         if self.status == 401:
             self.headers["WWW-Authenticate"] = "Bearer"
         if self.status in (429, 503) or retry_after:
-            self.headers["Retry-After"] = str(retry_after or RETRY_AFTER)
+            self.headers["Retry-After"] = str(retry_after or 5)
 
 
 class BadRequest(ApiError):
@@ -142,15 +139,10 @@ def error_response(error: ApiError) -> Response:
     return response
 
 
-def api_error(error: ApiError, request: Request) -> Response:
-    return error_response(error)
-
-
 def http_exception(error: HTTPException, request: Request) -> Response:
     """Errors of Pyramid and Cornice: unknown route, wrong method."""
-    status = error.status_code
-    if status not in CODES:
-        status = 400 if status < 500 else 500
+    default = 400 if error.status_code < 500 else 500
+    status = error.status_code if error.status_code in CODES else default
     response = error_response(ApiError(status=status))
     if error.allow:
         response.allow = error.allow
@@ -160,11 +152,6 @@ def http_exception(error: HTTPException, request: Request) -> Response:
 def forbidden(request: Request) -> Response:
     """The policy denied access: 401 without an authenticated user, 403 with one."""
     return error_response(Forbidden() if request.authenticated_userid else Unauthorized())
-
-
-def undecodable(request: Request) -> Response:
-    """A path that is not UTF-8."""
-    return error_response(BadRequest())
 
 
 def database_unavailable(error: Exception, request: Request) -> Response:
@@ -193,11 +180,12 @@ def _format_for_log(error: Exception) -> str:
 
 def includeme(config: Any) -> None:
     # retryable_error is a predicate of pyramid_retry: without a view, the request is tried again.
-    config.add_exception_view(api_error, context=ApiError)
+    config.add_exception_view(lambda error, _: error_response(error), context=ApiError)
     config.add_exception_view(http_exception, context=HTTPException)
     config.add_notfound_view(http_exception)
     config.add_forbidden_view(forbidden)
-    config.add_exception_view(undecodable, context=URLDecodeError)
+    # A path that is not UTF-8.
+    config.add_exception_view(lambda _: error_response(BadRequest()), context=URLDecodeError)
     for unavailable in (
         sqlalchemy_exc.OperationalError,
         sqlalchemy_exc.InterfaceError,

@@ -16,7 +16,6 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 TURNSTILE_URL = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
-
 # Cloudflare accepts every token with this secret, so it must not be used with Cloudflare's URL:
 # https://developers.cloudflare.com/turnstile/troubleshooting/testing/
 TURNSTILE_PASS_ALL_SECRET = "1x0000000000000000000000000000000AA"  # noqa: S105 (published)
@@ -46,10 +45,8 @@ _region = _matching(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+", "must look like eu-central-1
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _bucket = _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "must be the name of a bucket")
 _user_pool_id = _matching(r"[\w-]+_[0-9a-zA-Z]+", "must look like us-east-1_AbCdEfGhI")
-_rates_storage = _matching(
-    r"memory://|(rediss?|redis\+(cluster|sentinel|unix))://(?s:.*)",
-    "must be memory:// or begin with redis://",
-)
+_REDIS_URL = r"(rediss?|redis\+(cluster|sentinel|unix))://(?s:.*)"
+_storage = _matching(f"memory://|{_REDIS_URL}", "must be memory:// or begin with redis://")
 
 
 def _positive(value: str) -> int:
@@ -94,13 +91,12 @@ def _url(value: str) -> str:
         host = None
     if not host or parts.scheme not in ("http", "https"):
         raise ValueError("must be a URL like https://host")
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise ValueError("must begin with https:// (http:// is for this machine's own addresses)")
     return value.rstrip("/")
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is a loopback address."""
+def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -109,9 +105,8 @@ def is_loopback(host: str) -> bool:
 
 def _origins(value: str) -> tuple[str, ...]:
     origins = value.split()
-    for origin in origins:
-        if not re.fullmatch(r"https?://[^/?#\s]+", origin):
-            raise ValueError("must be origins like https://app.example.com, without a path")
+    if not all(re.fullmatch(r"https?://[^/?#\s]+", origin) for origin in origins):
+        raise ValueError("must be origins like https://app.example.com, without a path")
     return tuple(origin.lower() for origin in origins)
 
 
@@ -148,7 +143,7 @@ SETTINGS = (
     Setting("documents.download_seconds", _positive, 300),
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
-    Setting("rate_limits.storage", _rates_storage, "memory://"),
+    Setting("rate_limits.storage", _storage, "memory://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
@@ -158,7 +153,6 @@ SETTINGS = (
     Setting("cursors.secret", _word, None),
     Setting("cors.origins", _origins, ()),
 )
-
 _PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})
 
 
@@ -172,8 +166,8 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
         if name.startswith(_PREFIXES) and name not in known:
             raise InvalidSettings(name, "there is no such setting")
     typed = {setting.name: _read_one(setting, raw.get(setting.name, "")) for setting in SETTINGS}
-    turnstile = (typed["turnstile.secret"], typed["turnstile.url"])
-    if turnstile == (TURNSTILE_PASS_ALL_SECRET, TURNSTILE_URL):
+    is_pass_all = typed["turnstile.secret"] == TURNSTILE_PASS_ALL_SECRET
+    if is_pass_all and typed["turnstile.url"] == TURNSTILE_URL:
         raise InvalidSettings("turnstile.secret", "is the published test secret that lets all pass")
     if typed["cursors.secret"] is None:  # a secret that all processes share
         typed["cursors.secret"] = typed["sqlalchemy.url"]

@@ -20,9 +20,8 @@ from jobtracker.http import idempotency
 
 def main() -> None:
     """The console command; its exit status is 1 if a part of the cleanup failed."""
-    parser = argparse.ArgumentParser(
-        prog="jobtracker-sweep", description=__doc__.partition("\n")[0]
-    )
+    summary = __doc__.partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="jobtracker-sweep", description=summary)
     parser.add_argument("ini", help="the settings, as for pserve: production.ini")
     ini = parser.parse_args().ini
     setup_logging(ini)
@@ -36,16 +35,14 @@ def sweep(registry: Any) -> str | None:
     try:
         with transaction(sessions) as connection:
             answers = idempotency.DELETE_EXPIRED.execute(connection)
-        swept = outbox.sweep(sessions, registry["bucket"])
+        expired, deleted, failed = outbox.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
     except (DBAPIError, psycopg.Error) as error:
         cause = getattr(error, "orig", error)
         return f"jobtracker-sweep: PostgreSQL: {type(cause).__name__}; nothing is lost"
     print(  # noqa: T201 (the command's output)
-        f"uploads given up: {swept.expired_uploads}, deletions carried out: {swept.deletions}, "
+        f"uploads given up: {expired}, deletions carried out: {deleted}, "
         f"answers forgotten: {answers}"
     )
-    if swept.failed_deletions:
-        return f"jobtracker-sweep: S3 would not delete {swept.failed_deletions} objects"
-    return None
+    return f"jobtracker-sweep: S3 would not delete {failed} objects" if failed else None

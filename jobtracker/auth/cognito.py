@@ -15,8 +15,7 @@ from jobtracker.errors import ApiError, Unavailable
 
 log = logging.getLogger(__name__)
 
-# Cognito's name of the only second factor that can be set up here.
-TOTP = "SOFTWARE_TOKEN_MFA"
+TOTP = "SOFTWARE_TOKEN_MFA"  # the only second factor that can be set up here
 
 
 class UserPool:
@@ -24,8 +23,6 @@ class UserPool:
 
     Every method raises :class:`~jobtracker.errors.ApiError`: 4xx for what Cognito rejects (see
     :mod:`~jobtracker.auth.cognito_errors`), 503 when it fails or does not respond.
-
-    :param options: region, endpoint and time-outs, as for :func:`~jobtracker.aws.make_client`
     """
 
     def __init__(self, client_id: str, **options: Any) -> None:
@@ -83,9 +80,8 @@ class UserPool:
         errors = cognito_errors.naming(email, cognito_errors.SESSION)
         challenge = {"ChallengeName": challenge_name, "Session": session}
         answer = {"ChallengeResponses": {"USERNAME": email, **responses}, **challenge}
-        return SignIn.from_response(
-            self._client_call("respond_to_auth_challenge", errors, **answer)
-        )
+        response = self._client_call("respond_to_auth_challenge", errors, **answer)
+        return SignIn.from_response(response)
 
     def refresh(self, refresh_token: str) -> SignIn:
         """Get new access and ID tokens; the refresh token remains valid."""
@@ -108,9 +104,8 @@ class UserPool:
         except ApiError as error:
             # Any other error would read as if the password had not been changed.
             log.error("A password was changed, but its refresh tokens are not revoked")
-            raise Unavailable(
-                "Your password was changed, but your other devices may still be signed in."
-            ) from error
+            message = "Your password was changed, but your other devices may still be signed in."
+            raise Unavailable(message) from error
 
     def profile(self, access_token: str) -> Profile:
         attributes = self._call("get_user", AccessToken=access_token)["UserAttributes"]
@@ -130,8 +125,8 @@ class UserPool:
     ) -> SignIn:
         """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
         response = self._verify_totp(cognito_errors.SESSION, code, friendly_name, Session=session)
-        responses = {"ANSWER": "SUCCESS"}
-        return self.answer_challenge(email, "MFA_SETUP", response["Session"], responses)
+        session = response["Session"]
+        return self.answer_challenge(email, "MFA_SETUP", session, {"ANSWER": "SUCCESS"})
 
     def associate_totp(self, access_token: str) -> str:
         """Begin to set up TOTP for a user who is signed in; returns the secret."""
@@ -190,7 +185,6 @@ class UserPool:
     def _client_call(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
-        """Call an operation that identifies the app client."""
         return self._call(operation, errors, ClientId=self.client_id, **parameters)
 
     def _call(

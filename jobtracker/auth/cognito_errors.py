@@ -15,12 +15,8 @@ from jobtracker.errors import ApiError, BadRequest
 ErrorFactory = Callable[[str], ApiError]
 ErrorMap = dict[str, ErrorFactory]
 
-# The same for a wrong password, an unknown address and an expired session.
-WRONG_CREDENTIALS = "These credentials are not valid, or no longer so. Please sign in again."
-
 
 def _always(error: type[ApiError], *args: Any, **options: Any) -> ErrorFactory:
-    """A factory of the same error, whatever Cognito's message."""
     return lambda _message: error(*args, **options)
 
 
@@ -29,9 +25,9 @@ def _bad_request(message: str, code: str) -> ErrorFactory:
 
 
 def _email_not_verified(**details: str) -> ErrorFactory:
-    code = "EMAIL_NOT_VERIFIED"
+    details["code"] = code = "EMAIL_NOT_VERIFIED"
     text = "Please confirm your e-mail address first."
-    return _always(errors.Forbidden, text, code=code, details={"code": code, **details})
+    return _always(errors.Forbidden, text, code=code, details=details)
 
 
 def naming(email: str, error_map: ErrorMap) -> ErrorMap:
@@ -41,7 +37,10 @@ def naming(email: str, error_map: ErrorMap) -> ErrorMap:
 
 throttled = _always(errors.RateLimited, retry_after=30)
 unavailable = _always(errors.Unavailable)
-wrong_credentials = _always(errors.Unauthorized, WRONG_CREDENTIALS)
+# The same for a wrong password, an unknown address and an expired session.
+wrong_credentials = _always(
+    errors.Unauthorized, "These credentials are not valid, or no longer so. Please sign in again."
+)
 account_exists = _always(errors.Conflict, "There is an account with this address already.")
 no_totp_secret = _always(errors.Conflict, "Please begin to set up the authenticator app first.")
 mfa_required = _always(
@@ -64,10 +63,8 @@ def weak_password(message: str) -> ApiError:
     # passed on, since it says nothing about the account.
     violations = [part.strip() for part in message.partition(":")[2].split(";") if part.strip()]
     known = [VIOLATIONS.get(violation, violation) for violation in violations]
-    return BadRequest(
-        "This password is too weak.",
-        details={"code": "WEAK_PASSWORD", "violations": known or ["Choose another password"]},
-    )
+    details = {"code": "WEAK_PASSWORD", "violations": known or ["Choose another password"]}
+    return BadRequest("This password is too weak.", details=details)
 
 
 def _wrong_password(text: str, other_cause: str, other_error: ErrorFactory) -> ErrorFactory:

@@ -13,8 +13,7 @@ from jobtracker.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-# Seconds until the keys are fetched again; Cognito rotates them rarely.
-TTL = 24 * 3600
+TTL = 24 * 3600  # seconds until the keys are fetched again; Cognito rotates them rarely
 # Seconds between two attempts to fetch them, successful or not.
 COOLDOWN = 30
 COOLDOWN_WITHOUT_KEYS = 5

@@ -6,7 +6,6 @@ from jobtracker.fields import Email, Integer, Nested, RawText, Schema, Text, Tex
 from jobtracker.users.schemas import MAX_PASSWORD
 
 NO_BLANKS = "[!-~]+"  # printable ASCII
-
 # Limits are those of Cognito's API reference. It has none for tokens, of about 2,000 characters.
 MAX_TOKEN = 8192
 PASSWORD = RawText(max=MAX_PASSWORD)

@@ -14,9 +14,7 @@ from cachetools import FIFOCache
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
 
-# Seconds by which the clocks of Cognito and of this machine may differ.
-LEEWAY = 10
-
+LEEWAY = 10  # seconds by which the clocks of Cognito and of this machine may differ
 # Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
 # is accepted for as long.
 VERIFIED_TTL = 60

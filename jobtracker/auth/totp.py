@@ -5,8 +5,7 @@ https://github.com/google/google-authenticator/wiki/Key-Uri-Format
 
 from urllib.parse import quote, urlencode
 
-# Shown by the app beside the code.
-ISSUER = "JobTracker"
+ISSUER = "JobTracker"  # which the app shows beside the code
 
 
 def otpauth_uri(secret: str, label: str | None) -> str:

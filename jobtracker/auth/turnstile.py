@@ -40,10 +40,9 @@ class Turnstile:
         except (requests.RequestException, ValueError, TypeError, KeyError) as error:
             log.error("Turnstile: %s", type(error).__name__)
             raise Unavailable from None
-        if success is True:
-            return
-        if not codes <= TOKEN_ERRORS:
-            log.error("Turnstile: %s", sorted(codes))
-            raise Unavailable
-        message = "We could not tell that you are a person. Please try again."
-        raise BadRequest(message, details={"code": "CAPTCHA_FAILED"})
+        if success is not True:
+            if not codes <= TOKEN_ERRORS:
+                log.error("Turnstile: %s", sorted(codes))
+                raise Unavailable
+            message = "We could not tell that you are a person. Please try again."
+            raise BadRequest(message, details={"code": "CAPTCHA_FAILED"})

@@ -12,7 +12,6 @@ from jobtracker.jobs.models import JobChild, job_foreign_key
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
 MAX_PENDING = 5
-
 # How long an upload can take that began before its URL expired.
 UPLOAD_GRACE = datetime.timedelta(hours=1)
 
@@ -26,6 +25,7 @@ class DocType(StrEnum):
 
 #: A job has one confirmed document of each of these types: the latest.
 SINGLE_VALUED = (DocType.RESUME, DocType.JOB_DESCRIPTION, DocType.COVER_LETTER)
+_SINGLE_VALUED = sql_in_list(SINGLE_VALUED)
 
 
 class DocumentStatus(StrEnum):
@@ -65,9 +65,7 @@ class Document(JobChild, Base):
             "application_id",
             "doc_type",
             unique=True,
-            postgresql_where=text(
-                f"status = 'uploaded' AND doc_type IN ({sql_in_list(SINGLE_VALUED)})"
-            ),
+            postgresql_where=text(f"status = 'uploaded' AND doc_type IN ({_SINGLE_VALUED})"),
         ),
         # The sweeper's search for expired uploads.
         Index(
@@ -83,7 +81,6 @@ class Document(JobChild, Base):
     # The key that the upload URL signs, and the final key, which no upload URL signs.
     upload_key: Mapped[str]
     object_key: Mapped[str]
-    # When the upload URL expires.
     upload_expires_at: Mapped[datetime.datetime]
     status: Mapped[str] = mapped_column(server_default=DocumentStatus.PENDING)
     scan_status: Mapped[str] = mapped_column(server_default=ScanStatus.NOT_SCANNED)

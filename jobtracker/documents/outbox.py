@@ -5,7 +5,6 @@ processed after its commit. The sweeper repeats the deletion until the object ca
 """
 
 import logging
-from typing import NamedTuple
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session, sessionmaker
@@ -20,23 +19,19 @@ log = logging.getLogger(__name__)
 
 
 def process_deletions_after_commit(request: Request, user_id: int) -> None:
-    """Delete the unreferenced objects of a user after the commit of the request."""
+    """Delete the unreferenced objects of a user after the commit; if S3 fails, the sweeper does."""
 
     def after_commit(committed: bool) -> None:
         if committed:
             try:
-                process_deletions(request.registry["db_sessions"], request.bucket, user_id)
+                _process_deletions(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
                 log.warning("Objects of user %s are left to the sweeper", user_id)
 
     request.tm.get().addAfterCommitHook(after_commit)
 
 
-def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
-    """Delete the unreferenced objects of a user.
-
-    :raises Unavailable: when S3 fails; the deletions stay queued
-    """
+def _process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
     with transaction(sessions) as connection:
         rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
         if deleted := _delete_objects(bucket, rows):
@@ -49,30 +44,20 @@ def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow
     return [row for row in rows if row.object_key not in failed]
 
 
-class SweepResult(NamedTuple):
-    """The numbers of rows of a sweep."""
-
-    expired_uploads: int
-    deletions: int
-    failed_deletions: int
-
-
-def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> SweepResult:
+def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int, int]:
     """Delete expired uploads, and the unreferenced objects of all users.
 
     Concurrent sweeps skip each other's rows.
 
+    :returns: the numbers of expired uploads, of deleted and of not deleted objects
     :raises Unavailable: when S3 fails; the deletions stay queued
     """
-    expired = 0
-    while True:
+    expired = deleted = failed = 0
+    number = MAX_DELETIONS
+    while number == MAX_DELETIONS:
         with transaction(sessions) as connection:
             number = queries.delete_expired_uploads(connection, limit=MAX_DELETIONS)
-        if not number:
-            break
         expired += number
-
-    deleted = failed = 0
     last = (0, "")
     while True:
         with transaction(sessions) as connection:
@@ -84,4 +69,4 @@ def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> SweepResult:
         deleted += len(done)
         failed += len(rows) - len(done)
         last = (rows[-1].user_id, rows[-1].object_key)
-    return SweepResult(expired, deleted, failed)
+    return expired, deleted, failed

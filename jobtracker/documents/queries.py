@@ -53,12 +53,8 @@ _OF_JOB = (
     Document.application_id == sa.bindparam("application_id"),
 )
 _IS_PENDING = Document.status == DocumentStatus.PENDING
-_COUNT_PENDING = Statement(
-    sa.select(sa.func.count())
-    .select_from(Document.__table__)
-    .where(*_OF_JOB, _IS_PENDING, Document.upload_expires_at > NOW),
-    Count,
-)
+_PENDING = sa.select(sa.func.count()).select_from(Document.__table__).where(*_OF_JOB, _IS_PENDING)
+_COUNT_PENDING = Statement(_PENDING.where(Document.upload_expires_at > NOW), Count)
 _DELETE_REPLACED = Command(
     sa.delete(Document.__table__).where(
         *_OF_JOB,
@@ -90,25 +86,19 @@ _DELETIONS = (
     .with_for_update(skip_locked=True)
 )
 _OF_USER = ObjectDeletion.user_id == sa.bindparam("user_id")
-_NEW_DELETIONS = Statement(
-    _DELETIONS.where(_OF_USER, ObjectDeletion.attempted_at.is_(None)).order_by(
-        ObjectDeletion.created_at
-    ),
-    DeletionRow,
-)
+_NEW = _DELETIONS.where(_OF_USER, ObjectDeletion.attempted_at.is_(None))
+_NEW_DELETIONS = Statement(_NEW.order_by(ObjectDeletion.created_at), DeletionRow)
 _LAST = sa.tuple_(
     sa.bindparam("last_user_id", type_=sa.BigInteger), sa.bindparam("last_key", type_=sa.Text)
 )
-_NEXT_DELETIONS = Statement(
-    _DELETIONS.where(_LAST < _DELETION_KEY).order_by(*_DELETION_KEY.clauses), DeletionRow
-)
+_NEXT = _DELETIONS.where(_LAST < _DELETION_KEY).order_by(*_DELETION_KEY.clauses)
+_NEXT_DELETIONS = Statement(_NEXT, DeletionRow)
 _USERS = sa.bindparam("users", type_=ARRAY(sa.BigInteger))
 _KEYS = sa.bindparam("keys", type_=ARRAY(sa.Text))
 _DONE = sa.func.unnest(_USERS, _KEYS).table_valued("user_id", "object_key").render_derived()
 _IS_DONE = _DELETION_KEY.in_(sa.select(*_DONE.c))
-_SET_ATTEMPTED = Command(
-    sa.update(ObjectDeletion.__table__).where(_IS_DONE).values(attempted_at=NOW)
-)
+_UPDATE_DONE = sa.update(ObjectDeletion.__table__).where(_IS_DONE)
+_SET_ATTEMPTED = Command(_UPDATE_DONE.values(attempted_at=NOW))
 _DELETE_COMPLETED = Command(sa.delete(ObjectDeletion.__table__).where(_IS_DONE))
 
 
@@ -147,8 +137,7 @@ def next_deletions(
     connection: SupportsExecute, last: tuple[int, str], limit: int
 ) -> list[DeletionRow]:
     """The deletions of all users that follow the last user and key; this locks the rows."""
-    user_id, key = last
-    return _NEXT_DELETIONS.all(connection, last_user_id=user_id, last_key=key, limit=limit)
+    return _NEXT_DELETIONS.all(connection, last_user_id=last[0], last_key=last[1], limit=limit)
 
 
 def set_attempted(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
@@ -162,7 +151,5 @@ def delete_completed(connection: SupportsExecute, deletions: Sequence[DeletionRo
 
 
 def _keys(deletions: Sequence[DeletionRow]) -> dict[str, list[Any]]:
-    return {
-        "users": [row.user_id for row in deletions],
-        "keys": [row.object_key for row in deletions],
-    }
+    users, keys = [row.user_id for row in deletions], [row.object_key for row in deletions]
+    return {"users": users, "keys": keys}

@@ -48,13 +48,10 @@ class DocumentResource(JobChildResource[DocumentRow]):
         return self.row
 
     def download_url(self) -> str:
-        """The presigned URL to GET the file from, under its original name.
-
-        :raises Conflict: until it is uploaded
-        """
-        if self.row.status != DocumentStatus.UPLOADED:
-            raise Conflict("This document is not ready to be downloaded.")
+        """The presigned URL to GET the file from; Conflict until it is uploaded."""
         row = self.row
+        if row.status != DocumentStatus.UPLOADED:
+            raise Conflict("This document is not ready to be downloaded.")
         return self.request.bucket.download_url(
             row.object_key, filename=row.original_filename, content_type=row.content_type
         )

@@ -4,6 +4,7 @@ from colander import SchemaNode
 
 from jobtracker.documents import models
 from jobtracker.fields import Choice, Integer, Nested, Schema, Text, TextMap, Timestamp
+from jobtracker.jobs.schemas import JobChildOut
 
 # RFC 9110, section 8.3.1, in what a header can carry: type/subtype; parameters.
 _WORD = r"[\w!#$&^.+-]+"
@@ -34,7 +35,7 @@ class ConfirmUploadIn(Schema):
     size_bytes = SchemaNode(Integer(), missing=None)  # the SPA sends it; nobody believes it
 
 
-class DocumentOut(Schema):
+class DocumentOut(JobChildOut):
     example = {
         "id": 5,
         "application_id": 7,
@@ -50,8 +51,6 @@ class DocumentOut(Schema):
         "created_at": "2026-11-23T09:30:00.000000Z",
     }
 
-    id = SchemaNode(Integer())
-    application_id = SchemaNode(Integer())
     doc_type = SchemaNode(Choice(models.DocType))
     original_filename = SchemaNode(Text())
     content_type = SchemaNode(Text(), nullable=True)

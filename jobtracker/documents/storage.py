@@ -32,9 +32,6 @@ class Bucket:
     """A private S3 bucket.
 
     Every method raises :class:`~jobtracker.errors.Unavailable` when S3 fails or does not respond.
-
-    :param options: region, endpoint, time-outs and credentials, as for
-        :func:`~jobtracker.aws.make_client`
     """
 
     def __init__(
@@ -55,17 +52,14 @@ class Bucket:
 
     def upload_url(self, key: str, *, size_bytes: int, content_type: str | None) -> str:
         """Return a presigned URL for a PUT of exactly this length, and of this type if given."""
-        headers: dict[str, Any] = {"ContentLength": size_bytes}
-        if content_type is not None:
-            headers["ContentType"] = content_type
-        return self._presign("put_object", key, self.upload_seconds, **headers)
+        headers = {} if content_type is None else {"ContentType": content_type}
+        seconds = self.upload_seconds
+        return self._presign("put_object", key, seconds, ContentLength=size_bytes, **headers)
 
     def download_url(self, key: str, *, filename: str, content_type: str | None) -> str:
         """Return a presigned URL for a GET that browsers save under this file name."""
-        headers = {
-            "ResponseContentDisposition": attachment(filename),
-            "ResponseContentType": content_type or "application/octet-stream",
-        }
+        disposition, media_type = attachment(filename), content_type or "application/octet-stream"
+        headers = {"ResponseContentDisposition": disposition, "ResponseContentType": media_type}
         return self._presign("get_object", key, self.download_seconds, **headers)
 
     def stat(self, key: str) -> StoredObject | None:
@@ -77,10 +71,7 @@ class Bucket:
         return StoredObject(head["ContentLength"], head["ETag"])
 
     def copy(self, source: str, target: str, *, etag: str) -> None:
-        """Copy an object.
-
-        :raises Conflict: when it does not exist, or has another ETag
-        """
+        """Copy an object; Conflict when it does not exist, or has another ETag."""
         copy_source = {"Bucket": self.name, "Key": source}
         try:
             self._call("copy_object", Key=target, CopySource=copy_source, CopySourceIfMatch=etag)

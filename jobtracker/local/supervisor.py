@@ -16,15 +16,12 @@ from jobtracker.local.process import wait_until
 from jobtracker.local.stack import REGION, Stack, try_lock
 from jobtracker.local.turnstile import LocalTurnstile
 
-POLL_INTERVAL = 0.2
-SECONDS_TO_LOCK = 1
-
 
 def supervise(stack: Stack) -> None:
     """Run the parts until they have no users."""
     with stack.open("supervisor") as supervisor, stack.open("users") as users:
         # Other processes hold this lock for a moment, to test whether there is a supervisor.
-        if not wait_until(lambda: try_lock(supervisor, fcntl.LOCK_EX), SECONDS_TO_LOCK):
+        if not wait_until(lambda: try_lock(supervisor, fcntl.LOCK_EX), seconds=1):
             return  # there is another supervisor
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         with contextlib.ExitStack() as exit_stack:
@@ -37,7 +34,7 @@ def supervise(stack: Stack) -> None:
             exit_stack.callback(stack.file("state").unlink, missing_ok=True)
             # Once there are no users, the lock is kept until the parts have stopped.
             while _reloader_is_alive(stack) or not try_lock(users, fcntl.LOCK_EX):
-                time.sleep(POLL_INTERVAL)
+                time.sleep(0.2)
 
 
 def _start(stack: Stack, exit_stack: contextlib.ExitStack) -> dict[str, str]:

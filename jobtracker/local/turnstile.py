@@ -12,12 +12,11 @@ from jobtracker.local.process import check_port
 
 HOST = "127.0.0.1"
 DUMMY_TOKEN = "XXXX.DUMMY.TOKEN.XXXX"  # noqa: S105 (published)
-MAX_BODY = 16 * 1024
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        length = min(int(self.headers.get("Content-Length", 0)), MAX_BODY)
+        length = min(int(self.headers.get("Content-Length", 0)), 16 * 1024)
         form = parse_qs(self.rfile.read(length).decode(errors="replace"))
         passed = form.get("response") == [DUMMY_TOKEN]
         codes = [] if passed else ["invalid-input-response"]
@@ -33,10 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class LocalTurnstile(ThreadingHTTPServer):
-    """The server, in a thread of its own.
-
-    :raises RuntimeError: if the port is in use
-    """
+    """The server, in a thread of its own; RuntimeError if the port is in use."""
 
     SECRET = "local"  # noqa: S105 (not checked)
     request_queue_size = 128

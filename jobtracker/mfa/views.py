@@ -16,8 +16,7 @@ from jobtracker.permissions import Permission
 
 MFA_OUT = schemas.MfaOut()
 MFA_ENROL_IN = schemas.MfaEnrolIn()
-CHANGE: dict[str, Any] = {"permission": Permission.WRITE, "rate_limits": [AUTH_BY_USER]}
-
+CHANGE: dict[str, Any] = {"errors": (400, 403, 409), "rate_limits": [AUTH_BY_USER]}
 PATH = "/users/me/mfa"
 OPTIONS: dict[str, Any] = {"context": MfaResource, "thread_pool": ThreadPool.GATEWAY}
 mfa = ApiService("mfa", PATH, **OPTIONS)
@@ -31,11 +30,12 @@ def get_mfa(request: Request) -> dict[str, Any]:
 
 
 @mfa.post(
+    permission=Permission.WRITE,
     optional_body=MFA_ENROL_IN,
     returns=schemas.MfaEnrolOut(),
     errors=(400, 413, 415, 422),
+    rate_limits=[AUTH_BY_USER],
     idempotent=False,  # the response has a secret, which must not be stored
-    **CHANGE,
 )
 def post_mfa(request: Request) -> dict[str, str]:
     """Begin to set up TOTP. Nothing changes until it is confirmed. The label is what the app shows;
@@ -46,14 +46,16 @@ def post_mfa(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri}
 
 
-@mfa_confirm.post(body=schemas.MfaConfirmIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
+@mfa_confirm.post(
+    permission=Permission.WRITE, body=schemas.MfaConfirmIn(), returns=MFA_OUT, **CHANGE
+)
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
     request.cognito.enable_totp(request.bearer_token, **request.validated)
     return _state([TOTP])
 
 
-@mfa.delete(body=schemas.MfaDisableIn(), returns=MFA_OUT, errors=(400, 403, 409), **CHANGE)
+@mfa.delete(permission=Permission.WRITE, body=schemas.MfaDisableIn(), returns=MFA_OUT, **CHANGE)
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
     request.cognito.disable_totp(request.bearer_token, **request.validated)

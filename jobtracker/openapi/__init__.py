@@ -9,7 +9,6 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from jobtracker.http.service import services_of
 from jobtracker.openapi import views
 from jobtracker.openapi.document import make_document
-from jobtracker.openapi.precompressed import PrecompressedBody
 from jobtracker.renderer import json_dumps
 
 
@@ -20,7 +19,7 @@ def add_document(event: ApplicationCreated) -> None:
     body = json_dumps(registry["openapi_document"])
     # Part of every ETag: another version of the API may represent the same state differently.
     registry["representation"] = hashlib.sha256(body).digest()
-    registry["openapi_response"] = PrecompressedBody(body, "application/json")
+    registry["openapi_response"] = views.PrecompressedBody(body, "application/json")
 
 
 def includeme(config: Any) -> None:

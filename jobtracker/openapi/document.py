@@ -27,8 +27,7 @@ be written with a slash at its end. Somebody else's data answers 404, as if it d
 
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
-
-ERROR_CODES = [*(code for code, _message in CODES.values()), "EMAIL_NOT_VERIFIED"]
+ERROR_CODES = [*(code for code, _ in CODES.values()), "EMAIL_NOT_VERIFIED"]
 DETAILS = {"code": STRING, "email": STRING, "violations": STRINGS, "current": {"type": "object"}}
 ERROR = closed_object(
     {
@@ -56,6 +55,7 @@ VALIDATION_ERROR = closed_object(
     description="One entry for each field at fault. The input is never part of it.",
     example={"error": CODE, "message": MESSAGE, "details": {"errors": [MISSING]}},
 )
+ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
@@ -90,14 +90,13 @@ ETAG = _header("What this is known by: for If-None-Match and, where there is one
 LINK = _header(
     'Where there are more: `<URL of the next page>; rel="next"` (RFC 8288).', required=False
 )
-RETRY_AFTER = _header("Seconds after which it makes sense to try again.")
-
+RETRY_AFTER = {"Retry-After": _header("Seconds after which it makes sense to try again.")}
 # The headers of the responses by status.
 HEADERS = {
     201: {"Location": _header("The URL of what was made.")},
     401: {"WWW-Authenticate": _header("Always `Bearer`.")},
-    429: {"Retry-After": RETRY_AFTER},
-    503: {"Retry-After": RETRY_AFTER},
+    429: RETRY_AFTER,
+    503: RETRY_AFTER,
 }
 
 
@@ -162,9 +161,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
         "operationId": operation.view.__name__,
         "tags": [operation.view.__module__.removesuffix(".views").rpartition(".")[2]],
         "summary": summary.rstrip(".").replace("`", ""),
-        "responses": {
-            str(status): _response(status, operation) for status in _statuses(service, operation)
-        },
+        "responses": {str(n): _response(n, operation) for n in _statuses(service, operation)},
         "security": [] if operation.permission is Permission.PUBLIC else [{"bearer": []}],
     }
     if rest:
@@ -193,10 +190,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _path_parameters(service: ApiService) -> dict[str, Any]:
+    id_in_path = {"in": "path", "required": True, "schema": ID}
     names = re.findall(r"{(\w+)}", service.template)
-    an_id = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
-    parameters = [{"name": name, "in": "path", "required": True, "schema": an_id} for name in names]
-    return {"parameters": parameters} if parameters else {}
+    return {"parameters": [{"name": name, **id_in_path} for name in names]} if names else {}
 
 
 def _response(status: int, operation: Operation) -> dict[str, Any]:

@@ -12,12 +12,10 @@ import colander
 from jobtracker import fields
 
 JsonSchema = dict[str, Any]
-
 # Text that checked_text accepts, and what Text treats as blank, as ECMA-262 regular expressions.
 NO_NUL = r"^[^\u0000]*$"
 NOT_BLANK = r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f\ufeff][^\u0000]*$"
 BLANK = r"^[\s\u0001-\u001f\u007f-\u009f\ufeff]*$"
-
 INPUT_ONLY = ("maxLength", "pattern", "minimum", "maximum", "maxProperties", "description")
 
 
@@ -99,36 +97,29 @@ def _or_null(schema: JsonSchema) -> JsonSchema:
 
 def _schema(json_type: str, **keywords: Any) -> JsonSchema:
     """Return a schema with those of the keywords that are not None."""
-    given = {name: value for name, value in keywords.items() if value is not None}
-    return {"type": json_type, **given}
+    return {"type": json_type} | {k: v for k, v in keywords.items() if v is not None}
 
 
 def of_type(field: fields.FieldType) -> JsonSchema:
-    """Return the JSON Schema of a field type.
-
-    :raises TypeError: if the type is not in the list below, which subclasses inherit
-    """
+    """Return the JSON Schema of a field type or its base class; TypeError if there is none."""
     match field:  # subclasses before their base
         case fields.Email():
-            regex = field.ADDRESS.replace("a-z", "A-Za-z")
-            return _schema("string", format="email", maxLength=field.max, pattern=f"^{regex}$")
+            pattern = f"^{field.ADDRESS.replace('a-z', 'A-Za-z')}$"
+            return _schema("string", format="email", maxLength=field.max, pattern=pattern)
         case fields.WebAddress():
             return _schema("string", format="iri", pattern="^https?://", maxLength=field.max)
         case fields.Text():
-            regex = field.pattern.pattern if field.pattern else ""
-            regex = regex.removeprefix("(?a:").removesuffix(")")
-            pattern = f"^(?:{regex})$" if regex else None
-            return _schema("string", maxLength=field.max, pattern=pattern)
+            regex = field.pattern and field.pattern.pattern.removeprefix("(?a:").removesuffix(")")
+            anchored = f"^(?:{regex})$" if regex else None
+            return _schema("string", maxLength=field.max, pattern=anchored)
         case fields.Choice():
             return _schema("string", enum=list(field.words))
         case fields.Date():
             return _schema("string", format="date")
         case fields.DateOrDatetime():
-            return _schema(
-                "string",
-                anyOf=[{"format": "date"}, {"format": "date-time"}],
-                description="A day in UTC, or a moment with its UTC offset.",
-            )
+            formats = [{"format": "date"}, {"format": "date-time"}]
+            hint = "A day in UTC, or a moment with its UTC offset."
+            return _schema("string", anyOf=formats, description=hint)
         case fields.Timestamp():
             return _schema("string", format="date-time")
         case fields.QueryInteger(clamp=True):
@@ -144,16 +135,13 @@ def of_type(field: fields.FieldType) -> JsonSchema:
         case fields.FreeFormObject():
             return _schema("object")
         case fields.JsonObject():
-            hint = (
-                f"At most {field.max_bytes} bytes as compact JSON, {field.max_depth} levels deep."
-            )
+            size = f"At most {field.max_bytes} bytes as compact JSON"
+            hint = f"{size}, {field.max_depth} levels deep."
             return _schema("object", description=hint)
         case fields.Counts():
-            return _schema(
-                "object",
-                propertyNames={"enum": [str(word) for word in field.words]},
-                additionalProperties={"type": "integer", "minimum": 0},
-            )
+            count = _schema("integer", minimum=0)
+            words = {"enum": [str(word) for word in field.words]}
+            return _schema("object", propertyNames=words, additionalProperties=count)
         case fields.TextMap():
             return _schema(
                 "object",
@@ -162,12 +150,9 @@ def of_type(field: fields.FieldType) -> JsonSchema:
                 propertyNames={"pattern": NO_NUL},
             )
         case fields.BooleanMap():
-            boolean = _schema("boolean")
-            return _schema(
-                "object",
-                additionalProperties=_or_null(boolean) if field.removable else boolean,
-                propertyNames={"pattern": f"^{field.key.pattern}$"},
-            )
+            value = _or_null(_schema("boolean")) if field.removable else _schema("boolean")
+            names = {"pattern": f"^{field.key.pattern}$"}
+            return _schema("object", additionalProperties=value, propertyNames=names)
         case fields.TextList():
             item = of_type(field.item)
             if "enum" not in item:

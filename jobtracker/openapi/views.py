@@ -4,6 +4,8 @@ Both are public, and the page has no resource of another origin.
 """
 
 import functools
+import gzip
+import hashlib
 from pathlib import Path
 
 from pyramid.httpexceptions import HTTPMethodNotAllowed
@@ -13,13 +15,11 @@ from swagger_ui_bundle import swagger_ui_path
 
 from jobtracker.errors import NotFound
 from jobtracker.http.service import ApiService
-from jobtracker.openapi.precompressed import PrecompressedBody
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
 
 STATIC = Path(__file__).parent / "static"
 SWAGGER_UI = Path(swagger_ui_path)
-
 # The files below /docs, by name; the rest of Swagger UI's folder is not served.
 FILES = {
     "": (STATIC / "docs.html", "text/html"),
@@ -29,7 +29,6 @@ FILES = {
     "swagger-ui.css": (SWAGGER_UI / "swagger-ui.css", "text/css"),
     "swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript"),
 }
-
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -49,16 +48,40 @@ def get_openapi(request: Request) -> Response:
     return request.registry["openapi_response"].response(request)
 
 
+class PrecompressedBody:
+    """A body in its encodings, each with a strong ETag (RFC 9110, section 8.8.3)."""
+
+    def __init__(self, body: bytes, content_type: str) -> None:
+        self.content_type = content_type
+        etag = hashlib.sha256(body).hexdigest()[:32]
+        self.encodings = {
+            "identity": (body, etag),
+            "gzip": (gzip.compress(body, mtime=0), f"{etag}-gzip"),
+        }
+
+    def response(self, request: Request) -> Response:
+        """Return a conditional response in the encoding that the request accepts."""
+        encoding = "identity"
+        if request.accept_encoding.header_value is not None:
+            accepted = request.accept_encoding.acceptable_offers(["gzip", "identity"])
+            encoding = accepted[0][0] if accepted else "identity"
+        body, etag = self.encodings[encoding]
+        response = Response(body=body, content_type=self.content_type, conditional_response=True)
+        response.etag = etag
+        response.cache_control = "public, no-cache"
+        response.vary = "Accept-Encoding"
+        if encoding != "identity":
+            response.content_encoding = encoding
+        return response
+
+
 @functools.cache
 def _precompressed(path: Path, content_type: str) -> PrecompressedBody:
     return PrecompressedBody(path.read_bytes(), content_type)
 
 
 def get_file(request: Request) -> Response:
-    """Serve the page, or a file that it loads.
-
-    :raises NotFound: if there is no file of that name
-    """
+    """Serve the page, or a file that it loads; NotFound if there is no file of that name."""
     name = request.matchdict.get("name", "")
     if name not in FILES:
         raise NotFound

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Text, bindparam, case, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
@@ -48,10 +48,8 @@ _FIND_BY_SUB = Statement(select(*COLUMNS).where(User.cognito_sub == bindparam("s
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
-_BY_ID = update(User.__table__).where(User.id == bindparam("user_id"))
-_MERGE_UI_PREFERENCES = Statement(
-    _BY_ID.values(ui_preferences=_MERGED).returning(*COLUMNS), UserRow
-)
+_MERGE = update(User.__table__).values(ui_preferences=_MERGED).returning(*COLUMNS)
+_MERGE_UI_PREFERENCES = Statement(_MERGE.where(User.id == bindparam("user_id")), UserRow)
 
 _NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
 _EMAIL, _NAME = _NEW.excluded.email, _NEW.excluded.name
@@ -85,14 +83,6 @@ def lock(connection: SupportsExecute, user_id: int) -> UserRow:
     :raises NotFound: when the user was deleted concurrently
     """
     return USERS.lock(connection, {}, user_id)
-
-
-def update_user(connection: SupportsExecute, user_id: int, **values: Any) -> UserRow:
-    """Set some columns.
-
-    :raises NotFound: when the user was deleted concurrently
-    """
-    return USERS.update(connection, {}, user_id, values)
 
 
 def merge_ui_preferences(

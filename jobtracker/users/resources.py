@@ -51,7 +51,7 @@ class SettingsResource(Resource, under=UserResource, name="settings"):
             if _version(user) not in versions:
                 raise VersionConflict(user)
         if settings:
-            user = queries.update_user(self.connection, user.id, **settings)
+            user = queries.USERS.update(self.connection, {}, user.id, settings)
         return self.__parent__.replace(user)
 
 

@@ -7,7 +7,6 @@ from jobtracker.users import models
 
 # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
 MAX_PASSWORD = 256
-
 PREFERENCE = "[a-z0-9_]{1,64}"
 
 
