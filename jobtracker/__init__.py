@@ -53,8 +53,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("pyramid_retry")  # of deadlocks and serialization failures
     config.include("jobtracker.errors")  # exception views
     config.include("jobtracker.http.rate_limits")
-    config.include("jobtracker.http.request")
-    config.include("jobtracker.http.service")  # Cornice, the JSON renderer, trailing slashes
+    config.include("jobtracker.http.service")  # Cornice, JSON, the class of requests
     config.include("jobtracker.http.pagination")  # cursors
     config.include("jobtracker.http.conditional")  # ETags
     config.include("jobtracker.security")  # request.identity, permissions

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 from cornice.service import Service, get_services
 from pyramid.events import ApplicationCreated, NewRequest
 from pyramid.httpexceptions import HTTPNoContent
+from pyramid.interfaces import IRequestExtensions, IRequestFactory
 from pyramid.request import Request
 
 from jobtracker.errors import ApiError, NotFound, VersionConflict
@@ -198,6 +199,15 @@ def index_operations(event: ApplicationCreated) -> None:
     registry["thread_pool_for"] = thread_pool_for
 
 
+def make_request_class(event: ApplicationCreated) -> None:
+    """Make one class with the added request methods; Pyramid would make one for each request."""
+    extensions = event.app.registry.queryUtility(IRequestExtensions)
+    request_class = type("JobTrackerRequest", (Request,), dict(extensions.descriptors))
+    extensions.descriptors.clear()
+    event.app.registry.registerUtility(request_class, IRequestFactory)
+    event.app.request_factory = request_class
+
+
 def strip_trailing_slash(event: NewRequest) -> None:
     """``/jobs/`` is ``/jobs``: the same resource, without a redirect."""
     path = event.request.environ["PATH_INFO"]
@@ -213,4 +223,5 @@ def includeme(config: Any) -> None:
     config.include("cornice")
     config.include("jobtracker.renderer")
     config.add_subscriber(strip_trailing_slash, NewRequest)
+    config.add_subscriber(make_request_class, ApplicationCreated)
     config.add_subscriber(index_operations, ApplicationCreated)
