@@ -5,7 +5,7 @@ from colander import SchemaNode
 from jobtracker import fields
 from jobtracker.board.queries import CardRow
 from jobtracker.jobs.models import Priority, Status
-from jobtracker.jobs.schemas import JobOut, Tags
+from jobtracker.jobs.schemas import TAGS, JobOut
 
 JOB = {**JobOut.example, "last_action_at": None, "needs_follow_up": False}
 CARD = {name: JOB[name] for name in CardRow._fields}
@@ -25,7 +25,7 @@ class CardOut(fields.Schema):
     next_action_at = SchemaNode(fields.Timestamp(), nullable=True)
     next_action_title = SchemaNode(fields.Text(), nullable=True)
     priority = SchemaNode(fields.Choice(Priority))
-    tags = SchemaNode(Tags())
+    tags = SchemaNode(TAGS)
     needs_follow_up = SchemaNode(fields.Boolean())
 
 

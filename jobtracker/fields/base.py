@@ -20,19 +20,17 @@ class FieldType(colander.SchemaType):
         if cstruct is colander.null:
             return colander.null
         value = None if cstruct is None else self.parse(node, cstruct)
-        return self.null_value(node) if value is None else value
-
-    def parse(self, node: Any, value: Any) -> Any:
-        """The Python value of a JSON value, None for blank text; InvalidValue for others."""
-        raise NotImplementedError
-
-    def null_value(self, node: Any) -> Any:
-        """The value of a field whose input is null or blank; InvalidValue if it needs one."""
+        if value is not None:
+            return value
         if getattr(node, "nullable", False):
             return getattr(node, "when_null", None)
         if node.missing in (colander.required, colander.drop):
             raise InvalidValue(node, "A value is required.", "missing")
         return node.missing
+
+    def parse(self, node: Any, value: Any) -> Any:
+        """The Python value of a JSON value, None for blank text; InvalidValue for others."""
+        raise NotImplementedError
 
     def dump(self, value: Any) -> Any:
         """The value in a form that the JSON renderer serializes."""

@@ -3,7 +3,7 @@
 import functools
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from jobtracker.fields.base import FieldType, InvalidValue
@@ -12,10 +12,15 @@ from jobtracker.renderer import json_dumps
 
 
 class TextList(FieldType):
-    """A list of text: blank items are dropped, and the others counted after :meth:`normalize`."""
+    """A list of text: blank items are dropped, and the others normalized, then counted."""
 
-    def __init__(self, item: FieldType, max_items: int) -> None:
-        self.item, self.max_items = item, max_items
+    def __init__(
+        self,
+        item: FieldType,
+        max_items: int,
+        normalize: Callable[[Iterable[str]], list[str]] = list,
+    ) -> None:
+        self.item, self.max_items, self.normalize = item, max_items, normalize
 
     def parse(self, node: Any, value: Any) -> list[str]:
         if not isinstance(value, list):
@@ -25,10 +30,6 @@ class TextList(FieldType):
         if len(items) > self.max_items:
             raise InvalidValue(node, f"Must be at most {self.max_items}.", "too_long")
         return items
-
-    def normalize(self, texts: Iterable[str]) -> list[str]:
-        """The items in canonical form."""
-        return list(texts)
 
 
 class TextMap(FieldType):

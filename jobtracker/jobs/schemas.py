@@ -1,6 +1,5 @@
 """The JSON of jobs."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from colander import SchemaNode, drop
@@ -15,17 +14,7 @@ from jobtracker.jobs.queries import SORTS
 TIME = "2026-11-23T09:30:00.000000Z"
 
 TAG = fields.Lowercase(max=models.MAX_TAG)
-
-
-class Tags(fields.TextList):
-    """Normalized tags: at most 50, without repeats."""
-
-    def __init__(self) -> None:
-        super().__init__(TAG, max_items=models.MAX_TAGS)
-
-    def normalize(self, texts: Iterable[str]) -> list[str]:
-        return models.normalize_tags(texts)
-
+TAGS = fields.TextList(TAG, max_items=models.MAX_TAGS, normalize=models.normalize_tags)
 
 JOB: dict[str, Any] = {
     "company_name": "Acme",
@@ -51,7 +40,7 @@ class JobIn(fields.Schema):
     status = SchemaNode(fields.Choice(Status), missing=Status.APPLIED)
     applied_date = SchemaNode(fields.Date(), missing=None, nullable=True)
     job_url = SchemaNode(fields.WebAddress(max=models.MAX_URL), missing=None, nullable=True)
-    tags = SchemaNode(Tags(), missing=(), nullable=True, when_null=())
+    tags = SchemaNode(TAGS, missing=(), nullable=True, when_null=())
     priority = SchemaNode(fields.Choice(Priority), missing=Priority.NORMAL)
     next_action_at = SchemaNode(fields.Timestamp(), missing=None, nullable=True)
     next_action_title = SchemaNode(fields.Text(max=MAX_NAME), missing=None, nullable=True)
@@ -85,7 +74,7 @@ class JobOut(JobIn, fields.RowOut):
     }
 
     job_url = SchemaNode(fields.Text(), nullable=True)
-    tags = SchemaNode(Tags())
+    tags = SchemaNode(TAGS)
     created_at = SchemaNode(fields.Timestamp())
     updated_at = SchemaNode(fields.Timestamp())
     last_activity_at = SchemaNode(fields.Timestamp())
