@@ -34,7 +34,8 @@ class SavedViewCollection(OwnerOnly, RowCollection[SavedViewRow], under=Root, na
 
     def create(self, name: str, data: dict[str, Any]) -> SavedViewResource:
         """:raises Conflict: when the name is taken, or the user has the maximum number of views"""
-        users.lock(self.connection, self.user.id)  # concurrent creations count one by one
+        # Concurrent creations count one by one.
+        users.USERS.lock(self.connection, {}, self.user.id)
         if self.count() >= MAX_VIEWS:
             raise Conflict(f"You can have at most {MAX_VIEWS} saved views.")
         with translate_constraint_error(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):

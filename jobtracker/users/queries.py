@@ -77,22 +77,12 @@ def sign_in(connection: SupportsExecute, sub: str, *, email: str, name: str | No
     _SIGN_IN.execute(connection, **statements.new_parameters(values))
 
 
-def lock(connection: SupportsExecute, user_id: int) -> UserRow:
-    """Serialize with concurrent changes of the user and of what belongs to the user alone.
-
-    :raises NotFound: when the user was deleted concurrently
-    """
-    return USERS.lock(connection, {}, user_id)
-
-
 def merge_ui_preferences(
     connection: SupportsExecute, user_id: int, changes: Mapping[str, bool | None]
 ) -> UserRow:
-    """Set some preferences, and remove those whose value is None.
+    """Set some preferences, and remove those whose value is None; NotFound for a deleted user.
 
     One statement on the present value: concurrent merges lose nothing.
-
-    :raises NotFound: when the user was deleted concurrently
     """
     removed = [key for key, value in changes.items() if value is None]
     given = {key: value for key, value in changes.items() if value is not None}

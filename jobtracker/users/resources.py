@@ -40,14 +40,10 @@ class SettingsResource(Resource, under=UserResource, name="settings"):
         return _version(self.__parent__.row)
 
     def update(self, versions: Collection[str] | None = None, **settings: Any) -> UserRow:
-        """Set some of the settings.
-
-        :param versions: the versions that are accepted; None for any
-        :raises VersionConflict: when the settings have another version
-        """
+        """Set some settings; VersionConflict unless they have one of the versions, if given."""
         user = self.__parent__.row
         if versions is not None:
-            user = queries.lock(self.connection, user.id)
+            user = queries.USERS.lock(self.connection, {}, user.id)
             if _version(user) not in versions:
                 raise VersionConflict(user)
         if settings:
@@ -61,10 +57,7 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
     __parent__: UserResource
 
     def update(self, preferences: Mapping[str, bool | None]) -> UserRow:
-        """Set some preferences, and remove those whose value is None.
-
-        :raises ValidationFailed: when there would be too many
-        """
+        """Set some preferences, and remove those that are None; ValidationFailed if too many."""
         user = self.__parent__.row
         if not preferences:
             return user

@@ -22,7 +22,7 @@ class UiPreferencesOut(fields.Schema):
     ui_preferences = SchemaNode(fields.BooleanMap(key=PREFERENCE))
 
 
-class UserOut(fields.Schema):
+class UserOut(fields.RowOut):
     example = {
         "id": 1,
         "email": "ada@example.com",
@@ -34,7 +34,6 @@ class UserOut(fields.Schema):
         "email_verified_at": "2026-11-23T09:00:00.000000Z",
     }
 
-    id = SchemaNode(fields.Integer())
     email = SchemaNode(fields.Text())
     name = SchemaNode(fields.Text(), nullable=True)
     auto_refresh_seconds = SchemaNode(fields.Integer(choices=models.AUTO_REFRESH_SECONDS))
