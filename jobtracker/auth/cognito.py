@@ -58,18 +58,13 @@ class UserPool:
             log.info("Cognito %s sent no code: %s", operation, code)
 
     def reset_password(self, email: str, code: str, new_password: str) -> None:
-        """Set a new password with the code that was sent for it.
-
-        :raises BadRequest: for a wrong or expired code, an unknown account, a weak password
-        """
+        """Set a new password with the code that was sent for it; BadRequest for a wrong or expired
+        code, an unknown account or a weak password."""
         form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
         self._client_call("confirm_forgot_password", cognito_errors.PASSWORD_RESET, **form)
 
     def sign_in(self, email: str, password: str) -> SignIn:
-        """Sign in with a password.
-
-        :raises Forbidden: EMAIL_NOT_VERIFIED, when the account is not confirmed
-        """
+        """Sign in with a password; Forbidden (EMAIL_NOT_VERIFIED) for an unconfirmed account."""
         errors = cognito_errors.naming(email, cognito_errors.INITIATE_AUTH)
         return self._password_auth(errors, email, password)
 
@@ -92,10 +87,8 @@ class UserPool:
         self._client_call("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
-        """Change the password, and revoke all refresh tokens.
-
-        :raises BadRequest: for a wrong current password, or a weak new one
-        """
+        """Change the password, and revoke all refresh tokens; BadRequest for a wrong current
+        password or a weak new one."""
         passwords = {"PreviousPassword": current_password, "ProposedPassword": new_password}
         errors = cognito_errors.CHANGE_PASSWORD
         self._call("change_password", errors, AccessToken=access_token, **passwords)
@@ -133,21 +126,15 @@ class UserPool:
         return self._call("associate_software_token", AccessToken=access_token)["SecretCode"]
 
     def enable_totp(self, access_token: str, code: str, friendly_name: str | None = None) -> None:
-        """Complete the set-up with a code of the app, and require TOTP at sign-in.
-
-        :raises BadRequest: for a wrong code
-        :raises Conflict: when the set-up was not begun
-        """
+        """Complete the set-up with a code of the app, and require TOTP at sign-in; BadRequest for
+        a wrong code, Conflict when the set-up was not begun."""
         errors = cognito_errors.ENABLE_TOTP
         self._verify_totp(errors, code, friendly_name, AccessToken=access_token)
         self._set_totp_preference(access_token, enabled=True)
 
     def disable_totp(self, access_token: str, password: str) -> None:
-        """No longer require TOTP at sign-in.
-
-        :raises BadRequest: for a wrong password
-        :raises Conflict: when the user pool requires MFA
-        """
+        """No longer require TOTP at sign-in; BadRequest for a wrong password, Conflict when the
+        user pool requires MFA."""
         # Either outcome, tokens or a challenge, shows that the password is correct.
         email = self.profile(access_token).email
         sign_in = self._password_auth(cognito_errors.PASSWORD_CHECK, email, password)

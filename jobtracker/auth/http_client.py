@@ -29,12 +29,9 @@ class JsonClient:
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
 
     def request(self, method: str, url: str, data: Any = None) -> tuple[int, Any]:
-        """Return the status and the JSON document of the response.
-
-        :param data: the fields of a form
-        :raises requests.RequestException: when there is no complete response in time
-        :raises ValueError: when it is not JSON, or has more than :data:`MAX_RESPONSE_BYTES`
-        """
+        """Send a request, with ``data`` as a form, and return the status and the JSON document;
+        requests.RequestException when there is no complete response in time, ValueError when it is
+        not JSON, or has more than :data:`MAX_RESPONSE_BYTES`."""
         body = bytearray()
         options: Any = {"timeout": self.timeouts, "allow_redirects": False, "stream": True}
         with self.session.request(method, url, data=data, **options) as response:

@@ -34,10 +34,8 @@ class JWKSCache:
         self._attempted_at = self._fetched_at = -float("inf")
 
     def get(self, key_id: str) -> jwt.PyJWK | None:
-        """Return the key with this id, or None when the JWKS has no such key.
-
-        :raises Unavailable: when the key is not cached and the last attempt to fetch failed
-        """
+        """Return the key with this id, or None when the JWKS has no such key; Unavailable when the
+        key is not cached and the last attempt to fetch failed."""
         key = self._keys.get(key_id)
         if key is None or self.clock() - self._fetched_at > TTL:
             self._refresh()

@@ -42,10 +42,8 @@ class AccessTokens:
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> str | None:
-        """Return the ``sub`` of an access token, or None when the token is not valid.
-
-        :raises jobtracker.errors.Unavailable: when the keys of the user pool cannot be fetched
-        """
+        """Return the ``sub`` of a valid access token, None for another token; Unavailable when the
+        keys of the user pool cannot be fetched."""
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         with self._lock:
             sub, expires = self._verified.get(digest, ("", 0.0))

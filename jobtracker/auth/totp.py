@@ -9,10 +9,7 @@ ISSUER = "JobTracker"  # which the app shows beside the code
 
 
 def otpauth_uri(secret: str, label: str | None) -> str:
-    """Return the otpauth URI of a TOTP secret.
-
-    :param label: the name of the account, with or without the issuer as a prefix
-    """
+    """Return the otpauth URI of a secret; the label is the account, with or without the issuer."""
     name = (label or "").removeprefix(f"{ISSUER}:")
     account = f"{ISSUER}:{quote(name, safe='')}" if name else ISSUER
     query = urlencode({"secret": secret, "issuer": ISSUER}, quote_via=quote)

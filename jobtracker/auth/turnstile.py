@@ -25,11 +25,8 @@ class Turnstile:
         self.http = JsonClient(timeouts)
 
     def check(self, token: str) -> None:
-        """Verify a token.
-
-        :raises BadRequest: CAPTCHA_FAILED, when Cloudflare rejects the token
-        :raises Unavailable: when no secret is configured, or Cloudflare does not respond properly
-        """
+        """Verify a token; BadRequest (CAPTCHA_FAILED) when Cloudflare rejects it, Unavailable when
+        no secret is configured, or Cloudflare does not respond properly."""
         if not self.secret:
             log.error("turnstile.secret is not set: sign-up is not possible")
             raise Unavailable

@@ -45,9 +45,7 @@ def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow
 
 
 def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int, int]:
-    """Delete expired uploads, and the unreferenced objects of all users.
-
-    Concurrent sweeps skip each other's rows.
+    """Delete expired uploads and unreferenced objects; concurrent sweeps skip each other's rows.
 
     :returns: the numbers of expired uploads, of deleted and of not deleted objects
     :raises Unavailable: when S3 fails; the deletions stay queued

@@ -25,12 +25,10 @@ class DocumentResource(JobChildResource[DocumentRow]):
         )
 
     def confirm(self) -> DocumentRow:
-        """Confirm the upload. Size and existence are those that S3 reports, not the client.
+        """Confirm the upload; Conflict unless S3 reports an object of the announced size.
 
         The object is copied to a key that no upload URL signs, so that a later PUT changes nothing.
         A document of a single-valued type replaces the one before.
-
-        :raises Conflict: when the object does not exist yet, or has another size
         """
         # Locked during the requests to S3: of two confirmations the second finds the first done.
         document = self.lock()
@@ -70,11 +68,8 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
     def create_pending(
         self, *, doc_type: str, filename: str, size_bytes: int, content_type: str | None = None
     ) -> DocumentResource:
-        """Add a document that is about to be uploaded to its ``upload_url()``.
-
-        :raises PayloadTooLarge: above the setting ``documents.max_bytes``
-        :raises RateLimited: when the job has the maximum number of pending documents
-        """
+        """Add a document that is about to be uploaded to its ``upload_url()``; PayloadTooLarge
+        above the setting ``documents.max_bytes``, RateLimited at the maximum of pending ones."""
         max_bytes = self.request.registry.settings["documents.max_bytes"]
         if size_bytes > max_bytes:
             raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")

@@ -29,10 +29,7 @@ class StoredObject(NamedTuple):
 
 
 class Bucket:
-    """A private S3 bucket.
-
-    Every method raises :class:`~jobtracker.errors.Unavailable` when S3 fails or does not respond.
-    """
+    """A private S3 bucket; its methods raise Unavailable when S3 fails or does not respond."""
 
     def __init__(
         self, name: str, *, upload_seconds: int, download_seconds: int, **options: Any
@@ -79,10 +76,8 @@ class Bucket:
             raise Conflict("The upload was changed in the meantime.") from error
 
     def delete(self, keys: Collection[str]) -> set[str]:
-        """Delete up to :data:`MAX_DELETIONS` objects; a missing object counts as deleted.
-
-        :returns: the keys that S3 could not delete
-        """
+        """Delete up to :data:`MAX_DELETIONS` objects, and return the keys that S3 could not delete;
+        a missing object counts as deleted."""
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
@@ -91,9 +86,7 @@ class Bucket:
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an idempotent operation; retry once after HTTP 5xx or a closed connection.
-
-        :raises ObjectMissingOrChanged: for HTTP status 404 and 412
-        """
+        ObjectMissingOrChanged for HTTP status 404 and 412."""
         for may_retry in (True, False):
             try:
                 return getattr(self.client, operation)(Bucket=self.name, **parameters)

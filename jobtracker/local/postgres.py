@@ -35,10 +35,8 @@ def bin_folder() -> Path:
 
 
 class Postgres(ServerProcess):
-    """A server that listens on a Unix socket; its data folder is created when missing.
-
-    :param options: configuration parameters, as ``{"fsync": "off"}``
-    """
+    """A server that listens on a Unix socket, with configuration parameters as options; its data
+    folder is created when missing."""
 
     NAME = "PostgreSQL"
     SECONDS_TO_START = 30

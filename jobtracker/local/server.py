@@ -14,10 +14,7 @@ from jobtracker.servers.waitress_server import serve
 def server_factory(
     global_config: dict[str, str], host: str, port: str, **options: str
 ) -> Callable[[Any], None]:
-    """Return a server for PasteDeploy; the port is checked before the local stack starts.
-
-    :raises LocalError: if the port is in use
-    """
+    """Return a server for PasteDeploy; LocalError, before the stack starts, if the port is used."""
     try:
         check_port(host, int(port), "port in [server:main]")
     except RuntimeError as error:

@@ -66,10 +66,8 @@ class Stack(NamedTuple):
         )
 
     def with_local_settings(self, settings: Mapping[str, str]) -> dict[str, str]:
-        """Acquire the parts, and return the settings completed with those that they provide.
-
-        :raises LocalError: if they do not start
-        """
+        """Acquire the parts, and return the settings completed with those that they provide;
+        LocalError if they do not start."""
         given = {name: value for name, value in settings.items() if not name.startswith("local.")}
         provided = self._acquire() if self.parts else {}
         # Settings of a service that is configured are not mixed with those of a local one.

@@ -35,8 +35,6 @@ class RequestTask(WSGITask):
 
 
 class RejectedRequestTask(ErrorTask):
-    """A request that waitress rejects."""
-
     def execute(self) -> None:
         headers = self.request.headers
         status, self.response_headers, body = error_response(
