@@ -25,7 +25,6 @@ from jobtracker.db.base import NOW, Base, timestamp
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
 from jobtracker.errors import BadRequest, Conflict, ValidationFailed
-from jobtracker.renderer import json_dumps
 
 HEADER = "Idempotency-Key"
 KEY = "^[\\x21-\\x7e]{1,255}$"
@@ -121,9 +120,9 @@ def idempotent(view: View) -> View:
                 raise Conflict(message, retry_after=1)
             record = _FIND.first(request.connection, **identifiers)
         if record is None:
-            body = json_dumps(view(request))
-            status, location = request.response.status_code, request.response.location
-            record = RecordRow(user_id, key_hash, request_hash, status, location, body)
+            response = view(request)
+            made = (response.status_code, response.location, response.body)
+            record = RecordRow(user_id, key_hash, request_hash, *made)
             _STORE.execute(request.connection, **new_parameters(record._asdict()))
         elif record.request_hash != request_hash:
             message = "This key was used for another request."
