@@ -16,7 +16,7 @@ from jobtracker.local.postgres import Postgres
 from tests.common.api import Api
 from tests.common.app import dispose_engines
 from tests.common.conditional import UserData
-from tests.common.pool import Pool
+from tests.common.user_pool import MotoUserPool
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +34,19 @@ def engine(committing_app: Any) -> Engine:
 
 @pytest.fixture
 def client(
-    committing_app: Any, engine: Engine, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    committing_app: Any, engine: Engine, user_pool: MotoUserPool, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Api]:
     """Ada's client of the application that commits. All rows are deleted after the test."""
     monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
-    yield Api(TestApp(committing_app), pool.user("ada@example.com", "Ada").access_token)
+    yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE users CASCADE"))
 
 
 @pytest.fixture
-def other_client(client: Api, pool: Pool) -> Api:
+def other_client(client: Api, user_pool: MotoUserPool) -> Api:
     """Bob's client of the application that commits."""
-    return client.signed_in(pool.user("bob@example.com", "Bob").access_token)
+    return client.signed_in(user_pool.user("bob@example.com", "Bob").access_token)
 
 
 @pytest.fixture
