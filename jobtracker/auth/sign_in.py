@@ -56,7 +56,7 @@ class SignIn:
     def from_response(cls, response: Mapping[str, Any], refresh_token: str = "") -> Self:
         """The state by Cognito's response to InitiateAuth or RespondToAuthChallenge.
 
-        :param refresh_token: the present one, for a response without a new one
+        :param refresh_token: the current one, for a response without a new one
         """
         result = response.get("AuthenticationResult")
         if not result:

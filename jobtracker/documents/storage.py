@@ -78,10 +78,10 @@ class Bucket:
         except ObjectMissingOrChanged as error:
             raise Conflict("The upload was changed in the meantime.") from error
 
-    def delete(self, keys: Collection[str]) -> set[str]:
-        """Delete up to :data:`MAX_DELETIONS` objects; a missing object counts as deleted.
+    def delete_objects(self, keys: Collection[str]) -> set[str]:
+        """Delete objects, and return the keys that could not be deleted.
 
-        :returns: the keys that S3 could not delete
+        :param keys: at most :data:`MAX_DELETIONS`; a missing object counts as deleted
         """
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
