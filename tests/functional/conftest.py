@@ -61,23 +61,23 @@ def user_data(client: Api) -> UserData:
 
 
 @pytest.fixture(scope="session")
-def stubbed_user_pool() -> UserPool:
+def stubbed_cognito_client() -> UserPool:
     return UserPool("client", region="us-east-1", endpoint_url=None)
 
 
 @pytest.fixture
-def user_pool(
-    app: Any, ada: Api, stubbed_user_pool: UserPool, monkeypatch: pytest.MonkeyPatch
+def cognito_client(
+    app: Any, ada: Api, stubbed_cognito_client: UserPool, monkeypatch: pytest.MonkeyPatch
 ) -> UserPool:
-    """The application's user pool, without any server. Ada's row is already there."""
+    """The application's client of Cognito, without any server. Ada's row is already there."""
     ada.get("/users/me")
-    monkeypatch.setitem(app.registry, "cognito", stubbed_user_pool)
-    return stubbed_user_pool
+    monkeypatch.setitem(app.registry, "cognito", stubbed_cognito_client)
+    return stubbed_cognito_client
 
 
 @pytest.fixture
-def cognito(user_pool: UserPool) -> Iterator[Stubber]:
+def cognito(cognito_client: UserPool) -> Iterator[Stubber]:
     """Cognito's responses, checked against AWS's service model; each must be used."""
-    with Stubber(user_pool.client) as stubber:
+    with Stubber(cognito_client.client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
