@@ -20,7 +20,7 @@ TWEENS = (
 )
 
 # The feature packages, in the order in which their routes are matched. Alembic, pshell, the OpenAPI
-# document and the server know a package by this line.
+# document and the server read this list.
 FEATURES = [
     "jobtracker.jobs",
     "jobtracker.users",

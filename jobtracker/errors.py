@@ -105,7 +105,7 @@ class ValidationFailed(ApiError):
         super().__init__(details={"errors": errors})
 
     @classmethod
-    def of(cls, where: str, name: str, message: str, kind: str) -> "ValidationFailed":
+    def for_field(cls, where: str, name: str, message: str, kind: str) -> "ValidationFailed":
         """The error of one field."""
         return cls([{"loc": [where, name], "msg": message, "type": kind}])
 
@@ -121,7 +121,7 @@ class Unavailable(ApiError):
 
 
 class VersionConflict(Exception):
-    """If-Match names another version than that of ``current``, the present state."""
+    """If-Match names another version than that of ``current``, the current state."""
 
     def __init__(self, current: Any) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
 from jobtracker.db.connections import transaction
-from jobtracker.documents import outbox
+from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
 
@@ -35,7 +35,7 @@ def sweep(registry: Any) -> str | None:
     try:
         with transaction(sessions) as connection:
             answers = idempotency.DELETE_EXPIRED.execute(connection)
-        expired, deleted, failed = outbox.sweep(sessions, registry["bucket"])
+        expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
     except (DBAPIError, psycopg.Error) as error:

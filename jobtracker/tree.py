@@ -142,22 +142,22 @@ class RowResource(Resource, Generic[R]):
         self.row = row
 
     @property
-    def _key(self) -> tuple[SupportsExecute, dict[str, int], int]:
+    def _repository_arguments(self) -> tuple[SupportsExecute, dict[str, int], int]:
         return self.connection, self.__parent__.owner, self.row.id
 
-    def save(self, **values: Any) -> R:
+    def update_columns(self, **values: Any) -> R:
         """Set some columns of the row; NotFound when it was deleted concurrently."""
-        self.row = self.__parent__.repository.update(*self._key, values)
+        self.row = self.__parent__.repository.update(*self._repository_arguments, values)
         return self.row
 
     def lock(self) -> R:
-        """Read the row again and lock it until the end of the transaction. Raises as save()."""
-        self.row = self.__parent__.repository.lock(*self._key)
+        """Lock the row until the end of the transaction and read it. Raises as update_columns()."""
+        self.row = self.__parent__.repository.lock(*self._repository_arguments)
         return self.row
 
     def delete(self) -> None:
-        """Delete the row, and what belongs to it. Raises as save()."""
-        self.__parent__.repository.delete(*self._key)
+        """Delete the row, and what belongs to it. Raises as update_columns()."""
+        self.__parent__.repository.delete(*self._repository_arguments)
         self.notify_deleted()
 
 
@@ -165,7 +165,7 @@ class RowCollection(Collection, Generic[R]):
     """A collection whose items are the rows of one table that belong to an owner."""
 
     repository: ClassVar[Repository[Any]]
-    item: ClassVar[type[RowResource[Any]]]
+    item_class: ClassVar[type[RowResource[Any]]]
 
     @property
     def owner(self) -> dict[str, int]:
@@ -176,7 +176,7 @@ class RowCollection(Collection, Generic[R]):
         row = self.repository.find(self.connection, self.owner, row_id)
         if row is None:
             raise KeyError(row_id)
-        return self.item(self, row)
+        return self.item_class(self, row)
 
     def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page[R]:
         """At most ``limit`` rows, those that follow the row with the sort keys ``after``."""

@@ -37,7 +37,7 @@ from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
 from tests.common.api import ORIGIN, Api
 from tests.common.app import dispose_engines
-from tests.common.pool import REGION, Pool
+from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
 hypothesis.settings.register_profile("tests", database=None, print_blob=True)
@@ -76,9 +76,9 @@ def aws() -> Iterator[Aws]:
 
 
 @pytest.fixture(scope="session")
-def pool(aws: Aws) -> Pool:
+def user_pool(aws: Aws) -> MotoUserPool:
     """The user pool of the application."""
-    return Pool(aws)
+    return MotoUserPool(aws)
 
 
 @pytest.fixture(scope="session")
@@ -104,13 +104,13 @@ def turnstile() -> Iterator[LocalTurnstile]:
 
 @pytest.fixture(scope="session")
 def settings(
-    postgres: Postgres, aws: Aws, pool: Pool, bucket: str, turnstile: LocalTurnstile
+    postgres: Postgres, aws: Aws, user_pool: MotoUserPool, bucket: str, turnstile: LocalTurnstile
 ) -> dict[str, str]:
     """The settings of the application."""
     return {
         **aws.settings,
-        "cognito.user_pool_id": pool.pool_id,
-        "cognito.client_id": pool.client_id,
+        "cognito.user_pool_id": user_pool.pool_id,
+        "cognito.client_id": user_pool.client_id,
         "s3.bucket": bucket,
         "sqlalchemy.url": postgres.make_database("tests"),
         "turnstile.url": turnstile.url,
@@ -182,12 +182,12 @@ def anonymous(app: Any, connection: Connection) -> Api:
 
 
 @pytest.fixture
-def ada(anonymous: Api, pool: Pool) -> Api:
+def ada(anonymous: Api, user_pool: MotoUserPool) -> Api:
     """A client that is signed in as Ada."""
-    return anonymous.signed_in(pool.user("ada@example.com", "Ada").access_token)
+    return anonymous.signed_in(user_pool.user("ada@example.com", "Ada").access_token)
 
 
 @pytest.fixture
-def bob(anonymous: Api, pool: Pool) -> Api:
+def bob(anonymous: Api, user_pool: MotoUserPool) -> Api:
     """A client that is signed in as Bob."""
-    return anonymous.signed_in(pool.user("bob@example.com", "Bob").access_token)
+    return anonymous.signed_in(user_pool.user("bob@example.com", "Bob").access_token)

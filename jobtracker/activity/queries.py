@@ -22,7 +22,7 @@ class ActivityRow(NamedTuple):
 
 
 ACTIVITY = Repository(
-    Activity, ActivityRow, owner=("user_id", "application_id"), order=newest_first(Activity)
+    Activity, ActivityRow, owner_columns=Activity.OWNER_COLUMNS, order=newest_first(Activity)
 )
 
 #: The number of events of each type in the last ``period``.

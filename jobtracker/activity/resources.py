@@ -17,7 +17,7 @@ class ActivityCollection(
 ):
     """``/jobs/7/activity``, newest first; its items are read-only and have no URL."""
 
-    repository, item = ACTIVITY, jobs.JobChildResource
+    repository, item_class = ACTIVITY, jobs.JobChildResource
 
 
 class MetricsResource(Resource, under=jobs.JobCollection, name="metrics"):

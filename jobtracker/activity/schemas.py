@@ -1,4 +1,4 @@
-"""Activity on the wire."""
+"""The JSON of activity."""
 
 from colander import SchemaNode
 

@@ -11,7 +11,7 @@ from jobtracker.http.service import registry_property
 
 def includeme(config: Any) -> None:
     settings = config.registry.settings
-    timeouts = Timeouts.of_settings(settings)
+    timeouts = Timeouts.from_settings(settings)
     app_client = {
         "region": settings["cognito.region"],
         "client_id": settings["cognito.client_id"],

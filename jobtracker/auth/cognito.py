@@ -35,10 +35,10 @@ class UserPool:
         """Create an account, and return whether it is confirmed already."""
         attributes = [{"Name": "email", "Value": email}, {"Name": "name", "Value": name}]
         user = {"Username": email, "Password": password, "UserAttributes": attributes}
-        return bool(self._client_call("sign_up", **user)["UserConfirmed"])
+        return bool(self._call_with_client_id("sign_up", **user)["UserConfirmed"])
 
     def confirm_sign_up(self, email: str, code: str) -> None:
-        self._client_call("confirm_sign_up", Username=email, ConfirmationCode=code)
+        self._call_with_client_id("confirm_sign_up", Username=email, ConfirmationCode=code)
 
     def resend_confirmation_code(self, email: str) -> None:
         """Send the confirmation code again; succeeds whatever the state of the account."""
@@ -50,7 +50,7 @@ class UserPool:
 
     def _send_code(self, operation: str, email: str) -> None:
         try:
-            self._client_call(operation, Username=email)
+            self._call_with_client_id(operation, Username=email)
         except ApiError as error:
             code = error_code(error.__cause__)
             if code not in cognito_errors.IGNORED_WHEN_SENDING:
@@ -61,21 +61,21 @@ class UserPool:
         """Set a new password with the code that was sent for it; BadRequest for a wrong or expired
         code, an unknown account or a weak password."""
         form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
-        self._client_call("confirm_forgot_password", cognito_errors.PASSWORD_RESET, **form)
+        self._call_with_client_id("confirm_forgot_password", cognito_errors.PASSWORD_RESET, **form)
 
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password; Forbidden (EMAIL_NOT_VERIFIED) for an unconfirmed account."""
-        errors = cognito_errors.naming(email, cognito_errors.INITIATE_AUTH)
+        errors = cognito_errors.with_email(email, cognito_errors.INITIATE_AUTH)
         return self._password_auth(errors, email, password)
 
     def answer_challenge(
         self, email: str, challenge_name: str, session: str, responses: dict[str, str]
     ) -> SignIn:
         """Continue a sign-in with the session of the previous response."""
-        errors = cognito_errors.naming(email, cognito_errors.SESSION)
+        errors = cognito_errors.with_email(email, cognito_errors.SESSION)
         challenge = {"ChallengeName": challenge_name, "Session": session}
         answer = {"ChallengeResponses": {"USERNAME": email, **responses}, **challenge}
-        response = self._client_call("respond_to_auth_challenge", errors, **answer)
+        response = self._call_with_client_id("respond_to_auth_challenge", errors, **answer)
         return SignIn.from_response(response)
 
     def refresh(self, refresh_token: str) -> SignIn:
@@ -84,7 +84,7 @@ class UserPool:
         return self._initiate_auth("REFRESH_TOKEN_AUTH", errors, REFRESH_TOKEN=refresh_token)
 
     def revoke(self, refresh_token: str) -> None:
-        self._client_call("revoke_token", Token=refresh_token)
+        self._call_with_client_id("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
         """Change the password, and revoke all refresh tokens; BadRequest for a wrong current
@@ -165,11 +165,11 @@ class UserPool:
 
     def _initiate_auth(self, flow: str, errors: ErrorMap, **parameters: str) -> SignIn:
         request = {"AuthFlow": flow, "AuthParameters": parameters}
-        response = self._client_call("initiate_auth", errors, **request)
-        # Cognito sends no new refresh token for the present one.
+        response = self._call_with_client_id("initiate_auth", errors, **request)
+        # Cognito sends no new refresh token for the current one.
         return SignIn.from_response(response, parameters.get("REFRESH_TOKEN", ""))
 
-    def _client_call(
+    def _call_with_client_id(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
         return self._call(operation, errors, ClientId=self.client_id, **parameters)

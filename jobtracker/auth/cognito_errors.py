@@ -30,7 +30,7 @@ def _email_not_verified(**details: str) -> ErrorFactory:
     return _always(errors.Forbidden, text, code=code, details=details)
 
 
-def naming(email: str, error_map: ErrorMap) -> ErrorMap:
+def with_email(email: str, error_map: ErrorMap) -> ErrorMap:
     """The errors, with the address in that of an account which is not confirmed."""
     return error_map | {"UserNotConfirmedException": _email_not_verified(email=email)}
 
@@ -48,7 +48,7 @@ mfa_required = _always(
 )
 wrong_code = _bad_request("This code is not correct.", "CODE_MISMATCH")
 
-# Cognito's descriptions of what a password lacks, and the codes that the SPA knows.
+# Password policy violations, and their codes in the API.
 VIOLATIONS = {
     "Password not long enough": "min_length",
     "Password must have uppercase characters": "uppercase",
@@ -68,7 +68,7 @@ def weak_password(message: str) -> ApiError:
 
 
 def _wrong_password(text: str, other_cause: str, other_error: ErrorFactory) -> ErrorFactory:
-    """Errors of NotAuthorizedException, whose other cause only Cognito's message tells."""
+    """Errors of NotAuthorizedException, whose causes are distinguished by Cognito's message."""
     wrong = _bad_request(text, "WRONG_PASSWORD")
     return lambda message: (other_error if other_cause in message.lower() else wrong)(message)
 

@@ -55,7 +55,7 @@ class SignIn:
     @classmethod
     def from_response(cls, response: Mapping[str, Any], refresh_token: str = "") -> Self:
         """The state by Cognito's response to InitiateAuth or RespondToAuthChallenge; the given
-        refresh token is the present one, for a response without a new one."""
+        refresh token is the current one, for a response without a new one."""
         result = response.get("AuthenticationResult")
         if not result:
             return cls(None, response.get("ChallengeName"), response.get("Session"))

@@ -1,4 +1,4 @@
-"""The URI, shown as a QR code, by which an authenticator app takes over a TOTP secret.
+"""The URI, shown as a QR code, by which an authenticator app imports a TOTP secret.
 
 https://github.com/google/google-authenticator/wiki/Key-Uri-Format
 """

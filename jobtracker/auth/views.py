@@ -150,5 +150,5 @@ def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
     sign_in = operation(**request.validated)
     if sign_in.tokens:
         profile = Profile.from_id_token(sign_in.tokens.id_token)
-        users.sign_in(request.connection, profile.sub, email=profile.email, name=profile.name)
+        users.upsert_user(request.connection, profile.sub, email=profile.email, name=profile.name)
     return sign_in

@@ -18,7 +18,7 @@ class Board(NamedTuple):
     meta: dict[str, Any]
 
     @classmethod
-    def of(cls, cards: Sequence[Any], statuses: Iterable[str]) -> "Board":
+    def from_cards(cls, cards: Sequence[Any], statuses: Iterable[str]) -> "Board":
         """The board of some cards with these statuses."""
         counter = Counter(statuses)
         counts = {status.value: counter[status] for status in Status}
@@ -30,4 +30,4 @@ class BoardResource(Resource, under=JobCollection, name="board"):
 
     def read(self) -> Board:
         cards = queries.cards(self.connection, self.user.id)
-        return Board.of(cards, (card.status for card in cards))
+        return Board.from_cards(cards, (card.status for card in cards))

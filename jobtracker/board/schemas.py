@@ -1,4 +1,4 @@
-"""The board on the wire."""
+"""The JSON of the board."""
 
 from colander import SchemaNode
 

@@ -80,8 +80,8 @@ class AutocommitConnection:
         while self._pooled is None:
             pooled = self._cache.acquire()
             driver = cast(TimeoutConnection, pooled.dbapi_connection)
-            # A write must not be sent on a connection that PostgreSQL has closed: it could not be
-            # told from one that was carried out.
+            # A write must not be sent on a connection that PostgreSQL has closed: its outcome
+            # would be unknown.
             if reads or driver.connected_at >= started or not driver.has_pending_input():
                 self._pooled = pooled
             else:

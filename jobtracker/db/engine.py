@@ -70,11 +70,8 @@ class TimeoutConnection(psycopg.Connection[Any]):
     def run(
         self, query: Any, params: Mapping[str, Any] | None, *, binary: bool, repeatable: bool
     ) -> psycopg.Cursor[Any]:
-        """Execute a statement, and mark an error that a second attempt of the request can mend.
-
-        These are deadlocks, serialization failures and, if ``repeatable`` (nothing is committed
-        then), a connection that was closed while it was idle in the pool.
-        """
+        """Execute a statement. Errors are marked as retryable if they are deadlocks, serialization
+        failures or, if ``repeatable`` (nothing is committed then), a lost connection."""
         try:
             return self.cached_cursor(query, binary=binary).execute(query, params)
         except psycopg.Error as error:
@@ -95,7 +92,7 @@ class TimeoutConnection(psycopg.Connection[Any]):
         return not self.closed and self.connected_at >= self.invalidation.invalidated_at
 
     def has_pending_input(self) -> bool:
-        """Whether PostgreSQL has sent something unasked: as a rule, that it terminates."""
+        """Whether PostgreSQL has sent an unsolicited message, usually its termination."""
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
         return bool(poll.poll(0))
@@ -145,7 +142,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         return connection
 
     @event.listens_for(engine, "checkout")
-    def check_out(connection: TimeoutConnection, _record: Any, _fairy: Any) -> None:
+    def reject_invalidated(connection: TimeoutConnection, _record: Any, _fairy: Any) -> None:
         if not connection.is_valid:
             raise DisconnectionError
 

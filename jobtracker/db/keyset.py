@@ -14,7 +14,7 @@ MAX_LIMIT = 1000
 R = TypeVar("R")
 
 
-class Key:
+class SortKey:
     """A column of the sort order, or an expression of it; ``by`` makes the expression."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Key:
 class Sort:
     """A total order: its last key is unique."""
 
-    def __init__(self, *keys: Key) -> None:
+    def __init__(self, *keys: SortKey) -> None:
         self.keys = keys
 
     def order(self) -> list[Any]:
@@ -62,17 +62,17 @@ class Sort:
 
 def newest_first(model: Any, column: str = "created_at") -> Sort:
     """The order by a timestamp column of a mapped class, then by id, both descending."""
-    return Sort(Key(getattr(model, column), descending=True), Key(model.id, descending=True))
+    return Sort(*(SortKey(c, descending=True) for c in (getattr(model, column), model.id)))
 
 
 class Page(NamedTuple, Generic[R]):
     """Rows, and the sort keys of the last one where more rows follow."""
 
     rows: Sequence[R]
-    next_key: list[Any] | None
+    next_sort_keys: list[Any] | None
 
     @classmethod
-    def of(cls, rows: Sequence[R], limit: int | None, sort: Sort) -> "Page[R]":
+    def from_rows(cls, rows: Sequence[R], limit: int | None, sort: Sort) -> "Page[R]":
         """:param rows: at most ``limit + 1``: the last one says that more rows follow"""
         if limit is None or len(rows) <= limit:
             return cls(rows, None)

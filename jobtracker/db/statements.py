@@ -57,7 +57,7 @@ class Statement(Generic[R]):
         row = connection.execute(sql, {**constants, **parameters}, binary=True).fetchone()
         return None if row is None else self._make(row)
 
-    def one(self, connection: SupportsExecute, **parameters: Any) -> R:
+    def first_or_not_found(self, connection: SupportsExecute, **parameters: Any) -> R:
         """The first row; NotFound when there is none."""
         row = self.first(connection, **parameters)
         if row is None:
@@ -110,7 +110,7 @@ Owner = Mapping[str, int]
 class Repository(Generic[R]):
     """The statements that all collections share, on the rows of one owner in one table.
 
-    :param owner: the names of the columns that identify the owner: the user, or the job
+    :param owner_columns: the names of the columns that identify the owner: the user, or the job
     :param sets_updated_at: whether an update sets the column ``updated_at`` to now
     """
 
@@ -119,7 +119,7 @@ class Repository(Generic[R]):
         model: Any,
         row: type[R],
         *,
-        owner: Sequence[str],
+        owner_columns: Sequence[str],
         order: Sort,
         sets_updated_at: bool = False,
     ) -> None:
@@ -127,7 +127,7 @@ class Repository(Generic[R]):
         self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
         self._columns = columns_of(model, row)
         table = model.__table__
-        self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner)
+        self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner_columns)
         self._by_id = (*self._of_owner, table.c.id == sa.bindparam("row_id"))
         by_id = sa.select(*self._columns).where(*self._by_id)
         self._find = Statement(by_id, row)
@@ -149,7 +149,7 @@ class Repository(Generic[R]):
         """The rows that follow the one with the sort keys ``after``, at most ``limit``."""
         parameters = {**owner, **self.order.parameters(after), "limit": limit and limit + 1}
         rows = self._page(after is not None).all(connection, **parameters)
-        return Page.of(rows, limit, self.order)
+        return Page.from_rows(rows, limit, self.order)
 
     def find(self, connection: SupportsExecute, owner: Owner, row_id: int) -> R | None:
         return self._find.first(connection, **owner, row_id=row_id)
@@ -159,20 +159,20 @@ class Repository(Generic[R]):
 
         :raises NotFound: when it was deleted concurrently
         """
-        return self._lock.one(connection, **owner, row_id=row_id)
+        return self._lock.first_or_not_found(connection, **owner, row_id=row_id)
 
     def count(self, connection: SupportsExecute, owner: Owner) -> int:
-        return self._count.one(connection, **owner).number
+        return self._count.first_or_not_found(connection, **owner).number
 
     def insert(self, connection: SupportsExecute, values: Mapping[str, Any]) -> R:
-        return self._insert(tuple(values)).one(connection, **new_parameters(values))
+        return self._insert(tuple(values)).first_or_not_found(connection, **new_parameters(values))
 
     def update(
         self, connection: SupportsExecute, owner: Owner, row_id: int, values: Mapping[str, Any]
     ) -> R:
         """Set some columns of a row and return it. Raises as :meth:`lock`."""
-        statement = self._update(tuple(values))
-        return statement.one(connection, **owner, row_id=row_id, **new_parameters(values))
+        parameters = {**owner, "row_id": row_id, **new_parameters(values)}
+        return self._update(tuple(values)).first_or_not_found(connection, **parameters)
 
     def delete(self, connection: SupportsExecute, owner: Owner, row_id: int) -> None:
         """Delete a row. Raises as :meth:`lock`."""

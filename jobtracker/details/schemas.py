@@ -1,4 +1,4 @@
-"""All of a job on the wire."""
+"""The JSON of a job with all that is below it."""
 
 from colander import SchemaNode
 

@@ -21,5 +21,5 @@ def get_details(request: Request) -> dict[str, Any]:
     page = details["activity"]
     path = request.context.__parent__["activity"].path
     cursors, scope = request.registry["cursors"], cursor_scope(request, path)
-    cursor = page.next_key and cursors.dumps(page.next_key, scope)
+    cursor = page.next_sort_keys and cursors.dumps(page.next_sort_keys, scope)
     return {**details, "activity": {"items": page.rows, "next_cursor": cursor}}

@@ -17,6 +17,6 @@ def includeme(config: Any) -> None:
         aws_secret_access_key=settings["s3.secret_access_key"],
         upload_seconds=settings["documents.upload_seconds"],
         download_seconds=settings["documents.download_seconds"],
-        timeouts=Timeouts.of_settings(settings),
+        timeouts=Timeouts.from_settings(settings),
     )
     config.add_request_method(registry_property("bucket"), "bucket", property=True)

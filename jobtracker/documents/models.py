@@ -91,8 +91,7 @@ class Document(JobChild, Base):
 
 
 class ObjectDeletion(Base):
-    """An object in the bucket that is to be deleted; without a foreign key, since it outlives the
-    document and the user."""
+    """An object of S3 to be deleted, without a foreign key: it outlives document and user."""
 
     __tablename__ = "object_deletions"
 

@@ -45,7 +45,7 @@ class DeletionRow(NamedTuple):
 
 
 DOCUMENTS = Repository(
-    Document, DocumentRow, owner=("user_id", "application_id"), order=newest_first(Document)
+    Document, DocumentRow, owner_columns=Document.OWNER_COLUMNS, order=newest_first(Document)
 )
 
 _OF_JOB = (
@@ -104,7 +104,7 @@ _DELETE_COMPLETED = Command(sa.delete(ObjectDeletion.__table__).where(_IS_DONE))
 
 def count_pending(connection: SupportsExecute, owner: Mapping[str, int]) -> int:
     """The number of a job's pending documents whose upload URL has not expired."""
-    return _COUNT_PENDING.one(connection, **owner).number
+    return _COUNT_PENDING.first_or_not_found(connection, **owner).number
 
 
 def delete_replaced(
@@ -122,7 +122,7 @@ def delete_expired_uploads(connection: SupportsExecute, limit: int) -> int:
 
 
 def enqueue_upload_deletion(connection: SupportsExecute, document: DocumentRow) -> None:
-    """Have the uploaded object of a document deleted, until it cannot be uploaded again."""
+    """Enqueue the deletion of the upload key's object, repeated until its upload URL expired."""
     repeat_until = document.upload_expires_at + models.UPLOAD_GRACE
     key = {"user_id": document.user_id, "object_key": document.upload_key}
     _ENQUEUE.execute(connection, **statements.new_parameters({**key, "repeat_until": repeat_until}))
@@ -141,7 +141,7 @@ def next_deletions(
 
 
 def set_attempted(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
-    """Note that these objects were deleted, though they can appear again."""
+    """Set attempted_at of the deletions."""
     _SET_ATTEMPTED.execute(connection, **_keys(deletions))
 
 

@@ -7,7 +7,7 @@ from pyramid.events import subscriber
 
 from jobtracker.documents import queries
 from jobtracker.documents.models import MAX_PENDING, DocumentStatus
-from jobtracker.documents.outbox import process_deletions_after_commit
+from jobtracker.documents.object_deletions import process_deletions_after_commit
 from jobtracker.documents.queries import DOCUMENTS, DocumentRow
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
@@ -30,7 +30,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         The object is copied to a key that no upload URL signs, so that a later PUT changes nothing.
         A document of a single-valued type replaces the one before.
         """
-        # Locked during the requests to S3: of two confirmations the second finds the first done.
+        # Locked during the calls of S3: a concurrent confirmation waits, then sees the new status.
         document = self.lock()
         if document.status != DocumentStatus.PENDING:
             return document
@@ -40,7 +40,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
         now = self.job.touch()
         queries.delete_replaced(self.connection, self.__parent__.owner, document)
-        self.save(status=DocumentStatus.UPLOADED, uploaded_at=now)
+        self.update_columns(status=DocumentStatus.UPLOADED, uploaded_at=now)
         queries.enqueue_upload_deletion(self.connection, document)
         process_deletions_after_commit(self.request, document.user_id)
         return self.row
@@ -63,7 +63,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
 class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, name="documents"):
     """``/jobs/7/documents``, newest first."""
 
-    repository, item = DOCUMENTS, DocumentResource
+    repository, item_class = DOCUMENTS, DocumentResource
 
     def create_pending(
         self, *, doc_type: str, filename: str, size_bytes: int, content_type: str | None = None
@@ -73,7 +73,7 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
         max_bytes = self.request.registry.settings["documents.max_bytes"]
         if size_bytes > max_bytes:
             raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
-        self.__parent__.lock()  # concurrent additions count one by one
+        self.__parent__.lock()  # serializes concurrent creations, so that the limit holds
         upload_seconds = self.request.bucket.upload_seconds
         if queries.count_pending(self.connection, self.owner) >= MAX_PENDING:
             message = "uploads have not been completed. Please complete or delete one."

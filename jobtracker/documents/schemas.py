@@ -1,4 +1,4 @@
-"""Documents on the wire. Keys in the bucket are never shown."""
+"""The JSON of documents. Keys in the bucket are never shown."""
 
 from colander import SchemaNode
 
@@ -32,7 +32,7 @@ class ConfirmUploadIn(Schema):
     example = {"document_id": 5}
 
     document_id = SchemaNode(Integer())
-    size_bytes = SchemaNode(Integer(), missing=None)  # the SPA sends it; nobody believes it
+    size_bytes = SchemaNode(Integer(), missing=None)  # sent by the SPA; ignored
 
 
 class DocumentOut(JobChildOut):

@@ -75,7 +75,7 @@ class Bucket:
         except ObjectMissingOrChanged as error:
             raise Conflict("The upload was changed in the meantime.") from error
 
-    def delete(self, keys: Collection[str]) -> set[str]:
+    def delete_objects(self, keys: Collection[str]) -> set[str]:
         """Delete up to :data:`MAX_DELETIONS` objects, and return the keys that S3 could not delete;
         a missing object counts as deleted."""
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}

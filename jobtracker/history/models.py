@@ -15,7 +15,7 @@ EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 class JobStep(JobChild, Base):
     """The time from which a job had a status.
 
-    The latest step, by ``at`` and then ``id``, is the job's present status. A trigger of jobs
+    The latest step, by ``at`` and then ``id``, is the job's current status. A trigger of jobs
     inserts one for a new job, and when its status becomes another than the latest step's.
     """
 

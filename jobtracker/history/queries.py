@@ -8,7 +8,7 @@ from sqlalchemy import DateTime, bindparam, func, insert
 
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import Key, Sort
+from jobtracker.db.keyset import Sort, SortKey
 from jobtracker.db.statements import Repository, Statement, columns_of, new_parameters, new_values
 from jobtracker.history.models import JobStep
 
@@ -22,8 +22,8 @@ class StepRow(NamedTuple):
     created_at: datetime.datetime
 
 
-ORDER = Sort(Key(JobStep.at), Key(JobStep.id))
-STEPS = Repository(JobStep, StepRow, owner=("user_id", "application_id"), order=ORDER)
+ORDER = Sort(SortKey(JobStep.at), SortKey(JobStep.id))
+STEPS = Repository(JobStep, StepRow, owner_columns=JobStep.OWNER_COLUMNS, order=ORDER)
 
 _NEW = new_values(JobStep, ["user_id", "application_id", "status"])
 _AT = func.greatest(NOW, bindparam("after", type_=DateTime(timezone=True)))
@@ -38,4 +38,4 @@ def insert_now(
 ) -> StepRow:
     """Insert a step of now, but not before the job's latest step."""
     new = new_parameters({**owner, "status": status})
-    return _INSERT_NOW.one(connection, **new, after=after)
+    return _INSERT_NOW.first_or_not_found(connection, **new, after=after)

@@ -28,7 +28,7 @@ class StepResource(JobChildResource[StepRow]):
 class HistoryCollection(JobChildCollection[StepRow], under=JobResource, name="history"):
     """``/jobs/7/history``, in the order of the steps."""
 
-    repository, item = STEPS, StepResource
+    repository, item_class = STEPS, StepResource
 
     def record(self, status: str, at: datetime.datetime | None = None) -> StepResource:
         """Add a step, now or in the past; Conflict when the job has :data:`MAX_STEPS`."""

@@ -1,4 +1,4 @@
-"""Steps on the wire."""
+"""The JSON of steps."""
 
 import datetime
 from typing import Any
@@ -15,7 +15,7 @@ SKEW = datetime.timedelta(minutes=1)
 
 
 class PastMoment(Timestamp):
-    """A moment that has come, since 1970."""
+    """A timestamp that is not in the future, from 1970 on."""
 
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:
         moment = super().parse(node, value)

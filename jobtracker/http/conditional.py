@@ -116,7 +116,7 @@ def conditional_tween_factory(
         response = handler(request)
         if strategy is ETagStrategy.BY_BODY and response.status_code == 200:
             tag = _digest(str(request.identity.id).encode(), response.body)
-            return _tag(request, response, tag)
+            return _with_etag(request, response, tag)
         return response
 
     def by_revision(request: Request, moment: str = "") -> Response:
@@ -139,7 +139,7 @@ def conditional_tween_factory(
             return response
         response = handler(request)
         if response.status_code == 200:
-            response = _tag(request, response, tag)
+            response = _with_etag(request, response, tag)
             if response.status_code == 200:
                 cache.put(tag, CachedResponse(response.body, tuple(response.headerlist)))
         return response
@@ -147,7 +147,7 @@ def conditional_tween_factory(
     return conditional_tween
 
 
-def _tag(request: Request, response: Response, tag: str) -> Response:
+def _with_etag(request: Request, response: Response, tag: str) -> Response:
     """The response with its ETag, or 304."""
     version = response.headers.get("ETag", "").strip('"')
     etag = f"{version}-{tag}" if version else tag

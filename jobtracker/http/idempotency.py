@@ -126,7 +126,7 @@ def idempotent(view: View) -> View:
             _STORE.execute(request.connection, **new_parameters(record._asdict()))
         elif record.request_hash != request_hash:
             message = "This key was used for another request."
-            raise ValidationFailed.of("header", HEADER, message, "key_reused")
+            raise ValidationFailed.for_field("header", HEADER, message, "key_reused")
         return record.response()
 
     return wrapped

@@ -72,11 +72,12 @@ def paginate(
     try:
         after = None if cursor is None else cursors.loads(cursor, scope)
     except ValueError:
-        raise ValidationFailed.of("query", "cursor", "Is not of this list.", "cursor") from None
+        error = ValidationFailed.for_field("query", "cursor", "Is not of this list.", "cursor")
+        raise error from None
     page = get_page(limit=limit, after=after, **options)
-    if page.next_key is not None:
+    if page.next_sort_keys is not None:
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
-        query.append(("cursor", cursors.dumps(page.next_key, scope)))
+        query.append(("cursor", cursors.dumps(page.next_sort_keys, scope)))
         request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
     return page.rows
 

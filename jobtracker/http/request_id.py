@@ -25,7 +25,7 @@ _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 log = logging.getLogger("jobtracker.access")
 
 
-def request_id_of(given: str | None) -> str:
+def valid_or_new_request_id(given: str | None) -> str:
     """The given id, or a new one where it is missing or invalid."""
     return given if given and _ID.fullmatch(given) else os.urandom(16).hex()
 
@@ -37,7 +37,7 @@ def request_id_tween_factory(
         apply_forwarded_proto(request)
         environ = request.environ
         # A retry by pyramid_retry has the same id.
-        value = environ.get("jobtracker.request_id") or request_id_of(
+        value = environ.get("jobtracker.request_id") or valid_or_new_request_id(
             environ.get("HTTP_X_REQUEST_ID")
         )
         environ["jobtracker.request_id"] = value

@@ -35,7 +35,7 @@ from jobtracker.tree import Resource
 
 R = TypeVar("R", bound=Resource)
 
-# An id in a path. The tree tells a bigint from a larger number.
+# An id in a path. The tree rejects ids above bigint.
 ID = "[1-9][0-9]{0,18}"
 _ID_SEGMENT = re.compile("/[0-9]+(?=/|$)")
 _ID_PLACEHOLDER = re.compile(r"/{\w+}")
@@ -74,7 +74,7 @@ class Operation(NamedTuple):
     rate_limits: Sequence[RateLimit] = ()
     #: Whether an authenticated POST supports Idempotency-Key.
     idempotent: bool = True
-    #: The schema of the present state in a 412; If-Match is then supported, and its versions are in
+    #: The schema of the current state in a 412; If-Match is then supported, and its versions are in
     #: ``request.versions``.
     if_match: Schema | None = None
     #: How an authenticated GET determines its ETag; None for none.

@@ -75,7 +75,7 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
         values = [value for value in given.getall(node.name) if value]
         is_list = isinstance(node.typ, TextList)
         if len(values) > 1 and not is_list:
-            raise ValidationFailed.of("query", node.name, "Must be given once.", "repeated")
+            raise ValidationFailed.for_field("query", node.name, "Must be given once.", "repeated")
         if values:
             parameters[node.name] = values if is_list else values[0]
     request.validated = _deserialize(schema, parameters, "query")

@@ -24,4 +24,4 @@ class InterviewRow(NamedTuple):
 
 
 ORDER = newest_first(Interview, "scheduled_at")
-INTERVIEWS = Repository(Interview, InterviewRow, owner=("user_id", "application_id"), order=ORDER)
+INTERVIEWS = Repository(Interview, InterviewRow, owner_columns=Interview.OWNER_COLUMNS, order=ORDER)

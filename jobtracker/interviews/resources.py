@@ -14,18 +14,18 @@ class InterviewResource(JobChildResource[InterviewRow]):
     def update(self, **fields: Any) -> InterviewRow:
         """Set some fields. Equal values are no change and no activity."""
         if any(getattr(self.row, name) != value for name, value in fields.items()):
-            self.save(**fields, updated_at=self.job.touch())
+            self.update_columns(**fields, updated_at=self.job.touch())
         return self.row
 
 
 class InterviewCollection(JobChildCollection[InterviewRow], under=JobResource, name="interviews"):
     """``/jobs/7/interviews``, latest date first."""
 
-    repository, item = INTERVIEWS, InterviewResource
+    repository, item_class = INTERVIEWS, InterviewResource
 
     def add(self, **fields: Any) -> InterviewResource:
         """:raises Conflict: when the job has the maximum number of interviews"""
-        now = self.__parent__.touch()  # locks the job: concurrent additions count one by one
+        now = self.__parent__.touch()  # locks the job, so that the limit holds
         if self.count() >= MAX_INTERVIEWS:
             raise Conflict(f"A job can have at most {MAX_INTERVIEWS} interviews.")
         return InterviewResource(self, self.insert(created_at=now, updated_at=now, **fields))

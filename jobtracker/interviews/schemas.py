@@ -1,4 +1,4 @@
-"""Interviews on the wire."""
+"""The JSON of interviews."""
 
 from colander import SchemaNode
 

@@ -133,6 +133,7 @@ ACTIVITY_TYPES = ["job_created", "job_updated", "status_changed", "tags_updated"
 class JobChild:
     """The primary key and the job of a row below a job."""
 
+    OWNER_COLUMNS = ("user_id", "application_id")
     #: Of the events that the table's trigger records.
     activity_types: ClassVar[tuple[str, ...]] = ()
 
@@ -147,5 +148,5 @@ class JobChild:
 
 def job_foreign_key() -> ForeignKeyConstraint:
     """Of a table below jobs: a row's job is of the same user, and takes the row with it."""
-    columns = ["user_id", "application_id"]
-    return ForeignKeyConstraint(columns, ["jobs.user_id", "jobs.id"], ondelete="CASCADE")
+    target = ["jobs.user_id", "jobs.id"]
+    return ForeignKeyConstraint(JobChild.OWNER_COLUMNS, target, ondelete="CASCADE")

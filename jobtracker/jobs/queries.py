@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from jobtracker.db import statements
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import Key, Page, Sort, newest_first
+from jobtracker.db.keyset import Page, Sort, SortKey, newest_first
 from jobtracker.db.statements import Statement, columns_of, contains_pattern
 from jobtracker.errors import NotFound, VersionConflict
 from jobtracker.jobs.models import Job, Status, normalize_tags, validate_tags
@@ -51,13 +51,14 @@ def status_rank(status: Any) -> sa.ColumnElement[int]:
     return sa.func.array_position(sql_array(Status), status)
 
 
+_BY_ACTIVITY = newest_first(Job, "last_activity_at")
 #: The orders of the list of jobs.
 SORTS = {
-    "activity": newest_first(Job, "last_activity_at"),
+    "activity": _BY_ACTIVITY,
     "created": newest_first(Job, "created_at"),
     "updated": newest_first(Job, "updated_at"),
-    "company": Sort(Key(Job.company_name, by=sa.func.lower), Key(Job.id)),
-    "status": Sort(Key(Job.status, by=status_rank), *newest_first(Job, "last_activity_at").keys),
+    "company": Sort(SortKey(Job.company_name, by=sa.func.lower), SortKey(Job.id)),
+    "status": Sort(SortKey(Job.status, by=status_rank), *_BY_ACTIVITY.keys),
 }
 
 COLUMNS = columns_of(Job, JobRow)
@@ -120,7 +121,7 @@ def page(
     statement = _page(sort, after is not None, tuple(sorted(given)))
     keys = SORTS[sort].parameters(after)
     rows = statement.all(connection, user_id=user_id, limit=limit + 1, **given, **keys)
-    return Page.of(rows, limit, SORTS[sort])
+    return Page.from_rows(rows, limit, SORTS[sort])
 
 
 @functools.cache
@@ -138,7 +139,7 @@ def create(connection: SupportsExecute, sub: str, **fields: Any) -> JobRow:
 
     :raises NotFound: when there is no such user
     """
-    return _insert(tuple(fields)).one(connection, sub=sub, **_parameters(fields))
+    return _insert(tuple(fields)).first_or_not_found(connection, sub=sub, **_parameters(fields))
 
 
 def update_job(
@@ -166,7 +167,7 @@ def delete_job(connection: SupportsExecute, key: JobKey, versions: list[int] | N
 
 
 def _check_version(connection: SupportsExecute, key: JobKey, versions: list[int] | None) -> JobRow:
-    row = _FIND.one(connection, **key)
+    row = _FIND.first_or_not_found(connection, **key)
     if versions is not None and row.version not in versions:
         raise VersionConflict(row)
     return row

@@ -21,7 +21,7 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         sub = self.request.authenticated_userid
         job = queries.FIND_BY_SUB.first(self.connection, sub=sub, job_id=row_id)
         if job is None:
-            _ = self.user  # 401 when Cognito does not know the account
+            _ = self.user  # 401 if Cognito has no such account
             raise KeyError(row_id)
         return JobResource(self, job)
 
@@ -53,7 +53,7 @@ class JobResource(Resource):
         self.row = row
 
     @property
-    def _key(self) -> dict[str, int]:
+    def _primary_key(self) -> dict[str, int]:
         return {"user_id": self.row.user_id, "job_id": self.row.id}
 
     @property
@@ -66,22 +66,22 @@ class JobResource(Resource):
 
         :raises NotFound: when it was deleted concurrently
         """
-        self.row = queries.TOUCH.one(self.connection, **self._key)
+        self.row = queries.TOUCH.first_or_not_found(self.connection, **self._primary_key)
         return self.row.last_activity_at
 
     def lock(self) -> None:
         """Lock the job against changes of it and of what is below it. Raises as :meth:`touch`."""
-        self.row = queries.LOCK.one(self.connection, **self._key)
+        self.row = queries.LOCK.first_or_not_found(self.connection, **self._primary_key)
 
     def update(self, versions: AbstractCollection[str] | None = None, **fields: Any) -> JobRow:
         """Set some fields: :func:`queries.update_job`."""
         accepted = _integers(versions)
-        self.row = queries.update_job(self.connection, self._key, accepted, **fields)
+        self.row = queries.update_job(self.connection, self._primary_key, accepted, **fields)
         return self.row
 
     def delete(self, versions: AbstractCollection[str] | None = None) -> None:
         """Delete the job with all that is below it. Raises as :meth:`update`."""
-        queries.delete_job(self.connection, self._key, _integers(versions))
+        queries.delete_job(self.connection, self._primary_key, _integers(versions))
         self.notify_deleted()
 
 

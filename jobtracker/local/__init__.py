@@ -18,7 +18,7 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     from jobtracker.local import migrations
     from jobtracker.local.stack import Stack
 
-    stack = Stack.of_settings(settings)
+    stack = Stack.from_settings(settings)
     app = jobtracker.main(global_config, **stack.with_local_settings(settings))
     if "postgres" in stack.parts and global_config.get("__script__") != "alembic":
         migrations.upgrade(app.registry["db_engine"])

@@ -75,7 +75,7 @@ class Aws(ServerProcess):
             "IOT_MTLS_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
         }
-        self.run([sys.executable, "-c", PROGRAM], log, env=environment, stdin=subprocess.PIPE)
+        self.launch([sys.executable, "-c", PROGRAM], log, env=environment, stdin=subprocess.PIPE)
 
     def is_ready(self) -> bool:
         try:

@@ -72,7 +72,7 @@ class Postgres(ServerProcess):
         options = {"unix_socket_directories": str(self.socket_folder), "listen_addresses": ""}
         parameters = [f"--{name}={value}" for name, value in {**options, **self.options}.items()]
         command: list[str | Path] = [bin_folder() / "postgres", "-D", self.data, *parameters]
-        self.run(command, self.log, stdin=subprocess.DEVNULL, cwd=self.data, **self._as_user)
+        self.launch(command, self.log, stdin=subprocess.DEVNULL, cwd=self.data, **self._as_user)
 
     def is_ready(self) -> bool:
         try:

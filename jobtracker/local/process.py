@@ -44,7 +44,7 @@ class ServerProcess:
 
     process: "subprocess.Popen[bytes] | None" = None
 
-    def run(self, command: Sequence[str | Path], log: Path, **options: Any) -> None:
+    def launch(self, command: Sequence[str | Path], log: Path, **options: Any) -> None:
         """Start the process, with options of Popen; RuntimeError if it is not ready in time."""
         with log.open("ab") as output:
             # In its own session: Ctrl-C stops pserve only; the supervisor stops this.

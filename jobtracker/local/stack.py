@@ -54,7 +54,7 @@ class Stack(NamedTuple):
     origins: tuple[str, ...]
 
     @classmethod
-    def of_settings(cls, settings: Mapping[str, str]) -> "Stack":
+    def from_settings(cls, settings: Mapping[str, str]) -> "Stack":
         """Return the stack of the parts whose settings are missing."""
         given = {name for name, value in settings.items() if value.strip()}
         return cls(

@@ -1,4 +1,4 @@
-"""A substitute for Turnstile's siteverify that accepts the token of Cloudflare's test widgets only.
+"""A fake of Turnstile's siteverify that accepts the token of Cloudflare's test widgets only.
 
 https://developers.cloudflare.com/turnstile/troubleshooting/testing/
 """

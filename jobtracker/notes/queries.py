@@ -16,4 +16,4 @@ class NoteRow(NamedTuple):
     created_at: datetime.datetime
 
 
-NOTES = Repository(Note, NoteRow, owner=("user_id", "application_id"), order=newest_first(Note))
+NOTES = Repository(Note, NoteRow, owner_columns=Note.OWNER_COLUMNS, order=newest_first(Note))

@@ -11,7 +11,7 @@ class NoteResource(JobChildResource[NoteRow]):
 class NoteCollection(JobChildCollection[NoteRow], under=JobResource, name="notes"):
     """``/jobs/7/notes``, newest first."""
 
-    repository, item = NOTES, NoteResource
+    repository, item_class = NOTES, NoteResource
 
     def add(self, body: str) -> NoteResource:
         return NoteResource(self, self.insert(body=body, created_at=self.__parent__.touch()))

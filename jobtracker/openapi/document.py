@@ -117,9 +117,9 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
             operations[method.lower()] = described = _operation(service, operation)
             tags.update(described["tags"])
             if (body := operation.body or operation.optional_body) is not None:
-                components[body.component] = json_schema.of_input(body)
+                components[body.component] = json_schema.input_schema(body)
             for schema in _schemas_in(operation.returns):
-                components[schema.component] = json_schema.of_output(schema)
+                components[schema.component] = json_schema.output_schema(schema)
         if operations:
             paths[service.template] = {**_path_parameters(service), **operations}
     return {
@@ -201,7 +201,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
     headers = dict(HEADERS.get(status, {}))
     if status == operation.status:
         description = "Made" if status == 201 else "Done"
-        schema = None if operation.returns is None else json_schema.of_type(operation.returns)
+        schema = None if operation.returns is None else json_schema.type_schema(operation.returns)
         if operation.etag is not None:
             headers["ETag"] = ETAG
             if isinstance(operation.query, PageQuery):

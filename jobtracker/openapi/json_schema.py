@@ -24,14 +24,14 @@ def ref(schema: fields.Schema) -> JsonSchema:
     return {"$ref": f"#/components/schemas/{schema.component}"}
 
 
-def of_input(schema: fields.Schema) -> JsonSchema:
+def input_schema(schema: fields.Schema) -> JsonSchema:
     """Return the JSON Schema of a request body."""
     properties = {node.name: _of_input(node) for node in schema.children}
     required = [node.name for node in schema.children if node.required]
     return closed_object(properties, required, example=schema.example)
 
 
-def of_output(schema: fields.Schema) -> JsonSchema:
+def output_schema(schema: fields.Schema) -> JsonSchema:
     """Return the JSON Schema of an object in a response."""
     properties = {node.name: _of_output(node) for node in schema.children}
     return closed_object(properties, list(properties), example=schema.example)
@@ -39,7 +39,7 @@ def of_output(schema: fields.Schema) -> JsonSchema:
 
 def parameter(node: Any) -> JsonSchema:
     """Return the Parameter Object of a query parameter; an empty one counts as left out."""
-    schema = of_type(node.typ)
+    schema = type_schema(node.typ)
     is_plain_text = schema["type"] == "string" and not schema.keys() & {"enum", "anyOf"}
     if isinstance(node.missing, int | str):
         schema["default"] = node.missing
@@ -58,7 +58,7 @@ def closed_object(
 
 
 def _of_input(node: Any) -> JsonSchema:
-    schema = of_type(node.typ)
+    schema = type_schema(node.typ)
     has_default = node.missing not in (colander.required, colander.drop)
     null_allowed = getattr(node, "nullable", False) or has_default
     if schema.get("type") == "string":
@@ -71,7 +71,7 @@ def _of_input(node: Any) -> JsonSchema:
 
 
 def _of_output(node: Any) -> JsonSchema:
-    schema = {k: v for k, v in of_type(node.typ).items() if k not in INPUT_ONLY}
+    schema = {k: v for k, v in type_schema(node.typ).items() if k not in INPUT_ONLY}
     return _or_null(schema) if getattr(node, "nullable", False) else schema
 
 
@@ -100,7 +100,7 @@ def _schema(json_type: str, **keywords: Any) -> JsonSchema:
     return {"type": json_type} | {k: v for k, v in keywords.items() if v is not None}
 
 
-def of_type(field: fields.FieldType) -> JsonSchema:
+def type_schema(field: fields.FieldType) -> JsonSchema:
     """Return the JSON Schema of a field type or its base class; TypeError if there is none."""
     match field:  # subclasses before their base
         case fields.Email():
@@ -145,7 +145,7 @@ def of_type(field: fields.FieldType) -> JsonSchema:
         case fields.TextMap():
             return _schema(
                 "object",
-                additionalProperties={**of_type(field.text), "pattern": NO_NUL},
+                additionalProperties={**type_schema(field.text), "pattern": NO_NUL},
                 maxProperties=field.max_entries,
                 propertyNames={"pattern": NO_NUL},
             )
@@ -154,7 +154,7 @@ def of_type(field: fields.FieldType) -> JsonSchema:
             names = {"pattern": f"^{field.key.pattern}$"}
             return _schema("object", additionalProperties=value, propertyNames=names)
         case fields.TextList():
-            item = of_type(field.item)
+            item = type_schema(field.item)
             if "enum" not in item:
                 item["pattern"] = NO_NUL
             # No maxItems: blank and repeated items are dropped before they are counted.

@@ -19,5 +19,5 @@ class SavedViewRow(NamedTuple):
 
 ORDER = newest_first(SavedView, "updated_at")
 SAVED_VIEWS = Repository(
-    SavedView, SavedViewRow, owner=("user_id",), order=ORDER, sets_updated_at=True
+    SavedView, SavedViewRow, owner_columns=("user_id",), order=ORDER, sets_updated_at=True
 )

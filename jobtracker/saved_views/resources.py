@@ -19,22 +19,22 @@ class SavedViewResource(RowResource[SavedViewRow]):
 
     def update(self, **changes: Any) -> SavedViewRow:
         """Set the name or data. Equal values are no change. Conflict when the name is taken."""
-        present = {name: getattr(self.row, name) for name in changes}
+        current = {name: getattr(self.row, name) for name in changes}
         # As JSON: to Python true equals 1.
-        if json_dumps(present, sort_keys=True) != json_dumps(changes, sort_keys=True):
+        if json_dumps(current, sort_keys=True) != json_dumps(changes, sort_keys=True):
             with translate_constraint_error(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):
-                self.save(**changes)
+                self.update_columns(**changes)
         return self.row
 
 
 class SavedViewCollection(OwnerOnly, RowCollection[SavedViewRow], under=Root, name="saved-views"):
     """``/saved-views``, latest change first."""
 
-    repository, item = SAVED_VIEWS, SavedViewResource
+    repository, item_class = SAVED_VIEWS, SavedViewResource
 
     def create(self, name: str, data: dict[str, Any]) -> SavedViewResource:
         """:raises Conflict: when the name is taken, or the user has the maximum number of views"""
-        # Concurrent creations count one by one.
+        # Serializes concurrent creations, so that the limit holds.
         users.USERS.lock(self.connection, {}, self.user.id)
         if self.count() >= MAX_VIEWS:
             raise Conflict(f"You can have at most {MAX_VIEWS} saved views.")

@@ -1,4 +1,4 @@
-"""Saved views on the wire."""
+"""The JSON of saved views."""
 
 from colander import SchemaNode
 

@@ -13,34 +13,34 @@ from jobtracker.notes.models import Note
 # each word occurs in the job or in one of its notes; a word counts by its best rank.
 FOUND = (
     text("""
-        WITH asked AS MATERIALIZED (
-            SELECT place, CAST(
-                CAST(query AS text) || CASE WHEN place = max(place) OVER () THEN ':*' ELSE '' END
-                AS tsquery) AS word
-            FROM regexp_split_to_table(words_in(:q), ' ') WITH ORDINALITY AS split (part, place),
+        WITH terms AS MATERIALIZED (
+            SELECT position, CAST(CAST(query AS text) ||
+                       CASE WHEN position = max(position) OVER () THEN ':*' ELSE '' END
+                   AS tsquery) AS word
+            FROM regexp_split_to_table(words_in(:q), ' ') WITH ORDINALITY AS split (part, position),
                  LATERAL plainto_tsquery('simple', part) AS query
             WHERE numnode(query) > 0
         ),
         hits AS (
-            SELECT place, application_id, CAST(NULL AS bigint) AS note_id,
+            SELECT position, application_id, CAST(NULL AS bigint) AS note_id,
                    ts_rank(words, word) AS rank
-            FROM asked JOIN job_words ON words @@ (CAST(:user_as_word AS tsquery) && word)
+            FROM terms JOIN job_words ON words @@ (CAST(:user_as_word AS tsquery) && word)
             WHERE user_id = :user_id
             UNION ALL
-            SELECT place, application_id, note_id, ts_rank(words, word)
-            FROM asked JOIN note_words ON words @@ (CAST(:user_as_word AS tsquery) && word)
+            SELECT position, application_id, note_id, ts_rank(words, word)
+            FROM terms JOIN note_words ON words @@ (CAST(:user_as_word AS tsquery) && word)
             WHERE user_id = :user_id
         ),
-        places AS (
+        matches AS (
             SELECT application_id, max(rank) AS rank,
                    (array_agg(note_id ORDER BY rank DESC, note_id DESC)
                     FILTER (WHERE note_id IS NOT NULL))[1] AS note_id
-            FROM hits GROUP BY application_id, place
+            FROM hits GROUP BY application_id, position
         )
         SELECT application_id, sum(rank) AS rank,
                (array_agg(note_id ORDER BY rank DESC, note_id DESC)
                 FILTER (WHERE note_id IS NOT NULL))[1] AS note_id
-        FROM places GROUP BY application_id HAVING count(*) = (SELECT count(*) FROM asked)
+        FROM matches GROUP BY application_id HAVING count(*) = (SELECT count(*) FROM terms)
     """)
     .columns(application_id=BigInteger, rank=Float, note_id=BigInteger)
     .subquery("found")

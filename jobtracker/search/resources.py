@@ -14,7 +14,7 @@ MAX_LIMIT = 50
 class SearchResource(Resource, under=JobCollection, name="search"):
     """``/jobs/search``."""
 
-    def find(self, q: str | None, limit: int = DEFAULT_LIMIT) -> list[dict[str, Any]]:
+    def search(self, q: str | None, limit: int = DEFAULT_LIMIT) -> list[dict[str, Any]]:
         """The jobs in which all words of ``q`` occur, as cards with a ``highlight``, best first."""
         if not q:
             return []

@@ -1,4 +1,4 @@
-"""Searches on the wire."""
+"""The JSON of searches."""
 
 from colander import SchemaNode
 

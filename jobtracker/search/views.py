@@ -21,5 +21,5 @@ def get_search(request: Request) -> Board:
     Nothing but letters and digits counts. No words, no jobs. `highlight` is a piece of the text
     that was found, as HTML: `<mark>` and `</mark>` are around the words, and all else is escaped.
     """
-    found = request.context.find(**request.validated)
-    return Board.of(found, (hit["status"] for hit in found))
+    found = request.context.search(**request.validated)
+    return Board.from_cards(found, (hit["status"] for hit in found))

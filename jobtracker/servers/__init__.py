@@ -10,7 +10,7 @@ from typing import Any
 from jobtracker.errors import CODES
 from jobtracker.http.cors import cors_headers
 from jobtracker.http.request_id import HEADER as REQUEST_ID
-from jobtracker.http.request_id import request_id_of
+from jobtracker.http.request_id import valid_or_new_request_id
 from jobtracker.renderer import json_dumps
 
 
@@ -23,7 +23,7 @@ def error_response(
     headers = {
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
-        REQUEST_ID: request_id_of(request_id),
+        REQUEST_ID: valid_or_new_request_id(request_id),
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
     return status, list(headers.items()), json_dumps({"error": code, "message": message})

@@ -50,7 +50,7 @@ def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=64)
 def _environ_key(name: bytes) -> str | None:
-    if b"_" in name:  # it would pass for the header with hyphens: X_Forwarded_For
+    if b"_" in name:  # indistinguishable from the hyphenated header in the environ
         return None
     key = name.decode("latin-1").upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"

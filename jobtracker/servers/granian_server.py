@@ -103,7 +103,7 @@ def server_factory(
 def asgi_application(
     wsgi: Any, threads_of: dict[str, tuple[int, int]], body_limits: dict[str, Any]
 ) -> Callable[..., Any]:
-    """A Pyramid application as an ASGI application, which answers what it rejects by itself."""
+    """An ASGI application that responds to rejected requests without calling the application."""
     registry = wsgi.registry
     pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
 

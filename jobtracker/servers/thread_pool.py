@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 # Seconds between two polls of a thread pool by the event loop, while anything is pending.
 COMPLETION_INTERVAL = 0.05
-# Seconds after which an added thread ends.
+# Seconds after which an added thread ends with its next function.
 ADDED_THREAD_TTL = 1.0
 
 

@@ -27,7 +27,7 @@ class JobFunnelSummary(Base):
     began: Mapped[datetime.datetime]
     status: Mapped[str]
     since: Mapped[datetime.datetime]
-    # The present stage, unless closed, and the furthest one before the last.
+    # The current stage, unless closed, and the furthest one before the last.
     stage_index: Mapped[int | None] = mapped_column("rung", Integer)
     source: Mapped[int | None] = mapped_column(Integer)
     # Bit sets of the stages that were reached, and of those that a later one followed.

@@ -82,7 +82,7 @@ def funnel(
     """The funnel of the jobs whose first step lies in [since, until); its fields: see the view."""
     statement = _funnel(since is not None, until is not None)
     times = {"now": now or datetime.datetime.now(datetime.UTC), "since": since, "until": until}
-    found = statement.one(connection, user_id=user_id, **times)
+    found = statement.first_or_not_found(connection, user_id=user_id, **times)
     return {
         "stages": [
             {

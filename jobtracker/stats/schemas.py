@@ -1,4 +1,4 @@
-"""Statistics on the wire."""
+"""The JSON of statistics."""
 
 from colander import SchemaNode
 

@@ -74,7 +74,7 @@ class User(Base):
     email: Mapped[str]
     name: Mapped[str | None]
     # Cognito signs in confirmed accounts only, and changes an address only after its confirmation
-    # (deploy/aws.yaml): the time of the first sign-in with the present address.
+    # (deploy/aws.yaml): the time of the first sign-in with the current address.
     email_verified_at: Mapped[datetime.datetime] = timestamp()
     auto_refresh_seconds: Mapped[int] = mapped_column(server_default="0")
     theme: Mapped[str] = mapped_column(server_default=Theme.DARK)

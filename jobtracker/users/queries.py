@@ -42,7 +42,7 @@ class UserRow(NamedTuple):
 
 COLUMNS = columns_of(User, UserRow)
 # Without columns of an owner: a user belongs to nothing else.
-USERS = Repository(User, UserRow, owner=(), order=newest_first(User))
+USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User))
 _FIND_BY_SUB = Statement(select(*COLUMNS).where(User.cognito_sub == bindparam("sub")), UserRow)
 
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
@@ -54,7 +54,7 @@ _MERGE_UI_PREFERENCES = Statement(_MERGE.where(User.id == bindparam("user_id")),
 _NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
 _EMAIL, _NAME = _NEW.excluded.email, _NEW.excluded.name
 _VERIFIED_AT = case((User.email == _EMAIL, User.email_verified_at), else_=NOW)
-_SIGN_IN = Command(
+_UPSERT = Command(
     _NEW.on_conflict_do_update(
         index_elements=[User.cognito_sub],
         set_={"email": _EMAIL, "name": _NAME, "email_verified_at": _VERIFIED_AT},
@@ -68,13 +68,13 @@ def find_by_sub(connection: SupportsExecute, sub: str) -> UserRow | None:
     return _FIND_BY_SUB.first(connection, sub=sub)
 
 
-def sign_in(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> None:
+def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> None:
     """Insert the user at the first sign-in, and update the copied attributes at later ones.
 
     One statement, so that concurrent sign-ins make one row; it writes only what differs.
     """
     values = {"cognito_sub": sub, "email": email, "name": name}
-    _SIGN_IN.execute(connection, **statements.new_parameters(values))
+    _UPSERT.execute(connection, **statements.new_parameters(values))
 
 
 def merge_ui_preferences(
@@ -82,8 +82,9 @@ def merge_ui_preferences(
 ) -> UserRow:
     """Set some preferences, and remove those whose value is None; NotFound for a deleted user.
 
-    One statement on the present value: concurrent merges lose nothing.
+    One statement on the current value: concurrent merges lose nothing.
     """
     removed = [key for key, value in changes.items() if value is None]
     given = {key: value for key, value in changes.items() if value is not None}
-    return _MERGE_UI_PREFERENCES.one(connection, user_id=user_id, removed=removed, given=given)
+    parameters = {"user_id": user_id, "removed": removed, "given": given}
+    return _MERGE_UI_PREFERENCES.first_or_not_found(connection, **parameters)

@@ -23,8 +23,8 @@ class UserResource(Resource, under=UserCollection, name="me"):
     def row(self) -> UserRow:
         return cast(UserRow, self.user)
 
-    def replace(self, user: UserRow) -> UserRow:
-        """Let the request continue with the updated row."""
+    def set_current_user(self, user: UserRow) -> UserRow:
+        """Replace request.current_user."""
         self.request.current_user = user
         return user
 
@@ -48,7 +48,7 @@ class SettingsResource(Resource, under=UserResource, name="settings"):
                 raise VersionConflict(user)
         if settings:
             user = queries.USERS.update(self.connection, {}, user.id, settings)
-        return self.__parent__.replace(user)
+        return self.__parent__.set_current_user(user)
 
 
 class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences"):
@@ -62,10 +62,10 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
         if not preferences:
             return user
         message = f"There can be at most {MAX_PREFERENCES} in all."
-        too_many = ValidationFailed.of("body", "preferences", message, "too_long")
+        too_many = ValidationFailed.for_field("body", "preferences", message, "too_long")
         with translate_constraint_error(User.PREFERENCES_COUNT, too_many):
             user = queries.merge_ui_preferences(self.connection, user.id, preferences)
-        return self.__parent__.replace(user)
+        return self.__parent__.set_current_user(user)
 
 
 def _version(user: UserRow) -> str:

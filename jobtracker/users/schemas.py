@@ -1,4 +1,4 @@
-"""Users on the wire."""
+"""The JSON of users."""
 
 from colander import SchemaNode
 

@@ -77,7 +77,7 @@ class Api:
         """The error of a request that must be refused with the status."""
         return self.call(method, path, body, status=status, **options).json
 
-    def fields_at_fault(self, method: str, path: str, body: Any, **options: Any) -> dict[str, str]:
+    def field_errors(self, method: str, path: str, body: Any, **options: Any) -> dict[str, str]:
         """The types of errors by field, of a request that must be refused with 422."""
         error = self.refused(422, method, path, body, **options)
         return {entry["loc"][-1]: entry["type"] for entry in error["details"]["errors"]}

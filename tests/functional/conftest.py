@@ -16,7 +16,7 @@ from jobtracker.local.postgres import Postgres
 from tests.common.api import Api
 from tests.common.app import dispose_engines
 from tests.common.conditional import UserData
-from tests.common.pool import Pool
+from tests.common.user_pool import MotoUserPool
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +34,19 @@ def engine(committing_app: Any) -> Engine:
 
 @pytest.fixture
 def client(
-    committing_app: Any, engine: Engine, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    committing_app: Any, engine: Engine, user_pool: MotoUserPool, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Api]:
     """Ada's client of the application that commits. All rows are deleted after the test."""
     monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
-    yield Api(TestApp(committing_app), pool.user("ada@example.com", "Ada").access_token)
+    yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE users CASCADE"))
 
 
 @pytest.fixture
-def other_client(client: Api, pool: Pool) -> Api:
+def other_client(client: Api, user_pool: MotoUserPool) -> Api:
     """Bob's client of the application that commits."""
-    return client.signed_in(pool.user("bob@example.com", "Bob").access_token)
+    return client.signed_in(user_pool.user("bob@example.com", "Bob").access_token)
 
 
 @pytest.fixture
@@ -61,23 +61,23 @@ def user_data(client: Api) -> UserData:
 
 
 @pytest.fixture(scope="session")
-def stubbed_user_pool() -> UserPool:
+def stubbed_cognito_client() -> UserPool:
     return UserPool("client", region="us-east-1", endpoint_url=None)
 
 
 @pytest.fixture
-def user_pool(
-    app: Any, ada: Api, stubbed_user_pool: UserPool, monkeypatch: pytest.MonkeyPatch
+def cognito_client(
+    app: Any, ada: Api, stubbed_cognito_client: UserPool, monkeypatch: pytest.MonkeyPatch
 ) -> UserPool:
-    """The application's user pool, without any server. Ada's row is already there."""
+    """The application's client of Cognito, without any server. Ada's row is already there."""
     ada.get("/users/me")
-    monkeypatch.setitem(app.registry, "cognito", stubbed_user_pool)
-    return stubbed_user_pool
+    monkeypatch.setitem(app.registry, "cognito", stubbed_cognito_client)
+    return stubbed_cognito_client
 
 
 @pytest.fixture
-def cognito(user_pool: UserPool) -> Iterator[Stubber]:
+def cognito(cognito_client: UserPool) -> Iterator[Stubber]:
     """Cognito's responses, checked against AWS's service model; each must be used."""
-    with Stubber(user_pool.client) as stubber:
+    with Stubber(cognito_client.client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()

@@ -15,14 +15,14 @@ from jobtracker.documents.storage import Bucket
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import SOCKET, Postgres
 from tests.common.api import Api
-from tests.common.pool import Pool
 from tests.common.proxy import Proxy
+from tests.common.user_pool import MotoUserPool
 
 UNREACHABLE = "http://127.0.0.1:1"
 
 
 @pytest.fixture
-def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
+def client_with_settings(settings: dict[str, str], user_pool: MotoUserPool) -> Iterator[Any]:
     """Creates a client of an application with some settings changed."""
     engines: list[Any] = []
 
@@ -30,28 +30,30 @@ def broken(settings: dict[str, str], pool: Pool) -> Iterator[Any]:
         changed = {name.replace("__", "."): value for name, value in wrong.items()}
         app = jobtracker.main({}, **{**settings, **changed})
         engines.extend((app.registry["db_engine"], app.registry["db_autocommit_engine"]))
-        return Api(TestApp(app), pool.user("ada@example.com", "Ada").access_token)
+        return Api(TestApp(app), user_pool.user("ada@example.com", "Ada").access_token)
 
     yield with_settings
     for engine in engines:
         engine.dispose()
 
 
-def test_missing_database_server_answers_503(broken: Any, caplog: pytest.LogCaptureFixture):
-    client = broken(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
+def test_missing_database_server_answers_503(
+    client_with_settings: Any, caplog: pytest.LogCaptureFixture
+):
+    client = client_with_settings(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
     client.refused(503, "GET", "/users/me")
     client.refused(503, "POST", "/jobs", {"company_name": "Acme", "job_title": "x"})
     client.get("/health")
     assert "/nowhere" in caplog.text  # operators need the address
 
 
-def test_missing_database_answers_503(broken: Any, settings: dict[str, str]):
+def test_missing_database_answers_503(client_with_settings: Any, settings: dict[str, str]):
     url = settings["sqlalchemy.url"].replace("/tests?", "/missing?")
-    broken(sqlalchemy__url=url).refused(503, "GET", "/jobs")
+    client_with_settings(sqlalchemy__url=url).refused(503, "GET", "/jobs")
 
 
-def test_unreachable_cognito_answers_503(broken: Any):
-    client = broken(cognito__endpoint_url=UNREACHABLE)
+def test_unreachable_cognito_answers_503(client_with_settings: Any):
+    client = client_with_settings(cognito__endpoint_url=UNREACHABLE)
     client.refused(503, "GET", "/users/me")  # its keys cannot be had
     login = {"email": "ada@example.com", "password": "x"}
     client.refused(503, "POST", "/auth/cognito/login", login)
@@ -115,11 +117,11 @@ def database(postgres: Postgres) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def remote(broken: Any, committing_app: Any, client: Api, database: Proxy) -> Api:
+def remote(client_with_settings: Any, committing_app: Any, client: Api, database: Proxy) -> Api:
     """A client of an application that reaches PostgreSQL by TCP, with open connections."""
     url = committing_app.registry.settings["sqlalchemy.url"].split("?")[0]
     url = url.replace("@/", f"@127.0.0.1:{database.port}/")
-    remote = broken(sqlalchemy__url=url, sqlalchemy__pool_size="5")
+    remote = client_with_settings(sqlalchemy__url=url, sqlalchemy__pool_size="5")
     with ThreadPoolExecutor(5) as threads:
         for _ in threads.map(lambda _: remote.get("/users/me"), range(20)):
             pass
@@ -186,9 +188,9 @@ def test_row_lock_held_by_another_answers_503_in_bounded_time(client: Api, commi
 
 
 def test_sign_in_without_a_database_does_not_call_cognito(
-    broken: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    client_with_settings: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    nowhere = broken(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
+    nowhere = client_with_settings(sqlalchemy__url="postgresql://postgres@/x?host=/nowhere")
     cognito = nowhere.app.app.registry["cognito"]
     monkeypatch.setattr(cognito, "_call", lambda *_args, **_kw: pytest.fail("Cognito was called"))
     challenge = {
@@ -216,11 +218,11 @@ def test_sign_in_without_a_database_does_not_call_cognito(
     ],
 )
 def test_stalled_gateway_answers_503_in_bounded_time(
-    broken: Any, aws: Aws, setting: str, path: str, body: Any
+    client_with_settings: Any, aws: Aws, setting: str, path: str, body: Any
 ):
     with Proxy(("127.0.0.1", aws.port)) as proxy:
         proxy.stall()
-        client = broken(**{setting: proxy.url})
+        client = client_with_settings(**{setting: proxy.url})
         began = time.monotonic()
         client.refused(503, "POST", path, body)
         assert time.monotonic() - began < SECONDS_AT_MOST

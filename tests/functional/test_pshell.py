@@ -77,7 +77,7 @@ def test_resources_read_history_activity_board_search_and_stats(prompt: dict[str
     ]
     assert job["details"].read()["job"] is job.row
     assert [card.id for card in jobs["board"].read().jobs] == [job.row.id]
-    assert [hit["id"] for hit in jobs["search"].find("acme")] == [job.row.id]
+    assert [hit["id"] for hit in jobs["search"].search("acme")] == [job.row.id]
     assert jobs["stats"].funnel()["total"] == 1
     assert jobs["metrics"].activity() == {"job_created": 1, "status_changed": 2}
 

@@ -16,7 +16,7 @@ from jobtracker.permissions import Permission
 from tests.common.api import Api
 from tests.common.endpoints import endpoints, example_ids, fill
 from tests.common.isolation import assert_hidden_from_others, assert_token_required
-from tests.common.pool import KEY_ID, Pool, public_key, signing_key
+from tests.common.user_pool import KEY_ID, MotoUserPool, public_key, signing_key
 
 # The endpoints without a token, by hand: an endpoint that is not here must require one.
 PUBLIC = {
@@ -54,41 +54,41 @@ def hs256(payload: dict[str, Any], secret: bytes) -> str:
     return (signed + b"." + encoded(hmac.digest(secret, signed, "sha256"))).decode()
 
 
-def forgeries(pool: Pool) -> dict[str, str]:
+def invalid_tokens(user_pool: MotoUserPool) -> dict[str, str]:
     """Invalid tokens, by the reason."""
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    payload = jwt.decode(pool.token(), options={"verify_signature": False})
+    payload = jwt.decode(user_pool.token(), options={"verify_signature": False})
     return {
         "blank": "",
         "garbage": "garbage",
         "three parts of garbage": "a.b.c",
         "not ASCII": "\u00fc\u00fc.\u00fc.\u00fc",
         "long": "x" * 20_000,
-        "alg none": pool.token(algorithm="none"),
+        "alg none": user_pool.token(algorithm="none"),
         "HS256 by the public key": hs256(payload, pem),
-        "unknown kid": pool.token(key_id="unknown"),
-        "known kid, other key": pool.token(key=stranger),
+        "unknown kid": user_pool.token(key_id="unknown"),
+        "known kid, other key": user_pool.token(key=stranger),
         "no kid": jwt.encode(payload, signing_key(), algorithm="RS256"),
-        "RS512": pool.token(algorithm="RS512"),
-        "expired": pool.token(exp=1_700_000_000),
-        "never expires": pool.token(exp=None),
-        "not yet valid": pool.token(nbf=4_000_000_000),
-        "other issuer": pool.token(iss=pool.issuer + "x"),
-        "no issuer": pool.token(iss=None),
-        "other client": pool.token(client_id="other"),
-        "audience instead of client": pool.token(client_id=None, aud=pool.client_id),
-        "ID token": pool.user("ada@example.com", "Ada").id_token,
-        "token_use id": pool.token(token_use="id"),
-        "no token_use": pool.token(token_use=None),
-        "no sub": pool.token(sub=None),
+        "RS512": user_pool.token(algorithm="RS512"),
+        "expired": user_pool.token(exp=1_700_000_000),
+        "never expires": user_pool.token(exp=None),
+        "not yet valid": user_pool.token(nbf=4_000_000_000),
+        "other issuer": user_pool.token(iss=user_pool.issuer + "x"),
+        "no issuer": user_pool.token(iss=None),
+        "other client": user_pool.token(client_id="other"),
+        "audience instead of client": user_pool.token(client_id=None, aud=user_pool.client_id),
+        "ID token": user_pool.user("ada@example.com", "Ada").id_token,
+        "token_use id": user_pool.token(token_use="id"),
+        "no token_use": user_pool.token(token_use=None),
+        "no sub": user_pool.token(sub=None),
         "sub is no text": jwt.api_jws.encode(
             json.dumps({**payload, "sub": 5}).encode(),
             signing_key(),
             algorithm="RS256",
             headers={"kid": KEY_ID},
         ),
-        "cut": pool.user("ada@example.com", "Ada").access_token[:-20],
+        "cut": user_pool.user("ada@example.com", "Ada").access_token[:-20],
     }
 
 
@@ -114,10 +114,10 @@ def test_public_endpoint_without_a_token_answers_200_or_422(anonymous: Api):
 
 
 def test_protected_endpoint_with_an_invalid_token_answers_401(
-    anonymous: Api, pool: Pool, bobs: dict[str, int]
+    anonymous: Api, user_pool: MotoUserPool, bobs: dict[str, int]
 ):
     answers = set()
-    for forgery, token in forgeries(pool).items():
+    for forgery, token in invalid_tokens(user_pool).items():
         for endpoint in endpoints():
             if endpoint.permission is not Permission.PUBLIC and endpoint.method != "HEAD":
                 path = fill(endpoint.template, bobs)
@@ -132,16 +132,16 @@ def test_protected_endpoint_with_an_invalid_token_answers_401(
     "header", ["Basic YTpi", "Bearer", "Bearer  ", "Token {}", "{}", "Bearer{}", "Bearer {} {}"]
 )
 def test_authorization_that_is_not_a_bearer_token_answers_401(
-    anonymous: Api, pool: Pool, header: str
+    anonymous: Api, user_pool: MotoUserPool, header: str
 ):
-    token = pool.user("ada@example.com", "Ada").access_token
+    token = user_pool.user("ada@example.com", "Ada").access_token
     headers = {"Authorization": header.format(token, token)}
     anonymous.refused(401, "GET", "/users/me", headers=headers)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_bearer_scheme_is_case_insensitive(anonymous: Api, pool: Pool, scheme: str):
-    token = pool.user("ada@example.com", "Ada").access_token
+def test_bearer_scheme_is_case_insensitive(anonymous: Api, user_pool: MotoUserPool, scheme: str):
+    token = user_pool.user("ada@example.com", "Ada").access_token
     anonymous.get("/users/me", headers={"Authorization": f"{scheme} {token}"})
 
 

@@ -8,7 +8,7 @@ import pytest
 import urllib3
 from sqlalchemy import Connection, text
 
-from jobtracker.documents import outbox
+from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.sweep import sweep
 from tests.common.api import Api
@@ -117,7 +117,7 @@ def test_sweep_repeats_failed_deletions(
         raise Unavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(app.registry["bucket"], "delete", gone)
+        patch.setattr(app.registry["bucket"], "delete_objects", gone)
         store.api.delete(f"{store.documents}/{upload['document']['id']}", status=204)
         message = sweep(app.registry)
     assert message is not None
@@ -135,7 +135,7 @@ def test_sweep_keeps_deletions_that_s3_refuses(
         store.api.delete(f"{store.documents}/{upload['document']['id']}")
     shift_times(connection, days=1)
     with monkeypatch.context() as patch:
-        patch.setattr(app.registry["bucket"], "delete", lambda keys: {sorted(keys)[0]})
+        patch.setattr(app.registry["bucket"], "delete_objects", lambda keys: {sorted(keys)[0]})
         message = sweep(app.registry)
     assert message == "jobtracker-sweep: S3 would not delete 1 objects"
     assert pending_deletions(connection) == 1
@@ -144,7 +144,7 @@ def test_sweep_keeps_deletions_that_s3_refuses(
 def test_sweep_processes_more_than_one_batch(
     app: Any, store: DocumentStore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(outbox, "MAX_DELETIONS", 2)
+    monkeypatch.setattr(object_deletions, "MAX_DELETIONS", 2)
     for _ in range(3):
         store.presign()
     shift_times(connection, days=1)

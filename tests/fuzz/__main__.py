@@ -14,8 +14,8 @@ from pathlib import Path
 from jobtracker.local.aws import CONFIRMATION_CODE
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.settings import SETTINGS
-from tests.common.pool import PASSWORD
 from tests.common.server import Server
+from tests.common.user_pool import PASSWORD
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = Path(__file__).with_name("hooks.py")

@@ -12,8 +12,8 @@ import pytest
 
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
-from tests.common.pool import REGION, Pool
 from tests.common.server import free_port
+from tests.common.user_pool import REGION, MotoUserPool
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
@@ -78,10 +78,10 @@ def pserve(folder: Path, served: dict[str, str]) -> Iterator[Callable[..., Insta
 
 
 @pytest.fixture(scope="session")
-def new_token(pool: Pool) -> Callable[[], str]:
+def new_token(user_pool: MotoUserPool) -> Callable[[], str]:
     """Returns the access token of a new account, without a row in the database."""
     numbers = itertools.count()
-    return lambda: pool.user(f"new_token-{next(numbers)}@example.com", "Someone").access_token
+    return lambda: user_pool.user(f"new_token-{next(numbers)}@example.com", "Someone").access_token
 
 
 @pytest.fixture

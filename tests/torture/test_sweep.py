@@ -117,7 +117,9 @@ def confirmed(client: Client, job: str) -> int:
     return document
 
 
-def leave_orphans(sign_in: Callable[[], Client], server: Instance, s3_proxy: Proxy) -> Any:
+def create_orphaned_objects(
+    sign_in: Callable[[], Client], server: Instance, s3_proxy: Proxy
+) -> Any:
     """Leave objects without rows of every kind. The server is killed at the end.
 
     Each part is of another user, since later requests of a user process earlier deletions.
@@ -178,7 +180,7 @@ def test_sweep_leaves_each_object_a_row_and_each_row_an_object(
     own_bucket: str,
     rows: psycopg.Connection,
 ):
-    late = leave_orphans(sign_in, server, s3_proxy)
+    late = create_orphaned_objects(sign_in, server, s3_proxy)
     orphans = objects(aws, own_bucket)
     kept = uploaded(rows)
     assert len(orphans - uploaded(rows) - pending(rows)) > 10

@@ -152,7 +152,7 @@ def test_activity_limit_is_applied_and_validated(ada: Api, job: str, sql: Any):
         "1%00": "string_characters",
     }.items():
         path = f"{job}/activity?limit={limit}"
-        assert ada.fields_at_fault("GET", path, None) == {"limit": kind}
+        assert ada.field_errors("GET", path, None) == {"limit": kind}
 
 
 class TestMetrics:
@@ -175,4 +175,4 @@ class TestMetrics:
     @pytest.mark.parametrize("days", ["0", "31", "-1", "x", "1.5"])
     def test_metrics_with_an_invalid_range_answer_422(self, ada: Api, days: str):
         path = f"/jobs/metrics/activity?range_days={days}"
-        assert ada.fields_at_fault("GET", path, None).keys() == {"range_days"}
+        assert ada.field_errors("GET", path, None).keys() == {"range_days"}

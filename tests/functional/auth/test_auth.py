@@ -16,8 +16,8 @@ from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.users.models import User
 from tests.common.api import SAME_REQUEST_ID, Api
 from tests.common.app import dispose_engines
-from tests.common.pool import PASSWORD, Pool
 from tests.common.totp import code, wrong_code
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 AUTH = "/auth/cognito"
 SIGN_IN_KEYS = {"status", "message", "next_step", "challenge_name", "session", "tokens"}
@@ -30,13 +30,15 @@ GRACE = {
 
 
 @pytest.fixture
-def no_grace(pool: Pool) -> Iterator[None]:
+def no_grace(user_pool: MotoUserPool) -> Iterator[None]:
     """Delete Grace's account from moto after the test."""
     yield
-    for user in pool.client.list_users(UserPoolId=pool.pool_id)["Users"]:
+    for user in user_pool.client.list_users(UserPoolId=user_pool.pool_id)["Users"]:
         emails = [item["Value"] for item in user["Attributes"] if item["Name"] == "email"]
         if emails == ["grace@example.com"]:
-            pool.client.admin_delete_user(UserPoolId=pool.pool_id, Username=user["Username"])
+            user_pool.client.admin_delete_user(
+                UserPoolId=user_pool.pool_id, Username=user["Username"]
+            )
 
 
 @pytest.mark.usefixtures("no_grace")
@@ -87,7 +89,9 @@ class TestSignUp:
         assert error["details"]["violations"]
         assert "weak" not in str(error["details"]["violations"])
 
-    def test_sign_up_with_an_invalid_turnstile_token_answers_400(self, anonymous: Api, pool: Pool):
+    def test_sign_up_with_an_invalid_turnstile_token_answers_400(
+        self, anonymous: Api, user_pool: MotoUserPool
+    ):
         body = {**GRACE, "turnstile_token": "made-up"}
         error = anonymous.refused(400, "POST", f"{AUTH}/signup", body)
         assert error["details"] == {"code": "CAPTCHA_FAILED"}
@@ -131,7 +135,7 @@ class TestSignUp:
         self, anonymous: Api, field: str, value: object, kind: str
     ):
         body = {**GRACE, field: value}
-        assert anonymous.fields_at_fault("POST", f"{AUTH}/signup", body) == {field: kind}
+        assert anonymous.field_errors("POST", f"{AUTH}/signup", body) == {field: kind}
 
 
 class TestSignIn:
@@ -149,21 +153,21 @@ class TestSignIn:
         anonymous.refused(401, "POST", f"{AUTH}/login", body)
 
     def test_sign_in_updates_the_copies_of_email_and_name(
-        self, anonymous: Api, pool: Pool, db: Session
+        self, anonymous: Api, user_pool: MotoUserPool, db: Session
     ):
         email = "renamed@example.com"
-        token = pool.user(email, "Before").access_token
+        token = user_pool.user(email, "Before").access_token
         me = anonymous.signed_in(token).get("/users/me").json
-        pool.client.admin_update_user_attributes(
-            UserPoolId=pool.pool_id,
+        user_pool.client.admin_update_user_attributes(
+            UserPoolId=user_pool.pool_id,
             Username=email,
             UserAttributes=[{"Name": "name", "Value": "After"}],
         )
         anonymous.post(f"{AUTH}/login", {"email": email, "password": PASSWORD})
         assert anonymous.signed_in(token).get("/users/me").json == {**me, "name": "After"}
 
-    def test_refresh_token_answers_new_tokens(self, anonymous: Api, pool: Pool):
-        tokens = pool.user("ada@example.com", "Ada")
+    def test_refresh_token_answers_new_tokens(self, anonymous: Api, user_pool: MotoUserPool):
+        tokens = user_pool.user("ada@example.com", "Ada")
         body = {"refresh_token": tokens.refresh_token}
         answer = anonymous.post(f"{AUTH}/refresh", body, status=200).json
         assert answer.keys() == SIGN_IN_KEYS
@@ -173,7 +177,7 @@ class TestSignIn:
 
     def test_invalid_refresh_token_answers_401(self, anonymous: Api):
         anonymous.refused(401, "POST", f"{AUTH}/refresh", {"refresh_token": "made-up"})
-        fault = anonymous.fields_at_fault("POST", f"{AUTH}/refresh", {"refresh_token": "a b"})
+        fault = anonymous.field_errors("POST", f"{AUTH}/refresh", {"refresh_token": "a b"})
         assert fault == {"refresh_token": "string_pattern"}
 
 
@@ -181,8 +185,8 @@ class TestForgottenPassword:
     EMAIL = "forgetful@example.com"
     NEW = "Hopper-1906-x"
 
-    def test_reset_of_a_password_by_code(self, anonymous: Api, pool: Pool):
-        pool.user(self.EMAIL, "Forgetful")
+    def test_reset_of_a_password_by_code(self, anonymous: Api, user_pool: MotoUserPool):
+        user_pool.user(self.EMAIL, "Forgetful")
         path = f"{AUTH}/forgot-password"
         known, unknown = (
             anonymous.post(path, {"email": email}, headers=SAME_REQUEST_ID)
@@ -221,7 +225,7 @@ class TestForgottenPassword:
         self, anonymous: Api, field: str, value: object, kind: str
     ):
         body = {"email": self.EMAIL, "code": "123456", "new_password": self.NEW, field: value}
-        assert anonymous.fields_at_fault("POST", f"{AUTH}/reset-password", body) == {field: kind}
+        assert anonymous.field_errors("POST", f"{AUTH}/reset-password", body) == {field: kind}
 
 
 class TestSignOut:
@@ -250,30 +254,32 @@ class TestSignOut:
 
 
 @pytest.fixture(scope="module")
-def strict_pool(aws: Aws) -> Pool:
+def mfa_required_pool(aws: Aws) -> MotoUserPool:
     """A user pool that requires MFA."""
-    return Pool(aws, mfa="ON")
+    return MotoUserPool(aws, mfa="ON")
 
 
 @pytest.fixture(scope="module")
-def strict_app(settings: dict[str, str], strict_pool: Pool) -> Iterator[Any]:
+def mfa_required_app(settings: dict[str, str], mfa_required_pool: MotoUserPool) -> Iterator[Any]:
     """An application on that pool."""
     ours = {
         **settings,
-        "cognito.user_pool_id": strict_pool.pool_id,
-        "cognito.client_id": strict_pool.client_id,
+        "cognito.user_pool_id": mfa_required_pool.pool_id,
+        "cognito.client_id": mfa_required_pool.client_id,
     }
-    strict_app = jobtracker.main({}, **ours)
-    yield strict_app
-    dispose_engines(strict_app)
+    mfa_required_app = jobtracker.main({}, **ours)
+    yield mfa_required_app
+    dispose_engines(mfa_required_app)
 
 
 @pytest.fixture
-def strict(strict_app: Any, app: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
+def mfa_required_client(
+    mfa_required_app: Any, app: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> Api:
     """A client of that application, on this test's connection."""
     for name in ("db_engine", "db_sessions", "db_autocommit", "rate_limiter"):
-        monkeypatch.setitem(strict_app.registry, name, app.registry[name])
-    return Api(TestApp(strict_app))
+        monkeypatch.setitem(mfa_required_app.registry, name, app.registry[name])
+    return Api(TestApp(mfa_required_app))
 
 
 class TestMfa:
@@ -282,16 +288,16 @@ class TestMfa:
     EMAIL = "katherine@example.com"
 
     @pytest.fixture
-    def session(self, strict: Api, strict_pool: Pool) -> Iterator[str]:
+    def session(self, mfa_required_client: Api, mfa_required_pool: MotoUserPool) -> Iterator[str]:
         """The session of a sign-in at MFA_SETUP."""
-        strict_pool.client.admin_create_user(
-            UserPoolId=strict_pool.pool_id,
+        mfa_required_pool.client.admin_create_user(
+            UserPoolId=mfa_required_pool.pool_id,
             Username=self.EMAIL,
             TemporaryPassword=PASSWORD,
             UserAttributes=[{"Name": "email", "Value": self.EMAIL}],
         )
         login = {"email": self.EMAIL, "password": PASSWORD}
-        first = strict.post(f"{AUTH}/login", login, status=200).json
+        first = mfa_required_client.post(f"{AUTH}/login", login, status=200).json
         assert first.keys() == SIGN_IN_KEYS
         assert (first["status"], first["tokens"]) == ("CHALLENGE", None)
         assert first["next_step"] == first["challenge_name"] == "NEW_PASSWORD_REQUIRED"
@@ -301,17 +307,21 @@ class TestMfa:
             "session": first["session"],
             "responses": {"NEW_PASSWORD": PASSWORD},
         }
-        second = strict.post(f"{AUTH}/challenge", body, status=200).json
+        second = mfa_required_client.post(f"{AUTH}/challenge", body, status=200).json
         assert second["next_step"] == "MFA_SETUP"
         yield second["session"]
-        strict_pool.client.admin_delete_user(UserPoolId=strict_pool.pool_id, Username=self.EMAIL)
+        mfa_required_pool.client.admin_delete_user(
+            UserPoolId=mfa_required_pool.pool_id, Username=self.EMAIL
+        )
 
-    def setup(self, strict: Api, session: str, **fields: str) -> dict[str, str]:
+    def setup(self, mfa_required_client: Api, session: str, **fields: str) -> dict[str, str]:
         body = {"session": session, **fields}
-        return strict.post(f"{AUTH}/mfa/setup", body, status=200).json
+        return mfa_required_client.post(f"{AUTH}/mfa/setup", body, status=200).json
 
-    def test_mfa_set_up_then_challenge_at_each_sign_in(self, strict: Api, session: str):
-        setup = self.setup(strict, session, label="Katherine: job hunt")
+    def test_mfa_set_up_then_challenge_at_each_sign_in(
+        self, mfa_required_client: Api, session: str
+    ):
+        setup = self.setup(mfa_required_client, session, label="Katherine: job hunt")
         assert setup.keys() == {"secret_code", "otpauth_uri", "session"}
         uri = urlsplit(setup["otpauth_uri"])
         assert (uri.scheme, uri.netloc) == ("otpauth", "totp")
@@ -320,17 +330,17 @@ class TestMfa:
 
         verify = {"email": self.EMAIL, "session": setup["session"], "friendly_name": "Phone"}
         wrong = {**verify, "code": wrong_code(setup["secret_code"])}
-        error = strict.refused(400, "POST", f"{AUTH}/mfa/verify", wrong)
+        error = mfa_required_client.refused(400, "POST", f"{AUTH}/mfa/verify", wrong)
         assert error["details"] == {"code": "CODE_MISMATCH"}
         right = {**verify, "code": code(setup["secret_code"])}
-        done = strict.post(f"{AUTH}/mfa/verify", right, status=200).json
+        done = mfa_required_client.post(f"{AUTH}/mfa/verify", right, status=200).json
         assert done.keys() == SIGN_IN_KEYS
         assert done["status"] == "OK"
-        me = strict.signed_in(done["tokens"]["access_token"]).get("/users/me").json
+        me = mfa_required_client.signed_in(done["tokens"]["access_token"]).get("/users/me").json
         assert (me["email"], me["name"]) == (self.EMAIL, None)
 
         login = {"email": self.EMAIL, "password": PASSWORD}
-        again = strict.post(f"{AUTH}/login", login, status=200).json
+        again = mfa_required_client.post(f"{AUTH}/login", login, status=200).json
         assert (again["status"], again["next_step"]) == ("CHALLENGE", "SOFTWARE_TOKEN_MFA")
         assert again["tokens"] is None
         answer = {
@@ -339,17 +349,23 @@ class TestMfa:
             "session": again["session"],
         }
         wrong = {"SOFTWARE_TOKEN_MFA_CODE": wrong_code(setup["secret_code"])}
-        error = strict.refused(400, "POST", f"{AUTH}/challenge", {**answer, "responses": wrong})
+        error = mfa_required_client.refused(
+            400, "POST", f"{AUTH}/challenge", {**answer, "responses": wrong}
+        )
         assert error["details"] == {"code": "CODE_MISMATCH"}
         right = {"SOFTWARE_TOKEN_MFA_CODE": code(setup["secret_code"])}
-        tokens = strict.post(f"{AUTH}/challenge", {**answer, "responses": right}).json["tokens"]
-        strict.signed_in(tokens["access_token"]).get("/users/me")
+        tokens = mfa_required_client.post(f"{AUTH}/challenge", {**answer, "responses": right}).json[
+            "tokens"
+        ]
+        mfa_required_client.signed_in(tokens["access_token"]).get("/users/me")
 
-        used_up = strict.refused(401, "POST", f"{AUTH}/challenge", {**answer, "responses": right})
+        used_up = mfa_required_client.refused(
+            401, "POST", f"{AUTH}/challenge", {**answer, "responses": right}
+        )
         assert used_up["error"] == "UNAUTHORIZED"
 
-    def test_mfa_set_up_without_a_label(self, strict: Api, session: str):
-        uri = self.setup(strict, session)["otpauth_uri"]
+    def test_mfa_set_up_without_a_label(self, mfa_required_client: Api, session: str):
+        uri = self.setup(mfa_required_client, session)["otpauth_uri"]
         assert uri.startswith("otpauth://totp/JobTracker?secret=")
 
     @pytest.mark.parametrize("session", ["x", "made-up-" * 5])
@@ -391,4 +407,4 @@ class TestMfa:
         else:
             valid |= {"code": "123456"}
         body = {**valid, field: value}
-        assert anonymous.fields_at_fault("POST", f"{AUTH}/{path}", body) == {field: kind}
+        assert anonymous.field_errors("POST", f"{AUTH}/{path}", body) == {field: kind}

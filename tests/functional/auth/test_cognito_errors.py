@@ -320,7 +320,7 @@ def test_failed_sign_out_after_a_change_of_password_answers_503(
 @pytest.mark.parametrize(("operation", "request_"), REQUESTS.items())
 def test_network_error_of_cognito_answers_503(
     ada: Api,
-    user_pool: UserPool,
+    cognito_client: UserPool,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
     request_: Any,
@@ -329,10 +329,12 @@ def test_network_error_of_cognito_answers_503(
     def fail(**_parameters: Any) -> None:
         raise error
 
-    monkeypatch.setattr(user_pool.client, operation, fail)
+    monkeypatch.setattr(cognito_client.client, operation, fail)
     ada.refused(503, *request_)
 
 
-def test_sign_out_succeeds_when_revocation_fails(ada: Api, user_pool: UserPool, cognito: Stubber):
+def test_sign_out_succeeds_when_revocation_fails(
+    ada: Api, cognito_client: UserPool, cognito: Stubber
+):
     cognito.add_client_error("revoke_token", "InternalErrorException")
     ada.post("/auth/cognito/logout", {"refresh_token": "x"}, status=200)

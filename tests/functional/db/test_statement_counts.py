@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
 from tests.common.api import Api
-from tests.common.pool import PASSWORD, Pool
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 # Their ETag is computed from the body.
 BY_THE_CLOCK = ("/jobs/board", "/jobs/search", "/jobs/metrics")
@@ -169,7 +169,7 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
 
 
 def test_public_endpoints_execute_no_statements_except_sign_in(
-    anonymous: Api, pool: Pool, ada: Api, statements: Any
+    anonymous: Api, user_pool: MotoUserPool, ada: Api, statements: Any
 ):
     login = {"email": "ada@example.com", "password": PASSWORD}
     with statements() as seen:

@@ -271,7 +271,7 @@ def test_presign_upload_with_an_invalid_field_answers_422(
 ):
     body = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 15, **fields}
     path = f"{documents.path}/presign-upload"
-    assert documents.api.fields_at_fault("POST", path, body) == wrong
+    assert documents.api.field_errors("POST", path, body) == wrong
     assert documents.all() == []
 
 

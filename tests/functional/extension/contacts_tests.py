@@ -21,7 +21,7 @@ def test_contact_is_created_listed_and_deleted_with_activity_and_etags(ada: Api,
     assert ada.get(grace.headers["Location"]).json == grace.json
     page = ada.get(f"{job}/contacts?limit=1")
     assert page.headers["Link"].endswith('rel="next"')
-    assert ada.fields_at_fault("POST", f"{job}/contacts", {"name": " "}) == {"name": "missing"}
+    assert ada.field_errors("POST", f"{job}/contacts", {"name": " "}) == {"name": "missing"}
     bob.refused(404, "GET", grace.headers["Location"])
     ada.delete(grace.headers["Location"])
     ada.refused(404, "GET", grace.headers["Location"])

@@ -136,7 +136,7 @@ def test_post_step_beyond_two_hundred_answers_409(ada: Api, job: str, connection
 def test_post_step_with_an_invalid_field_answers_422(
     ada: Api, job: str, body: dict[str, Any], wrong: dict[str, str]
 ):
-    assert ada.fields_at_fault("POST", f"{job}/history", body) == wrong
+    assert ada.field_errors("POST", f"{job}/history", body) == wrong
     assert steps(ada, job) == ["applied"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.common.api import SAME_REQUEST_ID, Api
-from tests.common.pool import PASSWORD, Pool
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
@@ -46,7 +46,7 @@ def test_repeated_request_answers_the_first_response(
 def test_another_request_with_the_same_key_answers_422(ada: Api, job: str, key: dict[str, str]):
     ada.post("/jobs", JOB, headers=key)
     other = {**JOB, "company_name": "Other"}
-    assert ada.fields_at_fault("POST", "/jobs", other, headers=key) == {
+    assert ada.field_errors("POST", "/jobs", other, headers=key) == {
         "Idempotency-Key": "key_reused"
     }
     # The same key with another path.
@@ -93,10 +93,10 @@ def test_key_without_a_token_answers_401(anonymous: Api, ada: Api, key: dict[str
 
 
 def test_key_and_password_are_not_stored(
-    anonymous: Api, pool: Pool, connection: Connection, key: dict[str, str]
+    anonymous: Api, user_pool: MotoUserPool, connection: Connection, key: dict[str, str]
 ):
     # A user of this test alone, whose tokens are revoked afterwards.
-    eve = anonymous.signed_in(pool.user("eve.once@example.com", "Eve").access_token)
+    eve = anonymous.signed_in(user_pool.user("eve.once@example.com", "Eve").access_token)
     passwords = {"current_password": PASSWORD, "new_password": PASSWORD}
     first = eve.post("/users/me/change-password", passwords, headers=key)
     assert eve.post("/users/me/change-password", passwords, headers=key).body == first.body

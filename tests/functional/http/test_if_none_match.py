@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from jobtracker.http.conditional import entity_tags
 from tests.common.api import Api
 from tests.common.conditional import RESUME, TIME_DEPENDENT, UserData, revision_of, send
-from tests.common.pool import PASSWORD
+from tests.common.user_pool import PASSWORD
 
 
 def test_unchanged_resource_answers_304_without_a_body(client: Api, user_data: UserData):

@@ -12,7 +12,7 @@ from jobtracker.http.proxies import client_address
 from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.settings import read
 from tests.common.api import Api
-from tests.common.pool import PASSWORD
+from tests.common.user_pool import PASSWORD
 
 LOGIN = "/auth/cognito/login"
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}

@@ -12,7 +12,7 @@ import urllib3
 from jobtracker import logs
 from jobtracker.logs import JsonFormatter, TextFormatter
 from tests.common.api import Api
-from tests.common.pool import PASSWORD, Pool
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
 
@@ -83,9 +83,9 @@ def test_query_is_not_logged(ada: Api, written: io.StringIO):
     assert "private" not in written.getvalue()
 
 
-def test_secrets_are_not_logged(anonymous: Api, pool: Pool, written: io.StringIO):
+def test_secrets_are_not_logged(anonymous: Api, user_pool: MotoUserPool, written: io.StringIO):
     email = "discreet@example.com"
-    eve = anonymous.signed_in(pool.user(email, "Eve").access_token)
+    eve = anonymous.signed_in(user_pool.user(email, "Eve").access_token)
     tokens = anonymous.post("/auth/cognito/login", {"email": email, "password": PASSWORD}).json[
         "tokens"
     ]

@@ -49,15 +49,15 @@ def test_no_response_is_older_than_an_acknowledged_write(client: Api, other_clie
             acknowledged[name] = number
 
     def read(seed: int) -> int:
-        chance = random.Random(seed)  # noqa: S311
+        rng = random.Random(seed)  # noqa: S311
         known: dict[tuple[str, str], TestResponse] = {}
         times = 0
         while not is_over.is_set():
-            name, api, job = chance.choice(users)
-            path = chance.choice(
+            name, api, job = rng.choice(users)
+            path = rng.choice(
                 [job, "/jobs", "/jobs?limit=1", "/jobs/board", f"{job}/details", f"/jobs?q={name}"]
             )
-            old = known.get((name, path)) if chance.random() < 0.7 else None
+            old = known.get((name, path)) if rng.random() < 0.7 else None
             headers = {"If_None_Match": old.headers["ETag"]} if old is not None else {}
             least = acknowledged[name]
             answer = send(api, path, **headers)

@@ -15,7 +15,7 @@ from tests.common.conditional import (
     send,
     send_uncached,
 )
-from tests.common.pool import PASSWORD, Pool
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 SECOND_JOB = {"company_name": "acme", "job_title": "Second"}
 PAST_STEP = {"status": "saved", "at": "2026-01-01T00:00:00Z"}
@@ -151,7 +151,7 @@ def paths_of_job(user_data: UserData) -> set[str]:
 
 
 def test_request_without_a_change_leaves_the_revision(
-    client: Api, other_client: Api, user_data: UserData, engine: Engine, pool: Pool
+    client: Api, other_client: Api, user_data: UserData, engine: Engine, user_pool: MotoUserPool
 ):
     client.patch(user_data.job, {"tags": ["a"], "status": "offer", "location": "Graz"})
     user_data.confirm_upload()
@@ -195,14 +195,14 @@ def test_request_without_a_change_leaves_the_revision(
 
 
 def test_sign_in_with_a_changed_name_increments_the_revision(
-    client: Api, pool: Pool, engine: Engine, committing_app: Any
+    client: Api, user_pool: MotoUserPool, engine: Engine, committing_app: Any
 ):
     email = "cleo@example.com"
-    cleo = client.signed_in(pool.user(email, "Cleo").access_token)
+    cleo = client.signed_in(user_pool.user(email, "Cleo").access_token)
     old = {path: send(cleo, path) for path in ("/users/me", "/jobs", "/users/me/settings")}
     before = revision_of(engine, cleo)
-    pool.client.admin_update_user_attributes(
-        UserPoolId=pool.pool_id,
+    user_pool.client.admin_update_user_attributes(
+        UserPoolId=user_pool.pool_id,
         Username=email,
         UserAttributes=[{"Name": "name", "Value": "Cleopatra"}],
     )
@@ -215,8 +215,8 @@ def test_sign_in_with_a_changed_name_increments_the_revision(
             assert (again.body == answer.body) == (path != "/users/me")
         assert cleo.get("/users/me").json["name"] == "Cleopatra"
     finally:
-        pool.client.admin_update_user_attributes(
-            UserPoolId=pool.pool_id,
+        user_pool.client.admin_update_user_attributes(
+            UserPoolId=user_pool.pool_id,
             Username=email,
             UserAttributes=[{"Name": "name", "Value": "Cleo"}],
         )

@@ -109,7 +109,7 @@ class TestCreate:
         self, ada: Api, path: str, field: str, value: object, kind: str
     ):
         body = {"scheduled_at": WHEN, field: value}
-        assert ada.fields_at_fault("POST", path, body) == {field: kind}
+        assert ada.field_errors("POST", path, body) == {field: kind}
         assert ada.get(path).json == []
 
     def test_post_interview_beyond_the_maximum_answers_409(
@@ -190,7 +190,7 @@ class TestChange:
         interview = make(ada, path)
         own = f"{path}/{interview['id']}"
         patch = {"stage": "other", field: value}
-        assert ada.fields_at_fault("PATCH", own, patch) == {field: kind}
+        assert ada.field_errors("PATCH", own, patch) == {field: kind}
         assert ada.get(own).json == interview
 
 

@@ -131,12 +131,12 @@ class TestCreate:
     def test_post_job_with_an_invalid_field_answers_422(
         self, ada: Api, field: str, value: object, kind: str
     ):
-        assert ada.fields_at_fault("POST", "/jobs", {**MINIMAL, field: value}) == {field: kind}
+        assert ada.field_errors("POST", "/jobs", {**MINIMAL, field: value}) == {field: kind}
         assert ada.get("/jobs").json == []
 
     def test_post_job_lists_every_invalid_field(self, ada: Api):
         body = {"company_name": "", "status": "x", "tags": 1, "salary": 1, "notes": []}
-        assert ada.fields_at_fault("POST", "/jobs", body) == {
+        assert ada.field_errors("POST", "/jobs", body) == {
             "company_name": "missing",
             "job_title": "missing",
             "status": "enum",
@@ -185,7 +185,7 @@ class TestPatch:
         self, ada: Api, field: str, nothing: object
     ):
         path = f"/jobs/{make(ada)['id']}"
-        assert ada.fields_at_fault("PATCH", path, {field: nothing}) == {field: "missing"}
+        assert ada.field_errors("PATCH", path, {field: nothing}) == {field: "missing"}
 
     @pytest.mark.parametrize(
         "patch", [{}, {"company_name": "Acme "}, {"status": "APPLIED", "tags": ["B", "a", "b"]}]
@@ -315,7 +315,7 @@ class TestList:
     def test_list_jobs_with_an_invalid_filter_answers_422(
         self, ada: Api, query: str, field: str, kind: str
     ):
-        assert ada.fields_at_fault("GET", f"/jobs?{query}", None) == {field: kind}
+        assert ada.field_errors("GET", f"/jobs?{query}", None) == {field: kind}
 
     def test_list_jobs_with_a_query_that_is_not_utf8_answers_400(self, ada: Api):
         ada.refused(400, "GET", "/jobs?q=%ff")

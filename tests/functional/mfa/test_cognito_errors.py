@@ -195,7 +195,7 @@ def test_error_of_disabling_mfa_answers_its_status(
 @pytest.mark.parametrize(("operation", "request_"), REQUESTS.items())
 def test_network_error_of_cognito_answers_503(
     ada: Api,
-    user_pool: UserPool,
+    cognito_client: UserPool,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
     request_: Any,
@@ -204,5 +204,5 @@ def test_network_error_of_cognito_answers_503(
     def fail(**_parameters: Any) -> None:
         raise error
 
-    monkeypatch.setattr(user_pool.client, operation, fail)
+    monkeypatch.setattr(cognito_client.client, operation, fail)
     ada.refused(503, *request_)

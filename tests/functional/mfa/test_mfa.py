@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from tests.common.api import Api
-from tests.common.pool import PASSWORD, Pool
 from tests.common.totp import code, wrong_code
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 PATH = "/users/me/mfa"
 LOGIN = "/auth/cognito/login"
@@ -18,17 +18,17 @@ ON = {"enabled": True, "methods": ["SOFTWARE_TOKEN_MFA"]}
 
 
 @pytest.fixture
-def careful(anonymous: Api, pool: Pool) -> Iterator[Api]:
+def mfa_client(anonymous: Api, user_pool: MotoUserPool) -> Iterator[Api]:
     """A client whose MFA is disabled again after the test."""
-    token = pool.user(EMAIL, "Careful").access_token
+    token = user_pool.user(EMAIL, "Careful").access_token
     yield anonymous.signed_in(token)
     off = {"Enabled": False, "PreferredMfa": False}
-    pool.client.set_user_mfa_preference(AccessToken=token, SoftwareTokenMfaSettings=off)
+    user_pool.client.set_user_mfa_preference(AccessToken=token, SoftwareTokenMfaSettings=off)
 
 
 @pytest.fixture
-def secret(careful: Api) -> str:
-    return careful.post(PATH, status=200).json["secret_code"]
+def secret(mfa_client: Api) -> str:
+    return mfa_client.post(PATH, status=200).json["secret_code"]
 
 
 def login(client: Api) -> dict[str, Any]:
@@ -36,17 +36,17 @@ def login(client: Api) -> dict[str, Any]:
 
 
 class TestEnable:
-    def test_totp_code_enables_mfa(self, careful: Api, anonymous: Api, secret: str):
-        assert careful.get(PATH, status=200).json == OFF
+    def test_totp_code_enables_mfa(self, mfa_client: Api, anonymous: Api, secret: str):
+        assert mfa_client.get(PATH, status=200).json == OFF
         body = {"code": wrong_code(secret)}
-        error = careful.refused(400, "POST", f"{PATH}/confirm", body)
+        error = mfa_client.refused(400, "POST", f"{PATH}/confirm", body)
         assert error["details"] == {"code": "CODE_MISMATCH"}
-        assert careful.get(PATH).json == OFF
+        assert mfa_client.get(PATH).json == OFF
         assert login(anonymous)["status"] == "OK"
 
         body = {"code": code(secret), "friendly_name": "Phone"}
-        assert careful.post(f"{PATH}/confirm", body, status=200).json == ON
-        assert careful.get(PATH).json == ON
+        assert mfa_client.post(f"{PATH}/confirm", body, status=200).json == ON
+        assert mfa_client.get(PATH).json == ON
         step = login(anonymous)
         assert (step["tokens"], step["next_step"]) == (None, "SOFTWARE_TOKEN_MFA")
         answer = {
@@ -61,8 +61,8 @@ class TestEnable:
         ("body", "label"),
         [(None, EMAIL), ({}, EMAIL), ({"label": " "}, EMAIL), ({"label": " My jobs"}, "My jobs")],
     )
-    def test_post_mfa_answers_an_otpauth_uri(self, careful: Api, body: Any, label: str):
-        answer = careful.post(PATH, body, status=200).json
+    def test_post_mfa_answers_an_otpauth_uri(self, mfa_client: Api, body: Any, label: str):
+        answer = mfa_client.post(PATH, body, status=200).json
         assert answer.keys() == {"secret_code", "otpauth_uri"}
         uri = urlsplit(answer["otpauth_uri"])
         assert (uri.scheme, uri.netloc, unquote(uri.path)) == (
@@ -88,34 +88,34 @@ class TestEnable:
         ],
     )
     def test_post_mfa_with_an_invalid_field_answers_422(
-        self, careful: Api, path: str, body: dict, wrong: dict
+        self, mfa_client: Api, path: str, body: dict, wrong: dict
     ):
-        assert careful.fields_at_fault("POST", path, body) == wrong
+        assert mfa_client.field_errors("POST", path, body) == wrong
 
-    def test_post_mfa_with_a_body_that_is_not_json_answers_400_or_415(self, careful: Api):
-        careful.refused(400, "POST", PATH, b"[]")
-        careful.refused(400, "POST", PATH, b"{")
-        careful.refused(415, "POST", PATH, b"{}", headers={"Content-Type": "text/plain"})
+    def test_post_mfa_with_a_body_that_is_not_json_answers_400_or_415(self, mfa_client: Api):
+        mfa_client.refused(400, "POST", PATH, b"[]")
+        mfa_client.refused(400, "POST", PATH, b"{")
+        mfa_client.refused(415, "POST", PATH, b"{}", headers={"Content-Type": "text/plain"})
 
 
 class TestDisable:
     @pytest.fixture(autouse=True)
-    def on(self, careful: Api, secret: str):
-        careful.post(f"{PATH}/confirm", {"code": code(secret)})
+    def on(self, mfa_client: Api, secret: str):
+        mfa_client.post(f"{PATH}/confirm", {"code": code(secret)})
 
-    def test_password_disables_mfa(self, careful: Api, anonymous: Api):
+    def test_password_disables_mfa(self, mfa_client: Api, anonymous: Api):
         for _ in range(2):  # the second time the password leads to tokens
-            answer = careful.call("DELETE", PATH, {"password": PASSWORD}, status=200)
+            answer = mfa_client.call("DELETE", PATH, {"password": PASSWORD}, status=200)
             assert answer.json == OFF
-        assert careful.get(PATH).json == OFF
+        assert mfa_client.get(PATH).json == OFF
         assert login(anonymous)["status"] == "OK"
 
-    def test_wrong_password_does_not_disable_mfa(self, careful: Api):
+    def test_wrong_password_does_not_disable_mfa(self, mfa_client: Api):
         wrong = "Wrong-password-1"
-        error = careful.refused(400, "DELETE", PATH, {"password": wrong})
+        error = mfa_client.refused(400, "DELETE", PATH, {"password": wrong})
         assert error["details"] == {"code": "WRONG_PASSWORD"}
         assert wrong not in str(error)
-        assert careful.get(PATH).json == ON
+        assert mfa_client.get(PATH).json == ON
 
     @pytest.mark.parametrize(
         ("body", "wrong"),
@@ -127,14 +127,14 @@ class TestDisable:
         ],
     )
     def test_delete_mfa_with_an_invalid_field_answers_422(
-        self, careful: Api, body: dict, wrong: dict
+        self, mfa_client: Api, body: dict, wrong: dict
     ):
-        assert careful.fields_at_fault("DELETE", PATH, body) == wrong
+        assert mfa_client.field_errors("DELETE", PATH, body) == wrong
 
-    def test_delete_mfa_without_a_body_answers_400_or_415(self, careful: Api):
-        careful.refused(415, "DELETE", PATH)
-        careful.refused(400, "DELETE", PATH, b"")
-        assert careful.get(PATH).json == ON
+    def test_delete_mfa_without_a_body_answers_400_or_415(self, mfa_client: Api):
+        mfa_client.refused(415, "DELETE", PATH)
+        mfa_client.refused(400, "DELETE", PATH, b"")
+        assert mfa_client.get(PATH).json == ON
 
 
 def test_mfa_without_a_token_answers_401(anonymous: Api):

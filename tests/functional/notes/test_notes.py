@@ -77,5 +77,5 @@ def test_post_note_accepts_the_maximum_length(ada: Api, path: str):
     ],
 )
 def test_post_note_with_an_invalid_field_answers_422(ada: Api, path: str, body: dict, wrong: dict):
-    assert ada.fields_at_fault("POST", path, body) == wrong
+    assert ada.field_errors("POST", path, body) == wrong
     assert ada.get(path).json == []

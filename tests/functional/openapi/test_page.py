@@ -20,7 +20,7 @@ from jobtracker.local import CHECKOUT
 from jobtracker.openapi.views import FILES
 from tests.common import totp
 from tests.common.api import Api
-from tests.common.pool import PASSWORD, Pool
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 SECONDS_TO_WAIT = 20
 
@@ -157,8 +157,8 @@ def page(url: str, tmp_path: Path) -> Iterator[Page]:
 
 
 @needs_chromium
-def test_docs_page_signs_in_and_runs_calls(page: Page, pool: Pool):
-    pool.user("ada@example.com", "Ada")
+def test_docs_page_signs_in_and_runs_calls(page: Page, user_pool: MotoUserPool):
+    user_pool.user("ada@example.com", "Ada")
     page.sign_in("ada@example.com", PASSWORD)
     page.wait_for("#sign-in output", "Signed in as ada@example.com.")
 
@@ -176,12 +176,12 @@ def test_docs_page_signs_in_and_runs_calls(page: Page, pool: Pool):
 
 
 @needs_chromium
-def test_docs_page_signs_in_with_a_totp_code(page: Page, pool: Pool):
-    account = pool.user("grace@example.com", "Grace")
+def test_docs_page_signs_in_with_a_totp_code(page: Page, user_pool: MotoUserPool):
+    account = user_pool.user("grace@example.com", "Grace")
     token = account.access_token
-    secret = pool.client.associate_software_token(AccessToken=token)["SecretCode"]
-    pool.client.verify_software_token(AccessToken=token, UserCode=totp.code(secret))
-    pool.client.set_user_mfa_preference(
+    secret = user_pool.client.associate_software_token(AccessToken=token)["SecretCode"]
+    user_pool.client.verify_software_token(AccessToken=token, UserCode=totp.code(secret))
+    user_pool.client.set_user_mfa_preference(
         AccessToken=token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
     )
 

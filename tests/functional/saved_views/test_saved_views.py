@@ -65,7 +65,7 @@ class TestCreate:
         view = make(ada, "x" * 80, {"a": text})
         assert ada.get(f"{PATH}/{view['id']}").json["data"] == {"a": text}
         body = {"name": "y", "data": {"a": text + "z"}}
-        assert ada.fields_at_fault("POST", PATH, body) == {"data": "too_long"}
+        assert ada.field_errors("POST", PATH, body) == {"data": "too_long"}
 
     @pytest.mark.parametrize(
         ("field", "value", "kind"),
@@ -95,13 +95,13 @@ class TestCreate:
         self, ada: Api, field: str, value: object, kind: str
     ):
         body = {"name": "Mine", "data": {}, field: value}
-        assert ada.fields_at_fault("POST", PATH, body) == {field: kind}
+        assert ada.field_errors("POST", PATH, body) == {field: kind}
         assert ada.get(PATH).json == []
 
     def test_post_view_refuses_numbers_out_of_range(self, ada: Api):
         for number in (b"1e400", b"-1e999999999"):
             body = b'{"name": "x", "data": {"n": ' + number + b"}}"
-            assert ada.fields_at_fault("POST", PATH, body) == {"data": "number_range"}
+            assert ada.field_errors("POST", PATH, body) == {"data": "number_range"}
         for number in (b"NaN", b"-Infinity", b"1" * 10_000):
             ada.refused(400, "POST", PATH, b'{"name": "x", "data": {"n": ' + number + b"}}")
 
@@ -185,7 +185,7 @@ class TestChange:
     ):
         view = make(ada)
         path = f"{PATH}/{view['id']}"
-        assert ada.fields_at_fault("PATCH", path, {"name": "x", field: value}) == {field: kind}
+        assert ada.field_errors("PATCH", path, {"name": "x", field: value}) == {field: kind}
         assert ada.get(path).json == view
 
 

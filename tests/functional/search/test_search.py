@@ -115,10 +115,10 @@ def test_search_without_words_finds_nothing(ada: Api, q: str):
 
 
 def test_search_with_an_invalid_query_answers_422(ada: Api):
-    assert ada.fields_at_fault("GET", "/jobs/search?q=a%00", None) == {"q": "string_characters"}
+    assert ada.field_errors("GET", "/jobs/search?q=a%00", None) == {"q": "string_characters"}
     path = f"/jobs/search?q={'x' * 10_000}"
-    assert ada.fields_at_fault("GET", path, None) == {"q": "string_too_long"}
-    assert ada.fields_at_fault("GET", "/jobs/search?q=a&limit=0", None).keys() == {"limit"}
+    assert ada.field_errors("GET", path, None) == {"q": "string_too_long"}
+    assert ada.field_errors("GET", "/jobs/search?q=a&limit=0", None).keys() == {"limit"}
     ada.refused(400, "GET", "/jobs/search?q=%ff")
 
 

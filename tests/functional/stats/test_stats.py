@@ -148,7 +148,7 @@ def test_funnel_is_restricted_to_jobs_that_began_in_a_range(
 @pytest.mark.parametrize("moment", ["x", "2026-02-30", "2026-01-01T00:00:00", "20260101", "1%00"])
 def test_funnel_with_an_invalid_range_answers_422(ada: Api, moment: str):
     for name in ("from", "to"):
-        wrong = ada.fields_at_fault("GET", f"/jobs/stats/funnel?{name}={moment}", None)
+        wrong = ada.field_errors("GET", f"/jobs/stats/funnel?{name}={moment}", None)
         assert wrong.keys() == {name}
 
 
@@ -201,7 +201,7 @@ def journey_by_hand(steps: list[Any]) -> tuple[Any, ...]:
 def test_funnel_follows_changes_of_steps_by_api_and_sql(
     ada: Api, connection: Connection, make: Any
 ):
-    chance = random.Random(1)  # noqa: S311
+    rng = random.Random(1)  # noqa: S311
     jobs = [
         make("saved@2026-01-01"),
         make("applied@2026-01-01 offer@2026-01-03 accepted@2026-01-05"),
@@ -224,7 +224,7 @@ def test_funnel_follows_changes_of_steps_by_api_and_sql(
     """.replace("ARRAY[:statuses]", f"ARRAY{list(map(str, STATUSES))}")
     check()
     for _ in range(5):
-        connection.execute(text(many), {"jobs": chance.sample(jobs, 2)})
+        connection.execute(text(many), {"jobs": rng.sample(jobs, 2)})
         check()
         for change in (
             "UPDATE job_steps SET at = at - interval '40 days' WHERE id % 3 = 0",
@@ -233,7 +233,7 @@ def test_funnel_follows_changes_of_steps_by_api_and_sql(
             "DELETE FROM job_steps WHERE id % 7 = 0",
             "DELETE FROM job_steps WHERE application_id = :job AND :job % 2 = 0",
         ):
-            connection.execute(text(change), {"job": chance.choice(jobs)})
+            connection.execute(text(change), {"job": rng.choice(jobs)})
             check()
     ada.patch(f"/jobs/{jobs[0]}", {"status": "ghosted"})
     check()

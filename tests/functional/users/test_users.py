@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from jobtracker.users.models import User
 from tests.common.api import Api
-from tests.common.pool import PASSWORD, Pool
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 DEFAULTS = {
     "auto_refresh_seconds": 0,
@@ -43,8 +43,10 @@ def test_post_job_by_an_unknown_user_creates_the_user(ada: Api, db: Session):
     assert db.scalar(select(func.count()).select_from(User)) == 1
 
 
-def test_token_of_an_account_unknown_to_cognito_answers_401(anonymous: Api, pool: Pool):
-    stranger = anonymous.signed_in(pool.token())
+def test_token_of_an_account_unknown_to_cognito_answers_401(
+    anonymous: Api, user_pool: MotoUserPool
+):
+    stranger = anonymous.signed_in(user_pool.token())
     stranger.refused(401, "GET", "/users/me")
     stranger.refused(401, "PATCH", "/jobs/1", {"location": "Graz"})
     stranger.refused(401, "POST", "/jobs", {"company_name": "Acme", "job_title": "Engineer"})
@@ -107,7 +109,7 @@ class TestSettings:
         self, ada: Api, field: str, value: object, kind: str
     ):
         body = {"theme": "light", field: value}
-        assert ada.fields_at_fault("PUT", "/users/me/settings", body) == {field: kind}
+        assert ada.field_errors("PUT", "/users/me/settings", body) == {field: kind}
         assert ada.get("/users/me/settings").json == DEFAULTS
 
 
@@ -138,7 +140,7 @@ class TestUiPreferences:
         many = {f"{number:064}": True for number in range(100)}
         assert self.patch(ada, **many) == many
         body = {"preferences": {"one_more": False}}
-        assert ada.fields_at_fault("PATCH", self.PATH, body) == {"preferences": "too_long"}
+        assert ada.field_errors("PATCH", self.PATH, body) == {"preferences": "too_long"}
         assert self.kept(ada) == many
         removed = dict.fromkeys(many)
         assert self.patch(ada, **{**removed, "one_more": False}) == {"one_more": False}
@@ -167,8 +169,8 @@ class TestUiPreferences:
     ):
         self.patch(ada, kept=True)
         body = {"preferences": preferences}
-        assert ada.fields_at_fault("PATCH", self.PATH, body) == {"preferences": kind}
-        assert ada.fields_at_fault("PATCH", self.PATH, {}) == {"preferences": "missing"}
+        assert ada.field_errors("PATCH", self.PATH, body) == {"preferences": kind}
+        assert ada.field_errors("PATCH", self.PATH, {}) == {"preferences": "missing"}
         assert self.kept(ada) == {"kept": True}
 
 
@@ -181,9 +183,9 @@ class TestChangePassword:
         return f"{abs(hash(request.node.name))}@example.com"
 
     def test_change_of_password_revokes_all_refresh_tokens(
-        self, anonymous: Api, pool: Pool, email: str
+        self, anonymous: Api, user_pool: MotoUserPool, email: str
     ):
-        tokens = pool.user(email, "Grace")
+        tokens = user_pool.user(email, "Grace")
         other = anonymous.post(self.LOGIN, {"email": email, "password": PASSWORD}).json["tokens"]
         new = "Hopper-1906-x"
         body = {"current_password": PASSWORD, "new_password": new}
@@ -220,4 +222,4 @@ class TestChangePassword:
     def test_change_of_password_with_an_invalid_field_answers_422(
         self, ada: Api, body: dict, wrong: dict
     ):
-        assert ada.fields_at_fault("POST", self.PATH, body) == wrong
+        assert ada.field_errors("POST", self.PATH, body) == wrong

@@ -34,18 +34,18 @@ def report(table: Report) -> Iterator[Report]:
 
 
 @pytest.fixture(scope="module")
-def fragile(folder: Any) -> Iterator[Postgres]:
+def dedicated_postgres(folder: Any) -> Iterator[Postgres]:
     """A PostgreSQL server for this module alone."""
-    server = Postgres(folder / "fragile", folder / "fragile.log")
+    server = Postgres(folder / "dedicated", folder / "dedicated.log")
     server.start()
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="module")
-def proxies(fragile: Postgres, aws: Aws, turnstile: LocalTurnstile) -> Iterator[Proxies]:
+def proxies(dedicated_postgres: Postgres, aws: Aws, turnstile: LocalTurnstile) -> Iterator[Proxies]:
     with (
-        Proxy(fragile.socket_folder / SOCKET) as postgres,
+        Proxy(dedicated_postgres.socket_folder / SOCKET) as postgres,
         Proxy((HOST, aws.port)) as s3,
         Proxy((HOST, aws.port)) as cognito,
         Proxy((HOST, turnstile.server_port)) as verifier,
@@ -54,9 +54,9 @@ def proxies(fragile: Postgres, aws: Aws, turnstile: LocalTurnstile) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def through_proxies(fragile: Postgres, proxies: Proxies) -> dict[str, str]:
+def through_proxies(dedicated_postgres: Postgres, proxies: Proxies) -> dict[str, str]:
     """Settings of a server all of whose dependencies are behind proxies."""
-    migrate(fragile.make_database("faults"))
+    migrate(dedicated_postgres.make_database("faults"))
     return {
         "sqlalchemy.url": f"postgresql://postgres@{HOST}:{proxies.postgres.port}/faults",
         "s3.endpoint_url": proxies.s3.url,
@@ -84,7 +84,7 @@ def client(server: Instance, proxies: Proxies, new_token: Callable[[], str]) -> 
 
 
 @pytest.fixture
-def rows(fragile: Postgres, server: Instance) -> Iterator[psycopg.Connection]:
+def rows(dedicated_postgres: Postgres, server: Instance) -> Iterator[psycopg.Connection]:
     """A direct connection to the database."""
-    with psycopg.connect(fragile.url("faults"), autocommit=True) as connection:
+    with psycopg.connect(dedicated_postgres.url("faults"), autocommit=True) as connection:
         yield connection

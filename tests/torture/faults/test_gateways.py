@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from jobtracker.local.turnstile import DUMMY_TOKEN
-from tests.common.pool import PASSWORD, Pool
+from tests.common.user_pool import PASSWORD, MotoUserPool
 from tests.torture.client import JOB, RESUME, Client, unique
 from tests.torture.faults.faults import (
     FAULTS,
@@ -72,20 +72,25 @@ def sign_up_call(email: str) -> Call:
     return Call("POST", "/auth/cognito/signup", form)
 
 
-def has_account(pool: Pool, email: str) -> bool:
+def has_account(user_pool: MotoUserPool, email: str) -> bool:
     try:
-        pool.client.admin_get_user(UserPoolId=pool.pool_id, Username=email)
-    except pool.client.exceptions.UserNotFoundException:
+        user_pool.client.admin_get_user(UserPoolId=user_pool.pool_id, Username=email)
+    except user_pool.client.exceptions.UserNotFoundException:
         return False
     return True
 
 
 @all_faults
 def test_fault_of_cognito_answers_503_and_recovers(
-    client: Client, server: Instance, proxies: Proxies, pool: Pool, report: Report, fault: str
+    client: Client,
+    server: Instance,
+    proxies: Proxies,
+    user_pool: MotoUserPool,
+    report: Report,
+    fault: str,
 ):
     email, other_email, new_email = (f"{unique()}@example.com" for _ in range(3))
-    tokens, other = pool.user(email, "x"), pool.user(other_email, "x")
+    tokens, other = user_pool.user(email, "x"), user_pool.user(other_email, "x")
     login = {"email": email, "password": PASSWORD}
     calls = [
         Call("POST", "/auth/cognito/login", login),
@@ -104,7 +109,7 @@ def test_fault_of_cognito_answers_503_and_recovers(
         "/users/me/change-password",
         {"current_password": PASSWORD, "new_password": PASSWORD + "!"},
     )
-    new_client = server.client(pool.user(f"{unique()}@example.com", "x").access_token)
+    new_client = server.client(user_pool.user(f"{unique()}@example.com", "x").access_token)
     first = Call("GET", "/users/me")
     for one in calls[:2]:
         assert client.call(one.method, one.path, one.body).status == 200
@@ -114,7 +119,7 @@ def test_fault_of_cognito_answers_503_and_recovers(
         report.check("Cognito", fault, call, attempt(client_, call))
     # A call whose response was cut has been executed; a stalled one may be executed later.
     in_doubt = fault == "stall" or fault.startswith("cut after")
-    assert in_doubt or not has_account(pool, new_email)
+    assert in_doubt or not has_account(user_pool, new_email)
     proxies.cognito.forward()
     if in_doubt:
         sign_up = calls.pop()
@@ -164,13 +169,13 @@ def test_missing_jwks_answers_503_and_recovers(
 
 @all_faults
 def test_fault_of_turnstile_answers_503_and_recovers(
-    client: Client, proxies: Proxies, pool: Pool, report: Report, fault: str
+    client: Client, proxies: Proxies, user_pool: MotoUserPool, report: Report, fault: str
 ):
     email = f"{unique()}@example.com"
     FAULTS[fault](proxies.turnstile)
     call_during_fault(report, "Turnstile", fault, client, [sign_up_call(email)])
-    assert not has_account(pool, email)
+    assert not has_account(user_pool, email)
     proxies.turnstile.forward()
     call_until_recovered(report, "Turnstile", fault, client, [sign_up_call(email)])
-    assert has_account(pool, email)
+    assert has_account(user_pool, email)
     assert report.problems == []

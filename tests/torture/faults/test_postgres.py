@@ -112,7 +112,7 @@ def test_disconnect_of_postgres_at_any_byte_leaves_nothing_half_done(
 @pytest.mark.parametrize("fault", ["refuse", "cut at once", "restart"])
 def test_fault_of_postgres_between_requests_causes_no_error(
     client: Client,
-    fragile: Postgres,
+    dedicated_postgres: Postgres,
     proxies: Proxies,
     rows: psycopg.Connection,
     report: Report,
@@ -122,8 +122,8 @@ def test_fault_of_postgres_between_requests_causes_no_error(
     assert proxies.postgres.open_connections > 0
     if fault == "restart":
         rows.close()
-        fragile.stop()
-        fragile.start()
+        dedicated_postgres.stop()
+        dedicated_postgres.start()
     else:
         FAULTS[fault](proxies.postgres)
         proxies.postgres.forward()
@@ -132,13 +132,13 @@ def test_fault_of_postgres_between_requests_causes_no_error(
 
 
 def test_restart_of_postgres_answers_503_and_recovers(
-    client: Client, fragile: Postgres, rows: psycopg.Connection, report: Report
+    client: Client, dedicated_postgres: Postgres, rows: psycopg.Connection, report: Report
 ):
     work = DatabaseWork.of(client, rows)
     rows.close()
-    fragile.stop()
+    dedicated_postgres.stop()
     call_during_fault(report, "PostgreSQL", "stopped", client, work.calls)
-    fragile.start()
+    dedicated_postgres.start()
     call_until_recovered(report, "PostgreSQL", "stopped", client, work.last)
     assert report.problems == []
 

@@ -19,9 +19,9 @@ class TestResponseCache:
 
     def test_cache_stays_within_its_bytes(self):
         cache = ResponseCache(80_000)
-        chance = random.Random(1)  # noqa: S311
+        rng = random.Random(1)  # noqa: S311
         for tag in range(2000):
-            cache.put(str(tag), self.kept(chance.randrange(1000, 12_000)))
+            cache.put(str(tag), self.kept(rng.randrange(1000, 12_000)))
             if not tag % 100:
                 assert sum(self.sizes(cache, range(tag + 1))) <= 80_000
         sizes = self.sizes(cache, range(2000))
@@ -69,12 +69,12 @@ class TestResponseCache:
         barrier = Barrier(8)
 
         def use(seed: int) -> None:
-            chance = random.Random(seed)  # noqa: S311
+            rng = random.Random(seed)  # noqa: S311
             barrier.wait()
             for _ in range(1000):
-                tag = chance.randrange(50)
+                tag = rng.randrange(50)
                 cache.put(str(tag), CachedResponse(b"%02d" % tag * 2000, ()))
-                kept = cache.get(str(chance.randrange(50)))
+                kept = cache.get(str(rng.randrange(50)))
                 assert kept is None or len(set(kept.body[::2] + b"\0")) <= 2
 
         with ThreadPoolExecutor(8) as threads:

@@ -99,7 +99,7 @@ class Inner(Schema):
     ],
 )
 def test_json_schema_of_each_type(field: FieldType, expected: dict[str, Any]):
-    assert json_schema.of_type(field) == expected
+    assert json_schema.type_schema(field) == expected
 
 
 def test_unknown_type_raises_type_error():
@@ -107,7 +107,7 @@ def test_unknown_type_raises_type_error():
         pass
 
     with pytest.raises(TypeError, match="New"):
-        json_schema.of_type(New())
+        json_schema.type_schema(New())
 
 
 class Form(Schema):
@@ -119,7 +119,7 @@ class Form(Schema):
 
 
 def test_schema_of_a_request_body():
-    schema = json_schema.of_input(Form())
+    schema = json_schema.input_schema(Form())
     assert schema["required"] == ["name", "inner"]
     assert schema["additionalProperties"] is False
     name, nick, kind, pace, _inner = schema["properties"].values()
@@ -130,7 +130,7 @@ def test_schema_of_a_request_body():
 
 
 def test_schema_of_a_response_body():
-    schema = json_schema.of_output(Form())
+    schema = json_schema.output_schema(Form())
     assert schema["required"] == ["name", "nick", "kind", "pace", "inner"]
     assert schema["properties"] == {
         "name": {"type": "string"},
@@ -158,7 +158,7 @@ FORMATS = ("job_url", "applied_date", "scheduled_at", "next_action_at", "last_ac
 @pytest.mark.parametrize("schema", INPUTS, ids=lambda schema: schema.component)
 def test_json_schema_and_fields_accept_the_same_values(schema: Schema):
     """With any value in any field, a body is valid for both or for neither."""
-    validator = jsonschema.Draft202012Validator(json_schema.of_input(schema))
+    validator = jsonschema.Draft202012Validator(json_schema.input_schema(schema))
 
     @given(st.sampled_from([node.name for node in schema.children]), st.sampled_from(SURPRISES))
     def check(name: str, value: Any) -> None:
@@ -178,7 +178,7 @@ def test_json_schema_and_fields_accept_the_same_values(schema: Schema):
 
 
 def test_formats_and_example_are_in_the_schema():
-    assert json_schema.of_type(Email())["format"] == "email"
-    assert json_schema.of_type(WebAddress(max=9))["format"] == "iri"
-    assert json_schema.of_type(TextMap(2, 9))["maxProperties"] == 2
-    assert json_schema.of_output(JobOut())["example"] == JobOut.example
+    assert json_schema.type_schema(Email())["format"] == "email"
+    assert json_schema.type_schema(WebAddress(max=9))["format"] == "iri"
+    assert json_schema.type_schema(TextMap(2, 9))["maxProperties"] == 2
+    assert json_schema.output_schema(JobOut())["example"] == JobOut.example

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from jobtracker.db.keyset import Key, Sort
+from jobtracker.db.keyset import Sort, SortKey
 from jobtracker.db.statements import Repository
 
 from .models import Contact
@@ -18,6 +18,6 @@ class ContactRow(NamedTuple):
 CONTACTS = Repository(
     Contact,
     ContactRow,
-    owner=("user_id", "application_id"),
-    order=Sort(Key(Contact.name), Key(Contact.id)),
+    owner_columns=("user_id", "application_id"),
+    order=Sort(SortKey(Contact.name), SortKey(Contact.id)),
 )

@@ -12,7 +12,7 @@ class ContactResource(JobChildResource[ContactRow]):
 class ContactCollection(JobChildCollection[ContactRow], under=JobResource, name="contacts"):
     """``/jobs/7/contacts``, A to Z."""
 
-    repository, item = CONTACTS, ContactResource
+    repository, item_class = CONTACTS, ContactResource
 
     def add(self, name: str) -> ContactResource:
         """Add a contact."""

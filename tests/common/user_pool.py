@@ -18,7 +18,7 @@ PASSWORD = "Lovelace-1815"
 REGION = "us-east-1"
 
 
-class Pool:
+class MotoUserPool:
     """A user pool of the moto server."""
 
     def __init__(self, aws: Aws, mfa: str = "OFF") -> None:

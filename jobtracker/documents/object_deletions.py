@@ -1,4 +1,4 @@
-"""The outbox of objects that are to be deleted (transactional outbox pattern).
+"""Deletions of objects in S3, queued in the database (transactional outbox pattern).
 
 A row of ``object_deletions`` is inserted in the transaction that makes an object unreferenced, and
 processed after its commit. The sweeper repeats the deletion until the object cannot appear again.
@@ -40,7 +40,7 @@ def _process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id:
 
 def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:
     """Delete objects, and return the rows of those that S3 deleted."""
-    failed = bucket.delete([row.object_key for row in rows]) if rows else ()
+    failed = bucket.delete_objects([row.object_key for row in rows]) if rows else ()
     return [row for row in rows if row.object_key not in failed]
 
 
