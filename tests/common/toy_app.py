@@ -52,7 +52,7 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             seen["body"] = environ["wsgi.input"].read(length).decode("latin-1")
             body = [json.dumps(seen).encode()]
     start_response("200 OK", [*TEXT, ("Content-Length", str(sum(map(len, body))))])
-    return body
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else body
 
 
 class App:
