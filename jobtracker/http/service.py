@@ -161,7 +161,7 @@ def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
             return HTTPNoContent()
         if operation.returns is None:
             return result
-        # Without Pyramid's renderer, which takes a twentieth of a list: benchmarks/README.md.
+        # Without a renderer of Pyramid's: what is returned here is always JSON.
         response.status_code = operation.status
         response.content_type = "application/json"
         response.body = json_dumps(operation.returns.dump(result))
