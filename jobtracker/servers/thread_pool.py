@@ -25,7 +25,7 @@ class WorkerThreads:
 
     :param size: few threads contend less for the interpreter lock
     :param max_size: a thread is added whenever functions are queued and none has ended in the last
-        COMPLETION_INTERVAL: slow queries delay fast ones no longer than that
+        COMPLETION_INTERVAL: slow queries delay fast ones by two of those, until there are max_size
     """
 
     def __init__(self, size: int, max_size: int) -> None:
