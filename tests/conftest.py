@@ -116,6 +116,7 @@ def settings(
         "turnstile.url": turnstile.url,
         "turnstile.secret": turnstile.SECRET,
         "cors.origins": ORIGIN,
+        "http.hsts_max_age": "60",
     }
 
 

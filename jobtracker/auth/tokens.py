@@ -18,6 +18,8 @@ LEEWAY = 10  # seconds by which the clocks of Cognito and of this machine may di
 # Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
 # is accepted for as long.
 VERIFIED_TTL = 60
+# Characters: Cognito's have a quarter of them.
+MAX_TOKEN_LENGTH = 4096
 MAX_VERIFIED = 5000
 
 
@@ -44,6 +46,8 @@ class AccessTokens:
     def verify(self, token: str) -> str | None:
         """Return the ``sub`` of a valid access token, None for another token; Unavailable when the
         keys of the user pool cannot be fetched."""
+        if len(token) > MAX_TOKEN_LENGTH:
+            return None
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         with self._lock:
             sub, expires = self._verified.get(digest, ("", 0.0))

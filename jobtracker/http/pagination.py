@@ -18,6 +18,7 @@ from pyramid.request import Request
 from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Schema, Text
+from jobtracker.http.links import reference
 
 SIGNATURE_BYTES = 16
 
@@ -78,7 +79,8 @@ def paginate(
     if page.next_sort_keys is not None:
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
         query.append(("cursor", cursors.dumps(page.next_sort_keys, scope)))
-        request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
+        target = f"{reference(request, request.path)}?{urlencode(query)}"
+        request.response.headers["Link"] = f'<{target}>; rel="next"'
     return page.rows
 
 

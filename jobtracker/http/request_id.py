@@ -14,7 +14,7 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.http.proxies import apply_forwarded_proto, client_address
+from jobtracker.http.proxies import client_address
 from jobtracker.logs import request_id
 
 HEADER = "X-Request-ID"
@@ -34,7 +34,6 @@ def request_id_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
     def request_id_tween(request: Request) -> Response:
-        apply_forwarded_proto(request)
         environ = request.environ
         # A retry by pyramid_retry has the same id.
         value = environ.get("jobtracker.request_id") or valid_or_new_request_id(

@@ -26,7 +26,7 @@ from pyramid.request import Request
 
 from jobtracker.errors import ApiError, NotFound, VersionConflict
 from jobtracker.fields import FieldType, Nested, Schema
-from jobtracker.http import conditional, idempotency, validation
+from jobtracker.http import conditional, idempotency, links, validation
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.rate_limits import RateLimit, check_rate_limits
 from jobtracker.permissions import Permission
@@ -177,7 +177,7 @@ def registry_property(name: str) -> Callable[[Request], Any]:
 
 def set_location(request: Request, resource: R) -> R:
     """Set the response's Location to the path of a new resource."""
-    request.response.headers["Location"] = resource.path
+    request.response.headers["Location"] = links.reference(request, resource.path)
     return resource
 
 

@@ -11,6 +11,7 @@ from jobtracker.errors import CODES
 from jobtracker.http.cors import cors_headers
 from jobtracker.http.request_id import HEADER as REQUEST_ID
 from jobtracker.http.request_id import valid_or_new_request_id
+from jobtracker.http.security_headers import content_security_policy, security_headers
 from jobtracker.renderer import json_dumps
 
 
@@ -24,6 +25,7 @@ def error_response(
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
         REQUEST_ID: valid_or_new_request_id(request_id),
+        **dict([*security_headers(settings), content_security_policy()]),
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
     return status, list(headers.items()), json_dumps({"error": code, "message": message})

@@ -61,7 +61,7 @@ class App:
     def __init__(self, wsgi: Any, origin: str) -> None:
         self.wsgi = wsgi
         self.registry = Registry()
-        self.registry.settings = {"cors.origins": (origin,)}
+        self.registry.settings = {"cors.origins": (origin,), "http.hsts_max_age": 60}
         self.registry["thread_pool_for"] = lambda _method, path: (
             "health" if path == "/health" else "read"
         )
