@@ -3,11 +3,14 @@
 What no ACL allows is denied.
 """
 
+import functools
 from typing import Any
 
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
+from pyramid.registry import Registry
 from pyramid.request import Request
 
+from jobtracker.errors import Unauthorized
 from jobtracker.permissions import Permission
 from jobtracker.users import queries as users
 from jobtracker.users.queries import UserRow
@@ -67,12 +70,28 @@ def verified_sub(request: Request) -> str | None:
 def bearer_token(request: Request) -> str | None:
     """``request.bearer_token``: of the Authorization header (RFC 6750, 2.1); the scheme is
     case-insensitive (RFC 9110, 11.1)."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return _bearer_token(request.environ.get("HTTP_AUTHORIZATION", ""))
+
+
+def _bearer_token(authorization: str) -> str | None:
+    scheme, _, token = authorization.partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def check_authorization(registry: Registry, authorization: str) -> None:
+    """Check an Authorization header before the request's body is received.
+
+    :raises Unauthorized: without a valid access token
+    :raises Unavailable: when it cannot be verified
+    """
+    token = _bearer_token(authorization)
+    if token is None or registry["access_tokens"].verify(token) is None:
+        raise Unauthorized
 
 
 def includeme(config: Any) -> None:
     config.add_request_method(bearer_token, property=True)
     config.add_request_method(verified_sub, reify=True)
     config.add_request_method(current_user, reify=True)
+    config.registry["check_authorization"] = functools.partial(check_authorization, config.registry)
     config.set_security_policy(CognitoSecurityPolicy())

@@ -12,10 +12,13 @@ from wsgiref.validate import validator
 
 from pyramid.registry import Registry
 
+from jobtracker.errors import Unauthorized
+from jobtracker.http.service import Operation, ThreadPool
+from jobtracker.permissions import Permission
 from jobtracker.servers import granian_server, waitress_server
 
 TEXT = [("Content-Type", "text/plain")]
-LIMITS = {"threads": "2", "max_request_body_size": "10000", "seconds_to_finish": "3"}
+LIMITS = {"threads": "2", "max_request_body_size": "1000000", "seconds_to_finish": "3"}
 GRANIAN = {"workers": "1", "body_seconds": "1"}
 WAITRESS = {"max_request_header_size": "4096"}
 
@@ -55,16 +58,36 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [] if environ["REQUEST_METHOD"] == "HEAD" else body
 
 
+def find_operation(_method: str, path: str) -> Operation | None:
+    """Of ``/unknown`` none; ``/large-body`` takes more than others, with a token."""
+    is_large = path == "/large-body"
+    operation = Operation(
+        view=lambda _request: None,
+        permission=Permission.WRITE if is_large else Permission.PUBLIC,
+        max_body_bytes=1_000_000 if is_large else 10_000,
+        thread_pool=ThreadPool.HEALTH if path == "/health" else ThreadPool.READ,
+    )
+    return None if path == "/unknown" else operation
+
+
+def check_authorization(authorization: str) -> None:
+    if authorization != "Bearer valid":
+        raise Unauthorized
+
+
 class App:
     """The application, with what the servers need of a Pyramid application."""
 
     def __init__(self, wsgi: Any, origin: str) -> None:
         self.wsgi = wsgi
         self.registry = Registry()
-        self.registry.settings = {"cors.origins": (origin,), "http.hsts_max_age": 60}
-        self.registry["thread_pool_for"] = lambda _method, path: (
-            "health" if path == "/health" else "read"
-        )
+        self.registry.settings = {
+            "cors.origins": (origin,),
+            "http.hsts_max_age": 60,
+            "proxies.trusted": (),
+        }
+        self.registry["find_operation"] = find_operation
+        self.registry["check_authorization"] = check_authorization
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         return self.wsgi(environ, start_response)

@@ -41,7 +41,7 @@ NAMES = [
 RANGES = ["bytes=0-", "bytes=-1", "bytes=9-1", "bytes=99999999-", "bytes=a-b", "lines=1-2"]
 
 
-def status(api: Api, method: str, path: str, body: bytes = b"", **headers: str) -> int:
+def status(api: Api, method: str, path: str, body: bytes = b"", /, **headers: str) -> int:
     own = {"Authorization": f"Bearer {api.token}"}
     given = {**own, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return api.app.request(
