@@ -126,7 +126,7 @@ class ASGIApplication:
                 async with transfer.within(self._limits.response_seconds):
                     await asgi.send_large_response(send, transfer, *response)
         except TimeoutError:
-            self._watch.close((environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"])))
+            self._watch.close((environ["REMOTE_ADDR"], environ["REMOTE_PORT"]))
         except ApiError as error:
             self._send_error(error, environ, send)
         except Exception:

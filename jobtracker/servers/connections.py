@@ -24,7 +24,8 @@ from jobtracker.servers.limits import Limits
 
 log = logging.getLogger(__name__)
 
-Client = tuple[str, int]
+# Address and port, as in Granian's scope.
+Client = tuple[str, str]
 
 # Seconds between two looks; and while at least half of the connections are in use.
 INTERVAL = 0.5
@@ -96,10 +97,12 @@ class ConnectionWatch(threading.Thread):
 
     def _new(self, each: socket.socket, now: float) -> Connection:
         try:
-            is_ours = each.getsockname()[1] == self._port
-            return Connection(each.getpeername()[:2] if is_ours else None, now)
+            if each.getsockname()[1] == self._port:
+                address, port = each.getpeername()[:2]
+                return Connection((address.partition("%")[0], str(port)), now)
         except (OSError, IndexError):  # it listens, or is of another kind
-            return Connection(None, now)
+            pass
+        return Connection(None, now)
 
     def _is_stuck(
         self, connection: Connection, client: Client, each: socket.socket, now: float

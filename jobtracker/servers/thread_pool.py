@@ -73,3 +73,5 @@ class WorkerThreads:
             except Exception:
                 log.exception("Unexpected error in a thread of the server")
             self._completed.append(done)
+            # Otherwise the request lives on while this waits for the next, and its connection too.
+            del function, done

@@ -18,6 +18,8 @@ from jobtracker.permissions import Permission
 from jobtracker.servers import granian_server, waitress_server
 
 TEXT = [("Content-Type", "text/plain")]
+# The methods of the requests for /counted.
+COUNTED: list[str] = []
 LIMITS = {"threads": "2", "max_request_body_size": "1000000", "seconds_to_finish": "3"}
 GRANIAN = {"workers": "1", "body_seconds": "1"}
 WAITRESS = {"max_request_header_size": "4096"}
@@ -31,7 +33,7 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         case "sleep":
             time.sleep(float(argument))
         case "large":
-            body = [b"x" * 3_000_000]
+            body = [b"x" * int(argument or 3_000_000)]
         case "status":
             start_response(f"{argument} Status", [] if argument in ("204", "304") else TEXT)
             return []
@@ -50,6 +52,11 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             return []
         case "health":
             pass
+        case "counted":
+            COUNTED.append(environ["REQUEST_METHOD"])
+            body = [str(COUNTED.count("POST")).encode()]
+        case "large-body":
+            body = [str(len(environ["wsgi.input"].read(length))).encode()]
         case _:
             seen = {key: value for key, value in environ.items() if isinstance(value, str)}
             seen["body"] = environ["wsgi.input"].read(length).decode("latin-1")
