@@ -5,6 +5,8 @@ Both answer the requests that they reject themselves as the application answers 
 what clients can occupy: connections, memory, and the time of a header, a body and a response.
 """
 
+import contextlib
+import ctypes
 import functools
 import logging
 import re
@@ -23,6 +25,10 @@ from jobtracker.renderer import json_dumps
 log = logging.getLogger(__name__)
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]+)(:[0-9]*)?")
+
+# Parameters of mallopt(3). An allocation of so many bytes is a mapping of its own.
+M_MMAP_THRESHOLD, LARGE_ALLOCATION = -3, 128 * 1024
+M_ARENA_MAX, MAX_ARENAS = -8, 2
 
 # File descriptors beside those of connections to clients.
 OTHER_FILES = 200
@@ -67,6 +73,15 @@ def check_environment(settings: Mapping[str, Any], hosts: list[str], connections
     if not settings["proxies.trusted"] and not all(map(_is_loopback, hosts)):
         reason = "is empty: all clients behind a proxy share one rate limit"
         log.warning("Setting proxies.trusted: listening on %s, it %s", ", ".join(hosts), reason)
+
+
+def limit_malloc() -> None:
+    """Let glibc return the memory of large bodies to the system, instead of keeping it for the
+    thread that allocated it: https://man7.org/linux/man-pages/man3/mallopt.3.html"""
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, LARGE_ALLOCATION)
+        mallopt(M_ARENA_MAX, MAX_ARENAS)
 
 
 def _is_loopback(host: str) -> bool:

@@ -21,7 +21,7 @@ from granian.server import Server
 from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
-from jobtracker.servers import check_environment
+from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.asgi_application import ASGIApplication
 from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
@@ -53,7 +53,7 @@ def server_factory(
     response_seconds: str = "60",
     max_request_body_size: str = "1048576",
     max_request_header_size: str = "32768",
-    max_buffered_bytes: str = "67108864",
+    max_buffered_bytes: str = "33554432",
     seconds_to_finish: str = "10",
 ) -> Callable[[Any], None]:
     """A server for PasteDeploy. All settings are described in production.ini."""
@@ -103,6 +103,7 @@ def server_factory(
             setup_logging(ini)  # as above, in each worker
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
+            limit_malloc()
             end_with_parent(int(seconds_to_finish))
             reduce_switching()
             watch = ConnectionWatch(int(port), limits)

@@ -15,7 +15,7 @@ from waitress import wasyncore
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from jobtracker.servers import check_environment
+from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
@@ -52,7 +52,7 @@ def serve(
     header_seconds: str | float = 15,
     body_seconds: str | float = 30,
     response_seconds: str | float = 60,
-    max_buffered_bytes: str | int = 67108864,
+    max_buffered_bytes: str | int = 33554432,
     **options: Any,
 ) -> None:
     """Serve a Pyramid application until SIGTERM or SIGINT; OSError when the address is taken."""
@@ -79,6 +79,7 @@ def serve(
         each.limits = limits
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
     hosts = [each.effective_host for each in listening]
+    limit_malloc()
     check_environment(app.registry.settings, hosts, limits.connections)
 
     poll = functools.partial(
