@@ -44,6 +44,9 @@ def request_id_tween_factory(
         started = time.perf_counter()
         response = handler(request)
         response.headerlist.append((HEADER, value))
+        # The request refers to itself by its context: without this the body would be kept until the
+        # next garbage collection.
+        vars(request).pop("response", None)
         if log.isEnabledFor(logging.INFO):
             _log_access(request, response, (time.perf_counter() - started) * 1000)
         return response

@@ -75,7 +75,9 @@ class ASGIApplication:
                 raise BadRequest from None
             transfer.mark_complete()
             asgi.set_body(environ, body)
-            await self._run(operation, environ, send)
+            del body
+            with environ["wsgi.input"]:  # frees the body, whatever refers to the environ
+                await self._run(operation, environ, send)
 
     async def _check_authorization(self, authorization: str) -> None:
         errors: list[ApiError] = []

@@ -10,7 +10,7 @@ from jobtracker.errors import Unavailable
 from jobtracker.servers.request_bodies import UNVERIFIED_BYTES
 
 # Seconds without progress after which a body may be given up for another one.
-STALLED_AFTER = 1.0
+STALLED_AFTER = 5.0
 
 
 class Transfer:

@@ -21,6 +21,8 @@ from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
 log = logging.getLogger(__name__)
 
+# Connections that are accepted before the others are looked at again.
+MAX_ACCEPTED = 100
 # Seconds between two searches for slow clients.
 INTERVAL = 0.5
 
@@ -75,6 +77,7 @@ def serve(
     listening = [each for each in connections.values() if isinstance(each, BaseWSGIServer)]
     for each in listening:
         each.channel_class = Channel
+        each.handle_accept = functools.partial(accept_all, each)
         each.registry = app.registry
         each.limits = limits
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
@@ -106,6 +109,17 @@ def serve(
     finally:
         dispatcher.shutdown(timeout=0)
         wasyncore.close_all(connections, ignore_all=True)
+
+
+def accept_all(server: Any) -> None:
+    """Accept waiting connections: waitress accepts one, and then polls all that there are."""
+    for _ in range(MAX_ACCEPTED):
+        before = len(server.active_channels)
+        if len(server._map) >= server.adj.connection_limit:
+            return
+        type(server).handle_accept(server)
+        if len(server.active_channels) == before:
+            return
 
 
 def channels_of(connections: dict[int, Any]) -> list[Channel]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from jobtracker.servers.transfers import STALLED_AFTER
 from tests.common.slow_clients import connect
 from tests.common.toy_server import Response, ToyServer, receive
 
@@ -34,7 +35,7 @@ def answer_to(server: ToyServer, request: bytes) -> Response:
 @pytest.fixture(params=["granian", "waitress"])
 def small(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
     """A server with little room for bodies."""
-    server = ToyServer(request.param, "max_buffered_bytes=900000", "body_seconds=5")
+    server = ToyServer(request.param, "max_buffered_bytes=900000", "body_seconds=20")
     yield server
     server.close()
 
@@ -133,5 +134,5 @@ def test_body_that_does_not_arrive_gives_way_to_another(small: ToyServer):
     request = head(b"/large-body", TOKEN, length(LARGE))
     with connect(small.port) as stalled:
         stalled.sendall(request + b"x" * 1000)
-        time.sleep(1.5)
+        time.sleep(STALLED_AFTER + 1)
         assert small.send(request + b"x" * LARGE).status == 200

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from jobtracker.servers.transfers import STALLED_AFTER
 from tests.common.slow_clients import connect, connections, seconds_until_closed
 from tests.common.toy_server import ToyServer, receive
 
@@ -157,7 +158,7 @@ def test_pipelined_requests_whose_responses_are_unread_occupy_no_thread(
 def test_unread_responses_give_way_to_another_large_one(strict_with: Callable[..., ToyServer]):
     server = strict_with(response_seconds=60)
     with connections(server.port, 10, LARGE):
-        time.sleep(2)
+        time.sleep(STALLED_AFTER + 1)
         assert server.get("/health")[0] == 200
         assert server.get("/large/9000000")[0] == 200
 
