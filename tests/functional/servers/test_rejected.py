@@ -9,7 +9,8 @@ from unittest.mock import ANY
 import pytest
 
 from tests.common.api import ORIGIN
-from tests.common.toy_server import ToyServer
+from tests.common.server_headers import SECURITY_HEADERS
+from tests.common.toy_server import Response, ToyServer
 
 pytestmark = pytest.mark.usefixtures("logged")
 
@@ -17,6 +18,11 @@ HEAD = f"POST /echo HTTP/1.1\r\nHost: x\r\nOrigin: {ORIGIN}\r\n".encode()
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 TOO_LONG = b"x" * 10001
 TOO_LONG_IN_CHUNKS = b"2711\r\n" + TOO_LONG + b"\r\n0\r\n\r\n"
+
+
+def assert_secure(response: Response) -> None:
+    given = {name.lower(): value for name, value in response.headers.items()}
+    assert {name: given.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,7 @@ def test_waitress_rejects_with_json(waitress: ToyServer, request_: bytes, status
     if b"X: " not in request_:  # waitress does not parse headers that are too large
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert len(response.headers["X-Request-Id"]) == 32
+    assert_secure(response)
     assert waitress.get("/health")[0] == 200
 
 
@@ -54,6 +61,7 @@ def test_granian_rejects_with_json(granian: ToyServer):
     assert response.headers["content-type"] == "application/json"
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.headers["x-request-id"] == "me"
+    assert_secure(response)
 
 
 @pytest.mark.parametrize(
