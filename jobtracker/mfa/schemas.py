@@ -14,9 +14,10 @@ class MfaOut(Schema):
 
 
 class MfaEnrolIn(Schema):
-    example = {"label": "ada@example.com"}
+    example = {"label": "ada@example.com", "password": "Lovelace-1815"}
 
     label = SchemaNode(LABEL, missing=None)
+    password = SchemaNode(PASSWORD, missing=None)
 
 
 class MfaEnrolOut(Schema):
