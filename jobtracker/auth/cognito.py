@@ -60,12 +60,12 @@ class UserPool:
 
     def _send_code(self, operation: str, email: str) -> None:
         try:
-            self._call_with_secret_hash(operation, Username=email)
-        except ApiError as error:
+            self._call_with_secret_hash(operation, cognito_errors.SENDING, Username=email)
+        except cognito_errors.CodeNotSent as error:
             code = error_code(error.__cause__)
-            if code not in cognito_errors.IGNORED_WHEN_SENDING:
-                raise
-            log.info("Cognito %s sent no code: %s", operation, code)
+            is_fault = code in cognito_errors.DELIVERY_FAILURES
+            level = logging.ERROR if is_fault else logging.INFO
+            log.log(level, "Cognito %s sent no code: %s", operation, code)
 
     def reset_password(self, email: str, code: str, new_password: str) -> None:
         """Set a new password with the code that was sent for it; BadRequest for a wrong or expired

@@ -159,19 +159,26 @@ CODE_BY_EMAIL: ErrorMap = (
     | {"InvalidParameterException": _invalid_parameter_or_account}
 )
 
-#: For ResendConfirmationCode and ForgotPassword, which succeed in spite of them: those above, no
-#: deliverable address, too many codes for one account, and what can fail only while a code is sent
-#: to an account that exists.
-IGNORED_WHEN_SENDING = {
-    *ACCOUNT_CODES,
-    "InvalidParameterException",
+
+class CodeNotSent(ApiError):
+    """No code was sent to an address, for a reason that depends on the account."""
+
+
+#: What can fail only while a code is sent to an account that exists.
+DELIVERY_FAILURES = (
     "CodeDeliveryFailureException",
-    "LimitExceededException",
     "InvalidEmailRoleAccessPolicyException",
     "InvalidLambdaResponseException",
     "UnexpectedLambdaException",
     "UserLambdaValidationException",
-}
+)
+
+#: For ResendConfirmationCode and ForgotPassword. InvalidParameter: no deliverable address;
+#: LimitExceeded: too many codes for one account.
+SENDING: ErrorMap = DEFAULT | dict.fromkeys(
+    (*ACCOUNT_CODES, "InvalidParameterException", "LimitExceededException", *DELIVERY_FAILURES),
+    _always(CodeNotSent),
+)
 
 
 def is_about_client_secret(message: str) -> bool:

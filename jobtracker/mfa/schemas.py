@@ -14,7 +14,7 @@ class MfaOut(Schema):
 
 
 class MfaEnrolIn(Schema):
-    example = {"label": "ada@example.com", "password": "Lovelace-1815"}
+    example = {"label": "ada@example.com"}
 
     label = SchemaNode(LABEL, missing=None)
     password = SchemaNode(PASSWORD, missing=None)
