@@ -52,7 +52,7 @@ def current_user(request: Request) -> UserRow | None:
         return None
     user = users.find_by_sub(request.connection, sub)
     if user is None:  # the account signed in through another client of the user pool
-        profile = request.cognito.profile(request.bearer_token)
+        profile = request.cognito.cached_user(request.bearer_token).profile
         users.upsert_user(request.connection, sub, email=profile.email, name=profile.name)
         user = users.find_by_sub(request.connection, sub)
     return user

@@ -12,7 +12,12 @@ from jobtracker.auth.sign_in import Profile, SignIn
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
 from jobtracker.fields import Schema
-from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rate_limits
+from jobtracker.http.rate_limits import (
+    AUTH_BY_ADDRESS,
+    AUTH_BY_EMAIL,
+    AUTH_BY_SESSION,
+    check_rate_limits,
+)
 from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import json_object
 from jobtracker.permissions import Permission
@@ -30,11 +35,19 @@ logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
 
 
 def _post(
-    name: str, body: Schema, returns: Schema, *errors: int, by_email: bool = True
+    name: str,
+    body: Schema,
+    returns: Schema,
+    *errors: int,
+    by_email: bool = True,
+    by_session: bool = False,
 ) -> Callable[[Callable[[Request], Any]], ApiService]:
-    """Make a view the service of a public POST, limited by address and, by default, by e-mail."""
+    """Make a view the service of a public POST, limited by address, by e-mail unless ``by_email``
+    is false, and by the session of a sign-in if ``by_session``."""
     service = ApiService(name, f"/auth/cognito/{name}", **SERVICE)
     limits = [AUTH_BY_ADDRESS, AUTH_BY_EMAIL] if by_email else [AUTH_BY_ADDRESS]
+    if by_session:
+        limits.append(AUTH_BY_SESSION)
     options: dict[str, Any] = {"body": body, "returns": returns, "rate_limits": limits}
 
     def add_view(view: Callable[[Request], Any]) -> ApiService:
@@ -58,14 +71,15 @@ def post_sign_up(request: Request) -> dict[str, str]:
     return {"status": "CONFIRMATION_REQUIRED", "message": "We have sent you a code by e-mail."}
 
 
-@_post("confirm", schemas.ConfirmIn(), STATUS_OUT, 400, 401)
+@_post("confirm", schemas.ConfirmIn(), STATUS_OUT, 400)
 def post_confirm(request: Request) -> dict[str, str]:
-    """Show with the code that the address is yours."""
+    """Show with the code that the address is yours. For an unknown account, and one that is
+    confirmed, every code is a wrong one."""
     request.cognito.confirm_sign_up(**request.validated)
     return _ok("Your e-mail address is confirmed.")
 
 
-@_post("verification/confirm", schemas.ConfirmIn(), STATUS_OUT, 400, 401)
+@_post("verification/confirm", schemas.ConfirmIn(), STATUS_OUT, 400)
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
     request.cognito.confirm_sign_up(**request.validated)
@@ -100,13 +114,18 @@ def post_login(request: Request) -> SignIn:
     return _sync_user(request, request.cognito.sign_in)
 
 
-@_post("challenge", schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403)
+@_post("challenge", schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403, by_session=True)
 def post_challenge(request: Request) -> SignIn:
-    """Answer a challenge."""
+    """Answer a challenge. ``USERNAME`` in ``responses`` can be left out, and is the e-mail address
+    otherwise."""
     return _sync_user(request, request.cognito.answer_challenge)
 
 
-@_post("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_email=False)
+@_post(
+    *("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401),
+    by_email=False,
+    by_session=True,
+)
 def post_mfa_setup(request: Request) -> dict[str, str]:
     """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
     secret, session = request.cognito.associate_totp_in_sign_in(request.validated["session"])
@@ -114,7 +133,7 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri, "session": session}
 
 
-@_post("mfa/verify", schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403)
+@_post("mfa/verify", schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403, by_session=True)
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
     return _sync_user(request, request.cognito.verify_totp_in_sign_in)
@@ -122,7 +141,8 @@ def post_mfa_verify(request: Request) -> SignIn:
 
 @_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, by_email=False)
 def post_refresh(request: Request) -> SignIn:
-    """New access and ID tokens for a refresh token."""
+    """New access and ID tokens for a refresh token. The refresh token in the response takes its
+    place, and can be the same."""
     return request.cognito.refresh(**request.validated)
 
 

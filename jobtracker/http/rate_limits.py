@@ -52,7 +52,11 @@ AUTH_BY_ADDRESS = RateLimit("rate_limits.auth_by_address", _address)
 # One count for an account, signed in or not: passwords can be guessed either way.
 AUTH_BY_EMAIL = RateLimit("rate_limits.auth_by_account", lambda request: request.validated["email"])
 AUTH_BY_USER = RateLimit("rate_limits.auth_by_account", lambda request: request.identity.email)
+AUTH_BY_SESSION = RateLimit(
+    "rate_limits.auth_by_session", lambda request: request.validated["session"]
+)
 _userid = operator.attrgetter("authenticated_userid")
+MFA_BY_USER = RateLimit("rate_limits.mfa_by_user", _userid)
 PRESIGN_BY_USER = RateLimit("rate_limits.presign_by_user", _userid)
 NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 

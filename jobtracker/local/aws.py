@@ -102,10 +102,14 @@ class Aws(ServerProcess):
         if not stack or "ROLLBACK" in stack["StackStatus"] or "FAILED" in stack["StackStatus"]:
             raise RuntimeError(f"deploy/aws.yaml could not be deployed: {stack}")
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+        app_client = self.client("cognito-idp").describe_user_pool_client(
+            UserPoolId=outputs["UserPoolId"], ClientId=outputs["AppClientId"]
+        )["UserPoolClient"]
         return {
             **self.settings,
             "cognito.user_pool_id": outputs["UserPoolId"],
             "cognito.client_id": outputs["AppClientId"],
+            "cognito.client_secret": app_client["ClientSecret"],
             "s3.bucket": outputs["BucketName"],
         }
 
