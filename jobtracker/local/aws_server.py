@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -23,6 +23,7 @@ from botocore.credentials import Credentials
 from jobtracker.local.guard import Guard
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Handler = Callable[..., Coroutine[Any, Any, Any]]
 
 # With the token, by which the supervisor deploys the template, all operations are accepted.
 SERVICES = ("cognito-idp", "s3", "cloudformation")
@@ -149,7 +150,7 @@ def is_signed(request: Request, key: Credentials) -> bool:
     return hmac.compare_digest(signer.signature(text, rebuilt).encode(), signature.encode())
 
 
-def with_token(handler: Callable[..., Awaitable[Any]], token: str) -> Callable[..., Awaitable[Any]]:
+def with_token(handler: Handler, token: str) -> Handler:
     """Return a handler of one of MiniStack's services that refuses requests without the token.
 
     MiniStack takes the service also from a form in the body, which no signature of S3 covers.
