@@ -126,5 +126,5 @@ def _make_traversable(folder: Path) -> None:
     for each in (folder, *folder.parents):
         mode = each.stat().st_mode
         if not mode & 0o001:
-            print(f"{each}: everybody may walk through it now, for PostgreSQL's user", flush=True)
+            print(f"{each}: all users may traverse it now, for PostgreSQL's user", flush=True)
             each.chmod(mode | 0o001)
