@@ -117,7 +117,7 @@ def settings(
         "s3.bucket": bucket,
         "sqlalchemy.url": postgres.make_database("tests"),
         "turnstile.url": turnstile.url,
-        "turnstile.secret": turnstile.SECRET,
+        "turnstile.secret": turnstile.secret,
         "cors.origins": ORIGIN,
     }
 
