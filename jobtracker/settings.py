@@ -149,7 +149,7 @@ SETTINGS = (
     Setting("rate_limits.storage", _storage, "postgresql://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
-    Setting("rate_limits.auth_by_account_total", _rates, _rates("20/minute; 100/hour")),
+    Setting("rate_limits.auth_total_by_account", _rates, _rates("20/minute; 100/hour")),
     Setting("rate_limits.mails_by_account", _rates, _rates("10/hour")),
     Setting("rate_limits.requests_by_user", _rates, _rates("1200/minute")),
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),

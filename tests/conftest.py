@@ -116,6 +116,8 @@ def settings(
         "turnstile.url": turnstile.url,
         "turnstile.secret": turnstile.SECRET,
         "cors.origins": ORIGIN,
+        # All tests have the same users.
+        "rate_limits.requests_by_user": "1000000/second",
     }
 
 

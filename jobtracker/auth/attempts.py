@@ -23,7 +23,7 @@ from jobtracker.http.rate_limits import client_network, count_hit, take_back_hit
 log = logging.getLogger(__name__)
 
 BY_NETWORK = "rate_limits.auth_by_account"
-TOTAL = "rate_limits.auth_by_account_total"
+TOTAL = "rate_limits.auth_total_by_account"
 MAILS = "rate_limits.mails_by_account"
 
 # What Cognito answers to wrong passwords and codes, and to accounts in another state.

@@ -2,7 +2,7 @@
 
 import datetime
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base, timestamp
@@ -23,13 +23,11 @@ class SignInNetwork(Base):
 
 
 class SignInNetworkKey(Base):
-    """The random key of the hashes, in the only row: there are few enough addresses to try all."""
+    """The random key of the hashes, in the only row, which its migration inserts: without a key all
+    IPv4 addresses could be tried."""
 
     __tablename__ = "sign_in_network_keys"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    key: Mapped[bytes] = mapped_column(
-        LargeBinary,
-        server_default=text("uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"),
-    )
+    key: Mapped[bytes] = mapped_column(LargeBinary)

@@ -12,9 +12,6 @@ down_revision: str | None = "0015"
 branch_labels: str | None = None
 depends_on: str | None = None
 
-# 32 bytes, of which 244 bits are random.
-RANDOM_KEY = "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"
-
 
 def upgrade() -> None:
     op.create_table(
@@ -44,11 +41,15 @@ def upgrade() -> None:
     op.create_table(
         "sign_in_network_keys",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("key", sa.LargeBinary(), server_default=sa.text(RANDOM_KEY), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_sign_in_network_keys_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_network_keys")),
     )
-    op.execute("INSERT INTO sign_in_network_keys (id) VALUES (1)")
+    # 32 bytes, of which 244 bits are random.
+    op.execute("""
+        INSERT INTO sign_in_network_keys (id, key)
+        VALUES (1, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+    """)
 
 
 def downgrade() -> None:

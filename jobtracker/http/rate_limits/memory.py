@@ -3,10 +3,10 @@
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cachetools import LRUCache
 from limits.storage.base import SlidingWindowCounterSupport
 
 # The least recently used counts beyond are dropped: some 40 MB.
@@ -47,7 +47,9 @@ class MemoryStorage(SlidingWindowCounterSupport):
     def __init__(
         self, max_counts: int = MAX_COUNTS, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._counts: LRUCache[tuple[str, int], Counts] = LRUCache(max_counts)
+        # The least recently used first.
+        self._counts: OrderedDict[tuple[str, int], Counts] = OrderedDict()
+        self._max_counts = max_counts
         self._lock = threading.Lock()
         self._clock = clock
 
@@ -61,8 +63,11 @@ class MemoryStorage(SlidingWindowCounterSupport):
             previous, remaining, current, _ = counts.at(now, expiry)
             if math.floor(previous * remaining / expiry) + current + amount > limit:
                 return False
-            window_number = int(now // expiry)
-            self._counts[key, expiry] = Counts(window_number, previous, max(0, current + amount))
+            counts = Counts(int(now // expiry), previous, max(0, current + amount))
+            self._counts[key, expiry] = counts
+            self._counts.move_to_end((key, expiry))
+            if len(self._counts) > self._max_counts:
+                self._counts.popitem(last=False)
             return True
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
@@ -72,3 +77,6 @@ class MemoryStorage(SlidingWindowCounterSupport):
     def clear_sliding_window(self, key: str, expiry: int) -> None:
         with self._lock:
             self._counts.pop((key, expiry), None)
+
+    def __len__(self) -> int:
+        return len(self._counts)
