@@ -18,7 +18,7 @@ from jobtracker.auth import queries
 from jobtracker.auth.sign_in import SignIn
 from jobtracker.db.connections import autocommit
 from jobtracker.errors import ApiError, RateLimited
-from jobtracker.http.rate_limits import client_network, count_hit, take_back_hit
+from jobtracker.http.rate_limits import client_network, count_hit, refund_hit
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ def limit_failures(operation: str) -> Callable[[View], View]:
                 result = view(request)
             except ApiError as error:
                 if not _is_failure(error):
-                    _take_back(request, counted)
+                    _refund(request, counted)
                 raise
-            _take_back(request, counted)
+            _refund(request, counted)
             if not isinstance(result, SignIn) or result.tokens:
                 _record_network(request)
             return result
@@ -81,15 +81,15 @@ def _count(request: Request, operation: str) -> list[tuple[str, str]]:
         count_hit(request, *total)
     except RateLimited:
         if not _is_known_network(request):
-            _take_back(request, [by_network])
+            _refund(request, [by_network])
             raise
         return [by_network]
     return [by_network, total]
 
 
-def _take_back(request: Request, counted: list[tuple[str, str]]) -> None:
+def _refund(request: Request, counted: list[tuple[str, str]]) -> None:
     for setting, key in counted:
-        take_back_hit(request, setting, key)
+        refund_hit(request, setting, key)
 
 
 def _is_failure(error: ApiError) -> bool:

@@ -23,7 +23,7 @@ from jobtracker.http.rate_limits.limiter import RateLimiter, hit
 from jobtracker.http.rate_limits.memory import MemoryStorage
 from jobtracker.settings import InvalidSettings
 
-__all__ = ["RateLimit", "RateLimiter", "check_rate_limits", "count_hit", "take_back_hit"]
+__all__ = ["RateLimit", "RateLimiter", "check_rate_limits", "count_hit", "refund_hit"]
 
 log = logging.getLogger(__name__)
 
@@ -82,23 +82,23 @@ def count_hit(request: Request, setting: str, key: str) -> None:
     counted: list[limits.RateLimitItem] = []
     for rate in request.registry.settings[setting]:
         if wait := request.registry["rate_limiter"].hit(rate, setting, key):
-            _take_back(request, counted, setting, key)
+            _refund(request, counted, setting, key)
             log.info("%s: exceeded", setting)
             raise RateLimited(retry_after=math.ceil(wait))
         counted.append(rate)
 
 
-def take_back_hit(request: Request, setting: str, key: str) -> None:
+def refund_hit(request: Request, setting: str, key: str) -> None:
     """Undo :func:`count_hit`."""
     release_autocommit(request)
-    _take_back(request, request.registry.settings[setting], setting, key)
+    _refund(request, request.registry.settings[setting], setting, key)
 
 
-def _take_back(
+def _refund(
     request: Request, rates: Iterable[limits.RateLimitItem], setting: str, key: str
 ) -> None:
     for rate in rates:
-        request.registry["rate_limiter"].take_back(rate, setting, key)
+        request.registry["rate_limiter"].refund(rate, setting, key)
 
 
 class RequestsByUser:

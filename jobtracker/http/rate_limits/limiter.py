@@ -56,8 +56,8 @@ class RateLimiter:
         the next one is allowed."""
         return self._hit(rate, name, key, 1)
 
-    def take_back(self, rate: limits.RateLimitItem, name: str, key: str) -> None:
-        """Undo a hit."""
+    def refund(self, rate: limits.RateLimitItem, name: str, key: str) -> None:
+        """Do not count a hit any more."""
         self._hit(rate, name, key, -1)
 
     def _hit(self, rate: limits.RateLimitItem, name: str, key: str, amount: int) -> float:

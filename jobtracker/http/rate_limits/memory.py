@@ -56,7 +56,7 @@ class MemoryStorage(SlidingWindowCounterSupport):
     def acquire_sliding_window_entry(
         self, key: str, limit: int, expiry: int, amount: int = 1
     ) -> bool:
-        """Count, unless that exceeds the limit; a negative amount takes back."""
+        """Count, unless that exceeds the limit; a negative amount is a refund."""
         now = self._clock()
         with self._lock:
             counts = self._counts.get((key, expiry), NO_COUNTS)

@@ -125,7 +125,7 @@ class PostgresStorage(SlidingWindowCounterSupport):
     def acquire_sliding_window_entry(
         self, key: str, limit: int, expiry: int, amount: int = 1
     ) -> bool:
-        """Count, unless that exceeds the limit; a negative amount takes back."""
+        """Count, unless that exceeds the limit; a negative amount is a refund."""
         parameters = {"count_key": _hashed(key), "period": expiry, "amount": amount, "limit": limit}
         with self._connect() as connection:
             return _HIT.first(connection, **parameters) is not None

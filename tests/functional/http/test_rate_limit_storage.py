@@ -10,12 +10,13 @@ from typing import Any
 import limits
 import pytest
 from psycopg import OperationalError
+from pyramid.scripting import prepare
 from sqlalchemy import Engine, text
 from webtest import TestApp
 
 import jobtracker
 from jobtracker.db.connections import autocommit
-from jobtracker.http.rate_limits import RateLimiter
+from jobtracker.http.rate_limits import RateLimit, RateLimiter, check_rate_limits
 from jobtracker.http.rate_limits.limiter import hit
 from jobtracker.http.rate_limits.postgres import PostgresStorage
 from jobtracker.sweep import sweep
@@ -111,7 +112,7 @@ def test_concurrent_hits_do_not_exceed_the_limit(storage: PostgresStorage):
     assert all(0 < wait <= 2 * 86400 for wait in waits if wait)
 
 
-def test_a_hit_that_is_taken_back_is_allowed_again(storage: PostgresStorage):
+def test_a_hit_that_is_refunded_is_allowed_again(storage: PostgresStorage):
     assert hit(storage, RATE, "ada", -1) == 0
     assert [hit(storage, RATE, "ada") for _ in range(11)].count(0) == 10
     hit(storage, RATE, "ada", -1)
@@ -192,6 +193,19 @@ def test_requests_that_hold_a_connection_each_do_not_wait_for_one_another(
         dispose_engines(application)
 
 
+def test_a_request_in_autocommit_mode_returns_its_connection_before_a_hit(counting_app: Any):
+    env = prepare(registry=counting_app.registry)
+    request = env["request"]
+    try:
+        assert request.connection.execute("SELECT 1").fetchone() == (1,)
+        check_rate_limits([RateLimit("rate_limits.notes_by_user", lambda _request: "ada")], request)
+        assert request.connection._pooled is None
+        assert request.connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        request._process_finished_callbacks()
+        env["closer"]()
+
+
 def test_limits_hold_in_memory_while_postgresql_fails(caplog: pytest.LogCaptureFixture):
     def fail() -> Any:
         raise OperationalError
@@ -199,7 +213,7 @@ def test_limits_hold_in_memory_while_postgresql_fails(caplog: pytest.LogCaptureF
     now = [0.0]
     limiter = RateLimiter("postgresql://", lambda: now[0], fail)
     assert [limiter.hit(RATE, "x", "ada") for _ in range(12)].count(0) == 10
-    limiter.take_back(RATE, "x", "ada")
+    limiter.refund(RATE, "x", "ada")
     assert [limiter.hit(RATE, "x", "ada") for _ in range(3)].count(0) == 1
     assert caplog.text.count("counted by this process alone: OperationalError") == 1
     now[0] = 60

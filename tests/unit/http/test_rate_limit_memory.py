@@ -61,7 +61,7 @@ def test_the_next_hit_is_allowed_after_the_seconds_of_retry_after(
     assert hit(storage, PER_MINUTE, "ada") == 0
 
 
-def test_a_hit_that_is_taken_back_is_allowed_again(storage: MemoryStorage, clock: Clock):
+def test_a_hit_that_is_refunded_is_allowed_again(storage: MemoryStorage, clock: Clock):
     assert hits(storage, 10) == 10
     hit(storage, PER_MINUTE, "ada", -1)
     assert hits(storage, 3) == 1
