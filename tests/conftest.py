@@ -119,6 +119,8 @@ def settings(
         "turnstile.url": turnstile.url,
         "turnstile.secret": turnstile.secret,
         "cors.origins": ORIGIN,
+        # All tests have the same users.
+        "rate_limits.requests_by_user": "1000000/second",
     }
 
 

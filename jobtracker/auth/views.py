@@ -8,6 +8,7 @@ import colander
 from pyramid.request import Request
 
 from jobtracker.auth import schemas
+from jobtracker.auth.attempts import limit_failures, may_send_mail
 from jobtracker.auth.sign_in import Profile, SignIn
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.errors import ApiError
@@ -39,11 +40,11 @@ def _post(
     body: Schema,
     returns: Schema,
     *errors: int,
-    by_email: bool = True,
+    by_email: bool = False,
     by_session: bool = False,
 ) -> Callable[[Callable[[Request], Any]], ApiService]:
-    """Make a view the service of a public POST, limited by address, by e-mail unless ``by_email``
-    is false, and by the session of a sign-in if ``by_session``."""
+    """Make a view the service of a public POST, limited by address, by e-mail if ``by_email``, and
+    by the session of a sign-in if ``by_session``."""
     service = ApiService(name, f"/auth/cognito/{name}", **SERVICE)
     limits = [AUTH_BY_ADDRESS, AUTH_BY_EMAIL] if by_email else [AUTH_BY_ADDRESS]
     if by_session:
@@ -61,7 +62,7 @@ def _ok(message: str) -> dict[str, str]:
     return {"status": "OK", "message": message}
 
 
-@_post("signup", schemas.SignUpIn(), STATUS_OUT, 400, 401, 409)
+@_post("signup", schemas.SignUpIn(), STATUS_OUT, 400, 401, 409, by_email=True)
 def post_sign_up(request: Request) -> dict[str, str]:
     """Make an account. A code for ``confirm`` comes by e-mail."""
     form = request.validated
@@ -72,6 +73,7 @@ def post_sign_up(request: Request) -> dict[str, str]:
 
 
 @_post("confirm", schemas.ConfirmIn(), STATUS_OUT, 400)
+@limit_failures("confirm")
 def post_confirm(request: Request) -> dict[str, str]:
     """Show with the code that the address is yours. For an unknown account, and one that is
     confirmed, every code is a wrong one."""
@@ -80,28 +82,32 @@ def post_confirm(request: Request) -> dict[str, str]:
 
 
 @_post("verification/confirm", schemas.ConfirmIn(), STATUS_OUT, 400)
+@limit_failures("confirm")
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
     request.cognito.confirm_sign_up(**request.validated)
     return _ok("Your e-mail address is confirmed.")
 
 
-@_post("verification/send", schemas.EmailIn(), STATUS_OUT)
+@_post("verification/send", schemas.EmailIn(), STATUS_OUT, by_email=True)
 def post_verification_send(request: Request) -> dict[str, str]:
     """Send the code again. The answer is the same whether or not there is such an account."""
-    request.cognito.resend_confirmation_code(**request.validated)
+    if may_send_mail(request, "verification/send"):
+        request.cognito.resend_confirmation_code(**request.validated)
     return _ok("If an account waits for its confirmation, we have sent it a new code.")
 
 
-@_post("forgot-password", schemas.EmailIn(), STATUS_OUT)
+@_post("forgot-password", schemas.EmailIn(), STATUS_OUT, by_email=True)
 def post_forgot_password(request: Request) -> dict[str, str]:
     """Ask for a code to set a new password. The answer is the same whether or not there is such an
     account."""
-    request.cognito.forgot_password(**request.validated)
+    if may_send_mail(request, "forgot-password"):
+        request.cognito.forgot_password(**request.validated)
     return _ok("If there is an account with this address, we have sent it a code.")
 
 
 @_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400)
+@limit_failures("reset-password")
 def post_reset_password(request: Request) -> dict[str, str]:
     """Set a new password with that code. For an unknown account every code is a wrong one."""
     request.cognito.reset_password(**request.validated)
@@ -109,23 +115,21 @@ def post_reset_password(request: Request) -> dict[str, str]:
 
 
 @_post("login", schemas.LoginIn(), SIGN_IN_OUT, 401, 403)
+@limit_failures("login")
 def post_login(request: Request) -> SignIn:
     """Sign in: to tokens, or to a challenge that must be answered first."""
     return _sync_user(request, request.cognito.sign_in)
 
 
 @_post("challenge", schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403, by_session=True)
+@limit_failures("challenge")
 def post_challenge(request: Request) -> SignIn:
     """Answer a challenge. ``USERNAME`` in ``responses`` can be left out, and is the e-mail address
     otherwise."""
     return _sync_user(request, request.cognito.answer_challenge)
 
 
-@_post(
-    *("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401),
-    by_email=False,
-    by_session=True,
-)
+@_post("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_session=True)
 def post_mfa_setup(request: Request) -> dict[str, str]:
     """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
     secret, session = request.cognito.associate_totp_in_sign_in(request.validated["session"])
@@ -134,12 +138,13 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
 
 
 @_post("mfa/verify", schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403, by_session=True)
+@limit_failures("mfa/verify")
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
     return _sync_user(request, request.cognito.verify_totp_in_sign_in)
 
 
-@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, by_email=False)
+@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403)
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token. The refresh token in the response takes its
     place, and can be the same."""

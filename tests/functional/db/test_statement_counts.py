@@ -174,7 +174,8 @@ def test_public_endpoints_execute_no_statements_except_sign_in(
     login = {"email": "ada@example.com", "password": PASSWORD}
     with statements() as seen:
         anonymous.post("/auth/cognito/login", login)
-    assert len(seen) == 2  # one that checks the database before Cognito is called
+    # One that checks the database before Cognito is called, the user, the network.
+    assert len(seen) == 3
     with statements() as seen:
         anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
         # An invalid token is ignored.
