@@ -1,7 +1,8 @@
 """``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
-It deletes pending documents whose upload has expired, objects in S3 that no row refers to, and
-expired idempotency records. Concurrent runs are safe, and so is an interruption.
+It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
+idempotency records, and revocations of sessions all of whose access tokens have expired. Concurrent
+runs are safe, and so is an interruption.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from jobtracker.db.connections import transaction
 from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
+from jobtracker.users import queries as users
 
 
 def main() -> None:
@@ -35,6 +37,7 @@ def sweep(registry: Any) -> str | None:
     try:
         with transaction(sessions) as connection:
             answers = idempotency.DELETE_EXPIRED.execute(connection)
+            users.DELETE_EXPIRED_REVOCATIONS.execute(connection)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"

@@ -1,16 +1,18 @@
 """``/auth/cognito/*``: the endpoints that need no access token."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import colander
 from pyramid.request import Request
 
-from jobtracker.auth import schemas
+from jobtracker.auth import cognito_errors, schemas
 from jobtracker.auth.sign_in import Profile, SignIn
+from jobtracker.auth.tokens import AccessToken
 from jobtracker.auth.totp import otpauth_uri
-from jobtracker.errors import ApiError
+from jobtracker.errors import DATABASE_ERRORS, ApiError
 from jobtracker.fields import Schema
 from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rate_limits
 from jobtracker.http.service import ApiService, ThreadPool
@@ -18,6 +20,7 @@ from jobtracker.http.validation import json_object
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
 from jobtracker.users import queries as users
+from jobtracker.users.resources import revoke_tokens
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +33,18 @@ logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
 
 
 def _post(
-    name: str, body: Schema, returns: Schema, *errors: int, by_email: bool = True
+    name: str,
+    body: Schema,
+    returns: Schema,
+    *errors: int,
+    by_email: bool = True,
+    single_statement: bool = False,
 ) -> Callable[[Callable[[Request], Any]], ApiService]:
     """Make a view the service of a public POST, limited by address and, by default, by e-mail."""
     service = ApiService(name, f"/auth/cognito/{name}", **SERVICE)
     limits = [AUTH_BY_ADDRESS, AUTH_BY_EMAIL] if by_email else [AUTH_BY_ADDRESS]
     options: dict[str, Any] = {"body": body, "returns": returns, "rate_limits": limits}
+    options["single_statement"] = single_statement
 
     def add_view(view: Callable[[Request], Any]) -> ApiService:
         service.add_view("POST", view, permission=Permission.PUBLIC, errors=errors, **options)
@@ -87,10 +96,13 @@ def post_forgot_password(request: Request) -> dict[str, str]:
     return _ok("If there is an account with this address, we have sent it a code.")
 
 
-@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400)
+@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400, single_statement=True)
 def post_reset_password(request: Request) -> dict[str, str]:
-    """Set a new password with that code. For an unknown account every code is a wrong one."""
-    request.cognito.reset_password(**request.validated)
+    """Set a new password with that code. For an unknown account every code is a wrong one. All
+    tokens are revoked, access tokens included."""
+    _check_connection(request)
+    sub = request.cognito.reset_password(**request.validated)
+    revoke_tokens(request.connection, sub=sub, email=request.validated["email"])
     return _ok("Your password is changed. Please sign in.")
 
 
@@ -120,33 +132,80 @@ def post_mfa_verify(request: Request) -> SignIn:
     return _sync_user(request, request.cognito.verify_totp_in_sign_in)
 
 
-@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, by_email=False)
+@_post(
+    "refresh", schemas.RefreshIn(), SIGN_IN_OUT, *(401, 403), by_email=False, single_statement=True
+)
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token."""
-    return request.cognito.refresh(**request.validated)
+    _check_connection(request)
+    sign_in = request.cognito.refresh(**request.validated)
+    if sign_in.tokens:
+        token = AccessToken.from_cognito(sign_in.tokens.access_token)
+        if users.is_revoked(request.connection, token.key):
+            raise cognito_errors.wrong_credentials("")
+    return sign_in
 
 
-@logout.post(permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN)
+@logout.post(
+    permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN, single_statement=True
+)
 def post_logout(request: Request) -> dict[str, str]:
-    """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
-    if request.content_length:
-        try:
+    """Sign out. Always succeeds. All tokens of the session are revoked whose ``refresh_token`` or
+    access token comes with the request."""
+    with _log_failure():
+        if request.content_length:
             check_rate_limits([AUTH_BY_ADDRESS], request)
             given = {"refresh_token": json_object(request).get("refresh_token")}
-            if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
-                request.cognito.revoke(token)
-        except (ApiError, colander.Invalid) as error:
-            log.info("Signed out without a revocation: %s", type(error).__name__)
+            if refresh_token := LOGOUT_IN.deserialize(given)["refresh_token"]:
+                _end_session(request, refresh_token)
+    with _log_failure():
+        if (token := request.verified_token) is not None:
+            _revoke_session(request, token)
     return _ok("Logged out")
+
+
+def _end_session(request: Request, refresh_token: str) -> None:
+    """Revoke a refresh token, and the access tokens of its session.
+
+    A refresh token is opaque. Only Cognito can tell of which session it is, by a refresh.
+    """
+    revoked = [refresh_token]
+    with _log_failure():
+        tokens = request.cognito.refresh(refresh_token).tokens
+        if tokens is not None:
+            if tokens.refresh_token != refresh_token:  # rotated
+                revoked.append(tokens.refresh_token)
+            _revoke_session(request, AccessToken.from_cognito(tokens.access_token))
+    for each in revoked:
+        request.cognito.revoke(each)
+
+
+def _revoke_session(request: Request, token: AccessToken) -> None:
+    if token.origin_jti:
+        users.revoke_session(request.connection, token.key)
+    else:
+        revoke_tokens(request.connection, sub=token.sub)
+
+
+@contextlib.contextmanager
+def _log_failure() -> Iterator[None]:
+    try:
+        yield
+    except (ApiError, colander.Invalid, *DATABASE_ERRORS) as error:
+        log.info("Signed out without a revocation: %s", type(error).__name__)
+
+
+def _check_connection(request: Request) -> None:
+    """Check the connection before a step of Cognito's that cannot be repeated."""
+    request.connection.execute("SELECT 1")
 
 
 def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
     """Perform a step of a sign-in, and update the database's copy of the user's profile.
 
-    The connection is checked first: a step that succeeds uses up its session, so that it could not
-    be repeated after an error of the database.
+    A step that succeeds uses up its session.
     """
-    request.connection.execute("SELECT 1")
+    _check_connection(request)
     sign_in = operation(**request.validated)
     if sign_in.tokens:
         profile = Profile.from_id_token(sign_in.tokens.id_token)

@@ -1,6 +1,7 @@
 """Authentication and authorization of every endpoint: tokens of every kind, other users' ids."""
 
 import base64
+import datetime
 import hmac
 import json
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from cornice.service import get_services
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
@@ -126,6 +129,38 @@ def test_protected_endpoint_with_an_invalid_token_answers_401(
                 assert answer.status_code == 401, (forgery, endpoint)
                 answers.add(answer.body)
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    "revoke",
+    [
+        "UPDATE users SET tokens_valid_from = :moment WHERE cognito_sub = :sub",
+        "INSERT INTO revoked_sessions (user_id, origin_jti)"
+        " SELECT id, :origin_jti FROM users WHERE cognito_sub = :sub",
+    ],
+)
+def test_protected_endpoint_with_a_revoked_token_answers_401(
+    anonymous: Api, bob: Api, bobs: dict[str, int], db: Session, revoke: str
+):
+    invalid = anonymous.signed_in("garbage").call("GET", "/jobs", status=401)
+    etag = {"If-None-Match": bob.get("/jobs").headers["ETag"]}
+    claims = jwt.decode(bob.token or "", options={"verify_signature": False})
+    moment = datetime.datetime.fromtimestamp(claims["iat"] + 1, datetime.UTC)
+    db.execute(text(revoke), {**claims, "moment": moment})
+    db.commit()
+    for endpoint in endpoints():
+        if endpoint.permission is not Permission.PUBLIC and endpoint.method != "HEAD":
+            path = fill(endpoint.template, bobs)
+            for headers in ({}, etag, {"If-Match": "*"}, {"Idempotency-Key": "k"}):
+                answer = bob.call(endpoint.method, path, {}, status="*", headers=headers)
+                assert answer.status_code == 401, (endpoint, headers)
+                assert answer.body == invalid.body
+    # A later sign-in of the same user.
+    later = {**claims, "iat": claims["iat"] + 1, "auth_time": claims["iat"] + 1}
+    token = jwt.encode(
+        {**later, "origin_jti": "other"}, signing_key(), "RS256", headers={"kid": KEY_ID}
+    )
+    assert [job["id"] for job in anonymous.signed_in(token).get("/jobs").json] == [bobs["job_id"]]
 
 
 @pytest.mark.parametrize(

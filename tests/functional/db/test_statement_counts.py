@@ -70,7 +70,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/users/me", 1),
         ("/users/me/settings", 1),
         ("/users/me/ui-preferences", 1),
-        ("/users/me/mfa", 0),
+        ("/users/me/mfa", 1),
         ("/jobs", 2),
         ("/jobs?q=a&status=applied&tag=b&tag_q=c", 2),
         ("/jobs/{job_id}", 3),
