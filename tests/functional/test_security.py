@@ -4,6 +4,7 @@ import base64
 import datetime
 import hmac
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -18,7 +19,13 @@ from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
 from tests.common.api import Api
 from tests.common.endpoints import endpoints, example_ids, fill
-from tests.common.isolation import assert_hidden_from_others, assert_token_required
+from tests.common.isolation import (
+    assert_cached_responses_are_separate,
+    assert_cursors_are_separate,
+    assert_hidden_from_others,
+    assert_stored_responses_are_separate,
+    assert_token_required,
+)
 from tests.common.user_pool import KEY_ID, MotoUserPool, public_key, signing_key
 
 # The endpoints without a token, by hand: an endpoint that is not here must require one.
@@ -40,10 +47,24 @@ PUBLIC = {
 }
 
 
+JOB = {"company_name": "Acme", "job_title": "Second"}
+
+
 @pytest.fixture
 def bobs(bob: Api) -> dict[str, int]:
     """The ids of Bob's resources."""
     return example_ids(bob)
+
+
+@pytest.fixture
+def two_of_each(ada: Api, bob: Api) -> None:
+    """Two items in some list of each user, so that it has a second page."""
+    for client in (ada, bob):
+        job = f"/jobs/{example_ids(client)['job_id']}"
+        client.post("/jobs", JOB)
+        client.post("/saved-views", {"name": "Second", "data": {}})
+        client.post(f"{job}/notes", {"body": "second"})
+        client.post(f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"})
 
 
 def hs256(payload: dict[str, Any], secret: bytes) -> str:
@@ -186,6 +207,20 @@ def test_public_endpoint_ignores_an_invalid_token(anonymous: Api):
 
 def test_resources_of_other_users_answer_as_missing_ones(ada: Api, bob: Api):
     assert_hidden_from_others(bob, ada)
+
+
+@pytest.mark.parametrize(
+    "assert_separate",
+    [
+        assert_stored_responses_are_separate,
+        assert_cached_responses_are_separate,
+        assert_cursors_are_separate,
+    ],
+)
+def test_responses_to_other_users_are_not_used(
+    ada: Api, bob: Api, two_of_each: None, assert_separate: Callable[[Api, Api], None]
+):
+    assert_separate(bob, ada)
 
 
 def test_document_of_another_user_cannot_be_confirmed_under_own_job(
