@@ -72,16 +72,15 @@ def paginate(
 
     :raises ValidationFailed: for an invalid cursor, or one of another list"""
     scope = cursor_scope(request, request.path, **options)
-    cursors = request.cursors
     try:
-        after = None if cursor is None else cursors.loads(cursor, scope)
+        after = None if cursor is None else request.cursors.loads(cursor, scope)
     except ValueError:
         error = ValidationFailed.for_field("query", "cursor", "Is not of this list.", "cursor")
         raise error from None
     page = get_page(limit=limit, after=after, **options)
     if page.next_sort_keys is not None:
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
-        query.append(("cursor", cursors.dumps(page.next_sort_keys, scope)))
+        query.append(("cursor", request.cursors.dumps(page.next_sort_keys, scope)))
         request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
     return page.rows
 
