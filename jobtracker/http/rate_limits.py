@@ -54,6 +54,7 @@ AUTH_BY_EMAIL = RateLimit("rate_limits.auth_by_account", lambda request: request
 AUTH_BY_USER = RateLimit("rate_limits.auth_by_account", lambda request: request.identity.email)
 _userid = operator.attrgetter("authenticated_userid")
 PRESIGN_BY_USER = RateLimit("rate_limits.presign_by_user", _userid)
+CONFIRM_BY_USER = RateLimit("rate_limits.confirm_by_user", _userid)
 NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 
 

@@ -88,3 +88,5 @@ class User(Base):
     # all that the user can see. Triggers keep it, and the id of the last such transaction.
     revision: Mapped[int] = counter()
     revised_by: Mapped[int | None]
+    # The number of jobs, kept by triggers: the quota's condition on the locked row.
+    job_count: Mapped[int] = mapped_column(server_default="0")
