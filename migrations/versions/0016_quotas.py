@@ -4,6 +4,10 @@ Each statement is a transaction of its own, so that no lock is held while the jo
 of them can be repeated after an interruption.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from alembic import op
 
 revision: str = "0016"
@@ -41,8 +45,24 @@ TRIM = f"""
 """  # noqa: S608 (a constant)
 
 
+@contextmanager
+def autocommit() -> Iterator[None]:
+    """autocommit_block() of Alembic, which a connection that is detached from its pool refuses."""
+    if op.get_context().as_sql:
+        with op.get_context().autocommit_block():
+            yield
+        return
+    op.execute("COMMIT")
+    driver: Any = op.get_bind().connection.dbapi_connection
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        driver.autocommit = False
+
+
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
+    with autocommit():
         op.execute("ALTER TABLE users ADD COLUMN IF NOT EXISTS job_count bigint DEFAULT 0 NOT NULL")
         # Once for each statement: a thousand jobs at once are one update of the user.
         op.execute("""
