@@ -185,7 +185,7 @@ class RowCollection(Collection, Generic[R]):
 
     def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page[R]:
         """At most ``limit`` rows, those that follow the row with the sort keys ``after``; fewer
-        where they would exceed :data:`jobtracker.db.keyset.MAX_BYTES`."""
+        where they exceed :data:`jobtracker.db.keyset.MAX_BYTES`."""
         return self.repository.page(self.connection, self.owner, limit, after)
 
     def list(self) -> Sequence[R]:

@@ -59,8 +59,14 @@ _COUNT_BY_STATUS = Statement(
 @functools.cache
 def _page(is_continued: bool) -> PageStatement[CardRow]:
     query = select(*CARD_COLUMNS).where(_OF_USER)
-    sort = SORTS["status"]
-    return PageStatement(query, CardRow, sort, is_continued=is_continued, texts=CARD_TEXTS)
+    return PageStatement(
+        query,
+        CardRow,
+        SORTS["status"],
+        is_continued=is_continued,
+        texts=CARD_TEXTS,
+        of_owner=[_OF_USER],
+    )
 
 
 def page(

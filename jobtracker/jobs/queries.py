@@ -130,8 +130,11 @@ def page(
 @functools.cache
 def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatement[JobRow]:
     conditions = (_FILTERS[name][0] for name in filters)
-    query = _SELECT.where(Job.user_id == sa.bindparam("user_id"), *conditions)
-    return PageStatement(query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS)
+    of_user = Job.user_id == sa.bindparam("user_id")
+    query = _SELECT.where(of_user, *conditions)
+    return PageStatement(
+        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=[of_user]
+    )
 
 
 def create(connection: SupportsExecute, sub: str, quota: int, **fields: Any) -> JobRow | None:
