@@ -29,6 +29,10 @@ class Board(NamedTuple):
 class BoardResource(Resource, under=JobCollection, name="board"):
     """``/jobs/board``."""
 
+    def read(self) -> Board:
+        """All cards, as far as :meth:`page` has them without a limit."""
+        return Board.from_cards(self.page().rows, self.counts())
+
     def page(
         self, *, limit: int | None = None, after: Sequence[Any] | None = None
     ) -> Page[CardRow]:

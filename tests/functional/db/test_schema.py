@@ -225,7 +225,7 @@ class TestMigrations:
                     SELECT id, 'x', 'y' FROM users, generate_series(1, 3) WHERE email = 'a'"""
         connection.execute(text(insert))
         connection.commit()
-        command.upgrade(config, "head")
+        command.upgrade(config, "0016")
         assert counts() == [3, 0]
         connection.execute(text(insert))
         assert counts() == [6, 0]
@@ -234,7 +234,7 @@ class TestMigrations:
         connection.execute(text("UPDATE users SET job_count = 7"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
         connection.commit()
-        command.upgrade(config, "head")
+        command.upgrade(config, "0016")
         assert counts()[0] == 6
 
     def test_migrations_downgrade_and_upgrade_again(self, config: Config):

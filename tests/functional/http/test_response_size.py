@@ -131,7 +131,7 @@ def test_a_board_exceeding_8_mib_is_in_pages(client: Api, engine: Engine):
             *(1500, 1000, 500),
         )
         there = next_path(answer)
-    assert peak_memory(lambda: get(client, "/jobs/board?uncached=")) < 100 * MIB
+    assert peak_memory(lambda: get(client, "/jobs/board")) < 100 * MIB
 
 
 def test_board_pages_have_the_limit(client: Api, engine: Engine):
