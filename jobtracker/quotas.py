@@ -11,6 +11,7 @@ MESSAGES = {
     "documents": "You can have at most {} documents.",
     "document_bytes": "Your documents can have at most {} bytes in all.",
     "saved_views": "You can have at most {} saved views.",
+    "idempotency_keys": "You can use at most {} idempotency keys in 24 hours.",
 }
 
 #: Nothing is refused for the activity: of each job, its oldest entries are dropped.

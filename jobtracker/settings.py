@@ -163,6 +163,7 @@ SETTINGS = (
     Setting("quotas.documents", _positive, 2_000),
     Setting("quotas.document_bytes", _bytes, 1024**3),
     Setting("quotas.saved_views", _positive, 100),
+    Setting("quotas.idempotency_keys", _positive, 10_000),
     Setting("proxies.trusted", _networks, ()),
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),

@@ -9,6 +9,7 @@ from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Statement
 from jobtracker.documents.models import Document
 from jobtracker.history.models import JobStep
+from jobtracker.http.idempotency import IdempotencyRecord
 from jobtracker.interviews.models import Interview
 from jobtracker.notes.models import Note
 from jobtracker.saved_views.models import SavedView
@@ -26,6 +27,7 @@ class UsageRow(NamedTuple):
     documents: int
     document_bytes: int
     saved_views: int
+    idempotency_keys: int
 
 
 _USER_ID = bindparam("user_id", type_=BigInteger)
@@ -51,6 +53,7 @@ _USAGE = Statement(
         _of_user(Document, func.count()),
         _of_user(Document, func.coalesce(cast(func.sum(Document.size_bytes), BigInteger), 0)),
         _of_user(SavedView, func.count()),
+        _of_user(IdempotencyRecord, func.count()),
     ).where(User.id == _USER_ID),
     UsageRow,
 )

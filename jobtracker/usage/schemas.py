@@ -24,3 +24,4 @@ class UsageOut(fields.Schema):
     documents = SchemaNode(fields.Nested(QuotaOut()))
     document_bytes = SchemaNode(fields.Nested(QuotaOut()))
     saved_views = SchemaNode(fields.Nested(QuotaOut()))
+    idempotency_keys = SchemaNode(fields.Nested(QuotaOut()))

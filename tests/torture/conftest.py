@@ -20,7 +20,10 @@ from tests.torture.instance import Instance
 # Rates that no test reaches.
 UNLIMITED = {
     f"rate_limits.{what}": "1000000/second"
-    for what in ("auth_by_address", "auth_by_account", "presign_by_user", "notes_by_user")
+    for what in (
+        *("auth_by_address", "auth_by_account"),
+        *("presign_by_user", "confirm_by_user", "notes_by_user"),
+    )
 }
 
 

@@ -44,6 +44,7 @@ def test_usage_shows_each_quota_with_its_default(client: Api):
         "documents": {"used": 0, "limit": 2_000},
         "document_bytes": {"used": 0, "limit": 1024**3},
         "saved_views": {"used": 0, "limit": 100},
+        "idempotency_keys": {"used": 0, "limit": 10_000},
     }
 
 
@@ -67,6 +68,7 @@ def test_usage_counts_the_users_own_rows(client: Api, other_client: Api, job: st
         "documents": 2,
         "document_bytes": 42,
         "saved_views": 1,
+        "idempotency_keys": 0,
     }
     answer = client.get("/users/me/usage")
     unchanged = {"If-None-Match": answer.headers["ETag"]}
@@ -121,6 +123,17 @@ def test_request_beyond_a_quota_answers_409_and_changes_nothing(
     client.delete(first.headers["Location"])
     if path != "/saved-views":
         client.post(path, body, status=201)
+
+
+def test_idempotency_key_beyond_the_quota_answers_409_and_changes_nothing(client: Api, limit: Any):
+    limit("idempotency_keys", 2)
+    keys = [{"Idempotency-Key": f"quota-{number}"} for number in range(3)]
+    first, _second = (client.post("/jobs", JOB, headers=key) for key in keys[:2])
+    error = client.refused(409, "POST", "/jobs", JOB, headers=keys[2])
+    assert error["details"]["quota"] == "idempotency_keys"
+    assert len(client.get("/jobs").json) == 2
+    assert client.post("/jobs", JOB, headers=keys[0]).body == first.body
+    client.post("/jobs", JOB, status=201)
 
 
 def test_lowered_quota_keeps_what_exists(client: Api, limit: Any):
