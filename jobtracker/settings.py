@@ -58,6 +58,12 @@ def _positive(value: str) -> int:
     return int(value)
 
 
+def _bytes(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) == 0:
+        raise ValueError("must be a whole number of bytes above 0")
+    return int(value)
+
+
 def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(word) for word in value.split())
@@ -157,6 +163,16 @@ SETTINGS = (
     Setting("rate_limits.requests_by_user", _rates, _rates("1200/minute")),
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
     Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
+    Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
+    Setting("quotas.jobs", _positive, 10_000),
+    Setting("quotas.notes_per_job", _positive, 1_000),
+    Setting("quotas.interviews_per_job", _positive, 200),
+    Setting("quotas.history_per_job", _positive, 200),
+    Setting("quotas.activity_per_job", _positive, 1_000),
+    Setting("quotas.documents", _positive, 2_000),
+    Setting("quotas.document_bytes", _bytes, 1024**3),
+    Setting("quotas.saved_views", _positive, 100),
+    Setting("quotas.idempotency_keys", _positive, 10_000),
     Setting("proxies.trusted", _networks, ()),
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),

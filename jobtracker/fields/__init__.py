@@ -19,6 +19,6 @@ from jobtracker.fields.containers import (
 )
 from jobtracker.fields.errors import error_details
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
-from jobtracker.fields.objects import ListOf, Nested, RowOut, Schema, merge_patch
+from jobtracker.fields.objects import ListOf, Nested, Rendered, RowOut, Schema, merge_patch
 from jobtracker.fields.text import Choice, Email, Lowercase, RawText, Text, WebAddress, trimmed_text
 from jobtracker.fields.times import Date, DateOrDatetime, Timestamp

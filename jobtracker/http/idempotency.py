@@ -17,7 +17,16 @@ from typing import Any, NamedTuple
 
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, bindparam, delete, select
+from sqlalchemy import (
+    BigInteger,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +34,7 @@ from jobtracker.db.base import NOW, Base, timestamp
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
 from jobtracker.errors import BadRequest, Conflict, ValidationFailed
+from jobtracker.quotas import QuotaExceeded
 
 HEADER = "Idempotency-Key"
 KEY = "^[\\x21-\\x7e]{1,255}$"
@@ -80,7 +90,13 @@ _FIND = Statement(
     ),
     RecordRow,
 )
-_NEW = insert(IdempotencyRecord.__table__).values(new_values(IdempotencyRecord, RecordRow._fields))
+# Without a lock: concurrent requests can exceed the quota by their number.
+_COUNT = select(func.count()).where(IdempotencyRecord.user_id == bindparam("new_user_id"))
+_HAS_ROOM = _COUNT.scalar_subquery() < bindparam("quota", type_=BigInteger)
+_VALUES = new_values(IdempotencyRecord, RecordRow._fields)
+_NEW = insert(IdempotencyRecord.__table__).from_select(
+    list(_VALUES), select(*_VALUES.values()).where(_HAS_ROOM), include_defaults=False
+)
 _STORE = Command(
     _NEW.on_conflict_do_update(  # an expired one
         index_elements=["user_id", "key_hash"],
@@ -98,6 +114,7 @@ def idempotent(view: View) -> View:
 
     :raises BadRequest: for an invalid key
     :raises Conflict: while the first request with the key is running
+    :raises QuotaExceeded: when the user has the maximum number of stored responses
     :raises ValidationFailed: when the key was used for another request
     """
 
@@ -123,7 +140,10 @@ def idempotent(view: View) -> View:
             response = view(request)
             made = (response.status_code, response.location, response.body)
             record = RecordRow(user_id, key_hash, request_hash, *made)
-            _STORE.execute(request.connection, **new_parameters(record._asdict()))
+            quota = request.registry.settings["quotas.idempotency_keys"]
+            new = new_parameters(record._asdict())
+            if not _STORE.execute(request.connection, quota=quota, **new):
+                raise QuotaExceeded("idempotency_keys", quota)
         elif record.request_hash != request_hash:
             message = "This key was used for another request."
             raise ValidationFailed.for_field("header", HEADER, message, "key_reused")

@@ -16,9 +16,10 @@ import orjson
 from pyramid.request import Request
 
 from jobtracker.db import signing_keys
-from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.db.keyset import MAX_BYTES, MAX_LIMIT, Page
 from jobtracker.errors import ValidationFailed
-from jobtracker.fields import QueryInteger, Schema, Text
+from jobtracker.fields import QueryInteger, Rendered, Schema, Text
+from jobtracker.renderer import json_dumps
 
 SIGNATURE_BYTES = 16
 
@@ -64,25 +65,63 @@ def paginate(
     request: Request,
     get_page: Callable[..., Page[R]],
     *,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     **options: Any,
-) -> Sequence[R]:
-    """The rows of a page; the response links to the next one, if any.
+) -> Rendered:
+    """The JSON of a page; the response links to the next one, if any.
 
     :raises ValidationFailed: for an invalid cursor, or one of another list"""
+    page = read_page(request, get_page, limit=limit, cursor=cursor, **options)
+    operation = request.registry["find_operation"](request.method, request.environ["PATH_INFO"])
+    body, page = render_page(page, operation.returns.schema)
+    link_to_next(request, page, **options)
+    return Rendered(body)
+
+
+def read_page(
+    request: Request,
+    get_page: Callable[..., Page[R]],
+    *,
+    limit: int | None,
+    cursor: str | None,
+    **options: Any,
+) -> Page[R]:
+    """The page after a cursor. Raises as :func:`paginate`."""
     scope = cursor_scope(request, request.path, **options)
     try:
         after = None if cursor is None else request.cursors.loads(cursor, scope)
     except ValueError:
         error = ValidationFailed.for_field("query", "cursor", "Is not of this list.", "cursor")
         raise error from None
-    page = get_page(limit=limit, after=after, **options)
+    return get_page(limit=limit, after=after, **options)
+
+
+def render_page(page: Page[R], schema: Schema, max_bytes: int = MAX_BYTES) -> tuple[bytes, Page[R]]:
+    """The JSON of the first rows of a page that do not exceed ``max_bytes``, one at least, and the
+    page of these rows."""
+    objects = schema.dump_all(page.rows)
+    body = json_dumps(objects)
+    if len(body) <= max_bytes:
+        return body, page
+    parts: list[bytes] = []
+    size = len(b"[]")
+    for each in objects:
+        part = json_dumps(each)
+        size += len(part) + len(b",")
+        if parts and size > max_bytes:
+            break
+        parts.append(part)
+    return b"[" + b",".join(parts) + b"]", page.first(len(parts))
+
+
+def link_to_next(request: Request, page: Page[Any], **options: Any) -> None:
+    """Set the response's Link to the page that follows, if any."""
     if page.next_sort_keys is not None:
+        scope = cursor_scope(request, request.path, **options)
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
         query.append(("cursor", request.cursors.dumps(page.next_sort_keys, scope)))
         request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
-    return page.rows
 
 
 def cursor_scope(request: Request, path: str, **options: Any) -> str:

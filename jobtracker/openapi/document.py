@@ -15,6 +15,7 @@ from jobtracker.http.service import ApiService, Operation
 from jobtracker.openapi import json_schema
 from jobtracker.openapi.json_schema import closed_object
 from jobtracker.permissions import Permission
+from jobtracker.quotas import QUOTAS
 from jobtracker.tree import MAX_ID
 
 DESCRIPTION = """\
@@ -28,7 +29,14 @@ be written with a slash at its end. Somebody else's data answers 404, as if it d
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
 ERROR_CODES = [*(code for code, _ in CODES.values()), "EMAIL_NOT_VERIFIED"]
-DETAILS = {"code": STRING, "email": STRING, "violations": STRINGS, "current": {"type": "object"}}
+DETAILS = {
+    "code": STRING,
+    "email": STRING,
+    "violations": STRINGS,
+    "current": {"type": "object"},
+    "quota": {**STRING, "enum": list(QUOTAS)},
+    "limit": {"type": "integer"},
+}
 ERROR = closed_object(
     {
         "error": {**STRING, "enum": ERROR_CODES},

@@ -91,6 +91,8 @@ class User(Base):
     revised_by: Mapped[int | None]
     # Access tokens of sign-ins before it are revoked. A whole second, as the times in tokens.
     tokens_valid_from: Mapped[datetime.datetime | None]
+    # The number of jobs, kept by triggers: the quota's condition on the locked row.
+    job_count: Mapped[int] = mapped_column(server_default="0")
 
 
 class RevokedSession(Base):

@@ -107,6 +107,20 @@ def test_uploads_and_notes_of_a_user_beyond_the_limit_answer_429(ada: Api, bob: 
     assert len(ada.get(f"{jobs[0]}/notes").json) == 2
 
 
+def test_confirmations_of_a_user_beyond_the_limit_answer_429(ada: Api, bob: Api, rates: Any):
+    rates("confirm_by_user", "2/minute")
+    confirmation = {"document_id": 999_999}
+    jobs = [
+        f"/jobs/{api.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
+        for api in (ada, bob)
+    ]
+    path = "documents/confirm-upload"
+    for _ in range(2):
+        ada.refused(404, "POST", f"{jobs[0]}/{path}", confirmation)
+    ada.refused(429, "POST", f"{jobs[0]}/{path}", confirmation)
+    bob.refused(404, "POST", f"{jobs[1]}/{path}", confirmation)
+
+
 def test_invalid_request_does_not_count(ada: Api, rates: Any):
     rates("notes_by_user", "1/minute")
     job = f"/jobs/{ada.post('/jobs', {'company_name': 'Acme', 'job_title': 'x'}).json['id']}"
