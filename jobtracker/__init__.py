@@ -37,6 +37,7 @@ FEATURES = [
     "jobtracker.details",
     "jobtracker.board",
     "jobtracker.search",
+    "jobtracker.usage",
     "jobtracker.stats",
     "jobtracker.auth",
     "jobtracker.mfa",

@@ -4,16 +4,27 @@ What no ACL allows is denied.
 """
 
 import functools
+import logging
+from collections.abc import Hashable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
+import jwt
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.registry import Registry
 from pyramid.request import Request
+from pyramid.response import Response
 
-from jobtracker.errors import Unauthorized
+from jobtracker.auth.cognito_errors import AccessTokenRejected
+from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
+from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
+from jobtracker.http.rate_limits import client_network
 from jobtracker.permissions import Permission
 from jobtracker.users import queries as users
 from jobtracker.users.queries import UserRow
+from jobtracker.users.resources import next_second
+
+log = logging.getLogger(__name__)
 
 
 class CognitoSecurityPolicy:
@@ -30,7 +41,8 @@ class CognitoSecurityPolicy:
         return request.current_user
 
     def authenticated_userid(self, request: Request) -> str | None:
-        return request.verified_sub
+        token = request.verified_token
+        return None if token is None else token.sub
 
     def permits(self, request: Request, context: Any, permission: str) -> Any:
         principals = [Everyone]
@@ -49,49 +61,106 @@ class CognitoSecurityPolicy:
 
 
 def current_user(request: Request) -> UserRow | None:
-    """``request.current_user``, which an update of the user and pshell's prompt replace."""
-    sub = request.verified_sub
-    if sub is None:
+    """``request.current_user``, which an update of the user and pshell's prompt replace.
+
+    :raises Unauthorized: when the token is revoked
+    """
+    token = request.verified_token
+    if token is None:
         return None
-    user = users.find_by_sub(request.connection, sub)
-    if user is None:  # the account signed in through another client of the user pool
-        profile = request.cognito.profile(request.bearer_token)
-        users.upsert_user(request.connection, sub, email=profile.email, name=profile.name)
-        user = users.find_by_sub(request.connection, sub)
+    user = users.find_authenticated(request.connection, token.key)
+    if user is None:
+        if users.is_revoked(request.connection, token.key):
+            raise Unauthorized
+        # The account signed in through another client of the user pool.
+        profile = request.cognito.cached_user(request.bearer_token).profile
+        users.upsert_user(request.connection, token.sub, email=profile.email, name=profile.name)
+        user = users.find_authenticated(request.connection, token.key)
     return user
 
 
-def verified_sub(request: Request) -> str | None:
-    """``request.verified_sub``: of the access token, if it is valid."""
+def verified_token(request: Request) -> AccessToken | None:
+    """``request.verified_token``: what the access token says, if it is valid.
+
+    Whether it is revoked, the statement that finds the user finds out.
+
+    :raises RateLimited: beyond the rate of all requests of a user
+    """
     token = request.bearer_token
-    return None if token is None else request.access_tokens.verify(token)
+    verified = None if token is None else request.access_tokens.verify(token)
+    if verified is not None:
+        request.registry["requests_by_user"].count(verified.sub)
+    return verified
 
 
 def bearer_token(request: Request) -> str | None:
     """``request.bearer_token``: of the Authorization header (RFC 6750, 2.1); the scheme is
     case-insensitive (RFC 9110, 11.1)."""
-    return _bearer_token(request.environ.get("HTTP_AUTHORIZATION", ""))
+    scheme, token = _authorization(request.environ)
+    return token or None if scheme == "bearer" else None
 
 
-def _bearer_token(authorization: str) -> str | None:
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+def user_of(registry: Any, environ: dict[str, str]) -> Hashable:
+    """By what a server queues a request: the ``sub`` of its token if that was verified before, or
+    else the client's network, and what the token says.
+
+    Without the network, somebody else's token that is not valid could take the user's place.
+    """
+    _, token = _authorization(environ)
+    if (sub := registry["access_tokens"].cached_sub(token)) is not None:
+        return sub
+    network = client_network(SimpleNamespace(environ=environ, registry=registry))
+    return network, _unverified_sub(token)
 
 
-def check_authorization(registry: Registry, authorization: str) -> None:
-    """Check an Authorization header before the request's body is received.
+def _unverified_sub(token: str) -> str | None:
+    try:
+        return str(jwt.decode(token, options={"verify_signature": False}).get("sub"))
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
 
-    :raises Unauthorized: without a valid access token
+
+def _authorization(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The scheme, in lower case, and the credentials of the Authorization header; blank ones where
+    they are too long for an access token."""
+    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if len(credentials) > MAX_TOKEN_LENGTH:
+        return scheme.lower(), ""
+    return scheme.lower(), credentials.strip()
+
+
+def check_authorization(registry: Registry, environ: Mapping[str, str]) -> None:
+    """Check the Authorization header before the request's body is received.
+
+    :raises Unauthorized: without a valid access token; whether it is revoked is not looked up
     :raises Unavailable: when it cannot be verified
     """
-    token = _bearer_token(authorization)
-    if token is None or registry["access_tokens"].verify(token) is None:
+    scheme, token = _authorization(environ)
+    if scheme != "bearer" or not token or registry["access_tokens"].verify(token) is None:
         raise Unauthorized
 
 
+def access_token_rejected(error: AccessTokenRejected, request: Request) -> Response:
+    """Cognito ended a session or an account without our knowledge: revoke its access tokens."""
+    token: AccessToken = request.verified_token
+    connection = request.registry["db_autocommit"]()  # the request's own transaction is rolled back
+    try:
+        if error.account_ended or not token.origin_jti:
+            users.revoke_tokens(connection, next_second(), sub=token.sub)
+        else:
+            users.revoke_session(connection, token.key)
+    except DATABASE_ERRORS as failure:
+        log.error("A session that Cognito ended is not revoked: %s", type(failure).__name__)
+    finally:
+        connection.close()
+    return error_response(error)
+
+
 def includeme(config: Any) -> None:
-    config.add_request_method(bearer_token, property=True)
-    config.add_request_method(verified_sub, reify=True)
-    config.add_request_method(current_user, reify=True)
+    config.registry["user_of"] = functools.partial(user_of, config.registry)
     config.registry["check_authorization"] = functools.partial(check_authorization, config.registry)
+    config.add_request_method(bearer_token, property=True)
+    config.add_request_method(verified_token, reify=True)
+    config.add_request_method(current_user, reify=True)
+    config.add_exception_view(access_token_rejected, context=AccessTokenRejected)
     config.set_security_policy(CognitoSecurityPolicy())

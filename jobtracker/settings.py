@@ -46,12 +46,21 @@ _region = _matching(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+", "must look like eu-central-1
 _bucket = _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "must be the name of a bucket")
 _user_pool_id = _matching(r"[\w-]+_[0-9a-zA-Z]+", "must look like us-east-1_AbCdEfGhI")
 _REDIS_URL = r"(rediss?|redis\+(cluster|sentinel|unix))://(?s:.*)"
-_storage = _matching(f"memory://|{_REDIS_URL}", "must be memory:// or begin with redis://")
+_storage = _matching(
+    f"memory://|postgresql://|{_REDIS_URL}",
+    "must be postgresql://, memory:// or begin with redis://",
+)
 
 
 def _positive(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) == 0:
         raise ValueError("must be a whole number above 0")
+    return int(value)
+
+
+def _bytes(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) == 0:
+        raise ValueError("must be a whole number of bytes above 0")
     return int(value)
 
 
@@ -139,6 +148,7 @@ SETTINGS = (
     Setting("cognito.region", _region),
     Setting("cognito.user_pool_id", _user_pool_id),
     Setting("cognito.client_id", _word),
+    Setting("cognito.client_secret", _word, None),
     Setting("cognito.endpoint_url", _url, None),
     Setting("s3.region", _region),
     Setting("s3.bucket", _bucket),
@@ -150,11 +160,26 @@ SETTINGS = (
     Setting("documents.download_seconds", _positive, 300),
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
-    Setting("rate_limits.storage", _storage, "memory://"),
+    Setting("rate_limits.storage", _storage, "postgresql://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
+    Setting("rate_limits.auth_by_session", _rates, _rates("10/minute")),
+    Setting("rate_limits.mfa_by_user", _rates, _rates("60/minute")),
+    Setting("rate_limits.auth_total_by_account", _rates, _rates("20/minute; 100/hour")),
+    Setting("rate_limits.mails_by_account", _rates, _rates("10/hour")),
+    Setting("rate_limits.requests_by_user", _rates, _rates("1200/minute")),
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
     Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
+    Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
+    Setting("quotas.jobs", _positive, 10_000),
+    Setting("quotas.notes_per_job", _positive, 1_000),
+    Setting("quotas.interviews_per_job", _positive, 200),
+    Setting("quotas.history_per_job", _positive, 200),
+    Setting("quotas.activity_per_job", _positive, 1_000),
+    Setting("quotas.documents", _positive, 2_000),
+    Setting("quotas.document_bytes", _bytes, 1024**3),
+    Setting("quotas.saved_views", _positive, 100),
+    Setting("quotas.idempotency_keys", _positive, 10_000),
     Setting("proxies.trusted", _networks, ()),
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
@@ -178,8 +203,6 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
     is_pass_all = typed["turnstile.secret"] == TURNSTILE_PASS_ALL_SECRET
     if is_pass_all and typed["turnstile.url"] == TURNSTILE_URL:
         raise InvalidSettings("turnstile.secret", "is the published test secret that lets all pass")
-    if typed["cursors.secret"] is None:  # a secret that all processes share
-        typed["cursors.secret"] = typed["sqlalchemy.url"]
     if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
         raise InvalidSettings("s3.access_key_id", "goes with s3.secret_access_key, both or neither")
     return {**raw, **typed}

@@ -1,7 +1,8 @@
 """``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
-It deletes pending documents whose upload has expired, objects in S3 that no row refers to, and
-expired idempotency records. Concurrent runs are safe, and so is an interruption.
+It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
+idempotency records and counts of rate limits, and revocations of sessions all of whose access
+tokens have expired. Concurrent runs are safe, and so is an interruption.
 """
 
 import argparse
@@ -12,10 +13,13 @@ import psycopg
 from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
+from jobtracker.auth import queries as auth
 from jobtracker.db.connections import transaction
 from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
+from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.users import queries as users
 
 
 def main() -> None:
@@ -35,6 +39,9 @@ def sweep(registry: Any) -> str | None:
     try:
         with transaction(sessions) as connection:
             answers = idempotency.DELETE_EXPIRED.execute(connection)
+            auth.DELETE_EXPIRED.execute(connection)
+            users.DELETE_EXPIRED_REVOCATIONS.execute(connection)
+        rate_limits.delete_expired(sessions)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"

@@ -3,7 +3,7 @@
 ::
 
     root
-      ├── users ── me ── settings, ui-preferences, mfa
+      ├── users ── me ── settings, ui-preferences, usage, mfa
       ├── jobs                  the jobs of the authenticated user
       │     ├── board, search, stats, metrics
       │     └── 7
@@ -33,6 +33,7 @@ from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.db.statements import Repository
 from jobtracker.errors import Unauthorized
 from jobtracker.permissions import Permission
+from jobtracker.quotas import QuotaExceeded
 
 # The largest bigint of PostgreSQL.
 MAX_ID = 2**63 - 1
@@ -83,6 +84,10 @@ class Resource:
     def user(self) -> HasId:
         """The authenticated user, who owns the data."""
         return self.request.identity
+
+    def quota(self, name: str) -> int:
+        """The limit of one of :data:`jobtracker.quotas.QUOTAS`."""
+        return self.request.registry.settings[f"quotas.{name}"]
 
     def notify_deleted(self) -> None:
         self.request.registry.notify(ResourceDeleted(self))
@@ -179,7 +184,8 @@ class RowCollection(Collection, Generic[R]):
         return self.item_class(self, row)
 
     def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page[R]:
-        """At most ``limit`` rows, those that follow the row with the sort keys ``after``."""
+        """At most ``limit`` rows, those that follow the row with the sort keys ``after``; fewer
+        where they exceed :data:`jobtracker.db.keyset.MAX_BYTES`."""
         return self.repository.page(self.connection, self.owner, limit, after)
 
     def list(self) -> Sequence[R]:
@@ -191,3 +197,16 @@ class RowCollection(Collection, Generic[R]):
     def insert(self, **values: Any) -> R:
         """Insert a row of the owner."""
         return self.repository.insert(self.connection, {**self.owner, **values})
+
+    def insert_within(self, quota: str, **values: Any) -> R:
+        """Insert a row, unless the owner has as many as the quota allows.
+
+        What the owner is, job or user, has to be locked by an earlier statement.
+
+        :raises QuotaExceeded: when it has
+        """
+        limit, new = self.quota(quota), {**self.owner, **values}
+        row = self.repository.insert_within(self.connection, self.owner, limit, new)
+        if row is None:
+            raise QuotaExceeded(quota, limit)
+        return row

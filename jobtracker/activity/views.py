@@ -1,14 +1,12 @@
 """``/jobs/{job_id}/activity`` and ``/jobs/metrics/activity``."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.activity.queries import ActivityRow
 from jobtracker.activity.resources import ActivityCollection, MetricsResource
 from jobtracker.activity.schemas import ActivityMetricsOut, ActivityOut, ActivityQuery, MetricsQuery
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService
@@ -21,7 +19,7 @@ metrics = ApiService(
 
 
 @activity.get(permission=Permission.READ, query=ActivityQuery(), returns=ListOf(ActivityOut()))
-def get_activity(request: Request) -> Sequence[ActivityRow]:
+def get_activity(request: Request) -> Rendered:
     """What happened to a job last, newest first."""
     return paginate(request, request.context.page, **request.validated)
 

@@ -1,23 +1,32 @@
 """``/auth/cognito/*``: the endpoints that need no access token."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import colander
 from pyramid.request import Request
 
-from jobtracker.auth import schemas
+from jobtracker.auth import cognito_errors, schemas
+from jobtracker.auth.attempts import limit_failures, may_send_mail
 from jobtracker.auth.sign_in import Profile, SignIn
+from jobtracker.auth.tokens import AccessToken
 from jobtracker.auth.totp import otpauth_uri
-from jobtracker.errors import ApiError
+from jobtracker.errors import DATABASE_ERRORS, ApiError
 from jobtracker.fields import Schema
-from jobtracker.http.rate_limits import AUTH_BY_ADDRESS, AUTH_BY_EMAIL, check_rate_limits
+from jobtracker.http.rate_limits import (
+    AUTH_BY_ADDRESS,
+    AUTH_BY_EMAIL,
+    AUTH_BY_SESSION,
+    check_rate_limits,
+)
 from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import json_object
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
 from jobtracker.users import queries as users
+from jobtracker.users.resources import revoke_tokens
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +39,22 @@ logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
 
 
 def _post(
-    name: str, body: Schema, returns: Schema, *errors: int, by_email: bool = True
+    name: str,
+    body: Schema,
+    returns: Schema,
+    *errors: int,
+    by_email: bool = False,
+    by_session: bool = False,
+    single_statement: bool = False,
 ) -> Callable[[Callable[[Request], Any]], ApiService]:
-    """Make a view the service of a public POST, limited by address and, by default, by e-mail."""
+    """Make a view the service of a public POST, limited by address, by e-mail if ``by_email``, and
+    by the session of a sign-in if ``by_session``."""
     service = ApiService(name, f"/auth/cognito/{name}", **SERVICE)
     limits = [AUTH_BY_ADDRESS, AUTH_BY_EMAIL] if by_email else [AUTH_BY_ADDRESS]
+    if by_session:
+        limits.append(AUTH_BY_SESSION)
     options: dict[str, Any] = {"body": body, "returns": returns, "rate_limits": limits}
+    options["single_statement"] = single_statement
 
     def add_view(view: Callable[[Request], Any]) -> ApiService:
         service.add_view("POST", view, permission=Permission.PUBLIC, errors=errors, **options)
@@ -48,7 +67,7 @@ def _ok(message: str) -> dict[str, str]:
     return {"status": "OK", "message": message}
 
 
-@_post("signup", schemas.SignUpIn(), STATUS_OUT, 400, 401, 409)
+@_post("signup", schemas.SignUpIn(), STATUS_OUT, 400, 401, 409, by_email=True)
 def post_sign_up(request: Request) -> dict[str, str]:
     """Make an account. A code for ``confirm`` comes by e-mail."""
     form = request.validated
@@ -58,55 +77,67 @@ def post_sign_up(request: Request) -> dict[str, str]:
     return {"status": "CONFIRMATION_REQUIRED", "message": "We have sent you a code by e-mail."}
 
 
-@_post("confirm", schemas.ConfirmIn(), STATUS_OUT, 400, 401)
+@_post("confirm", schemas.ConfirmIn(), STATUS_OUT, 400)
+@limit_failures("confirm")
 def post_confirm(request: Request) -> dict[str, str]:
-    """Show with the code that the address is yours."""
+    """Show with the code that the address is yours. For an unknown account, and one that is
+    confirmed, every code is a wrong one."""
     request.cognito.confirm_sign_up(**request.validated)
     return _ok("Your e-mail address is confirmed.")
 
 
-@_post("verification/confirm", schemas.ConfirmIn(), STATUS_OUT, 400, 401)
+@_post("verification/confirm", schemas.ConfirmIn(), STATUS_OUT, 400)
+@limit_failures("confirm")
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
     request.cognito.confirm_sign_up(**request.validated)
     return _ok("Your e-mail address is confirmed.")
 
 
-@_post("verification/send", schemas.EmailIn(), STATUS_OUT)
+@_post("verification/send", schemas.EmailIn(), STATUS_OUT, by_email=True)
 def post_verification_send(request: Request) -> dict[str, str]:
     """Send the code again. The answer is the same whether or not there is such an account."""
-    request.cognito.resend_confirmation_code(**request.validated)
+    if may_send_mail(request, "verification/send"):
+        request.cognito.resend_confirmation_code(**request.validated)
     return _ok("If an account waits for its confirmation, we have sent it a new code.")
 
 
-@_post("forgot-password", schemas.EmailIn(), STATUS_OUT)
+@_post("forgot-password", schemas.EmailIn(), STATUS_OUT, by_email=True)
 def post_forgot_password(request: Request) -> dict[str, str]:
     """Ask for a code to set a new password. The answer is the same whether or not there is such an
     account."""
-    request.cognito.forgot_password(**request.validated)
+    if may_send_mail(request, "forgot-password"):
+        request.cognito.forgot_password(**request.validated)
     return _ok("If there is an account with this address, we have sent it a code.")
 
 
-@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400)
+@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400, single_statement=True)
+@limit_failures("reset-password")
 def post_reset_password(request: Request) -> dict[str, str]:
-    """Set a new password with that code. For an unknown account every code is a wrong one."""
-    request.cognito.reset_password(**request.validated)
+    """Set a new password with that code. For an unknown account every code is a wrong one. All
+    tokens are revoked, access tokens included."""
+    _check_connection(request)
+    sub = request.cognito.reset_password(**request.validated)
+    revoke_tokens(request.connection, sub=sub, email=request.validated["email"])
     return _ok("Your password is changed. Please sign in.")
 
 
 @_post("login", schemas.LoginIn(), SIGN_IN_OUT, 401, 403)
+@limit_failures("login")
 def post_login(request: Request) -> SignIn:
     """Sign in: to tokens, or to a challenge that must be answered first."""
     return _sync_user(request, request.cognito.sign_in)
 
 
-@_post("challenge", schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403)
+@_post("challenge", schemas.ChallengeIn(), SIGN_IN_OUT, 400, 401, 403, by_session=True)
+@limit_failures("challenge")
 def post_challenge(request: Request) -> SignIn:
-    """Answer a challenge."""
+    """Answer a challenge. ``USERNAME`` in ``responses`` can be left out, and is the e-mail address
+    otherwise."""
     return _sync_user(request, request.cognito.answer_challenge)
 
 
-@_post("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_email=False)
+@_post("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_session=True)
 def post_mfa_setup(request: Request) -> dict[str, str]:
     """Begin to set up TOTP, in a sign-in whose next step is MFA_SETUP."""
     secret, session = request.cognito.associate_totp_in_sign_in(request.validated["session"])
@@ -114,39 +145,86 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri, "session": session}
 
 
-@_post("mfa/verify", schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403)
+@_post("mfa/verify", schemas.MfaVerifyIn(), SIGN_IN_OUT, 400, 401, 403, by_session=True)
+@limit_failures("mfa/verify")
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
     return _sync_user(request, request.cognito.verify_totp_in_sign_in)
 
 
-@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, by_email=False)
+@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, single_statement=True)
 def post_refresh(request: Request) -> SignIn:
-    """New access and ID tokens for a refresh token."""
-    return request.cognito.refresh(**request.validated)
+    """New access and ID tokens for a refresh token. The refresh token in the response takes its
+    place, and can be the same."""
+    _check_connection(request)
+    sign_in = request.cognito.refresh(**request.validated)
+    if sign_in.tokens:
+        token = AccessToken.from_cognito(sign_in.tokens.access_token)
+        if users.is_revoked(request.connection, token.key):
+            raise cognito_errors.wrong_credentials("")
+    return sign_in
 
 
-@logout.post(permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN)
+@logout.post(
+    permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN, single_statement=True
+)
 def post_logout(request: Request) -> dict[str, str]:
-    """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
-    if request.content_length:
-        try:
+    """Sign out. Always succeeds. All tokens of the session are revoked whose ``refresh_token`` or
+    access token comes with the request."""
+    with _log_failure():
+        if request.content_length:
             check_rate_limits([AUTH_BY_ADDRESS], request)
             given = {"refresh_token": json_object(request).get("refresh_token")}
-            if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
-                request.cognito.revoke(token)
-        except (ApiError, colander.Invalid) as error:
-            log.info("Signed out without a revocation: %s", type(error).__name__)
+            if refresh_token := LOGOUT_IN.deserialize(given)["refresh_token"]:
+                _end_session(request, refresh_token)
+    with _log_failure():
+        if (token := request.verified_token) is not None:
+            _revoke_session(request, token)
     return _ok("Logged out")
+
+
+def _end_session(request: Request, refresh_token: str) -> None:
+    """Revoke a refresh token, and the access tokens of its session.
+
+    A refresh token is opaque. Only Cognito can tell of which session it is, by a refresh.
+    """
+    revoked = [refresh_token]
+    with _log_failure():
+        tokens = request.cognito.refresh(refresh_token).tokens
+        if tokens is not None:
+            if tokens.refresh_token != refresh_token:  # rotated
+                revoked.append(tokens.refresh_token)
+            _revoke_session(request, AccessToken.from_cognito(tokens.access_token))
+    for each in revoked:
+        request.cognito.revoke(each)
+
+
+def _revoke_session(request: Request, token: AccessToken) -> None:
+    if token.origin_jti:
+        users.revoke_session(request.connection, token.key)
+    else:
+        revoke_tokens(request.connection, sub=token.sub)
+
+
+@contextlib.contextmanager
+def _log_failure() -> Iterator[None]:
+    try:
+        yield
+    except (ApiError, colander.Invalid, *DATABASE_ERRORS) as error:
+        log.info("Signed out without a revocation: %s", type(error).__name__)
+
+
+def _check_connection(request: Request) -> None:
+    """Check the connection before a step of Cognito's that cannot be repeated."""
+    request.connection.execute("SELECT 1")
 
 
 def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
     """Perform a step of a sign-in, and update the database's copy of the user's profile.
 
-    The connection is checked first: a step that succeeds uses up its session, so that it could not
-    be repeated after an error of the database.
+    A step that succeeds uses up its session.
     """
-    request.connection.execute("SELECT 1")
+    _check_connection(request)
     sign_in = operation(**request.validated)
     if sign_in.tokens:
         profile = Profile.from_id_token(sign_in.tokens.id_token)

@@ -1,15 +1,18 @@
 """The SQL of the board: jobs as cards."""
 
 import datetime
+import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, all_, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, all_, and_, bindparam, func, or_, select
 
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Statement
-from jobtracker.jobs.models import TERMINAL_STATUSES, Job
-from jobtracker.jobs.queries import status_rank
+from jobtracker.db.keyset import Page
+from jobtracker.db.statements import PageStatement, Statement
+from jobtracker.jobs.models import MAX_LIST, TERMINAL_STATUSES, Job
+from jobtracker.jobs.queries import CARD_TEXTS, SORTS
 
 #: The time without activity after which an open job needs a follow-up.
 FOLLOW_UP_AFTER = datetime.timedelta(days=5)
@@ -47,14 +50,32 @@ CARD_COLUMNS: list[ColumnElement[Any]] = [
     for name in CardRow._fields
 ]
 
-_CARDS = Statement(
-    select(*CARD_COLUMNS)
-    .where(Job.user_id == bindparam("user_id"))
-    .order_by(status_rank(Job.status), Job.last_activity_at.desc(), Job.id.desc()),
-    CardRow,
+_OF_USER = Job.user_id == bindparam("user_id")
+_COUNT_BY_STATUS = Statement(
+    select(Job.status, func.count()).where(_OF_USER).group_by(Job.status), tuple
 )
 
 
-def cards(connection: SupportsExecute, user_id: int) -> list[CardRow]:
-    """All jobs of the user, in the order of their statuses, then latest activity first."""
-    return _CARDS.all(connection, user_id=user_id)
+@functools.cache
+def _page(is_continued: bool) -> PageStatement[CardRow]:
+    query = select(*CARD_COLUMNS).where(_OF_USER)
+    return PageStatement(
+        query,
+        CardRow,
+        SORTS["status"],
+        is_continued=is_continued,
+        texts=CARD_TEXTS,
+        of_owner=[_OF_USER],
+    )
+
+
+def page(
+    connection: SupportsExecute, user_id: int, limit: int | None, after: Sequence[Any] | None
+) -> Page[CardRow]:
+    """A page of the user's jobs, in the order of their statuses, then latest activity first."""
+    return _page(after is not None).page(connection, limit or MAX_LIST, after, user_id=user_id)
+
+
+def count_by_status(connection: SupportsExecute, user_id: int) -> dict[str, int]:
+    """The number of the user's jobs of each status that one has."""
+    return dict(_COUNT_BY_STATUS.all(connection, user_id=user_id))

@@ -1,33 +1,46 @@
 """``root["jobs"]["board"]``."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jobtracker.board import queries
+from jobtracker.board.queries import CardRow
+from jobtracker.db.keyset import Page
 from jobtracker.jobs.models import Status
 from jobtracker.jobs.resources import JobCollection
 from jobtracker.tree import Resource
 
 
 class Board(NamedTuple):
-    """Jobs as cards, and in ``meta`` their number by status and in all."""
+    """Jobs as cards, and in ``meta`` the number of jobs by status and in all."""
 
     statuses: Sequence[Status]
-    jobs: Sequence[Any]
+    jobs: Any
     meta: dict[str, Any]
 
     @classmethod
-    def from_cards(cls, cards: Sequence[Any], statuses: Iterable[str]) -> "Board":
-        """The board of some cards with these statuses."""
-        counter = Counter(statuses)
-        counts = {status.value: counter[status] for status in Status}
-        return cls(list(Status), cards, {"counts": counts, "total": len(cards)})
+    def from_cards(cls, cards: Any, counts: Mapping[str, int]) -> "Board":
+        """The board of some cards, of so many jobs by status."""
+        all_counts = {status.value: counts.get(status, 0) for status in Status}
+        return cls(list(Status), cards, {"counts": all_counts, "total": sum(counts.values())})
 
 
 class BoardResource(Resource, under=JobCollection, name="board"):
     """``/jobs/board``."""
 
     def read(self) -> Board:
-        cards = queries.cards(self.connection, self.user.id)
-        return Board.from_cards(cards, (card.status for card in cards))
+        """All cards, as far as :meth:`page` has them without a limit."""
+        return Board.from_cards(self.page().rows, self.counts())
+
+    def page(
+        self, *, limit: int | None = None, after: Sequence[Any] | None = None
+    ) -> Page[CardRow]:
+        """A page of the cards; without a limit all of them, up to the maximum of a list."""
+        return queries.page(self.connection, self.user.id, limit, after)
+
+    def counts(self, cards: Sequence[CardRow] | None = None) -> Mapping[str, int]:
+        """The number of jobs by status; ``cards``: all cards, where these were read already."""
+        if cards is None:
+            return queries.count_by_status(self.connection, self.user.id)
+        return Counter(card.status for card in cards)

@@ -3,17 +3,30 @@
 from pyramid.request import Request
 
 from jobtracker.board.resources import Board, BoardResource
-from jobtracker.board.schemas import BoardOut
+from jobtracker.board.schemas import META_BYTES, BoardOut, BoardQuery, CardOut
+from jobtracker.db.keyset import MAX_BYTES
+from jobtracker.fields import Rendered
 from jobtracker.http.conditional import ETagStrategy
+from jobtracker.http.pagination import link_to_next, read_page, render_page
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
+
+CARD_OUT = CardOut()
 
 board = ApiService("board", "/jobs/board", context=BoardResource)
 
 
-@board.get(permission=Permission.READ, returns=BoardOut(), etag=ETagStrategy.BY_BODY)
+@board.get(
+    permission=Permission.READ, query=BoardQuery(), returns=BoardOut(), etag=ETagStrategy.BY_BODY
+)
 def get_board(request: Request) -> Board:
     """All your jobs as cards, in the order of their statuses, then latest activity first. A job
     needs a follow-up when its next action is due, or when it is open (neither accepted nor closed)
-    and nothing has happened for five days."""
-    return request.context.read()
+    and nothing has happened for five days. Beyond 10,000 jobs or 8 MiB the header `Link` leads to
+    the rest; `meta` counts all jobs."""
+    board = request.context
+    page = read_page(request, board.page, **request.validated)
+    cards, page = render_page(page, CARD_OUT, MAX_BYTES - META_BYTES)
+    link_to_next(request, page)
+    is_whole = request.validated["cursor"] is None and page.next_sort_keys is None
+    return Board.from_cards(Rendered(cards), board.counts(page.rows if is_whole else None))

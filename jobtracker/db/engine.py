@@ -115,6 +115,8 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         f" -c statement_timeout={settings['sqlalchemy.statement_timeout']}s"
         f" -c lock_timeout={settings['sqlalchemy.lock_timeout']}s"
         f" -c idle_in_transaction_session_timeout={idle_timeout}s"
+        # For the trigger that records activity.
+        f" -c jobtracker.activity_per_job={settings['quotas.activity_per_job']}"
     )
     engine = create_engine(
         settings["sqlalchemy.url"],

@@ -11,6 +11,12 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, tuple_
 # The maximum number of rows of a page.
 MAX_LIMIT = 1000
 
+#: The maximum bytes of a page, of its texts in PostgreSQL as of its JSON.
+MAX_BYTES = 8 * 1024 * 1024
+
+#: A number of rows that cannot have more than MAX_BYTES: no row has 64 KiB of JSON.
+SMALL_PAGE = 100
+
 R = TypeVar("R")
 
 
@@ -66,14 +72,21 @@ def newest_first(model: Any, column: str = "created_at") -> Sort:
 
 
 class Page(NamedTuple, Generic[R]):
-    """Rows, and the sort keys of the last one where more rows follow."""
+    """Rows in the order of a sort, and the sort keys of the last one where more rows follow."""
 
     rows: Sequence[R]
     next_sort_keys: list[Any] | None
+    sort: Sort
+
+    def first(self, number: int) -> "Page[R]":
+        """The page of the first rows alone."""
+        if number >= len(self.rows):
+            return self
+        return Page.from_rows(self.rows, number, self.sort)
 
     @classmethod
     def from_rows(cls, rows: Sequence[R], limit: int | None, sort: Sort) -> "Page[R]":
         """:param rows: at most ``limit + 1``: the last one says that more rows follow"""
         if limit is None or len(rows) <= limit:
-            return cls(rows, None)
-        return cls(rows[:limit], sort.values(rows[limit - 1]))
+            return cls(rows, None, sort)
+        return cls(rows[:limit], sort.values(rows[limit - 1]), sort)

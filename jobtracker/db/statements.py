@@ -13,6 +13,7 @@ What it saves beside the ORM is in benchmarks/README.md.
 """
 
 import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -21,7 +22,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import Page, Sort
+from jobtracker.db.keyset import MAX_BYTES, SMALL_PAGE, Page, Sort
 from jobtracker.errors import NotFound
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
@@ -81,6 +82,73 @@ class Count(NamedTuple):
     number: int
 
 
+class PageStatement(Generic[R]):
+    """The pages of a query, in an order.
+
+    :param texts: the expressions of texts that can be long. If those of all rows of the owner
+        exceed :data:`jobtracker.db.keyset.MAX_BYTES`, a page of more than SMALL_PAGE rows ends with
+        the row whose texts exceed it, so that no more are loaded. Its JSON exceeds MAX_BYTES too,
+        and :func:`jobtracker.http.pagination.render_page` cuts it.
+    :param of_owner: the conditions of the owner's rows
+    """
+
+    def __init__(
+        self,
+        query: sa.Select[Any],
+        row: type[R],
+        sort: Sort,
+        *,
+        is_continued: bool,
+        texts: Sequence[Any] = (),
+        of_owner: Sequence[sa.ColumnElement[bool]] = (),
+    ) -> None:
+        if is_continued:
+            query = query.where(sort.after())
+        self._sort = sort
+        query, limit = query.order_by(*sort.order()), sa.bindparam("limit", type_=sa.BigInteger)
+        self._small = self._large = Statement(query.limit(limit), row)
+        if texts:
+            limit = _bounded(limit, query, sort, texts, of_owner)
+            self._large = Statement(query.limit(limit), row)
+
+    def page(
+        self,
+        connection: SupportsExecute,
+        limit: int | None,
+        after: Sequence[Any] | None,
+        **parameters: Any,
+    ) -> Page[R]:
+        """At most ``limit`` rows, those that follow the row with the sort keys ``after``."""
+        is_small = limit is not None and limit <= SMALL_PAGE
+        statement = self._small if is_small else self._large
+        parameters |= self._sort.parameters(after)
+        rows = statement.all(connection, limit=None if limit is None else limit + 1, **parameters)
+        return Page.from_rows(rows, limit, self._sort)
+
+
+def _bounded(
+    limit: Any,
+    query: sa.Select[Any],
+    sort: Sort,
+    texts: Sequence[Any],
+    of_owner: Sequence[sa.ColumnElement[bool]],
+) -> Any:
+    """The limit, or the number of rows up to the one whose texts exceed MAX_BYTES.
+
+    The bytes of all rows are added up first, at a tenth of the cost of a running total.
+    """
+    # octet_length() of a compressed or external value reads its header alone.
+    octets = [sa.func.octet_length(text) for text in texts]
+    sums = (sa.func.coalesce(sa.func.sum(each), 0) for each in octets)
+    of_all = sa.select(functools.reduce(operator.add, sums)).where(*of_owner).correlate(None)
+    of_row: Any = functools.reduce(operator.add, (sa.func.coalesce(each, 0) for each in octets))
+    before = sa.func.sum(of_row).over(order_by=sort.order(), rows=(None, 0)) - of_row
+    rows = query.with_only_columns(before.label("before")).limit(limit).subquery()
+    fitting = sa.select(sa.func.count()).where(rows.c.before <= MAX_BYTES).correlate(None)
+    is_small = of_all.scalar_subquery() <= MAX_BYTES
+    return sa.case((is_small, limit), else_=fitting.scalar_subquery())
+
+
 def columns_of(model: Any, row: Any) -> list[sa.ColumnElement[Any]]:
     """The columns of a mapped class that a NamedTuple names as its fields."""
     return [model.__table__.c[name] for name in row._fields]
@@ -111,6 +179,7 @@ class Repository(Generic[R]):
     """The statements that all collections share, on the rows of one owner in one table.
 
     :param owner_columns: the names of the columns that identify the owner: the user, or the job
+    :param texts: as for :class:`PageStatement`
     :param sets_updated_at: whether an update sets the column ``updated_at`` to now
     """
 
@@ -122,8 +191,9 @@ class Repository(Generic[R]):
         owner_columns: Sequence[str],
         order: Sort,
         sets_updated_at: bool = False,
+        texts: Sequence[Any] = (),
     ) -> None:
-        self.model, self.row, self.order = model, row, order
+        self.model, self.row, self.order, self.texts = model, row, order, texts
         self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
         self._columns = columns_of(model, row)
         table = model.__table__
@@ -134,8 +204,10 @@ class Repository(Generic[R]):
         self._lock = Statement(by_id.with_for_update(key_share=True), row)
         count = sa.select(sa.func.count()).select_from(table).where(*self._of_owner)
         self._count = Statement(count, Count)
+        self._has_room = count.scalar_subquery() < sa.bindparam("quota", type_=sa.BigInteger)
         self._delete = Command(sa.delete(table).where(*self._by_id))
         self._insert = functools.cache(self._compile_insert)
+        self._insert_within = functools.cache(self._compile_insert_within)
         self._update = functools.cache(self._compile_update)
         self._page = functools.cache(self._compile_page)
 
@@ -147,9 +219,7 @@ class Repository(Generic[R]):
         after: Sequence[Any] | None = None,
     ) -> Page[R]:
         """The rows that follow the one with the sort keys ``after``, at most ``limit``."""
-        parameters = {**owner, **self.order.parameters(after), "limit": limit and limit + 1}
-        rows = self._page(after is not None).all(connection, **parameters)
-        return Page.from_rows(rows, limit, self.order)
+        return self._page(after is not None).page(connection, limit, after, **owner)
 
     def find(self, connection: SupportsExecute, owner: Owner, row_id: int) -> R | None:
         return self._find.first(connection, **owner, row_id=row_id)
@@ -167,6 +237,16 @@ class Repository(Generic[R]):
     def insert(self, connection: SupportsExecute, values: Mapping[str, Any]) -> R:
         return self._insert(tuple(values)).first_or_not_found(connection, **new_parameters(values))
 
+    def insert_within(
+        self, connection: SupportsExecute, owner: Owner, quota: int, values: Mapping[str, Any]
+    ) -> R | None:
+        """Insert a row, unless the owner has ``quota`` rows.
+
+        An earlier statement of the transaction has to lock what serializes concurrent insertions.
+        """
+        parameters = {**owner, "quota": quota, **new_parameters(values)}
+        return self._insert_within(tuple(values)).first(connection, **parameters)
+
     def update(
         self, connection: SupportsExecute, owner: Owner, row_id: int, values: Mapping[str, Any]
     ) -> R:
@@ -179,15 +259,25 @@ class Repository(Generic[R]):
         if not self._delete.execute(connection, **owner, row_id=row_id):
             raise NotFound
 
-    def _compile_page(self, is_continued: bool) -> Statement[R]:
+    def _compile_page(self, is_continued: bool) -> PageStatement[R]:
         query = sa.select(*self._columns).where(*self._of_owner)
-        if is_continued:
-            query = query.where(self.order.after())
-        limit = sa.bindparam("limit", type_=sa.BigInteger)
-        return Statement(query.order_by(*self.order.order()).limit(limit), self.row)
+        return PageStatement(
+            query,
+            self.row,
+            self.order,
+            is_continued=is_continued,
+            texts=self.texts,
+            of_owner=self._of_owner,
+        )
 
     def _compile_insert(self, names: tuple[str, ...]) -> Statement[R]:
         statement = sa.insert(self.model.__table__).values(new_values(self.model, names))
+        return Statement(statement.returning(*self._columns), self.row)
+
+    def _compile_insert_within(self, names: tuple[str, ...]) -> Statement[R]:
+        new = sa.select(*new_values(self.model, names).values()).where(self._has_room)
+        statement = sa.insert(self.model.__table__)
+        statement = statement.from_select(list(names), new, include_defaults=False)
         return Statement(statement.returning(*self._columns), self.row)
 
     def _compile_update(self, names: tuple[str, ...]) -> Statement[R]:

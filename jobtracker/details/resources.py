@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobtracker.activity.resources import DEFAULT_LIMIT
+from jobtracker.jobs.models import EMBEDDED_NOTES
 from jobtracker.jobs.resources import JobResource
 from jobtracker.tree import Resource
 
@@ -13,11 +14,11 @@ class DetailsResource(Resource, under=JobResource, name="details"):
     __parent__: JobResource
 
     def read(self, activity_limit: int = DEFAULT_LIMIT) -> dict[str, Any]:
-        """The job, and what is below it, as listed by the respective resource."""
+        """The job, and the first page of what is below it, as listed by the respective resource."""
         job: Any = self.__parent__
         return {
             "job": job.row,
-            "notes": job["notes"].list(),
-            "interviews": job["interviews"].list(),
+            "notes": job["notes"].page(limit=EMBEDDED_NOTES),
+            "interviews": job["interviews"].page(),
             "activity": job["activity"].page(limit=activity_limit),
         }

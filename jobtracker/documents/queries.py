@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, insert
 
 from jobtracker.db import statements
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Count, Repository, Statement
+from jobtracker.db.statements import Command, Repository, Statement
 from jobtracker.documents import models
 from jobtracker.documents.models import Document, DocumentStatus, ObjectDeletion
 
@@ -38,6 +38,12 @@ class DocumentRow(NamedTuple):
         return f"<Document {self.id} {self.doc_type} {self.original_filename!r} {self.status}>"
 
 
+class UsageRow(NamedTuple):
+    documents: int
+    bytes: int
+    pending: int  # of the job, those whose upload URL has not expired
+
+
 class DeletionRow(NamedTuple):
     user_id: int
     object_key: str
@@ -53,8 +59,12 @@ _OF_JOB = (
     Document.application_id == sa.bindparam("application_id"),
 )
 _IS_PENDING = Document.status == DocumentStatus.PENDING
-_PENDING = sa.select(sa.func.count()).select_from(Document.__table__).where(*_OF_JOB, _IS_PENDING)
-_COUNT_PENDING = Statement(_PENDING.where(Document.upload_expires_at > NOW), Count)
+#: The number of the user's documents, and their bytes in all.
+TOTALS = (sa.func.count(), sa.func.coalesce(sa.cast(sa.func.sum(Document.size_bytes), BIGINT), 0))
+_PENDING = sa.func.count().filter(*_OF_JOB, _IS_PENDING, Document.upload_expires_at > NOW)
+_USAGE = Statement(
+    sa.select(*TOTALS, _PENDING).where(Document.user_id == sa.bindparam("user_id")), UsageRow
+)
 _DELETE_REPLACED = Command(
     sa.delete(Document.__table__).where(
         *_OF_JOB,
@@ -102,9 +112,9 @@ _SET_ATTEMPTED = Command(_UPDATE_DONE.values(attempted_at=NOW))
 _DELETE_COMPLETED = Command(sa.delete(ObjectDeletion.__table__).where(_IS_DONE))
 
 
-def count_pending(connection: SupportsExecute, owner: Mapping[str, int]) -> int:
-    """The number of a job's pending documents whose upload URL has not expired."""
-    return _COUNT_PENDING.first_or_not_found(connection, **owner).number
+def usage(connection: SupportsExecute, owner: Mapping[str, int]) -> UsageRow:
+    """The documents of the user, and the pending ones of the job."""
+    return _USAGE.first_or_not_found(connection, **owner)
 
 
 def delete_replaced(

@@ -11,7 +11,9 @@ from jobtracker.documents.object_deletions import process_deletions_after_commit
 from jobtracker.documents.queries import DOCUMENTS, DocumentRow
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
+from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import ResourceDeleted
+from jobtracker.users import queries as users
 
 
 class DocumentResource(JobChildResource[DocumentRow]):
@@ -68,17 +70,29 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
     def create_pending(
         self, *, doc_type: str, filename: str, size_bytes: int, content_type: str | None = None
     ) -> DocumentResource:
-        """Add a document that is about to be uploaded to its ``upload_url()``; PayloadTooLarge
-        above the setting ``documents.max_bytes``, RateLimited at the maximum of pending ones."""
+        """Add a document that is about to be uploaded to its ``upload_url()``.
+
+        :raises PayloadTooLarge: above the setting ``documents.max_bytes``
+        :raises RateLimited: when the job has the maximum number of pending documents
+        :raises QuotaExceeded: when the user's documents would be too many, or too large in all
+        """
         max_bytes = self.request.registry.settings["documents.max_bytes"]
         if size_bytes > max_bytes:
             raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
-        self.__parent__.lock()  # serializes concurrent creations, so that the limit holds
+        now = self.__parent__.touch()
+        # Serializes concurrent creations of the user, so that the limits hold.
+        users.USERS.lock(self.connection, {}, self.owner["user_id"])
+        usage = queries.usage(self.connection, self.owner)
         upload_seconds = self.request.bucket.upload_seconds
-        if queries.count_pending(self.connection, self.owner) >= MAX_PENDING:
+        if usage.pending >= MAX_PENDING:
             message = "uploads have not been completed. Please complete or delete one."
             raise RateLimited(f"{MAX_PENDING} {message}", retry_after=upload_seconds)
-        now = self.__parent__.touch()
+        for quota, needed in (
+            ("documents", usage.documents + 1),
+            ("document_bytes", usage.bytes + size_bytes),
+        ):
+            if needed > (quota_limit := self.quota(quota)):
+                raise QuotaExceeded(quota, quota_limit)
         name = f"{self.owner['user_id']}/{uuid.uuid4().hex}"
         document = self.insert(
             doc_type=doc_type,

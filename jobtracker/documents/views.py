@@ -1,6 +1,5 @@
 """``/jobs/{job_id}/documents``."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pyramid.request import Request
@@ -9,9 +8,9 @@ from jobtracker.documents import schemas
 from jobtracker.documents.queries import DocumentRow
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.errors import NotFound
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
-from jobtracker.http.rate_limits import PRESIGN_BY_USER
+from jobtracker.http.rate_limits import CONFIRM_BY_USER, PRESIGN_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool, set_location
 from jobtracker.permissions import Permission
 
@@ -30,7 +29,7 @@ presign_download = ApiService("presign_download", f"{ONE}/presign-download", **O
 
 
 @documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
-def get_documents(request: Request) -> Sequence[DocumentRow]:
+def get_documents(request: Request) -> Rendered:
     """The documents of a job, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -40,10 +39,12 @@ def get_documents(request: Request) -> Sequence[DocumentRow]:
     body=schemas.PresignUploadIn(),
     returns=schemas.UploadOut(),
     status=201,
+    errors=(409,),
     rate_limits=[PRESIGN_BY_USER],
 )
 def post_presign_upload(request: Request) -> dict[str, Any]:
-    """Announce a document, and get the URL to PUT it to, with exactly these headers."""
+    """Announce a document, and get the URL to PUT it to, with exactly these headers. The
+    number of your documents and their bytes in all have quotas, pending ones included."""
     new = set_location(request, request.context.create_pending(**request.validated))
     content_type = new.row.content_type
     return {
@@ -55,7 +56,11 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
 
 
 @confirm_upload.post(
-    permission=Permission.WRITE, body=schemas.ConfirmUploadIn(), returns=DOCUMENT_OUT, errors=(409,)
+    permission=Permission.WRITE,
+    body=schemas.ConfirmUploadIn(),
+    returns=DOCUMENT_OUT,
+    errors=(409,),
+    rate_limits=[CONFIRM_BY_USER],
 )
 def post_confirm_upload(request: Request) -> DocumentRow:
     """Say that the upload is done. Repeating it is harmless."""

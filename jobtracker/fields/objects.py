@@ -6,6 +6,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 import colander
+import orjson
 
 from jobtracker.fields.base import FieldType, InvalidValue
 from jobtracker.fields.numbers import Integer
@@ -108,14 +109,18 @@ class Nested(FieldType):
         return None if value is None else self.schema.dump(value)
 
 
+#: JSON that is part of other JSON as it is.
+Rendered = orjson.Fragment
+
+
 class ListOf(FieldType):
-    """A list of objects; output only."""
+    """A list of objects, of rows or rendered already; output only."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
 
-    def dump(self, value: Sequence[Any]) -> list[dict[str, Any]]:
-        return self.schema.dump_all(value)
+    def dump(self, value: Sequence[Any] | Rendered) -> list[dict[str, Any]] | Rendered:
+        return value if isinstance(value, Rendered) else self.schema.dump_all(value)
 
 
 def merge_patch(schema: Schema, component: str, example: Any = None) -> Schema:
@@ -125,15 +130,3 @@ def merge_patch(schema: Schema, component: str, example: Any = None) -> Schema:
     for child in patch.children:
         child.missing = colander.drop
     return patch
-
-
-def errors_of(invalid: colander.Invalid, where: str) -> list[dict[str, Any]]:
-    """``details.errors`` of a 422 response, for errors in ``body`` or ``query``."""
-    errors = []
-    for error in invalid.children or [invalid]:
-        # A name of the input is bounded, and a lone surrogate in it replaced.
-        name = error.node.name[:64].encode(errors="replace").decode()
-        message = str(error.msg) if isinstance(error, InvalidValue) else "A value is required."
-        loc = [where] if error is invalid else [where, name]
-        errors.append({"loc": loc, "msg": message, "type": getattr(error, "type", "missing")})
-    return errors

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped
 from jobtracker.db.base import Base, enum_check, timestamp
 from jobtracker.jobs.models import JobChild, Status, job_foreign_key
 
-MAX_STEPS = 200
 EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 

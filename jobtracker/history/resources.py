@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from jobtracker.errors import Conflict
 from jobtracker.history import queries
-from jobtracker.history.models import MAX_STEPS
 from jobtracker.history.queries import STEPS, StepRow
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
+from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import RowResource
 
 
@@ -31,10 +31,10 @@ class HistoryCollection(JobChildCollection[StepRow], under=JobResource, name="hi
     repository, item_class = STEPS, StepResource
 
     def record(self, status: str, at: datetime.datetime | None = None) -> StepResource:
-        """Add a step, now or in the past; Conflict when the job has :data:`MAX_STEPS`."""
+        """Add a step, now or in the past; QuotaExceeded when the job has the maximum number."""
         steps = self.lock()
-        if len(steps) >= MAX_STEPS:
-            raise Conflict(f"A job has at most {MAX_STEPS} steps.")
+        if len(steps) >= (limit := self.quota("history_per_job")):
+            raise QuotaExceeded("history_per_job", limit)
         latest = steps[-1]
         if at is None:
             step = queries.insert_now(self.connection, self.owner, status, after=latest.at)

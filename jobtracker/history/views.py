@@ -1,13 +1,12 @@
 """``/jobs/{job_id}/history``."""
 
-from collections.abc import Sequence
-
 from pyramid.request import Request
 
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.history.queries import StepRow
 from jobtracker.history.resources import HistoryCollection, StepResource
 from jobtracker.history.schemas import StepIn, StepOut
+from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.permissions import Permission
 
@@ -15,10 +14,10 @@ history = ApiService("history", "/jobs/{job_id}/history", context=HistoryCollect
 step = ApiService("step", "/jobs/{job_id}/history/{step_id}", context=StepResource)
 
 
-@history.get(permission=Permission.READ, returns=ListOf(StepOut()))
-def get_history(request: Request) -> Sequence[StepRow]:
+@history.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(StepOut()))
+def get_history(request: Request) -> Rendered:
     """Which status a job had from when on, in this order. The last is its present status."""
-    return request.context.list()
+    return paginate(request, request.context.page, **request.validated)
 
 
 @history.post(
@@ -26,7 +25,7 @@ def get_history(request: Request) -> Sequence[StepRow]:
 )
 def post_step(request: Request) -> StepRow:
     """Say when a job came to a status: now, or in the past. The latest step is the present status.
-    A job has at most 200."""
+    The number of steps of a job has a quota."""
     return set_location(request, request.context.record(**request.validated)).row
 
 

@@ -17,7 +17,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pyramid.request import Request
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, bindparam, delete, select
+from sqlalchemy import (
+    BigInteger,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,6 +35,7 @@ from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
 from jobtracker.errors import BadRequest, Conflict, ValidationFailed
 from jobtracker.http.links import RelativeLocationResponse
+from jobtracker.quotas import QuotaExceeded
 
 HEADER = "Idempotency-Key"
 KEY = "^[\\x21-\\x7e]{1,255}$"
@@ -81,7 +91,13 @@ _FIND = Statement(
     ),
     RecordRow,
 )
-_NEW = insert(IdempotencyRecord.__table__).values(new_values(IdempotencyRecord, RecordRow._fields))
+# Without a lock: concurrent requests can exceed the quota by their number.
+_COUNT = select(func.count()).where(IdempotencyRecord.user_id == bindparam("new_user_id"))
+_HAS_ROOM = _COUNT.scalar_subquery() < bindparam("quota", type_=BigInteger)
+_VALUES = new_values(IdempotencyRecord, RecordRow._fields)
+_NEW = insert(IdempotencyRecord.__table__).from_select(
+    list(_VALUES), select(*_VALUES.values()).where(_HAS_ROOM), include_defaults=False
+)
 _STORE = Command(
     _NEW.on_conflict_do_update(  # an expired one
         index_elements=["user_id", "key_hash"],
@@ -99,6 +115,7 @@ def idempotent(view: View) -> View:
 
     :raises BadRequest: for an invalid key
     :raises Conflict: while the first request with the key is running
+    :raises QuotaExceeded: when the user has the maximum number of stored responses
     :raises ValidationFailed: when the key was used for another request
     """
 
@@ -107,9 +124,9 @@ def idempotent(view: View) -> View:
         key = request.headers.get(HEADER)
         if key is None:
             return view(request)
+        user_id = request.identity.id
         if not re.fullmatch(KEY, key):
             raise BadRequest(f"{HEADER} must be 1 to 255 visible ASCII characters.")
-        user_id = request.identity.id
         key_hash = hashlib.sha256(f"{user_id} {key}".encode()).digest()
         request_hash = hmac.digest(key.encode(), _canonical(request), "sha256")
         identifiers = {"user_id": user_id, "key_hash": key_hash}
@@ -124,7 +141,10 @@ def idempotent(view: View) -> View:
             response = view(request)
             made = (response.status_code, response.location, response.body)
             record = RecordRow(user_id, key_hash, request_hash, *made)
-            _STORE.execute(request.connection, **new_parameters(record._asdict()))
+            quota = request.registry.settings["quotas.idempotency_keys"]
+            new = new_parameters(record._asdict())
+            if not _STORE.execute(request.connection, quota=quota, **new):
+                raise QuotaExceeded("idempotency_keys", quota)
         elif record.request_hash != request_hash:
             message = "This key was used for another request."
             raise ValidationFailed.for_field("header", HEADER, message, "key_reused")

@@ -5,7 +5,7 @@ filters and the sort order.
 """
 
 import base64
-import hashlib
+import contextlib
 import hmac
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -15,12 +15,17 @@ import colander
 import orjson
 from pyramid.request import Request
 
-from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.db import signing_keys
+from jobtracker.db.keyset import MAX_BYTES, MAX_LIMIT, Page
 from jobtracker.errors import ValidationFailed
-from jobtracker.fields import QueryInteger, Schema, Text
+from jobtracker.fields import QueryInteger, Rendered, Schema, Text
 from jobtracker.http.links import reference
+from jobtracker.renderer import json_dumps
 
 SIGNATURE_BYTES = 16
+
+# What the key is for: its name in the database, and in the derivation from the secret.
+KEY_NAME = "cursors"
 
 R = TypeVar("R")
 
@@ -37,7 +42,7 @@ class Cursors:
     """Serializes and signs cursors."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hashlib.sha256(b"cursor " + secret.encode()).digest()
+        self._key = hmac.digest(secret.encode(), KEY_NAME.encode(), "sha256")
 
     def dumps(self, sort_keys: Sequence[Any], scope: str) -> str:
         text = orjson.dumps(sort_keys, option=orjson.OPT_UTC_Z)
@@ -61,27 +66,64 @@ def paginate(
     request: Request,
     get_page: Callable[..., Page[R]],
     *,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     **options: Any,
-) -> Sequence[R]:
-    """The rows of a page; the response links to the next one, if any.
+) -> Rendered:
+    """The JSON of a page; the response links to the next one, if any.
 
     :raises ValidationFailed: for an invalid cursor, or one of another list"""
+    page = read_page(request, get_page, limit=limit, cursor=cursor, **options)
+    operation = request.registry["find_operation"](request.method, request.environ["PATH_INFO"])
+    body, page = render_page(page, operation.returns.schema)
+    link_to_next(request, page, **options)
+    return Rendered(body)
+
+
+def read_page(
+    request: Request,
+    get_page: Callable[..., Page[R]],
+    *,
+    limit: int | None,
+    cursor: str | None,
+    **options: Any,
+) -> Page[R]:
+    """The page after a cursor. Raises as :func:`paginate`."""
     scope = cursor_scope(request, request.path, **options)
-    cursors = request.registry["cursors"]
     try:
-        after = None if cursor is None else cursors.loads(cursor, scope)
+        after = None if cursor is None else request.cursors.loads(cursor, scope)
     except ValueError:
         error = ValidationFailed.for_field("query", "cursor", "Is not of this list.", "cursor")
         raise error from None
-    page = get_page(limit=limit, after=after, **options)
+    return get_page(limit=limit, after=after, **options)
+
+
+def render_page(page: Page[R], schema: Schema, max_bytes: int = MAX_BYTES) -> tuple[bytes, Page[R]]:
+    """The JSON of the first rows of a page that do not exceed ``max_bytes``, one at least, and the
+    page of these rows."""
+    objects = schema.dump_all(page.rows)
+    body = json_dumps(objects)
+    if len(body) <= max_bytes:
+        return body, page
+    parts: list[bytes] = []
+    size = len(b"[]")
+    for each in objects:
+        part = json_dumps(each)
+        size += len(part) + len(b",")
+        if parts and size > max_bytes:
+            break
+        parts.append(part)
+    return b"[" + b",".join(parts) + b"]", page.first(len(parts))
+
+
+def link_to_next(request: Request, page: Page[Any], **options: Any) -> None:
+    """Set the response's Link to the page that follows, if any."""
     if page.next_sort_keys is not None:
+        scope = cursor_scope(request, request.path, **options)
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
-        query.append(("cursor", cursors.dumps(page.next_sort_keys, scope)))
+        query.append(("cursor", request.cursors.dumps(page.next_sort_keys, scope)))
         target = f"{reference(request, request.path)}?{urlencode(query)}"
         request.response.headers["Link"] = f'<{target}>; rel="next"'
-    return page.rows
 
 
 def cursor_scope(request: Request, path: str, **options: Any) -> str:
@@ -89,5 +131,17 @@ def cursor_scope(request: Request, path: str, **options: Any) -> str:
     return f"{request.identity.id} {path.rstrip('/')} {sorted(options.items())!r}"
 
 
+def cursors_of(request: Request) -> Cursors:
+    """``request.cursors``: by the setting ``cursors.secret``, otherwise by a key of the database,
+    which each process reads on first use."""
+    registry = request.registry
+    if "cursors" not in registry:
+        with contextlib.closing(registry["db_autocommit"]()) as connection:
+            registry["cursors"] = Cursors(signing_keys.find_or_make(connection, KEY_NAME).hex())
+    return registry["cursors"]
+
+
 def includeme(config: Any) -> None:
-    config.registry["cursors"] = Cursors(config.registry.settings["cursors.secret"])
+    if secret := config.registry.settings["cursors.secret"]:
+        config.registry["cursors"] = Cursors(secret)
+    config.add_request_method(cursors_of, "cursors", property=True)

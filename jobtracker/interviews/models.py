@@ -12,7 +12,6 @@ from jobtracker.jobs.models import JobChild, job_foreign_key
 MAX_WORD = 50
 MAX_NAME = 255
 MAX_NOTES = 10_000
-MAX_INTERVIEWS = 200
 
 
 class InterviewStatus(StrEnum):

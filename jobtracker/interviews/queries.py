@@ -24,4 +24,10 @@ class InterviewRow(NamedTuple):
 
 
 ORDER = newest_first(Interview, "scheduled_at")
-INTERVIEWS = Repository(Interview, InterviewRow, owner_columns=Interview.OWNER_COLUMNS, order=ORDER)
+INTERVIEWS = Repository(
+    Interview,
+    InterviewRow,
+    owner_columns=Interview.OWNER_COLUMNS,
+    order=ORDER,
+    texts=[Interview.notes],
+)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from jobtracker.errors import Conflict
-from jobtracker.interviews.models import MAX_INTERVIEWS
 from jobtracker.interviews.queries import INTERVIEWS, InterviewRow
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
 
@@ -24,8 +22,7 @@ class InterviewCollection(JobChildCollection[InterviewRow], under=JobResource, n
     repository, item_class = INTERVIEWS, InterviewResource
 
     def add(self, **fields: Any) -> InterviewResource:
-        """:raises Conflict: when the job has the maximum number of interviews"""
-        now = self.__parent__.touch()  # locks the job, so that the limit holds
-        if self.count() >= MAX_INTERVIEWS:
-            raise Conflict(f"A job can have at most {MAX_INTERVIEWS} interviews.")
-        return InterviewResource(self, self.insert(created_at=now, updated_at=now, **fields))
+        """:raises QuotaExceeded: when the job has the maximum number of interviews"""
+        now = self.__parent__.touch()  # locks the job, so that the quota holds
+        values = {"created_at": now, "updated_at": now, **fields}
+        return InterviewResource(self, self.insert_within("interviews_per_job", **values))

@@ -1,10 +1,8 @@
 """``/jobs/{job_id}/interviews``."""
 
-from collections.abc import Sequence
-
 from pyramid.request import Request
 
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.interviews.queries import InterviewRow
@@ -19,7 +17,7 @@ interview = ApiService(
 
 
 @interviews.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(InterviewOut()))
-def get_interviews(request: Request) -> Sequence[InterviewRow]:
+def get_interviews(request: Request) -> Rendered:
     """The interviews for a job, the last one first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -32,7 +30,7 @@ def get_interviews(request: Request) -> Sequence[InterviewRow]:
     errors=(409,),
 )
 def post_interview(request: Request) -> InterviewRow:
-    """Write down an interview. A job can have 200."""
+    """Write down an interview. The number of interviews of a job has a quota."""
     return set_location(request, request.context.add(**request.validated)).row
 
 

@@ -12,10 +12,11 @@ from jobtracker.db import statements
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey, newest_first
-from jobtracker.db.statements import Statement, columns_of, contains_pattern
+from jobtracker.db.statements import PageStatement, Statement, columns_of, contains_pattern
 from jobtracker.errors import NotFound, VersionConflict
-from jobtracker.jobs.models import Job, Status, normalize_tags, validate_tags
+from jobtracker.jobs.models import MAX_LIST, Job, Status, normalize_tags, validate_tags
 from jobtracker.users.models import User
+from jobtracker.users.queries import AUTHENTICATED, TokenKey
 
 #: ``user_id`` and ``job_id``.
 JobKey = Mapping[str, int]
@@ -62,16 +63,19 @@ SORTS = {
 }
 
 COLUMNS = columns_of(Job, JobRow)
+_TAGS = sa.func.array_to_string(Job.tags, "", type_=sa.Text)
+#: The texts of a card, and of a job.
+CARD_TEXTS = (Job.company_name, Job.job_title, Job.location, Job.next_action_title, _TAGS)
+_TEXTS = (*CARD_TEXTS, Job.job_url)
 _BY_ID = (Job.user_id == sa.bindparam("user_id"), Job.id == sa.bindparam("job_id"))
 # Concurrent updates of a job are serialized, but the later one can have the earlier clock.
 _LATEST = sa.func.greatest(Job.last_activity_at, NOW)
 _VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
 _VERSION_MATCHES = sa.or_(_VERSIONS.is_(None), Job.version == sa.any_(_VERSIONS))
 
-_OWNER = sa.select(User.id).where(User.cognito_sub == sa.bindparam("sub")).scalar_subquery()
+_OWNER = sa.select(User.id).where(AUTHENTICATED).scalar_subquery()
 _SELECT = sa.select(*COLUMNS)
-#: A job of the user with that Cognito ``sub``.
-FIND_BY_SUB = Statement(
+_FIND_AUTHENTICATED = Statement(
     _SELECT.where(Job.user_id == _OWNER, Job.id == sa.bindparam("job_id")), JobRow
 )
 _FIND = Statement(_SELECT.where(*_BY_ID), JobRow)
@@ -105,13 +109,14 @@ def page(
     connection: SupportsExecute,
     user_id: int,
     *,
-    limit: int,
+    limit: int | None,
     sort: str = "activity",
     after: Sequence[Any] | None = None,
     **filters: Any,
 ) -> Page[JobRow]:
     """A page of the user's jobs.
 
+    :param limit: None for :data:`jobtracker.jobs.models.MAX_LIST`
     :param sort: one of :data:`SORTS`
     :param after: the sort keys of the job that the page continues after
     :param filters: ``q``: substring of company, title or location, case-insensitive; ``status``
@@ -119,44 +124,56 @@ def page(
     """
     given = {name: _FILTERS[name][1](value) for name, value in filters.items() if value}
     statement = _page(sort, after is not None, tuple(sorted(given)))
-    keys = SORTS[sort].parameters(after)
-    rows = statement.all(connection, user_id=user_id, limit=limit + 1, **given, **keys)
-    return Page.from_rows(rows, limit, SORTS[sort])
+    return statement.page(connection, limit or MAX_LIST, after, user_id=user_id, **given)
 
 
 @functools.cache
-def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> Statement[JobRow]:
+def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatement[JobRow]:
     conditions = (_FILTERS[name][0] for name in filters)
-    query = _SELECT.where(Job.user_id == sa.bindparam("user_id"), *conditions)
-    if is_continued:
-        query = query.where(SORTS[sort].after())
-    query = query.order_by(*SORTS[sort].order()).limit(sa.bindparam("limit", type_=sa.BigInteger))
-    return Statement(query, JobRow)
+    of_user = Job.user_id == sa.bindparam("user_id")
+    query = _SELECT.where(of_user, *conditions)
+    return PageStatement(
+        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=[of_user]
+    )
 
 
-def create(connection: SupportsExecute, sub: str, **fields: Any) -> JobRow:
-    """Insert a job of the user with that Cognito ``sub``.
+def find_authenticated(connection: SupportsExecute, token: TokenKey, job_id: int) -> JobRow | None:
+    """A job of the user of an access token; None also when the token is revoked."""
+    return _FIND_AUTHENTICATED.first(connection, job_id=job_id, **token)
 
-    :raises NotFound: when there is no such user
-    """
-    return _insert(tuple(fields)).first_or_not_found(connection, sub=sub, **_parameters(fields))
+
+def create(
+    connection: SupportsExecute, token: TokenKey, quota: int, **fields: Any
+) -> JobRow | None:
+    """Insert a job of the user of an access token; None if there is no such user, the token is
+    revoked, or the user has ``quota`` jobs."""
+    statement, parameters = _insert(tuple(fields)), _parameters(fields)
+    return statement.first(connection, **token, quota=quota, **parameters)
 
 
 def update_job(
-    connection: SupportsExecute, key: JobKey, versions: list[int] | None, **fields: Any
-) -> JobRow:
+    connection: SupportsExecute,
+    key: JobKey,
+    versions: list[int] | None,
+    max_steps: int,
+    **fields: Any,
+) -> JobRow | None:
     """Set some fields, in one statement. Equal values are no change and no activity.
 
     :param versions: the versions that are accepted; None for any
+    :returns: the job; None if a new status would be a step beyond ``max_steps``
     :raises VersionConflict: when the job has another version
     :raises NotFound: when it was deleted concurrently
     """
-    if fields:
-        statement, parameters = _update(tuple(fields)), _parameters(fields)
-        row = statement.first(connection, **key, versions=versions, **parameters)
-        if row is not None:
-            return row
-    return _check_version(connection, key, versions)
+    if not fields:
+        return _check_version(connection, key, versions)
+    statement, parameters = _update(tuple(fields)), _parameters(fields)
+    if "status" in fields:
+        parameters["max_steps"] = max_steps
+    row = statement.first(connection, **key, versions=versions, **parameters)
+    if row is None:
+        _check_version(connection, key, versions)
+    return row
 
 
 def delete_job(connection: SupportsExecute, key: JobKey, versions: list[int] | None) -> None:
@@ -176,7 +193,11 @@ def _check_version(connection: SupportsExecute, key: JobKey, versions: list[int]
 @functools.cache
 def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
     values = statements.new_values(Job, names).values()
-    user = sa.select(User.id, *values).where(User.cognito_sub == sa.bindparam("sub"))
+    # A concurrent insertion is waited for, and its job counts: PostgreSQL evaluates the conditions
+    # again on the row that it then has locked.
+    has_room = User.job_count < sa.bindparam("quota", type_=sa.BigInteger)
+    user = sa.select(User.id, *values).where(AUTHENTICATED, has_room)
+    user = user.with_for_update(key_share=True, of=User.__table__)
     inserted = sa.insert(Job.__table__)
     inserted = inserted.from_select(["user_id", *names], user, include_defaults=False)
     return Statement(inserted.returning(*COLUMNS), JobRow)
@@ -190,6 +211,10 @@ def _update(names: tuple[str, ...]) -> Statement[JobRow]:
     # this statement and not of a concurrent one.
     activity = sa.case((changed, _LATEST), else_=Job.last_activity_at)
     updated = sa.update(Job.__table__).where(*_BY_ID, _VERSION_MATCHES)
+    if "status" in names:
+        max_steps = sa.bindparam("max_steps", type_=sa.BigInteger)
+        has_room = sa.func.has_room_for_step(Job.user_id, Job.id, values["status"], max_steps)
+        updated = updated.where(has_room)
     updated = updated.values({**values, "last_activity_at": activity})
     return Statement(updated.returning(*COLUMNS), JobRow)
 

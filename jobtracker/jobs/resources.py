@@ -5,11 +5,12 @@ from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from jobtracker.db.keyset import MAX_LIMIT, Page
-from jobtracker.errors import NotFound
+from jobtracker.db.keyset import Page
 from jobtracker.jobs import queries
 from jobtracker.jobs.queries import JobRow
+from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import Collection, HasId, OwnerOnly, Resource, Root, RowCollection, RowResource
+from jobtracker.users.queries import TokenKey
 
 R = TypeVar("R", bound=HasId)
 
@@ -18,31 +19,36 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
     def find(self, row_id: int) -> "JobResource":
-        sub = self.request.authenticated_userid
-        job = queries.FIND_BY_SUB.first(self.connection, sub=sub, job_id=row_id)
+        job = queries.find_authenticated(self.connection, self._token, row_id)
         if job is None:
-            _ = self.user  # 401 if Cognito has no such account
+            _ = self.user  # 401 if the token is revoked, or Cognito has no such account
             raise KeyError(row_id)
         return JobResource(self, job)
 
     def page(
-        self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None, **options: Any
+        self, *, limit: int | None = None, after: Sequence[Any] | None = None, **options: Any
     ) -> Page[JobRow]:
         """A page of the jobs; ``sort`` and filters as for :func:`queries.page`."""
         return queries.page(self.connection, self.user.id, limit=limit, after=after, **options)
 
     def list(self, **options: Any) -> Sequence[JobRow]:
-        """The jobs, latest activity first; options as for :meth:`page`."""
+        """The jobs of a page, latest activity first; options as for :meth:`page`."""
         return self.page(**options).rows
 
     def create(self, **fields: Any) -> "JobResource":
-        sub = self.request.authenticated_userid
-        try:
-            job = queries.create(self.connection, sub, **fields)
-        except NotFound:  # the first request of the account: loading the user inserts it
-            _ = self.user
-            job = queries.create(self.connection, sub, **fields)
+        """:raises QuotaExceeded: when the user has the maximum number of jobs"""
+        token, quota = self._token, self.quota("jobs")
+        job = queries.create(self.connection, token, quota, **fields)
+        if job is None:  # perhaps the first request of the account: loading the user inserts it
+            _ = self.user  # 401 if the token is revoked
+            job = queries.create(self.connection, token, quota, **fields)
+        if job is None:
+            raise QuotaExceeded("jobs", quota)
         return JobResource(self, job)
+
+    @property
+    def _token(self) -> TokenKey:
+        return self.request.verified_token.key
 
 
 class JobResource(Resource):
@@ -74,10 +80,16 @@ class JobResource(Resource):
         self.row = queries.LOCK.first_or_not_found(self.connection, **self._primary_key)
 
     def update(self, versions: AbstractCollection[str] | None = None, **fields: Any) -> JobRow:
-        """Set some fields: :func:`queries.update_job`."""
-        accepted = _integers(versions)
-        self.row = queries.update_job(self.connection, self._primary_key, accepted, **fields)
-        return self.row
+        """Set some fields: :func:`queries.update_job`.
+
+        :raises QuotaExceeded: when a new status would be one step of the history too many
+        """
+        accepted, max_steps = _integers(versions), self.quota("history_per_job")
+        job = queries.update_job(self.connection, self._primary_key, accepted, max_steps, **fields)
+        if job is None:
+            raise QuotaExceeded("history_per_job", max_steps)
+        self.row = job
+        return job
 
     def delete(self, versions: AbstractCollection[str] | None = None) -> None:
         """Delete the job with all that is below it. Raises as :meth:`update`."""

@@ -1,13 +1,13 @@
 """``/jobs``."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pyramid.request import Request
 
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService, ThreadPool, set_location
+from jobtracker.jobs.models import EMBEDDED_NOTES
 from jobtracker.jobs.queries import JobRow
 from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut, JobWithNotesOut
@@ -20,35 +20,44 @@ job = ApiService("job", "/jobs/{job_id}", context=JobResource)
 
 
 @jobs.get(permission=Permission.READ, query=JobFilters(), returns=ListOf(JOB_OUT))
-def get_jobs(request: Request) -> Sequence[JobRow]:
-    """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored. Where
-    there are more than the limit, the header `Link` leads to the next page."""
+def get_jobs(request: Request) -> Rendered:
+    """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored.
+    Without a limit these are all, up to 10,000 jobs or 8 MiB. Where there are more, the header
+    `Link` leads to the next page."""
     return paginate(request, request.context.page, **request.validated)
 
 
 @jobs.post(
-    permission=Permission.WRITE, body=JobIn(), returns=JOB_OUT, status=201, single_statement=True
+    permission=Permission.WRITE,
+    body=JobIn(),
+    returns=JOB_OUT,
+    status=201,
+    errors=(409,),
+    single_statement=True,
 )
 def post_job(request: Request) -> JobRow:
-    """Keep track of one more job."""
+    """Keep track of one more job. The number of your jobs has a quota."""
     return set_location(request, request.context.create(**request.validated)).row
 
 
 @job.get(permission=Permission.READ, returns=JobWithNotesOut())
 def get_job(request: Request) -> dict[str, Any]:
-    """One job, with its notes, newest first."""
-    return {**JOB_OUT.dump(request.context.row), "notes": request.context["notes"].list()}
+    """One job, with its newest 100 notes, newest first. `/jobs/{job_id}/notes` has all of them."""
+    notes = request.context["notes"].page(limit=EMBEDDED_NOTES).rows
+    return {**JOB_OUT.dump(request.context.row), "notes": notes}
 
 
 @job.patch(
     permission=Permission.WRITE,
     body=JOB_PATCH,
     returns=JOB_OUT,
+    errors=(409,),
     if_match=JOB_OUT,
     single_statement=True,
 )
 def patch_job(request: Request) -> JobRow:
-    """Change some fields (JSON Merge Patch): null clears, tags replace all tags."""
+    """Change some fields (JSON Merge Patch): null clears, tags replace all tags. A new status
+    is a step of the history, whose number has a quota."""
     return request.context.update(request.versions, **request.validated)
 
 

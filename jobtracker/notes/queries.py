@@ -16,4 +16,6 @@ class NoteRow(NamedTuple):
     created_at: datetime.datetime
 
 
-NOTES = Repository(Note, NoteRow, owner_columns=Note.OWNER_COLUMNS, order=newest_first(Note))
+NOTES = Repository(
+    Note, NoteRow, owner_columns=Note.OWNER_COLUMNS, order=newest_first(Note), texts=[Note.body]
+)

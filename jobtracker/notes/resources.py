@@ -14,4 +14,6 @@ class NoteCollection(JobChildCollection[NoteRow], under=JobResource, name="notes
     repository, item_class = NOTES, NoteResource
 
     def add(self, body: str) -> NoteResource:
-        return NoteResource(self, self.insert(body=body, created_at=self.__parent__.touch()))
+        """:raises QuotaExceeded: when the job has the maximum number of notes"""
+        now = self.__parent__.touch()  # locks the job, so that the quota holds
+        return NoteResource(self, self.insert_within("notes_per_job", body=body, created_at=now))

@@ -1,10 +1,8 @@
 """``/jobs/{job_id}/notes``."""
 
-from collections.abc import Sequence
-
 from pyramid.request import Request
 
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import NOTES_BY_USER
 from jobtracker.http.service import ApiService, set_location
@@ -19,7 +17,7 @@ note = ApiService("note", "/jobs/{job_id}/notes/{note_id}", context=NoteResource
 
 
 @notes.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(NoteOut()))
-def get_notes(request: Request) -> Sequence[NoteRow]:
+def get_notes(request: Request) -> Rendered:
     """The notes on a job, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -29,10 +27,11 @@ def get_notes(request: Request) -> Sequence[NoteRow]:
     body=NoteIn(),
     returns=NoteOut(),
     status=201,
+    errors=(409,),
     rate_limits=[NOTES_BY_USER],
 )
 def post_note(request: Request) -> NoteRow:
-    """Write something down about a job."""
+    """Write something down about a job. The number of notes of a job has a quota."""
     return set_location(request, request.context.add(**request.validated)).row
 
 

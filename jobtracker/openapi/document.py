@@ -15,6 +15,7 @@ from jobtracker.http.service import ApiService, Operation
 from jobtracker.openapi import json_schema
 from jobtracker.openapi.json_schema import closed_object
 from jobtracker.permissions import Permission
+from jobtracker.quotas import QUOTAS
 from jobtracker.tree import MAX_ID
 
 DESCRIPTION = """\
@@ -28,7 +29,14 @@ be written with a slash at its end. Somebody else's data answers 404, as if it d
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
 ERROR_CODES = [*(code for code, _ in CODES.values()), "EMAIL_NOT_VERIFIED"]
-DETAILS = {"code": STRING, "email": STRING, "violations": STRINGS, "current": {"type": "object"}}
+DETAILS = {
+    "code": STRING,
+    "email": STRING,
+    "violations": STRINGS,
+    "current": {"type": "object"},
+    "quota": {**STRING, "enum": list(QUOTAS)},
+    "limit": {"type": "integer"},
+}
 ERROR = closed_object(
     {
         "error": {**STRING, "enum": ERROR_CODES},
@@ -139,7 +147,7 @@ def _statuses(service: ApiService, operation: Operation) -> list[int]:
     """Return all statuses of an operation, that of success first."""
     errors = set(operation.errors)
     for condition, implied in (
-        (operation.permission is not Permission.PUBLIC, {401, 503}),
+        (operation.permission is not Permission.PUBLIC, {401, 429, 503}),
         (operation.errors, {503}),
         ("{" in service.template, {404}),
         (operation.body, {400, 413, 415, 422}),

@@ -10,7 +10,6 @@ from jobtracker.db.base import Base, identity, timestamp
 
 MAX_NAME = 80
 MAX_BYTES = 16 * 1024
-MAX_VIEWS = 100
 
 
 class SavedView(Base):

@@ -3,6 +3,8 @@
 import datetime
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
+
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Repository
 from jobtracker.saved_views.models import SavedView
@@ -19,5 +21,10 @@ class SavedViewRow(NamedTuple):
 
 ORDER = newest_first(SavedView, "updated_at")
 SAVED_VIEWS = Repository(
-    SavedView, SavedViewRow, owner_columns=("user_id",), order=ORDER, sets_updated_at=True
+    SavedView,
+    SavedViewRow,
+    owner_columns=("user_id",),
+    order=ORDER,
+    sets_updated_at=True,
+    texts=[sa.cast(SavedView.data, sa.Text)],
 )

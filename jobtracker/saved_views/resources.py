@@ -5,7 +5,7 @@ from typing import Any
 from jobtracker.db.base import translate_constraint_error
 from jobtracker.errors import Conflict
 from jobtracker.renderer import json_dumps
-from jobtracker.saved_views.models import MAX_VIEWS, SavedView
+from jobtracker.saved_views.models import SavedView
 from jobtracker.saved_views.queries import SAVED_VIEWS, SavedViewRow
 from jobtracker.tree import OwnerOnly, Root, RowCollection, RowResource
 from jobtracker.users import queries as users
@@ -33,10 +33,10 @@ class SavedViewCollection(OwnerOnly, RowCollection[SavedViewRow], under=Root, na
     repository, item_class = SAVED_VIEWS, SavedViewResource
 
     def create(self, name: str, data: dict[str, Any]) -> SavedViewResource:
-        """:raises Conflict: when the name is taken, or the user has the maximum number of views"""
-        # Serializes concurrent creations, so that the limit holds.
+        """:raises Conflict: when the name is taken
+        :raises QuotaExceeded: when the user has the maximum number of views"""
+        # Serializes concurrent creations, so that the quota holds.
         users.USERS.lock(self.connection, {}, self.user.id)
-        if self.count() >= MAX_VIEWS:
-            raise Conflict(f"You can have at most {MAX_VIEWS} saved views.")
         with translate_constraint_error(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):
-            return SavedViewResource(self, self.insert(name=name, data=data))
+            row = self.insert_within("saved_views", name=name, data=data)
+        return SavedViewResource(self, row)

@@ -1,10 +1,8 @@
 """``/saved-views``."""
 
-from collections.abc import Sequence
-
 from pyramid.request import Request
 
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.permissions import Permission
@@ -17,7 +15,7 @@ saved_view = ApiService("saved_view", "/saved-views/{view_id}", context=SavedVie
 
 
 @saved_views.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(SavedViewOut()))
-def get_saved_views(request: Request) -> Sequence[SavedViewRow]:
+def get_saved_views(request: Request) -> Rendered:
     """Your saved views, the one that was changed last first."""
     return paginate(request, request.context.page, **request.validated)
 
@@ -30,7 +28,7 @@ def get_saved_views(request: Request) -> Sequence[SavedViewRow]:
     errors=(409,),
 )
 def post_saved_view(request: Request) -> SavedViewRow:
-    """Save a view under a name that none of your others has. You can have 100."""
+    """Save a view under a name that none of your others has. Their number has a quota."""
     return set_location(request, request.context.create(**request.validated)).row
 
 

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from jobtracker.search.models import MAX_WORDS
+
 # Characters before the first match, and of the whole excerpt, up to the next word.
 CONTEXT, LENGTH = 60, 180
 
@@ -13,7 +15,7 @@ CONTEXT, LENGTH = 60, 180
 @functools.lru_cache(maxsize=64)  # of the queries, each of which has many texts
 def word_pattern(q: str) -> re.Pattern[str] | None:
     """A pattern with a group for each word of the query; the last can be a prefix."""
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", q))
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", q))[:MAX_WORDS]
     if not words:
         return None
     *whole, prefix = map(re.escape, words)

@@ -7,6 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from jobtracker.db.base import Base
 from jobtracker.jobs.models import job_foreign_key
 
+#: The words of a query that count, its first.
+MAX_WORDS = 12
+
 
 def _gin_index(table: str) -> Index:
     return Index(

@@ -7,6 +7,7 @@ from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Statement
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
+from jobtracker.search.models import MAX_WORDS
 
 # The search terms are split into words as texts are, and each becomes a tsquery of its own: the
 # text of a tsquery of one word is that word in quotes, and :* makes it a prefix. A job matches when
@@ -19,7 +20,7 @@ FOUND = (
                    AS tsquery) AS word
             FROM regexp_split_to_table(words_in(:q), ' ') WITH ORDINALITY AS split (part, position),
                  LATERAL plainto_tsquery('simple', part) AS query
-            WHERE numnode(query) > 0
+            WHERE numnode(query) > 0 AND position <= :max_words
         ),
         hits AS (
             SELECT position, application_id, CAST(NULL AS bigint) AS note_id,
@@ -61,7 +62,9 @@ def search(
 ) -> list[tuple[CardRow, str | None]]:
     """The jobs in which each word of ``q`` occurs, with the text of their best note, best first.
 
-    The last word can be a prefix. Only letters and digits of ``q`` count: it has no operators.
+    The last word can be a prefix, and words beyond :data:`MAX_WORDS` are ignored. Only letters and
+    digits of ``q`` count: it has no operators.
     """
-    rows = _SEARCH.all(connection, user_id=user_id, q=q, user_as_word=f"'@{user_id}'", limit=limit)
+    given = {"q": q, "max_words": MAX_WORDS, "limit": limit}
+    rows = _SEARCH.all(connection, user_id=user_id, user_as_word=f"'@{user_id}'", **given)
     return [(CardRow(*row[:-1]), row[-1]) for row in rows]

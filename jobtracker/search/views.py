@@ -1,5 +1,7 @@
 """``/jobs/search``."""
 
+from collections import Counter
+
 from pyramid.request import Request
 
 from jobtracker.board.resources import Board
@@ -18,8 +20,9 @@ search = ApiService("search", "/jobs/search", context=SearchResource)
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title
     and company, which weigh most, tags, location and notes; the last can be the beginning of one.
-    Nothing but letters and digits counts. No words, no jobs. `highlight` is a piece of the text
-    that was found, as HTML: `<mark>` and `</mark>` are around the words, and all else is escaped.
+    Nothing but letters and digits counts, and of the words the first 12. No words, no jobs.
+    `highlight` is a piece of the text that was found, as HTML: `<mark>` and `</mark>` are around
+    the words, and all else is escaped.
     """
     found = request.context.search(**request.validated)
-    return Board.from_cards(found, (hit["status"] for hit in found))
+    return Board.from_cards(found, Counter(hit["status"] for hit in found))

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from jobtracker.errors import ApiError, BadRequest
+from jobtracker.errors import ApiError, BadRequest, RateLimited
 from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.servers import asgi, error_response
 from jobtracker.servers.connections import ConnectionWatch
@@ -34,6 +34,7 @@ class ASGIApplication:
     ) -> None:
         self._wsgi = wsgi
         self._registry = wsgi.registry
+        self._user_of = wsgi.registry["user_of"]
         self._find_operation = wsgi.registry["find_operation"]
         self._pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
         self._limits = limits
@@ -66,7 +67,7 @@ class ASGIApplication:
         limit = max_body_bytes(operation, length, self._limits.body_bytes)
         size = limit if length is None else length
         if needs_authorization(operation, size):
-            await self._check_authorization(environ.get("HTTP_AUTHORIZATION", ""))
+            await self._check_authorization(environ)
         with self._transfers.begin(size) as transfer:
             try:
                 async with transfer.within(self._limits.body_seconds):
@@ -79,12 +80,12 @@ class ASGIApplication:
             with environ["wsgi.input"]:  # frees the body, whatever refers to the environ
                 await self._run(operation, environ, send)
 
-    async def _check_authorization(self, authorization: str) -> None:
+    async def _check_authorization(self, environ: dict[str, Any]) -> None:
         errors: list[ApiError] = []
 
         def check() -> None:
             try:
-                self._registry["check_authorization"](authorization)
+                self._registry["check_authorization"](environ)
             except ApiError as error:
                 errors.append(error)
 
@@ -97,7 +98,9 @@ class ASGIApplication:
         large: list[Future[None]] = []
         loop = asyncio.get_running_loop()
         respond = functools.partial(self._respond, environ, send, loop, large)
-        await self._pools[pool].run(respond)
+        user = self._user_of(environ) if pool is not ThreadPool.HEALTH else None
+        refuse = functools.partial(self._send_error, RateLimited(), environ, send)
+        await self._pools[pool].run(respond, user, refuse)
         if large:
             await asyncio.wrap_future(large[0])
 

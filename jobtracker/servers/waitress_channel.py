@@ -145,8 +145,8 @@ class AuthorizationTask:
     def service(self) -> None:
         channel, request = self._channel, self._request
         try:
-            authorization = request.headers.get("AUTHORIZATION", "")
-            channel.server.registry["check_authorization"](authorization)
+            environ = {"HTTP_AUTHORIZATION": request.headers.get("AUTHORIZATION", "")}
+            channel.server.registry["check_authorization"](environ)
             channel.make_room(0)  # its own size is counted already
         except ApiError as error:
             channel.reject(request, error)

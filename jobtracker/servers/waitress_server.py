@@ -8,14 +8,16 @@ import functools
 import logging
 import signal
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 from waitress import wasyncore
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
+from jobtracker.errors import RateLimited
 from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
@@ -27,24 +29,64 @@ MAX_ACCEPTED = 100
 INTERVAL = 0.5
 
 
+class UserTask(NamedTuple):
+    """The next request of a channel, which the dispatcher's queue has for a user."""
+
+    channel: Channel
+    user: Hashable
+    fair_queue: FairQueue["UserTask"]
+
+    def service(self) -> None:
+        try:
+            self.channel.service()
+        finally:
+            self.fair_queue.ended(self.user)
+
+    def cancel(self) -> None:
+        self.channel.cancel()
+
+
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads and their queue, in which ``/health`` comes first."""
+    """The threads and their queue, in which ``/health`` comes first, and which is fair to users.
+
+    :param user_of: the user of an environ
+    """
 
     stopping = False
+
+    def __init__(self, user_of: Callable[[dict[str, str]], Hashable]) -> None:
+        super().__init__()
+        self._user_of = user_of
+        self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
+
+    def _refuse(self, task: UserTask) -> None:
+        task.channel.requests[0].error = RateLimited()
+        super().add_task(task.channel)
 
     def stop(self, *_signal: Any) -> None:
         self.stopping = True
 
     def add_task(self, task: Any) -> None:
-        if isinstance(task, Channel) and task.total_outbufs_len:
+        if not isinstance(task, Channel):
+            super().add_task(task)
+        elif task.total_outbufs_len:
             task.is_waiting = True  # a pipelined request, until the response before it is sent
-            return
-        if getattr(task, "path", None) == "/health":
+        elif task.path == "/health":
             with self.lock:
                 self.queue.appendleft(task)
                 self.queue_cv.notify()
-            return
-        super().add_task(task)
+        elif task.requests[0].error is None and (user := self._user_of(environ_of(task))):
+            self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
+        else:
+            super().add_task(task)
+
+
+def environ_of(channel: Channel) -> dict[str, str]:
+    """What determines the user of a channel's next request."""
+    headers = channel.requests[0].headers
+    names = ("AUTHORIZATION", "X_FORWARDED_FOR")
+    environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
+    return {"REMOTE_ADDR": channel.addr[0], **environ}
 
 
 def serve(
@@ -62,7 +104,7 @@ def serve(
     options.setdefault("clear_untrusted_proxy_headers", "false")
     # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
     options["outbuf_high_watermark"] = 2**62
-    dispatcher = Dispatcher()
+    dispatcher = Dispatcher(app.registry["user_of"])
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
     limits = Limits(

@@ -22,7 +22,7 @@ TEXT = [("Content-Type", "text/plain")]
 COUNTED: list[str] = []
 LIMITS = {"threads": "2", "max_request_body_size": "1000000", "seconds_to_finish": "3"}
 GRANIAN = {"workers": "1", "body_seconds": "1"}
-WAITRESS = {"max_request_header_size": "4096"}
+WAITRESS = {"max_request_header_size": "4096", "connection_limit": "300"}
 
 
 def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -77,8 +77,8 @@ def find_operation(_method: str, path: str) -> Operation | None:
     return None if path == "/unknown" else operation
 
 
-def check_authorization(authorization: str) -> None:
-    if authorization != "Bearer valid":
+def check_authorization(environ: dict[str, str]) -> None:
+    if environ.get("HTTP_AUTHORIZATION") != "Bearer valid":
         raise Unauthorized
 
 
@@ -95,6 +95,7 @@ class App:
         }
         self.registry["find_operation"] = find_operation
         self.registry["check_authorization"] = check_authorization
+        self.registry["user_of"] = lambda environ: environ.get("HTTP_AUTHORIZATION")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         return self.wsgi(environ, start_response)

@@ -50,18 +50,6 @@ def test_concurrent_confirmations_leave_one_resume(client: Api, job: str):
     assert [document["status"] for document in left] == ["uploaded"]
 
 
-def test_concurrent_interviews_beyond_the_maximum_answer_409(
-    client: Api, job: str, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("jobtracker.interviews.resources.MAX_INTERVIEWS", 3)
-    when = {"scheduled_at": "2026-11-30T13:00:00Z"}
-    answers = repeat_concurrently(
-        lambda _number: client.post(f"{job}/interviews", when, status="*")
-    )
-    assert statuses(answers) == [201] * 3 + [409] * (THREADS - 3)
-    assert len(client.get(f"{job}/interviews").json) == 3
-
-
 def test_concurrent_views_with_one_name_answer_409_but_for_one(client: Api):
     view = {"name": "Remote", "data": {}}
     answers = repeat_concurrently(lambda _number: client.post("/saved-views", view, status="*"))
@@ -73,18 +61,6 @@ def test_concurrent_views_with_one_name_answer_409_but_for_one(client: Api):
         return client.patch(path, {"name": "Onsite"}, status="*")
 
     assert statuses(repeat_concurrently(rename)) == [200] + [409] * (THREADS - 1)
-
-
-def test_concurrent_views_beyond_the_maximum_answer_409(
-    client: Api, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("jobtracker.saved_views.resources.MAX_VIEWS", 3)
-
-    def save(number: int) -> TestResponse:
-        return client.post("/saved-views", {"name": str(number), "data": {}}, status="*")
-
-    assert statuses(repeat_concurrently(save)) == [201] * 3 + [409] * (THREADS - 3)
-    assert len(client.get("/saved-views").json) == 3
 
 
 def delete(client: Api, path: str, _number: int) -> TestResponse:

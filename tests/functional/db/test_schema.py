@@ -213,6 +213,30 @@ class TestMigrations:
             row for row in by_migrations if row[0] == "alembic_version"
         }
 
+    def test_migration_counts_the_jobs_there_are(self, config: Config):
+        connection = config.attributes["connection"]
+
+        def counts() -> list[int]:
+            return list(connection.scalars(text("SELECT job_count FROM users ORDER BY email")))
+
+        command.upgrade(config, "0015")
+        connection.execute(text("INSERT INTO users (cognito_sub, email) VALUES (1, 'a'), (2, 'b')"))
+        insert = """INSERT INTO jobs (user_id, company_name, job_title)
+                    SELECT id, 'x', 'y' FROM users, generate_series(1, 3) WHERE email = 'a'"""
+        connection.execute(text(insert))
+        connection.commit()
+        command.upgrade(config, "0016")
+        assert counts() == [3, 0]
+        connection.execute(text(insert))
+        assert counts() == [6, 0]
+        connection.commit()
+        # As after an interruption: all statements can be repeated.
+        connection.execute(text("UPDATE users SET job_count = 7"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
+        connection.commit()
+        command.upgrade(config, "0016")
+        assert counts()[0] == 6
+
     def test_migrations_downgrade_and_upgrade_again(self, config: Config):
         command.upgrade(config, "head")
         command.downgrade(config, "base")

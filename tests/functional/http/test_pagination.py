@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from jobtracker.jobs.models import Status
 from tests.common.api import Api
 from tests.common.pagination import assert_field_refused, next_path, user_id, walk
+from tests.common.rows import insert_jobs
 
 SORTS = ("activity", "created", "updated", "company", "status")
 
@@ -40,24 +41,17 @@ class TestLimits:
             assert len(answer.json) == many
             assert "Link" not in answer.headers
 
-    def test_default_limit_is_a_thousand(self, client: Api, engine: Engine):
-        with engine.begin() as connection:
-            connection.execute(
-                text("""
-                    INSERT INTO jobs (user_id, company_name, job_title)
-                    SELECT :user, 'x', 'y' FROM generate_series(1, 1001)
-                """),
-                {"user": user_id(client)},
-            )
+    def test_list_of_jobs_without_a_limit_has_ten_thousand(self, client: Api, engine: Engine):
+        insert_jobs(engine, user_id(client), 10_001)
         own = {"Authorization": f"Bearer {client.token}"}
         first = client.app.get("/jobs", headers=own)
-        assert len(first.json) == 1000
+        assert len(first.json) == 10_000
         there = next_path(first)
         assert there is not None
         second = client.app.get(there, headers=own)
         assert len(second.json) == 1
         assert next_path(second) is None
-        assert len({job["id"] for job in (*first.json, *second.json)}) == 1001
+        assert len({job["id"] for job in (*first.json, *second.json)}) == 10_001
 
 
 class TestLinks:

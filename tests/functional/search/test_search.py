@@ -145,3 +145,22 @@ def test_search_accepts_arbitrary_text(ada: Api):
             assert any(plain in some for some in texts)
 
     check()
+
+
+def test_search_considers_the_first_twelve_words(ada: Api):
+    words = [f"word{chr(ord('a') + n)}" for n in range(12)]
+    job = make(ada, " ".join(words))
+    (hit,) = search(ada, " ".join([*words, "missing"]))
+    assert hit["id"] == job
+    assert hit["highlight"].count("<mark>") == 12
+    assert search(ada, " ".join([*words[:11], "missing", "worda"])) == []
+
+
+def test_search_highlights_a_bounded_length_of_notes(ada: Api):
+    text = f"{'before ' * 1400}needle"
+    for _ in range(15):
+        make(ada, text)
+    found = search(ada, "needle")
+    assert len(found) == 15
+    highlighted = [hit["highlight"] is not None for hit in found]
+    assert highlighted == [True] * 10 + [False] * 5

@@ -1,14 +1,17 @@
-"""The signature of cursors."""
+"""The signature of cursors, and the size of pages."""
 
 import base64
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import column
 
-from jobtracker.http.pagination import SIGNATURE_BYTES, Cursors
+from jobtracker.db.keyset import Page, Sort, SortKey
+from jobtracker.fields import RowOut
+from jobtracker.http.pagination import SIGNATURE_BYTES, Cursors, render_page
 
 
 class TestCursors:
@@ -54,3 +57,28 @@ class TestCursors:
         shifted = base64.urlsafe_b64encode(signed[:SIGNATURE_BYTES] + b"s[1]").decode()
         with pytest.raises(ValueError, match="not signed for this"):
             cursors.loads(shifted, "7 /job")
+
+
+class TestRenderPage:
+    class Row(NamedTuple):
+        id: int
+
+    SORT = Sort(SortKey(column("id")))
+
+    def page(self, *ids: int, limit: int | None = None) -> Page[Any]:
+        return Page.from_rows([self.Row(each) for each in ids], limit, self.SORT)
+
+    def test_page_that_fits_is_rendered_whole(self):
+        assert render_page(self.page(1, 2), RowOut(), 19)[0] == b'[{"id":1},{"id":2}]'
+        page = self.page(1, 2, 3, limit=2)
+        assert render_page(page, RowOut())[1] == page
+        assert render_page(self.page(), RowOut(), 2)[0] == b"[]"
+
+    def test_page_that_does_not_fit_ends_early(self):
+        body, page = render_page(self.page(1, 2, 3), RowOut(), 21)
+        assert body == b'[{"id":1},{"id":2}]'
+        assert (page.rows, page.next_sort_keys) == ([self.Row(1), self.Row(2)], [2])
+
+    def test_page_has_one_row_at_least(self):
+        body, page = render_page(self.page(1, 2), RowOut(), 1)
+        assert (body, page.next_sort_keys) == (b'[{"id":1}]', [1])

@@ -1,10 +1,8 @@
 """``/jobs/{job_id}/contacts``."""
 
-from collections.abc import Sequence
-
 from pyramid.request import Request
 
-from jobtracker.fields import ListOf
+from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.permissions import Permission
@@ -20,7 +18,7 @@ contact = ApiService("contact", "/jobs/{job_id}/contacts/{contact_id}", context=
 
 
 @contacts.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(CONTACT_OUT))
-def get_contacts(request: Request) -> Sequence[ContactRow]:
+def get_contacts(request: Request) -> Rendered:
     """The contacts of a job, A to Z."""
     return paginate(request, request.context.page, **request.validated)
 

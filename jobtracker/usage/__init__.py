@@ -1,0 +1,1 @@
+"""How much of each quota a user has used."""

@@ -1,0 +1,64 @@
+"""The SQL of the usage."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ScalarSelect, bindparam, cast, func, select
+
+from jobtracker.activity.models import Activity
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import Statement
+from jobtracker.documents.models import Document
+from jobtracker.history.models import JobStep
+from jobtracker.http.idempotency import IdempotencyRecord
+from jobtracker.interviews.models import Interview
+from jobtracker.notes.models import Note
+from jobtracker.saved_views.models import SavedView
+from jobtracker.users.models import User
+
+
+class UsageRow(NamedTuple):
+    """The usage of each quota; that of one for each job is of the job that has the most."""
+
+    jobs: int
+    notes_per_job: int
+    interviews_per_job: int
+    history_per_job: int
+    activity_per_job: int
+    documents: int
+    document_bytes: int
+    saved_views: int
+    idempotency_keys: int
+
+
+_USER_ID = bindparam("user_id", type_=BigInteger)
+
+
+def _of_user(model: Any, expression: Any) -> ScalarSelect[int]:
+    return select(expression).select_from(model).where(model.user_id == _USER_ID).scalar_subquery()
+
+
+def _most(model: Any) -> ScalarSelect[int]:
+    counts = select(func.count().label("number")).where(model.user_id == _USER_ID)
+    of_jobs = counts.group_by(model.application_id).subquery()
+    return select(func.coalesce(func.max(of_jobs.c.number), 0)).scalar_subquery()
+
+
+_USAGE = Statement(
+    select(
+        User.job_count,
+        _most(Note),
+        _most(Interview),
+        _most(JobStep),
+        _most(Activity),
+        _of_user(Document, func.count()),
+        _of_user(Document, func.coalesce(cast(func.sum(Document.size_bytes), BigInteger), 0)),
+        _of_user(SavedView, func.count()),
+        _of_user(IdempotencyRecord, func.count()),
+    ).where(User.id == _USER_ID),
+    UsageRow,
+)
+
+
+def read(connection: SupportsExecute, user_id: int) -> UsageRow:
+    """The usage of a user; NotFound when the user was deleted concurrently."""
+    return _USAGE.first_or_not_found(connection, user_id=user_id)

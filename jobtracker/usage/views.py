@@ -1,0 +1,18 @@
+"""``/users/me/usage``."""
+
+from pyramid.request import Request
+
+from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
+from jobtracker.usage.resources import UsageResource
+from jobtracker.usage.schemas import UsageOut
+
+usage = ApiService("usage", "/users/me/usage", context=UsageResource)
+
+
+@usage.get(permission=Permission.READ, returns=UsageOut())
+def get_usage(request: Request) -> dict[str, dict[str, int]]:
+    """How much of each quota you have used. What is counted for each job is shown for the job that
+    has the most. Beyond a limit the answer is 409 with the code `QUOTA_EXCEEDED`; of the activity
+    of a job, the oldest entries are dropped instead."""
+    return request.context.read()

@@ -1,0 +1,32 @@
+"""Many rows at once, by SQL."""
+
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+
+def insert_rows(engine: Engine, table: str, number: int, **columns: Any) -> None:
+    """Rows with the same values, of which a string that begins with ``=`` is SQL; ``n`` counts.
+
+    Without triggers, which take seconds for thousands of long rows, except that the users'
+    revisions and counts are updated.
+    """
+    is_sql = {name: str(value).startswith("=") for name, value in columns.items()}
+    values = [value[1:] if is_sql[name] else f":{name}" for name, value in columns.items()]
+    statement = f"""
+        INSERT INTO {table} ({", ".join(columns)})
+        SELECT {", ".join(values)} FROM generate_series(1, :number) AS n
+    """  # noqa: S608 (from the tests)
+    given = {name: value for name, value in columns.items() if not is_sql[name]}
+    count = "(SELECT count(*) FROM jobs WHERE user_id = users.id)"
+    changed = f"revision = revision + 1, job_count = {count}"
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(statement), {**given, "number": number})
+        connection.execute(text(f"UPDATE users SET {changed}"))  # noqa: S608 (from above)
+
+
+def insert_jobs(engine: Engine, user_id: int, number: int, **columns: Any) -> None:
+    """Jobs of a user, as by :func:`insert_rows`."""
+    required = {"company_name": "Acme", "job_title": "Engineer"}
+    insert_rows(engine, "jobs", number, user_id=user_id, **required, **columns)
