@@ -1,7 +1,8 @@
 """``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
 It deletes pending documents whose upload has expired, objects in S3 that no row refers to, and
-expired idempotency records. Concurrent runs are safe, and so is an interruption.
+expired idempotency records, and reads the results of malware scans. Concurrent runs are safe, and
+so is an interruption.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
 from jobtracker.db.connections import transaction
-from jobtracker.documents import object_deletions
+from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
 
@@ -36,6 +37,7 @@ def sweep(registry: Any) -> str | None:
         with transaction(sessions) as connection:
             answers = idempotency.DELETE_EXPIRED.execute(connection)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
+        scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
     except (DBAPIError, psycopg.Error) as error:
@@ -43,6 +45,6 @@ def sweep(registry: Any) -> str | None:
         return f"jobtracker-sweep: PostgreSQL: {type(cause).__name__}; nothing is lost"
     print(  # noqa: T201 (the command's output)
         f"uploads given up: {expired}, deletions carried out: {deleted}, "
-        f"answers forgotten: {answers}"
+        f"answers forgotten: {answers}, malware scans: {scanned} done, {waiting} waiting"
     )
     return f"jobtracker-sweep: S3 would not delete {failed} objects" if failed else None

@@ -117,6 +117,16 @@ def transaction(sessions: sessionmaker[Session]) -> Iterator[TransactionConnecti
         yield TransactionConnection(session)
 
 
+@contextlib.contextmanager
+def transaction_of(request: Request) -> Iterator[SupportsExecute]:
+    """The transaction of a request, or one of its own where it has none, as for a GET."""
+    if isinstance(request.connection, TransactionConnection):
+        yield request.connection
+    else:
+        with transaction(request.registry["db_sessions"]) as connection:
+            yield connection
+
+
 def connection_for(request: Request) -> SupportsExecute:
     """``request.connection``. Reads need no transaction: one round trip for a query, not three.
 

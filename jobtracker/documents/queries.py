@@ -26,6 +26,7 @@ class DocumentRow(NamedTuple):
     size_bytes: int
     upload_key: str
     object_key: str
+    object_version: str | None
     upload_expires_at: datetime.datetime
     status: str
     scan_status: str
@@ -55,13 +56,25 @@ _OF_JOB = (
 _IS_PENDING = Document.status == DocumentStatus.PENDING
 _PENDING = sa.select(sa.func.count()).select_from(Document.__table__).where(*_OF_JOB, _IS_PENDING)
 _COUNT_PENDING = Statement(_PENDING.where(Document.upload_expires_at > NOW), Count)
+_CONFIRMED_BEFORE = sa.tuple_(Document.uploaded_at, Document.id) < sa.tuple_(
+    sa.bindparam("uploaded_at", type_=Document.__table__.c.uploaded_at.type),
+    sa.bindparam("row_id", type_=sa.BigInteger),
+)
 _DELETE_REPLACED = Command(
     sa.delete(Document.__table__).where(
         *_OF_JOB,
         Document.doc_type == sa.bindparam("doc_type"),
-        Document.status == DocumentStatus.UPLOADED,
-        Document.id != sa.bindparam("row_id"),
+        Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
+        sa.or_(Document.status == DocumentStatus.UPLOADED, _CONFIRMED_BEFORE),
     )
+)
+_SCAN_RESULT = ["status", "scan_status", "scan_message"]
+_SET_SCAN_RESULT = Statement(
+    sa.update(Document.__table__)
+    .where(*_OF_JOB, Document.id == sa.bindparam("row_id"))
+    .values(scan_checked_at=NOW, **statements.new_values(Document, _SCAN_RESULT))
+    .returning(*statements.columns_of(Document, DocumentRow)),
+    DocumentRow,
 )
 
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
@@ -73,6 +86,20 @@ _EXPIRED = (
     .with_for_update(skip_locked=True)  # not those that are being confirmed at this moment
 )
 _DELETE_EXPIRED = Command(sa.delete(Document.__table__).where(_DOCUMENT_KEY.in_(_EXPIRED)))
+_SCANNING = Statement(
+    sa.select(*statements.columns_of(Document, DocumentRow))
+    .where(
+        Document.status == DocumentStatus.SCANNING,
+        sa.tuple_(
+            sa.bindparam("last_user_id", type_=sa.BigInteger),
+            sa.bindparam("last_id", type_=sa.BigInteger),
+        )
+        < _DOCUMENT_KEY,
+    )
+    .order_by(*_DOCUMENT_KEY.clauses)
+    .limit(_LIMIT),
+    DocumentRow,
+)
 
 _DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
 _ENQUEUE = Command(
@@ -107,13 +134,34 @@ def count_pending(connection: SupportsExecute, owner: Mapping[str, int]) -> int:
     return _COUNT_PENDING.first_or_not_found(connection, **owner).number
 
 
-def delete_replaced(
-    connection: SupportsExecute, owner: Mapping[str, int], document: DocumentRow
-) -> None:
-    """Delete the confirmed document that this one replaces, where its type is single-valued."""
+def delete_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Delete what a document replaces that becomes valid, where its type is single-valued: the
+    valid one, and those that were confirmed before it without becoming valid."""
     if document.doc_type in models.SINGLE_VALUED:
-        identity = {"doc_type": document.doc_type, "row_id": document.id}
-        _DELETE_REPLACED.execute(connection, **owner, **identity)
+        values = {"doc_type": document.doc_type, "uploaded_at": document.uploaded_at}
+        _DELETE_REPLACED.execute(connection, **_identity(document), **values)
+
+
+def set_scan_result(
+    connection: SupportsExecute,
+    document: DocumentRow,
+    *,
+    status: str,
+    scan_status: str,
+    scan_message: str | None,
+) -> DocumentRow:
+    """Set the result of the malware scan; NotFound when the document was deleted concurrently."""
+    result = {"status": status, "scan_status": scan_status, "scan_message": scan_message}
+    return _SET_SCAN_RESULT.first_or_not_found(
+        connection, **_identity(document), **statements.new_parameters(result)
+    )
+
+
+def next_scanning(
+    connection: SupportsExecute, last: tuple[int, int], limit: int
+) -> list[DocumentRow]:
+    """The documents of all users that are scanned and follow the last user and id."""
+    return _SCANNING.all(connection, last_user_id=last[0], last_id=last[1], limit=limit)
 
 
 def delete_expired_uploads(connection: SupportsExecute, limit: int) -> int:
@@ -148,6 +196,11 @@ def set_attempted(connection: SupportsExecute, deletions: Sequence[DeletionRow])
 def delete_completed(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
     """Remove those of the deletions that need no repetition."""
     _DELETE_COMPLETED.execute(connection, **_keys([row for row in deletions if row.is_last]))
+
+
+def _identity(document: DocumentRow) -> dict[str, int]:
+    owner = {"user_id": document.user_id, "application_id": document.application_id}
+    return {**owner, "row_id": document.id}
 
 
 def _keys(deletions: Sequence[DeletionRow]) -> dict[str, list[Any]]:

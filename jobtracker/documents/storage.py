@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_DELETIONS = 1000
+# Of GetObjectTagging; HTTP status 404 has other codes too, NoSuchBucket for example.
+MISSING_OBJECT = ("NoSuchKey", "NoSuchVersion")
 
 
 class ObjectMissingOrChanged(Exception):
@@ -53,11 +55,14 @@ class Bucket:
         seconds = self.upload_seconds
         return self._presign("put_object", key, seconds, ContentLength=size_bytes, **headers)
 
-    def download_url(self, key: str, *, filename: str, content_type: str | None) -> str:
+    def download_url(
+        self, key: str, *, filename: str, content_type: str | None, version: str | None = None
+    ) -> str:
         """Return a presigned URL for a GET that browsers save under this file name."""
         disposition, media_type = attachment(filename), content_type or "application/octet-stream"
         headers = {"ResponseContentDisposition": disposition, "ResponseContentType": media_type}
-        return self._presign("get_object", key, self.download_seconds, **headers)
+        parameters = {**headers, **_version_id(version)}
+        return self._presign("get_object", key, self.download_seconds, **parameters)
 
     def stat(self, key: str) -> StoredObject | None:
         """Return the size and ETag of an object, or None when it does not exist."""
@@ -67,13 +72,25 @@ class Bucket:
             return None
         return StoredObject(head["ContentLength"], head["ETag"])
 
-    def copy(self, source: str, target: str, *, etag: str) -> None:
-        """Copy an object; Conflict when it does not exist, or has another ETag."""
-        copy_source = {"Bucket": self.name, "Key": source}
+    def copy(self, source: str, target: str, *, etag: str) -> str | None:
+        """Copy an object without its tags, and return the version of the copy, None in a bucket
+        without versioning; Conflict when the object does not exist, or has another ETag."""
+        copied = {"Bucket": self.name, "Key": source}
+        options = {"CopySource": copied, "CopySourceIfMatch": etag, "TaggingDirective": "REPLACE"}
         try:
-            self._call("copy_object", Key=target, CopySource=copy_source, CopySourceIfMatch=etag)
+            return self._call("copy_object", Key=target, **options).get("VersionId")
         except ObjectMissingOrChanged as error:
             raise Conflict("The upload was changed in the meantime.") from error
+
+    def tags(self, key: str, *, version: str | None = None) -> dict[str, str]:
+        """Return the tags of an object; ObjectMissingOrChanged when it does not exist."""
+        try:
+            tagging = self._call("get_object_tagging", Key=key, **_version_id(version))
+        except ObjectMissingOrChanged as error:
+            if error_code(error.__cause__) not in MISSING_OBJECT:
+                raise _unavailable("get_object_tagging", error.__cause__) from error
+            raise
+        return {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
 
     def delete_objects(self, keys: Collection[str]) -> set[str]:
         """Delete up to :data:`MAX_DELETIONS` objects, and return the keys that S3 could not delete;
@@ -114,6 +131,10 @@ def attachment(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def _unavailable(operation: str, error: Exception) -> Unavailable:
+def _version_id(version: str | None) -> dict[str, str]:
+    return {} if version is None else {"VersionId": version}
+
+
+def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
     log.error("S3 %s: %s", operation, error_code(error))
     return Unavailable()
