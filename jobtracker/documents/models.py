@@ -85,8 +85,6 @@ class Document(JobChild, Base):
     # The key that the upload URL signs, and the final key, which no upload URL signs.
     upload_key: Mapped[str]
     object_key: Mapped[str]
-    # The version that was confirmed and scanned; null where the bucket has no versioning.
-    object_version: Mapped[str | None]
     upload_expires_at: Mapped[datetime.datetime]
     status: Mapped[str] = mapped_column(server_default=DocumentStatus.PENDING)
     scan_status: Mapped[str] = mapped_column(server_default=ScanStatus.NOT_SCANNED)

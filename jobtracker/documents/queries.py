@@ -26,7 +26,6 @@ class DocumentRow(NamedTuple):
     size_bytes: int
     upload_key: str
     object_key: str
-    object_version: str | None
     upload_expires_at: datetime.datetime
     status: str
     scan_status: str

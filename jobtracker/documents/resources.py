@@ -40,7 +40,8 @@ class DocumentResource(JobChildResource[DocumentRow]):
     def confirm(self) -> DocumentRow:
         """Confirm the upload; Conflict unless S3 reports an object of the announced size.
 
-        The object is copied to a key that no upload URL signs, so that a later PUT changes nothing.
+        The object is copied to a key that no upload URL signs and that is written once, so that a
+        later PUT changes nothing.
         A document of a single-valued type replaces the one before. With the setting
         ``documents.malware_scan`` it does so, and can be downloaded, once it is scanned.
         """
@@ -51,15 +52,14 @@ class DocumentResource(JobChildResource[DocumentRow]):
         stored = self.request.bucket.stat(document.upload_key)
         if stored is None or stored.size_bytes != document.size_bytes:
             raise Conflict("The file has not arrived yet.")
-        keys = document.upload_key, document.object_key
-        version = self.request.bucket.copy(*keys, etag=stored.etag)
-        confirmed: dict[str, Any] = {"uploaded_at": self.job.touch(), "object_version": version}
+        self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
+        now = self.job.touch()
         if self.request.registry.settings["documents.malware_scan"]:
             scanning = {"status": DocumentStatus.SCANNING, "scan_status": ScanStatus.PENDING}
-            self.update_columns(**confirmed, **scanning)
+            self.update_columns(**scanning, uploaded_at=now)
         else:
-            queries.delete_replaced(self.connection, document._replace(**confirmed))
-            self.update_columns(**confirmed, status=DocumentStatus.UPLOADED)
+            queries.delete_replaced(self.connection, document._replace(uploaded_at=now))
+            self.update_columns(status=DocumentStatus.UPLOADED, uploaded_at=now)
         queries.enqueue_upload_deletion(self.connection, document)
         process_deletions_after_commit(self.request, document.user_id)
         return self.row
@@ -96,10 +96,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         if row.status != DocumentStatus.UPLOADED:
             raise Conflict("This document is not ready to be downloaded.")
         return self.request.bucket.download_url(
-            row.object_key,
-            filename=row.original_filename,
-            content_type=row.content_type,
-            version=row.object_version,
+            row.object_key, filename=row.original_filename, content_type=row.content_type
         )
 
     def delete(self) -> None:

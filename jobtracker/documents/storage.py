@@ -15,12 +15,11 @@ log = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_DELETIONS = 1000
-# Of GetObjectTagging; HTTP status 404 has other codes too, NoSuchBucket for example.
-MISSING_OBJECT = ("NoSuchKey", "NoSuchVersion")
 
 
 class ObjectMissingOrChanged(Exception):
-    """S3 answered 404, or 412: the object's ETag is another than the expected one."""
+    """S3 answered 404, or 412: the object's ETag is another than the expected one, or the target
+    exists."""
 
 
 class StoredObject(NamedTuple):
@@ -55,14 +54,11 @@ class Bucket:
         seconds = self.upload_seconds
         return self._presign("put_object", key, seconds, ContentLength=size_bytes, **headers)
 
-    def download_url(
-        self, key: str, *, filename: str, content_type: str | None, version: str | None = None
-    ) -> str:
+    def download_url(self, key: str, *, filename: str, content_type: str | None) -> str:
         """Return a presigned URL for a GET that browsers save under this file name."""
         disposition, media_type = attachment(filename), content_type or "application/octet-stream"
         headers = {"ResponseContentDisposition": disposition, "ResponseContentType": media_type}
-        parameters = {**headers, **_version_id(version)}
-        return self._presign("get_object", key, self.download_seconds, **parameters)
+        return self._presign("get_object", key, self.download_seconds, **headers)
 
     def stat(self, key: str) -> StoredObject | None:
         """Return the size and ETag of an object, or None when it does not exist."""
@@ -72,22 +68,29 @@ class Bucket:
             return None
         return StoredObject(head["ContentLength"], head["ETag"])
 
-    def copy(self, source: str, target: str, *, etag: str) -> str | None:
-        """Copy an object without its tags, and return the version of the copy, None in a bucket
-        without versioning; Conflict when the object does not exist, or has another ETag."""
-        copied = {"Bucket": self.name, "Key": source}
-        options = {"CopySource": copied, "CopySourceIfMatch": etag, "TaggingDirective": "REPLACE"}
+    def copy(self, source: str, target: str, *, etag: str) -> None:
+        """Copy an object without its tags, to a key that has none: a copy that timed out and
+        arrives later changes nothing. Conflict when the object does not exist or has another ETag,
+        or the key has an object of another ETag."""
+        options = {
+            "CopySource": {"Bucket": self.name, "Key": source},
+            "CopySourceIfMatch": etag,
+            "IfNoneMatch": "*",
+            "TaggingDirective": "REPLACE",
+        }
         try:
-            return self._call("copy_object", Key=target, **options).get("VersionId")
+            self._call("copy_object", Key=target, **options)
         except ObjectMissingOrChanged as error:
-            raise Conflict("The upload was changed in the meantime.") from error
+            copied = self.stat(target)  # by an earlier attempt
+            if copied is None or copied.etag != etag:
+                raise Conflict("The upload was changed in the meantime.") from error
 
-    def tags(self, key: str, *, version: str | None = None) -> dict[str, str]:
+    def tags(self, key: str) -> dict[str, str]:
         """Return the tags of an object; ObjectMissingOrChanged when it does not exist."""
         try:
-            tagging = self._call("get_object_tagging", Key=key, **_version_id(version))
+            tagging = self._call("get_object_tagging", Key=key)
         except ObjectMissingOrChanged as error:
-            if error_code(error.__cause__) not in MISSING_OBJECT:
+            if error_code(error.__cause__) != "NoSuchKey":
                 raise _unavailable("get_object_tagging", error.__cause__) from error
             raise
         return {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
@@ -129,10 +132,6 @@ def attachment(filename: str) -> str:
     """Return a Content-Disposition for a file name (RFC 6266, encoded by RFC 8187)."""
     plain = "".join(char if " " <= char <= "~" and char not in '"\\%' else "_" for char in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
-
-
-def _version_id(version: str | None) -> dict[str, str]:
-    return {} if version is None else {"VersionId": version}
 
 
 def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
