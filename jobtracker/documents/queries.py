@@ -52,6 +52,17 @@ _OF_JOB = (
     Document.user_id == sa.bindparam("user_id"),
     Document.application_id == sa.bindparam("application_id"),
 )
+
+
+def _advisory_key(document_id: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return sa.func.hashtextextended("confirmation of a document", document_id)
+
+
+_LOCK_CONFIRMATION = Command(
+    sa.select(
+        sa.func.pg_advisory_xact_lock(_advisory_key(sa.bindparam("row_id", type_=sa.BigInteger)))
+    )
+)
 _IS_PENDING = Document.status == DocumentStatus.PENDING
 _PENDING = sa.select(sa.func.count()).select_from(Document.__table__).where(*_OF_JOB, _IS_PENDING)
 _COUNT_PENDING = Statement(_PENDING.where(Document.upload_expires_at > NOW), Count)
@@ -80,9 +91,14 @@ _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
 _EXPIRED = (
     sa.select(*_DOCUMENT_KEY.clauses)
-    .where(_IS_PENDING, Document.upload_expires_at < NOW - models.UPLOAD_GRACE)
+    .where(
+        _IS_PENDING,
+        Document.upload_expires_at < NOW - models.UPLOAD_GRACE,
+        # Not those that are being confirmed at this moment.
+        sa.func.pg_try_advisory_xact_lock(_advisory_key(Document.__table__.c.id)),
+    )
     .limit(_LIMIT)
-    .with_for_update(skip_locked=True)  # not those that are being confirmed at this moment
+    .with_for_update(skip_locked=True)
 )
 _DELETE_EXPIRED = Command(sa.delete(Document.__table__).where(_DOCUMENT_KEY.in_(_EXPIRED)))
 _SCANNING = Statement(
@@ -131,6 +147,12 @@ _DELETE_COMPLETED = Command(sa.delete(ObjectDeletion.__table__).where(_IS_DONE))
 def count_pending(connection: SupportsExecute, owner: Mapping[str, int]) -> int:
     """The number of a job's pending documents whose upload URL has not expired."""
     return _COUNT_PENDING.first_or_not_found(connection, **owner).number
+
+
+def lock_confirmation(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Wait for a concurrent confirmation of a document, and lock out others until the end of the
+    transaction. The row is not locked: rows of documents are locked after that of their job."""
+    _LOCK_CONFIRMATION.execute(connection, row_id=document.id)
 
 
 def delete_replaced(connection: SupportsExecute, document: DocumentRow) -> None:

@@ -45,8 +45,11 @@ class DocumentResource(JobChildResource[DocumentRow]):
         A document of a single-valued type replaces the one before. With the setting
         ``documents.malware_scan`` it does so, and can be downloaded, once it is scanned.
         """
-        # Locked during the calls of S3: a concurrent confirmation waits, then sees the new status.
-        document = self.lock()
+        if self.row.status == DocumentStatus.PENDING:
+            # During the calls of S3: a concurrent confirmation waits, then sees the new status.
+            queries.lock_confirmation(self.connection, self.row)
+            self.reload()
+        document = self.row
         if document.status != DocumentStatus.PENDING:
             return self.check_scan()
         stored = self.request.bucket.stat(document.upload_key)
@@ -99,10 +102,13 @@ class DocumentResource(JobChildResource[DocumentRow]):
             row.object_key, filename=row.original_filename, content_type=row.content_type
         )
 
-    def delete(self) -> None:
-        """Delete the document, and its object after the commit."""
-        self.lock()  # before the job, as in confirm()
-        super().delete()
+    def reload(self) -> DocumentRow:
+        """Read the row again; NotFound when it was deleted concurrently."""
+        row = DOCUMENTS.find(*self._repository_arguments)
+        if row is None:
+            raise NotFound
+        self.row = row
+        return row
 
 
 class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, name="documents"):
