@@ -50,7 +50,10 @@ class Environment:
     @property
     def settings(self) -> dict[str, str]:
         """The settings of ``[app:main]`` that differ from production.ini."""
-        return {"cognito.endpoint_url": self.user_pool.url}
+        return {
+            "cognito.endpoint_url": self.user_pool.url,
+            "rate_limits.requests_by_user": "1000000/second",
+        }
 
     def token_of(self, user: int) -> str:
         """An access token of a user."""

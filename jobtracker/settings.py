@@ -46,7 +46,10 @@ _region = _matching(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+", "must look like eu-central-1
 _bucket = _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "must be the name of a bucket")
 _user_pool_id = _matching(r"[\w-]+_[0-9a-zA-Z]+", "must look like us-east-1_AbCdEfGhI")
 _REDIS_URL = r"(rediss?|redis\+(cluster|sentinel|unix))://(?s:.*)"
-_storage = _matching(f"memory://|{_REDIS_URL}", "must be memory:// or begin with redis://")
+_storage = _matching(
+    f"memory://|postgresql://|{_REDIS_URL}",
+    "must be postgresql://, memory:// or begin with redis://",
+)
 
 
 def _positive(value: str) -> int:
@@ -138,6 +141,7 @@ SETTINGS = (
     Setting("cognito.region", _region),
     Setting("cognito.user_pool_id", _user_pool_id),
     Setting("cognito.client_id", _word),
+    Setting("cognito.client_secret", _word, None),
     Setting("cognito.endpoint_url", _url, None),
     Setting("s3.region", _region),
     Setting("s3.bucket", _bucket),
@@ -150,9 +154,14 @@ SETTINGS = (
     Setting("documents.malware_scan", _boolean, False),
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
-    Setting("rate_limits.storage", _storage, "memory://"),
+    Setting("rate_limits.storage", _storage, "postgresql://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
+    Setting("rate_limits.auth_by_session", _rates, _rates("10/minute")),
+    Setting("rate_limits.mfa_by_user", _rates, _rates("60/minute")),
+    Setting("rate_limits.auth_total_by_account", _rates, _rates("20/minute; 100/hour")),
+    Setting("rate_limits.mails_by_account", _rates, _rates("10/hour")),
+    Setting("rate_limits.requests_by_user", _rates, _rates("1200/minute")),
     Setting("rate_limits.presign_by_user", _rates, _rates("60/minute")),
     Setting("rate_limits.notes_by_user", _rates, _rates("300/minute")),
     Setting("proxies.trusted", _networks, ()),

@@ -1,8 +1,8 @@
 """``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
 It deletes pending documents whose upload has expired, objects in S3 that no row refers to, and
-expired idempotency records, and reads the results of malware scans. Concurrent runs are safe, and
-so is an interruption.
+expired idempotency records and counts of rate limits, and reads the results of malware scans.
+Concurrent runs are safe, and so is an interruption.
 """
 
 import argparse
@@ -13,10 +13,12 @@ import psycopg
 from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
+from jobtracker.auth import queries as auth
 from jobtracker.db.connections import transaction
 from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
+from jobtracker.http.rate_limits import postgres as rate_limits
 
 
 def main() -> None:
@@ -36,6 +38,8 @@ def sweep(registry: Any) -> str | None:
     try:
         with transaction(sessions) as connection:
             answers = idempotency.DELETE_EXPIRED.execute(connection)
+            auth.DELETE_EXPIRED.execute(connection)
+        rate_limits.delete_expired(sessions)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
         scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])
     except Unavailable:

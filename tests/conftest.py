@@ -35,6 +35,7 @@ from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
+from tests.common import moto_cognito
 from tests.common.api import ORIGIN, Api
 from tests.common.app import dispose_engines
 from tests.common.user_pool import REGION, MotoUserPool
@@ -68,6 +69,7 @@ def aws() -> Iterator[Aws]:
     moto.cognitoidp.models.verify_totp = functools.partial(  # type: ignore[attr-defined]
         verify_totp, valid_window=1
     )
+    moto_cognito.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _host, port = server.get_host_and_port()
@@ -111,11 +113,14 @@ def settings(
         **aws.settings,
         "cognito.user_pool_id": user_pool.pool_id,
         "cognito.client_id": user_pool.client_id,
+        "cognito.client_secret": user_pool.client_secret,
         "s3.bucket": bucket,
         "sqlalchemy.url": postgres.make_database("tests"),
         "turnstile.url": turnstile.url,
-        "turnstile.secret": turnstile.SECRET,
+        "turnstile.secret": turnstile.secret,
         "cors.origins": ORIGIN,
+        # All tests have the same users.
+        "rate_limits.requests_by_user": "1000000/second",
     }
 
 

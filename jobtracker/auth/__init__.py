@@ -1,5 +1,6 @@
 """Sign-up, sign-in and access tokens, with AWS Cognito and Cloudflare Turnstile."""
 
+import logging
 from typing import Any
 
 from jobtracker.auth.cognito import UserPool
@@ -7,6 +8,8 @@ from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.aws import Timeouts
 from jobtracker.http.service import registry_property
+
+log = logging.getLogger(__name__)
 
 
 def includeme(config: Any) -> None:
@@ -18,8 +21,14 @@ def includeme(config: Any) -> None:
         "endpoint_url": settings["cognito.endpoint_url"],
         "timeouts": timeouts,
     }
+    client_secret = settings["cognito.client_secret"]
+    if client_secret is None:
+        log.warning(
+            "cognito.client_secret is not set: the app client must have no secret, and everybody "
+            "can use it"
+        )
     clients = {
-        "cognito": UserPool(**app_client),
+        "cognito": UserPool(client_secret=client_secret, **app_client),
         "access_tokens": AccessTokens(settings["cognito.user_pool_id"], **app_client),
         "turnstile": Turnstile(settings["turnstile.url"], settings["turnstile.secret"], timeouts),
     }

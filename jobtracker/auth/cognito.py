@@ -1,6 +1,9 @@
 """The client of the Cognito user pool."""
 
+import base64
+import hmac
 import logging
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from botocore import UNSIGNED
@@ -8,8 +11,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from jobtracker.auth import cognito_errors
+from jobtracker.auth.account_cache import AccountCache
 from jobtracker.auth.cognito_errors import ErrorMap
-from jobtracker.auth.sign_in import Profile, SignIn
+from jobtracker.auth.sign_in import Account, SignIn, required
 from jobtracker.aws import error_code, make_client
 from jobtracker.errors import ApiError, Unavailable
 
@@ -23,22 +27,28 @@ class UserPool:
 
     Every method raises :class:`~jobtracker.errors.ApiError`: 4xx for what Cognito rejects (see
     :mod:`~jobtracker.auth.cognito_errors`), 503 when it fails or does not respond.
+
+    :param client_secret: None for an app client without one, a public client
     """
 
-    def __init__(self, client_id: str, **options: Any) -> None:
-        self.client_id = client_id
+    def __init__(self, client_id: str, client_secret: str | None = None, **options: Any) -> None:
+        self.client_id, self.client_secret = client_id, client_secret
         # No retries: most of these operations are not idempotent, since a session is valid once.
         config = Config(signature_version=UNSIGNED)
         self.client = make_client("cognito-idp", config=config, **options)
+        self._accounts = AccountCache()
 
     def sign_up(self, email: str, password: str, name: str) -> bool:
         """Create an account, and return whether it is confirmed already."""
         attributes = [{"Name": "email", "Value": email}, {"Name": "name", "Value": name}]
         user = {"Username": email, "Password": password, "UserAttributes": attributes}
-        return bool(self._call_with_client_id("sign_up", **user)["UserConfirmed"])
+        return bool(self._call_with_secret_hash("sign_up", **user).get("UserConfirmed"))
 
     def confirm_sign_up(self, email: str, code: str) -> None:
-        self._call_with_client_id("confirm_sign_up", Username=email, ConfirmationCode=code)
+        """Confirm the address of an account with the code that was sent to it; BadRequest for a
+        wrong or expired code, an unknown account and one that is confirmed."""
+        form = {"Username": email, "ConfirmationCode": code}
+        self._call_with_secret_hash("confirm_sign_up", cognito_errors.CODE_BY_EMAIL, **form)
 
     def resend_confirmation_code(self, email: str) -> None:
         """Send the confirmation code again; succeeds whatever the state of the account."""
@@ -50,18 +60,18 @@ class UserPool:
 
     def _send_code(self, operation: str, email: str) -> None:
         try:
-            self._call_with_client_id(operation, Username=email)
-        except ApiError as error:
+            self._call_with_secret_hash(operation, cognito_errors.SENDING, Username=email)
+        except cognito_errors.CodeNotSent as error:
             code = error_code(error.__cause__)
-            if code not in cognito_errors.IGNORED_WHEN_SENDING:
-                raise
-            log.info("Cognito %s sent no code: %s", operation, code)
+            is_fault = code in cognito_errors.DELIVERY_FAILURES
+            level = logging.ERROR if is_fault else logging.INFO
+            log.log(level, "Cognito %s sent no code: %s", operation, code)
 
     def reset_password(self, email: str, code: str, new_password: str) -> None:
         """Set a new password with the code that was sent for it; BadRequest for a wrong or expired
         code, an unknown account or a weak password."""
         form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
-        self._call_with_client_id("confirm_forgot_password", cognito_errors.PASSWORD_RESET, **form)
+        self._call_with_secret_hash("confirm_forgot_password", cognito_errors.CODE_BY_EMAIL, **form)
 
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password; Forbidden (EMAIL_NOT_VERIFIED) for an unconfirmed account."""
@@ -71,20 +81,32 @@ class UserPool:
     def answer_challenge(
         self, email: str, challenge_name: str, session: str, responses: dict[str, str]
     ) -> SignIn:
-        """Continue a sign-in with the session of the previous response."""
+        """Continue a sign-in with the session of the previous response; the username is the
+        address, whatever ``USERNAME`` the responses have."""
         errors = cognito_errors.with_email(email, cognito_errors.SESSION)
-        challenge = {"ChallengeName": challenge_name, "Session": session}
-        answer = {"ChallengeResponses": {"USERNAME": email, **responses}, **challenge}
-        response = self._call_with_client_id("respond_to_auth_challenge", errors, **answer)
+        answers = self._with_secret_hash({**responses, "USERNAME": email})
+        response = self._call(
+            "respond_to_auth_challenge",
+            errors,
+            ClientId=self.client_id,
+            ChallengeName=challenge_name,
+            Session=session,
+            ChallengeResponses=answers,
+        )
         return SignIn.from_response(response)
 
     def refresh(self, refresh_token: str) -> SignIn:
-        """Get new access and ID tokens; the refresh token remains valid."""
-        errors = cognito_errors.INITIATE_AUTH
-        return self._initiate_auth("REFRESH_TOKEN_AUTH", errors, REFRESH_TOKEN=refresh_token)
+        """Get new access and ID tokens, and a new refresh token if the app client rotates them.
+
+        REFRESH_TOKEN_AUTH would need the username, for SECRET_HASH, and excludes rotation:
+        https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
+        """
+        errors, token = cognito_errors.REFRESH, {"RefreshToken": refresh_token}
+        response = self._call_with_secret("get_tokens_from_refresh_token", errors, **token)
+        return SignIn.from_response(response, refresh_token)
 
     def revoke(self, refresh_token: str) -> None:
-        self._call_with_client_id("revoke_token", Token=refresh_token)
+        self._call_with_secret("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
         """Change the password, and revoke all refresh tokens; BadRequest for a wrong current
@@ -100,30 +122,51 @@ class UserPool:
             message = "Your password was changed, but your other devices may still be signed in."
             raise Unavailable(message) from error
 
-    def profile(self, access_token: str) -> Profile:
-        attributes = self._call("get_user", AccessToken=access_token)["UserAttributes"]
-        return Profile.from_attributes({item["Name"]: item["Value"] for item in attributes})
+    def get_user(self, access_token: str) -> Account:
+        return Account.from_response(self._call("get_user", AccessToken=access_token))
 
-    def mfa_methods(self, access_token: str) -> list[str]:
-        """Get Cognito's names of the second factors that are enabled."""
-        return self._call("get_user", AccessToken=access_token).get("UserMFASettingList", [])
+    def cached_user(self, access_token: str, version: Hashable = None) -> Account:
+        """As :meth:`get_user`, up to :data:`~jobtracker.auth.account_cache.TTL` seconds ago.
+
+        :param version: something that changes with the account
+        """
+        return self._accounts.get(access_token, version, self.get_user)
 
     def associate_totp_in_sign_in(self, session: str) -> tuple[str, str]:
         """Begin to set up TOTP for the challenge MFA_SETUP; returns the secret and a session."""
         response = self._call("associate_software_token", cognito_errors.SESSION, Session=session)
-        return response["SecretCode"], response["Session"]
+        return required(response, "SecretCode"), required(response, "Session")
 
     def verify_totp_in_sign_in(
         self, email: str, session: str, code: str, friendly_name: str | None = None
     ) -> SignIn:
         """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
         response = self._verify_totp(cognito_errors.SESSION, code, friendly_name, Session=session)
-        session = response["Session"]
-        return self.answer_challenge(email, "MFA_SETUP", session, {"ANSWER": "SUCCESS"})
+        session = required(response, "Session")
+        sign_in = self.answer_challenge(email, "MFA_SETUP", session, {"ANSWER": "SUCCESS"})
+        if sign_in.tokens:
+            try:
+                # GetUser lists what is set: the password is required before it is replaced.
+                self._set_totp_preference(sign_in.tokens.access_token, enabled=True)
+            except ApiError:
+                log.error("TOTP was set up, but is not listed as enabled")
+        return sign_in
 
-    def associate_totp(self, access_token: str) -> str:
-        """Begin to set up TOTP for a user who is signed in; returns the secret."""
-        return self._call("associate_software_token", AccessToken=access_token)["SecretCode"]
+    def associate_totp(self, access_token: str, password: str | None = None) -> str:
+        """Begin to set up TOTP for a user who is signed in; returns the secret.
+
+        :param password: required where a second factor is enabled, which this one would replace
+        :raises Forbidden: PASSWORD_REQUIRED, when it is required and None
+        :raises BadRequest: WRONG_PASSWORD, when it is wrong
+        """
+        account = self.get_user(access_token)
+        if password is not None:
+            self._check_password(account, password)
+        elif account.mfa_methods:
+            raise cognito_errors.password_required("")
+        return required(
+            self._call("associate_software_token", AccessToken=access_token), "SecretCode"
+        )
 
     def enable_totp(self, access_token: str, code: str, friendly_name: str | None = None) -> None:
         """Complete the set-up with a code of the app, and require TOTP at sign-in; BadRequest for
@@ -135,15 +178,19 @@ class UserPool:
     def disable_totp(self, access_token: str, password: str) -> None:
         """No longer require TOTP at sign-in; BadRequest for a wrong password, Conflict when the
         user pool requires MFA."""
+        self._check_password(self.get_user(access_token), password)
+        self._set_totp_preference(access_token, enabled=False)
+
+    def _check_password(self, account: Account, password: str) -> None:
+        """Check the password of a user who is signed in; BadRequest for a wrong one."""
         # Either outcome, tokens or a challenge, shows that the password is correct.
-        email = self.profile(access_token).email
-        sign_in = self._password_auth(cognito_errors.PASSWORD_CHECK, email, password)
+        errors = cognito_errors.PASSWORD_CHECK
+        sign_in = self._password_auth(errors, account.profile.email, password)
         if sign_in.tokens:
             try:
                 self.revoke(sign_in.tokens.refresh_token)
             except ApiError:
                 log.error("The refresh token of a password check is not revoked")
-        self._set_totp_preference(access_token, enabled=False)
 
     def _verify_totp(
         self, errors: ErrorMap, code: str, friendly_name: str | None, **parameters: str
@@ -151,7 +198,7 @@ class UserPool:
         if friendly_name:
             parameters["FriendlyDeviceName"] = friendly_name
         response = self._call("verify_software_token", errors, UserCode=code, **parameters)
-        if response["Status"] != "SUCCESS":
+        if response.get("Status") != "SUCCESS":
             raise cognito_errors.wrong_code("")
         return response
 
@@ -161,18 +208,42 @@ class UserPool:
         self._call("set_user_mfa_preference", errors, AccessToken=access_token, **totp)
 
     def _password_auth(self, errors: ErrorMap, email: str, password: str) -> SignIn:
-        return self._initiate_auth("USER_PASSWORD_AUTH", errors, USERNAME=email, PASSWORD=password)
+        parameters = self._with_secret_hash({"USERNAME": email, "PASSWORD": password})
+        request = {"AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": parameters}
+        response = self._call("initiate_auth", errors, ClientId=self.client_id, **request)
+        return SignIn.from_response(response)
 
-    def _initiate_auth(self, flow: str, errors: ErrorMap, **parameters: str) -> SignIn:
-        request = {"AuthFlow": flow, "AuthParameters": parameters}
-        response = self._call_with_client_id("initiate_auth", errors, **request)
-        # Cognito sends no new refresh token for the current one.
-        return SignIn.from_response(response, parameters.get("REFRESH_TOKEN", ""))
+    def _with_secret_hash(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """AuthParameters or ChallengeResponses with the SECRET_HASH of their USERNAME."""
+        return {**parameters, **self._secret_hash("SECRET_HASH", parameters["USERNAME"])}
 
-    def _call_with_client_id(
+    def _call_with_secret_hash(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
+        """Call an operation that takes ClientId, and SecretHash beside Username."""
+        parameters |= self._secret_hash("SecretHash", parameters["Username"])
         return self._call(operation, errors, ClientId=self.client_id, **parameters)
+
+    def _call_with_secret(
+        self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
+    ) -> dict[str, Any]:
+        """Call an operation that takes ClientId and ClientSecret."""
+        if self.client_secret is not None:
+            parameters["ClientSecret"] = self.client_secret
+        return self._call(operation, errors, ClientId=self.client_id, **parameters)
+
+    def _secret_hash(self, parameter: str, username: str) -> dict[str, str]:
+        """The parameter by which the app client authenticates; none without a client secret.
+
+        https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
+
+        :param username: as the request has it: the address, not the ``sub``
+        """
+        if self.client_secret is None:
+            return {}
+        message = (username + self.client_id).encode()
+        digest = hmac.digest(self.client_secret.encode(), message, "sha256")
+        return {parameter: base64.b64encode(digest).decode()}
 
     def _call(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
@@ -181,8 +252,13 @@ class UserPool:
             return getattr(self.client, operation)(**parameters)
         except (ClientError, BotoCoreError) as error:
             code = error_code(error)
-            message = error.response["Error"]["Message"] if isinstance(error, ClientError) else ""
+            message = (
+                error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
+            )
             api_error = errors.get(code, cognito_errors.unavailable)(message)
+            if cognito_errors.is_about_client_secret(message):
+                log.error("Cognito %s: cognito.client_secret is not that of the client", operation)
+                raise Unavailable from error
             if isinstance(api_error, Unavailable):
                 log.error("Cognito %s: %s", operation, code)
             raise api_error from error

@@ -47,6 +47,19 @@ mfa_required = _always(
     errors.Conflict, "A second factor is required here. It cannot be switched off."
 )
 wrong_code = _bad_request("This code is not correct.", "CODE_MISMATCH")
+wrong_or_expired_code = _bad_request(
+    "This code is not correct, or no longer valid.", "CODE_MISMATCH"
+)
+password_required = _always(
+    errors.Forbidden,
+    "Please enter your password: another second factor is on.",
+    details={"code": "PASSWORD_REQUIRED"},
+)
+password_reset_required = _always(
+    errors.Forbidden,
+    "Please set a new password first, with a code by e-mail.",
+    details={"code": "PASSWORD_RESET_REQUIRED"},
+)
 
 # Password policy violations, and their codes in the API.
 VIOLATIONS = {
@@ -83,6 +96,7 @@ DEFAULT: ErrorMap = {
     "NotAuthorizedException": wrong_credentials,
     "UserNotFoundException": wrong_credentials,
     "UserNotConfirmedException": _email_not_verified(),
+    "PasswordResetRequiredException": password_reset_required,
     "UsernameExistsException": account_exists,
     "CodeMismatchException": wrong_code,
     "EnableSoftwareTokenMFAException": wrong_code,  # from VerifySoftwareToken
@@ -112,17 +126,62 @@ CHANGE_PASSWORD: ErrorMap = DEFAULT | {"NotAuthorizedException": wrong_current_p
 ENABLE_TOTP: ErrorMap = DEFAULT | {"SoftwareTokenMFANotFoundException": no_totp_secret}
 DISABLE_TOTP: ErrorMap = DEFAULT | {"InvalidParameterException": mfa_required}
 
-#: Codes that reveal whether an account exists, and whether it is confirmed.
-ACCOUNT_CODES = ("UserNotFoundException", "UserNotConfirmedException", "NotAuthorizedException")
+#: For GetTokensFromRefreshToken: a malformed or rotated token counts as an expired one.
+REFRESH: ErrorMap = INITIATE_AUTH | dict.fromkeys(
+    ("InvalidParameterException", "RefreshTokenReuseException"), wrong_credentials
+)
 
-#: For ConfirmForgotPassword: they look like a wrong code.
-PASSWORD_RESET: ErrorMap = DEFAULT | dict.fromkeys(ACCOUNT_CODES, wrong_code)
+#: Codes that reveal whether an account exists, and in which state it is.
+ACCOUNT_CODES = (
+    "UserNotFoundException",
+    "UserNotConfirmedException",
+    "NotAuthorizedException",
+    "AliasExistsException",
+)
 
-#: For ResendConfirmationCode and ForgotPassword, which succeed in spite of them: those above, no
-#: deliverable address, a rejected e-mail, too many codes for one account.
-IGNORED_WHEN_SENDING = {
-    *ACCOUNT_CODES,
-    "InvalidParameterException",
+
+def _invalid_parameter_or_account(message: str) -> ApiError:
+    """The error of InvalidParameterException, which is about the state of the account unless it is
+    about the form of a parameter."""
+    is_form = "validation error" in message
+    return (DEFAULT["InvalidParameterException"] if is_form else wrong_or_expired_code)(message)
+
+
+#: For ConfirmSignUp and ConfirmForgotPassword. Which of these codes Cognito sends depends on the
+#: account, also with PreventUserExistenceErrors: CodeMismatch for an unknown one, ExpiredCode for
+#: one that was sent no code, NotAuthorized for one that is confirmed. So they look the same.
+#: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
+CODE_BY_EMAIL: ErrorMap = (
+    DEFAULT
+    | dict.fromkeys(
+        (*ACCOUNT_CODES, "CodeMismatchException", "ExpiredCodeException"), wrong_or_expired_code
+    )
+    | {"InvalidParameterException": _invalid_parameter_or_account}
+)
+
+
+class CodeNotSent(ApiError):
+    """No code was sent to an address, for a reason that depends on the account."""
+
+
+#: What can fail only while a code is sent to an account that exists.
+DELIVERY_FAILURES = (
     "CodeDeliveryFailureException",
-    "LimitExceededException",
-}
+    "InvalidEmailRoleAccessPolicyException",
+    "InvalidLambdaResponseException",
+    "UnexpectedLambdaException",
+    "UserLambdaValidationException",
+)
+
+#: For ResendConfirmationCode and ForgotPassword. InvalidParameter: no deliverable address;
+#: LimitExceeded: too many codes for one account.
+SENDING: ErrorMap = DEFAULT | dict.fromkeys(
+    (*ACCOUNT_CODES, "InvalidParameterException", "LimitExceededException", *DELIVERY_FAILURES),
+    _always(CodeNotSent),
+)
+
+
+def is_about_client_secret(message: str) -> bool:
+    """Whether a message of Cognito says that the SecretHash or ClientSecret is wrong or missing."""
+    text = message.lower()
+    return "secret" in text and "client" in text

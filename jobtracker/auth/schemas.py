@@ -1,8 +1,11 @@
 """The JSON of sign-up and sign-in."""
 
+from typing import Any
+
+import colander
 from colander import SchemaNode
 
-from jobtracker.fields import Email, Integer, Nested, RawText, Schema, Text, TextMap
+from jobtracker.fields import Email, Integer, InvalidValue, Nested, RawText, Schema, Text, TextMap
 from jobtracker.users.schemas import MAX_PASSWORD
 
 NO_BLANKS = "[!-~]+"  # printable ASCII
@@ -58,6 +61,14 @@ class ChallengeIn(EmailIn):
     challenge_name = SchemaNode(Text(max=64, pattern="[A-Z_]+", hint="Must be Cognito's name."))
     session = SchemaNode(SESSION)
     responses = SchemaNode(TextMap(max_entries=20, max_text=MAX_TOKEN))
+
+    def validator(self, node: Any, form: dict[str, Any]) -> None:
+        """Reject another account in ``responses``: attempts are counted by ``email``."""
+        if form["responses"].get("USERNAME", form["email"]).strip().lower() != form["email"]:
+            error = colander.Invalid(node)
+            hint = "Must have the e-mail address as USERNAME, or none."
+            error.add(InvalidValue(node["responses"], hint, "username_mismatch"))
+            raise error
 
 
 class MfaSetupIn(Schema):

@@ -1,4 +1,7 @@
-"""The outcome of a sign-in: tokens or a challenge, and the profile of the user."""
+"""Cognito's responses: tokens or a challenge, and the account of a user.
+
+The service model of AWS calls nearly all members of the responses optional.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +9,21 @@ from typing import Any, Self
 
 import jwt
 
+from jobtracker.errors import Unavailable
+
 NEXT_STEPS = ("MFA_SETUP", "SOFTWARE_TOKEN_MFA", "NEW_PASSWORD_REQUIRED", "CUSTOM_CHALLENGE")
+
+# Seconds: the shortest validity of access tokens that an app client can have, for a response
+# without ExpiresIn.
+MIN_TOKEN_VALIDITY = 300
+
+
+def required(response: Mapping[str, Any], member: str) -> Any:
+    """A member of a response of Cognito, without which it cannot be used; Unavailable if it is
+    missing or empty."""
+    if not (value := response.get(member)):
+        raise Unavailable
+    return value
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,7 @@ class Profile:
     def from_attributes(cls, attributes: Mapping[str, str]) -> Self:
         """The profile of Cognito's user attributes, or of the claims of an ID token."""
         email = attributes.get("email", "").lower()
-        return cls(attributes["sub"], email, attributes.get("name") or None)
+        return cls(required(attributes, "sub"), email, attributes.get("name") or None)
 
     @classmethod
     def from_id_token(cls, id_token: str) -> Self:
@@ -41,7 +58,28 @@ class Profile:
         The signature of a token that came directly from the issuer over TLS need not be checked:
         OpenID Connect Core 1.0, section 3.1.3.7, point 6.
         """
-        return cls.from_attributes(jwt.decode(id_token, options={"verify_signature": False}))
+        try:
+            claims = jwt.decode(id_token, options={"verify_signature": False})
+        except jwt.PyJWTError:
+            raise Unavailable from None
+        return cls.from_attributes(claims)
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of the user pool, with Cognito's names of the second factors that are enabled."""
+
+    profile: Profile
+    mfa_methods: list[str]
+
+    @classmethod
+    def from_response(cls, response: Mapping[str, Any]) -> Self:
+        """The account by Cognito's response to GetUser."""
+        attributes = required(response, "UserAttributes")
+        profile = Profile.from_attributes(
+            {each["Name"]: each.get("Value", "") for each in attributes}
+        )
+        return cls(profile, response.get("UserMFASettingList", []))
 
 
 @dataclass(frozen=True)
@@ -54,14 +92,19 @@ class SignIn:
 
     @classmethod
     def from_response(cls, response: Mapping[str, Any], refresh_token: str = "") -> Self:
-        """The state by Cognito's response to InitiateAuth or RespondToAuthChallenge; the given
-        refresh token is the current one, for a response without a new one."""
+        """The state by Cognito's response to InitiateAuth, RespondToAuthChallenge or
+        GetTokensFromRefreshToken; the given refresh token is the current one, for a response
+        without a new one."""
         result = response.get("AuthenticationResult")
         if not result:
-            return cls(None, response.get("ChallengeName"), response.get("Session"))
-        refresh_token = result.get("RefreshToken", refresh_token)
-        access_token, id_token = result["AccessToken"], result["IdToken"]
-        return cls(Tokens(access_token, id_token, refresh_token, result["ExpiresIn"]))
+            return cls(None, required(response, "ChallengeName"), response.get("Session"))
+        tokens = Tokens(
+            required(result, "AccessToken"),
+            required(result, "IdToken"),
+            result.get("RefreshToken", refresh_token),
+            result.get("ExpiresIn", MIN_TOKEN_VALIDITY),
+        )
+        return cls(tokens)
 
     @property
     def status(self) -> str:

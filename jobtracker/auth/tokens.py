@@ -57,6 +57,12 @@ class AccessTokens:
             self._verified[digest] = claims["sub"], expires
         return claims["sub"]
 
+    def cached_sub(self, token: str) -> str | None:
+        """The ``sub`` of a token that was valid when it was last verified, if that is cached."""
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        with self._lock:
+            return self._verified.get(digest, (None, 0.0))[0]
+
     def _decode(self, token: str) -> dict[str, Any] | None:
         try:
             header = jwt.get_unverified_header(token)

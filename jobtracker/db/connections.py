@@ -127,6 +127,27 @@ def transaction_of(request: Request) -> Iterator[SupportsExecute]:
             yield connection
 
 
+@contextlib.contextmanager
+def autocommit(registry: Any) -> Iterator[SupportsExecute]:
+    """A connection in autocommit mode, for what must outlast the request's transaction.
+
+    A request in autocommit mode calls :func:`release_autocommit` before: with one connection each,
+    and one more wanted, requests would exhaust the pool and wait for one another.
+    """
+    connection: AutocommitConnection = registry["db_autocommit"]()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def release_autocommit(request: Request) -> None:
+    """Return the connection of a request in autocommit mode to the pool until its next use."""
+    connection = request.__dict__.get("connection")
+    if isinstance(connection, AutocommitConnection):
+        connection.close()
+
+
 def connection_for(request: Request) -> SupportsExecute:
     """``request.connection``. Reads need no transaction: one round trip for a query, not three.
 

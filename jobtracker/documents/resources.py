@@ -9,7 +9,7 @@ from typing import Any
 
 from pyramid.events import subscriber
 
-from jobtracker.db.connections import transaction_of
+from jobtracker.db.connections import release_autocommit, transaction_of
 from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.documents import malware_scans, queries
 from jobtracker.documents.models import MAX_PENDING, DocumentStatus, ScanStatus
@@ -71,6 +71,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         """Set the result of the malware scan, if the document waits for one and there is one;
         Unavailable when S3 fails, NotFound when the document was deleted concurrently."""
         if self.row.status == DocumentStatus.SCANNING:
+            release_autocommit(self.request)  # not held during the call of S3
             result = malware_scans.read_result(self.request.bucket, self.row)
             if result is not None:
                 with transaction_of(self.request) as connection:

@@ -17,7 +17,8 @@ from jobtracker.fields.containers import (
     TextList,
     TextMap,
 )
+from jobtracker.fields.errors import error_details
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
-from jobtracker.fields.objects import ListOf, Nested, RowOut, Schema, errors_of, merge_patch
+from jobtracker.fields.objects import ListOf, Nested, RowOut, Schema, merge_patch
 from jobtracker.fields.text import Choice, Email, Lowercase, RawText, Text, WebAddress, trimmed_text
 from jobtracker.fields.times import Date, DateOrDatetime, Timestamp

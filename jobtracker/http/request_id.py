@@ -1,4 +1,4 @@
-"""``X-Request-ID`` on every response, and the access log: ``jobtracker.access``.
+"""``X-Request-ID`` on every response.
 
 An id that the client or a proxy sends is kept, so that a request can be traced through all logs.
 """
@@ -8,21 +8,19 @@ import os
 import re
 import time
 from collections.abc import Callable
-from urllib.parse import quote
 
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.http.proxies import apply_forwarded_proto, client_address
+from jobtracker.http.access_log import access_log, log_access
+from jobtracker.http.proxies import apply_forwarded_proto
 from jobtracker.logs import request_id
 
 HEADER = "X-Request-ID"
 
 # Only ids that are harmless in a log are kept.
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-
-log = logging.getLogger("jobtracker.access")
 
 
 def valid_or_new_request_id(given: str | None) -> str:
@@ -45,17 +43,8 @@ def request_id_tween_factory(
         started = time.perf_counter()
         response = handler(request)
         response.headerlist.append((HEADER, value))
-        if log.isEnabledFor(logging.INFO):
-            _log_access(request, response, (time.perf_counter() - started) * 1000)
+        if access_log.isEnabledFor(logging.INFO):
+            log_access(request, response, (time.perf_counter() - started) * 1000)
         return response
 
     return request_id_tween
-
-
-def _log_access(request: Request, response: Response, milliseconds: float) -> None:
-    # Not the query: it contains search terms.
-    path = quote(request.environ["PATH_INFO"].encode("latin-1"))[:500]
-    entry = {"method": request.method, "path": path, "status": response.status_code}
-    entry["milliseconds"] = round(milliseconds, 1)
-    extra = {**entry, "client": str(client_address(request))}
-    log.info("%s %s %d %.1f ms", *entry.values(), extra=extra)

@@ -8,7 +8,7 @@ import colander
 from pyramid.request import Request
 
 from jobtracker.errors import ApiError, BadRequest, PayloadTooLarge, ValidationFailed
-from jobtracker.fields import Schema, TextList, errors_of
+from jobtracker.fields import Schema, TextList, error_details
 
 JSON_TYPES = frozenset({"application/json"})
 MERGE_PATCH_TYPES = frozenset({"application/json", "application/merge-patch+json"})  # RFC 7396
@@ -85,4 +85,4 @@ def _deserialize(schema: Schema, value: Mapping[str, Any], location: str) -> Any
     try:
         return schema.deserialize(value)
     except colander.Invalid as invalid:
-        raise ValidationFailed(errors_of(invalid, location)) from None
+        raise ValidationFailed(error_details(invalid, location)) from None

@@ -16,10 +16,11 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     # Not imported above: CHECKOUT is used without the packages of the extra "local".
     import jobtracker
     from jobtracker.local import migrations
+    from jobtracker.local.guard import GuardedApplication
     from jobtracker.local.stack import Stack
 
     stack = Stack.from_settings(settings)
     app = jobtracker.main(global_config, **stack.with_local_settings(settings))
     if "postgres" in stack.parts and global_config.get("__script__") != "alembic":
         migrations.upgrade(app.registry["db_engine"])
-    return app
+    return GuardedApplication(app, stack.hosts)

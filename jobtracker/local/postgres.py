@@ -4,11 +4,13 @@ Only its programs are used: its own launcher keeps one lock in /tmp for all user
 and makes every folder above the data readable by all.
 """
 
+import atexit
 import contextlib
-import hashlib
+import functools
 import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -45,17 +47,21 @@ class Postgres(ServerProcess):
     def __init__(self, data: Path, log: Path, options: dict[str, str] | None = None) -> None:
         self.data, self.log, self.options = data, log, options or {}
         self._as_user: dict[str, Any] = {}
+        self._data_argument = str(data)
         if os.geteuid() == 0:  # as which PostgreSQL refuses to run
             account = pwd.getpwnam("nobody")
             self._as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            # The working directory, by a link that leads past folders that this user cannot enter.
+            self._data_argument = "/proc/self/cwd"
 
-    @property
+    @functools.cached_property
     def socket_folder(self) -> Path:
-        """The data folder or, if its path is too long, one in the folder for temporary files."""
+        """The data folder or, if its path is too long, a temporary one."""
         if len(os.fsencode(self.data / SOCKET)) <= MAX_SOCKET_PATH:
             return self.data
-        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"jobtracker-{os.getuid()}-{name}"
+        folder = tempfile.mkdtemp(prefix="jobtracker-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@/{database}?host={self.socket_folder}"
@@ -69,9 +75,12 @@ class Postgres(ServerProcess):
             # Of a server whose parent was killed, if it still runs.
             with contextlib.suppress(RuntimeError):
                 self._run_program("pg_ctl", "stop", "--mode=fast", "--wait")
-        options = {"unix_socket_directories": str(self.socket_folder), "listen_addresses": ""}
+        # Relative to the data folder.
+        socket_folder = "." if self.socket_folder == self.data else str(self.socket_folder)
+        options = {"unix_socket_directories": socket_folder, "listen_addresses": ""}
         parameters = [f"--{name}={value}" for name, value in {**options, **self.options}.items()]
-        command: list[str | Path] = [bin_folder() / "postgres", "-D", self.data, *parameters]
+        program = bin_folder() / "postgres"
+        command: list[str | Path] = [program, "-D", self._data_argument, *parameters]
         self.launch(command, self.log, stdin=subprocess.DEVNULL, cwd=self.data, **self._as_user)
 
     def is_ready(self) -> bool:
@@ -97,16 +106,16 @@ class Postgres(ServerProcess):
             owner = self._as_user.get("user", os.geteuid())
             if folder.is_symlink() or folder.lstat().st_uid not in (os.geteuid(), owner):
                 raise RuntimeError(f"{folder} belongs to somebody else")
+            folder.chmod(0o700)
             if self._as_user:
                 os.lchown(folder, owner, self._as_user["group"])
         if self._as_user:
-            _make_traversable(self.data.parent)
             _make_traversable(bin_folder())
 
     def _run_program(self, program: str, *arguments: str) -> None:
         """Run a program on the data folder; RuntimeError with its output if it fails."""
         options = {"cwd": self.data, "capture_output": True, "text": True, **self._as_user}
-        command: list[str | Path] = [bin_folder() / program, "-D", self.data, *arguments]
+        command: list[str | Path] = [bin_folder() / program, "-D", self._data_argument, *arguments]
         done = subprocess.run(command, check=False, **options)
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
@@ -117,5 +126,5 @@ def _make_traversable(folder: Path) -> None:
     for each in (folder, *folder.parents):
         mode = each.stat().st_mode
         if not mode & 0o001:
-            print(f"{each}: everybody may walk through it now, for PostgreSQL's user", flush=True)
+            print(f"{each}: all users may traverse it now, for PostgreSQL's user", flush=True)
             each.chmod(mode | 0o001)

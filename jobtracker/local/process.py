@@ -35,6 +35,15 @@ def check_port(host: str, port: int, setting: str) -> None:
             raise RuntimeError(f"{problem} {hint}") from None
 
 
+def write_private(file: Path, text: str) -> None:
+    """Replace a file by a new one that only its owner can read."""
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.replace(file)
+
+
 class ServerProcess:
     """A server that runs as a child process."""
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TextIO
 
 import hupper
 
+from jobtracker.local.guard import LOOPBACK_HOSTS
 from jobtracker.local.process import wait_until
 
 # The settings that each part provides; a part whose settings are all given is not started.
@@ -52,6 +53,7 @@ class Stack(NamedTuple):
     aws_port: int
     turnstile_port: int
     origins: tuple[str, ...]
+    hosts: tuple[str, ...]
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, str]) -> "Stack":
@@ -62,7 +64,8 @@ class Stack(NamedTuple):
             parts=tuple(part for part, names in PROVIDES.items() if not given.issuperset(names)),
             aws_port=int(settings["local.aws_port"]),
             turnstile_port=int(settings["local.turnstile_port"]),
-            origins=tuple(settings.get("cors.origins", "").split()),
+            origins=tuple(settings.get("cors.origins", "").lower().split()),
+            hosts=(*LOOPBACK_HOSTS, *settings.get("local.hosts", "").lower().split()),
         )
 
     def with_local_settings(self, settings: Mapping[str, str]) -> dict[str, str]:
@@ -76,7 +79,10 @@ class Stack(NamedTuple):
 
     def _acquire(self) -> dict[str, str]:
         """Keep the parts running until this process ends; start them unless they run already."""
-        os.makedirs(self.folder, exist_ok=True)
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        if os.stat(self.folder).st_uid != os.geteuid():
+            raise LocalError(f"{self.folder} (local.folder in [app:main]) is another user's")
+        os.chmod(self.folder, 0o700)  # it may exist already
         users = self.open("users")
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while the parts are being stopped
         if hupper.is_active():

@@ -3,22 +3,26 @@
 import contextlib
 import fcntl
 import json
+import os
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from jobtracker.local.aws import Aws
+from jobtracker.local.aws import AccessKey, Aws
+from jobtracker.local.malware import MalwareScanner
 from jobtracker.local.postgres import Postgres
-from jobtracker.local.process import wait_until
+from jobtracker.local.process import wait_until, write_private
 from jobtracker.local.stack import REGION, Stack, try_lock
 from jobtracker.local.turnstile import LocalTurnstile
 
 
 def supervise(stack: Stack) -> None:
     """Run the parts until they have no users."""
+    os.umask(0o077)  # also of the parts: their data is for this user only
     with stack.open("supervisor") as supervisor, stack.open("users") as users:
         # Other processes hold this lock for a moment, to test whether there is a supervisor.
         if not wait_until(lambda: try_lock(supervisor, fcntl.LOCK_EX), seconds=1):
@@ -47,22 +51,25 @@ def _start(stack: Stack, exit_stack: contextlib.ExitStack) -> dict[str, str]:
         postgres.start()
         provided["sqlalchemy.url"] = postgres.make_database("jobtracker")
     if "aws" in stack.parts:
-        aws = Aws(folder, REGION, stack.aws_port)
+        options: Any = {"hosts": stack.hosts, "origins": stack.origins}
+        key = AccessKey.of_folder(folder)
+        aws = Aws(folder, REGION, stack.aws_port, access_key=key, **options)
         exit_stack.callback(aws.stop)
         aws.start()
-        provided |= aws.deploy(stack.origins)
+        provided |= aws.deploy()
+        scanner = MalwareScanner(aws.client("s3"), provided["s3.bucket"])
+        scanner.start()
+        exit_stack.callback(scanner.stop)
     if "turnstile" in stack.parts:
         turnstile = LocalTurnstile(stack.turnstile_port)
         turnstile.start()
         exit_stack.callback(turnstile.stop)
-        provided |= {"turnstile.url": turnstile.url, "turnstile.secret": turnstile.SECRET}
+        provided |= {"turnstile.url": turnstile.url, "turnstile.secret": turnstile.secret}
     return provided
 
 
 def _write_state(stack: Stack, state: dict[str, str]) -> None:
-    new = stack.file("state.new")
-    new.write_text(json.dumps(state))
-    new.replace(stack.file("state"))
+    write_private(stack.file("state"), json.dumps(state))
 
 
 def _reloader_is_alive(stack: Stack) -> bool:

@@ -17,6 +17,7 @@ class MfaEnrolIn(Schema):
     example = {"label": "ada@example.com"}
 
     label = SchemaNode(LABEL, missing=None)
+    password = SchemaNode(PASSWORD, missing=None)
 
 
 class MfaEnrolOut(Schema):

@@ -139,7 +139,7 @@ def _statuses(service: ApiService, operation: Operation) -> list[int]:
     """Return all statuses of an operation, that of success first."""
     errors = set(operation.errors)
     for condition, implied in (
-        (operation.permission is not Permission.PUBLIC, {401, 503}),
+        (operation.permission is not Permission.PUBLIC, {401, 429, 503}),
         (operation.errors, {503}),
         ("{" in service.template, {404}),
         (operation.body, {400, 413, 415, 422}),

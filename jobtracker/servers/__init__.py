@@ -13,6 +13,9 @@ from jobtracker.http.request_id import HEADER as REQUEST_ID
 from jobtracker.http.request_id import valid_or_new_request_id
 from jobtracker.renderer import json_dumps
 
+# Seconds, of an error that a server answers.
+RETRY_AFTER = 5
+
 
 def error_response(
     status: int, settings: Mapping[str, Any], origin: str, request_id: str
@@ -26,4 +29,6 @@ def error_response(
         REQUEST_ID: valid_or_new_request_id(request_id),
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
+    if status in (429, 503):
+        headers["Retry-After"] = str(RETRY_AFTER)
     return status, list(headers.items()), json_dumps({"error": code, "message": message})

@@ -106,6 +106,7 @@ def asgi_application(
     """An ASGI application that responds to rejected requests without calling the application."""
     registry = wsgi.registry
     pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
+    user_of = registry.get("user_of", lambda _environ: None)
 
     def send_error(status: int, environ: dict[str, Any], send: Any) -> None:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
@@ -128,7 +129,9 @@ def asgi_application(
             send_error(error.status, environ, send)
         else:
             pool = registry["thread_pool_for"](environ["REQUEST_METHOD"], environ["PATH_INFO"])
-            await pools[pool].run(functools.partial(respond, environ, send))
+            user = user_of(environ) if pool != "health" else None
+            refuse = functools.partial(send_error, 429, environ, send)
+            await pools[pool].run(functools.partial(respond, environ, send), user, refuse)
 
     return application
 

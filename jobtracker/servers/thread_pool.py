@@ -6,8 +6,11 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from queue import SimpleQueue
+from typing import NamedTuple
+
+from jobtracker.servers.fair_queue import FairQueue
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +20,18 @@ COMPLETION_INTERVAL = 0.05
 ADDED_THREAD_TTL = 1.0
 
 
+class Task(NamedTuple):
+    """A function of a user, the one that is called instead when it waits for too long, and the
+    future of its end."""
+
+    function: Callable[[], None]
+    user: Hashable
+    refuse: Callable[[], None]
+    done: asyncio.Future[None]
+
+
 class WorkerThreads:
-    """Threads with one queue, and more of them while all are blocked.
+    """Threads with one queue, which is fair to users, and more of them while all are blocked.
 
     Unlike those of a ThreadPoolExecutor they do not wake up the event loop when a function ends,
     which would cost a tenth of a 304; it polls while anything is pending.
@@ -29,7 +42,8 @@ class WorkerThreads:
     """
 
     def __init__(self, size: int, max_size: int) -> None:
-        self._queue: SimpleQueue[tuple[Callable[[], None], asyncio.Future[None]]] = SimpleQueue()
+        self._queue: SimpleQueue[Task] = SimpleQueue()
+        self._fair_queue: FairQueue[Task] = FairQueue(self._queue.put, self._refuse)
         self._completed: deque[asyncio.Future[None]] = deque()
         self._pending = 0
         self._max_size = max_size
@@ -37,14 +51,27 @@ class WorkerThreads:
         for _ in range(size):
             self._start_thread(math.inf)
 
-    async def run(self, function: Callable[[], None]) -> None:
-        """Call the function in a thread, and return up to COMPLETION_INTERVAL after its end."""
+    async def run(
+        self,
+        function: Callable[[], None],
+        user: Hashable = None,
+        refuse: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Call the function in a thread, and return up to COMPLETION_INTERVAL after its end.
+
+        :param user: whose other functions can delay it; None for none
+        :param refuse: called instead, in any thread, when that would take too long
+        """
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         if not self._pending:
             loop.call_later(COMPLETION_INTERVAL, self._drain, loop)
         self._pending += 1
-        self._queue.put((function, done))
+        task = Task(function, user, refuse, done)
+        if user is None:
+            self._queue.put(task)
+        else:
+            self._fair_queue.put(user, task)
         await done
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -67,9 +94,19 @@ class WorkerThreads:
 
     def _work(self, deadline: float) -> None:
         while time.monotonic() < deadline:
-            function, done = self._queue.get()
-            try:
-                function()
-            except Exception:
-                log.exception("Unexpected error in a thread of the server")
-            self._completed.append(done)
+            task = self._queue.get()
+            self._call(task.function)
+            self._completed.append(task.done)
+            if task.user is not None:
+                self._fair_queue.ended(task.user)
+
+    def _refuse(self, task: Task) -> None:
+        self._call(task.refuse)
+        self._completed.append(task.done)
+
+    @staticmethod
+    def _call(function: Callable[[], None]) -> None:
+        try:
+            function()
+        except Exception:
+            log.exception("Unexpected error in a thread of the server")

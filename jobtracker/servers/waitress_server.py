@@ -8,9 +8,9 @@ import functools
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from http.client import responses
-from typing import Any
+from typing import Any, NamedTuple
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
@@ -18,6 +18,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from jobtracker.servers import error_response
+from jobtracker.servers.fair_queue import FairQueue
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,45 @@ class Channel(HTTPChannel):
     error_task_class = RejectedRequestTask
 
 
+class TooManyWaiting(Exception):
+    """The error of a request that waits for others of its user for too long."""
+
+    code = 429
+
+
+class UserTask(NamedTuple):
+    """The next request of a channel, which the dispatcher's queue has for a user."""
+
+    channel: Channel
+    user: Hashable
+    fair_queue: FairQueue["UserTask"]
+
+    def service(self) -> None:
+        try:
+            self.channel.service()
+        finally:
+            self.fair_queue.ended(self.user)
+
+    def cancel(self) -> None:
+        self.channel.cancel()
+
+
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads and their queue, in which ``/health`` comes first."""
+    """The threads and their queue, in which ``/health`` comes first, and which is fair to users.
+
+    :param user_of: the user of an environ
+    """
 
     stopping = False
+
+    def __init__(self, user_of: Callable[[dict[str, str]], Hashable]) -> None:
+        super().__init__()
+        self._user_of = user_of
+        self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
+
+    def _refuse(self, task: UserTask) -> None:
+        task.channel.requests[0].error = TooManyWaiting()
+        super().add_task(task.channel)
 
     def stop(self, *_signal: Any) -> None:
         self.stopping = True
@@ -69,14 +105,26 @@ class Dispatcher(ThreadedTaskDispatcher):
                 self.queue.appendleft(task)
                 self.queue_cv.notify()
             return
-        super().add_task(task)
+        user = self._user_of(environ_of(task)) if task.requests[0].error is None else None
+        if user is None:
+            super().add_task(task)
+        else:
+            self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
+
+
+def environ_of(channel: Channel) -> dict[str, str]:
+    """What determines the user of a channel's next request."""
+    headers = channel.requests[0].headers
+    names = ("AUTHORIZATION", "X_FORWARDED_FOR")
+    environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
+    return {"REMOTE_ADDR": channel.addr[0], **environ}
 
 
 def serve(app: Any, *, seconds_to_finish: str | int = 10, **options: Any) -> None:
     """Serve a Pyramid application until SIGTERM or SIGINT; OSError when the address is taken."""
     # The application interprets X-Forwarded-* itself (setting proxies.trusted).
     options.setdefault("clear_untrusted_proxy_headers", "false")
-    dispatcher = Dispatcher()
+    dispatcher = Dispatcher(app.registry.get("user_of", lambda _environ: None))
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
     dispatcher.set_thread_count(server.adj.threads)

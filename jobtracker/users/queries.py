@@ -45,6 +45,10 @@ COLUMNS = columns_of(User, UserRow)
 USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User))
 _FIND_BY_SUB = Statement(select(*COLUMNS).where(User.cognito_sub == bindparam("sub")), UserRow)
 
+_INCREMENT_REVISION = Command(
+    update(User.__table__).values(revision=User.revision + 1).where(User.id == bindparam("user_id"))
+)
+
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
@@ -88,3 +92,8 @@ def merge_ui_preferences(
     given = {key: value for key, value in changes.items() if value is not None}
     parameters = {"user_id": user_id, "removed": removed, "given": given}
     return _MERGE_UI_PREFERENCES.first_or_not_found(connection, **parameters)
+
+
+def increment_revision(connection: SupportsExecute, user_id: int) -> None:
+    """Let other processes know that something of the user has changed outside of the database."""
+    _INCREMENT_REVISION.execute(connection, user_id=user_id)

@@ -17,7 +17,7 @@ from jobtracker.servers import granian_server, waitress_server
 TEXT = [("Content-Type", "text/plain")]
 LIMITS = {"threads": "2", "max_request_body_size": "10000", "seconds_to_finish": "3"}
 GRANIAN = {"workers": "1", "body_seconds": "1"}
-WAITRESS = {"max_request_header_size": "4096"}
+WAITRESS = {"max_request_header_size": "4096", "connection_limit": "300"}
 
 
 def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -65,6 +65,7 @@ class App:
         self.registry["thread_pool_for"] = lambda _method, path: (
             "health" if path == "/health" else "read"
         )
+        self.registry["user_of"] = lambda environ: environ.get("HTTP_AUTHORIZATION")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         return self.wsgi(environ, start_response)

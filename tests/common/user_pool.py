@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 from moto.utilities.utils import load_resource
 
+from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.sign_in import Tokens
 from jobtracker.local.aws import Aws
 
@@ -42,32 +43,28 @@ class MotoUserPool:
             SoftwareTokenMfaConfiguration={"Enabled": mfa != "OFF"},
             MfaConfiguration=mfa,
         )
-        self.client_id = self.client.create_user_pool_client(
+        app_client = self.client.create_user_pool_client(
             UserPoolId=self.pool_id,
             ClientName="tests",
-            ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            GenerateSecret=True,
+            ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"],
+            PreventUserExistenceErrors="ENABLED",
             ReadAttributes=["email", "email_verified", "name"],
-        )["UserPoolClient"]["ClientId"]
+        )["UserPoolClient"]
+        self.client_id = app_client["ClientId"]
+        self.client_secret = app_client["ClientSecret"]
         self.issuer = f"https://cognito-idp.{aws.region}.amazonaws.com/{self.pool_id}"
+        endpoint = {"region": aws.region, "endpoint_url": aws.url}
+        self.server_side = UserPool(self.client_id, self.client_secret, **endpoint)
         self.user = functools.cache(self._user)
 
     def _user(self, email: str, name: str) -> Tokens:
         """A confirmed account, signed in."""
-        self.client.sign_up(
-            ClientId=self.client_id,
-            Username=email,
-            Password=PASSWORD,
-            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "name", "Value": name}],
-        )
+        assert not self.server_side.sign_up(email, PASSWORD, name)
         self.client.admin_confirm_sign_up(UserPoolId=self.pool_id, Username=email)
-        answer = self.client.initiate_auth(
-            ClientId=self.client_id,
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": PASSWORD},
-        )["AuthenticationResult"]
-        return Tokens(
-            answer["AccessToken"], answer["IdToken"], answer["RefreshToken"], answer["ExpiresIn"]
-        )
+        tokens = self.server_side.sign_in(email, PASSWORD).tokens
+        assert tokens is not None
+        return tokens
 
     def token(
         self, *, algorithm: str = "RS256", key: Any = None, key_id: str | None = None, **claims: Any

@@ -15,6 +15,7 @@ from jobtracker.local import migrations
 from jobtracker.local.postgres import Postgres
 from tests.common.api import Api
 from tests.common.app import dispose_engines
+from tests.common.cognito import CLIENT_ID, CLIENT_SECRET
 from tests.common.conditional import UserData
 from tests.common.user_pool import MotoUserPool
 
@@ -62,7 +63,7 @@ def user_data(client: Api) -> UserData:
 
 @pytest.fixture(scope="session")
 def stubbed_cognito_client() -> UserPool:
-    return UserPool("client", region="us-east-1", endpoint_url=None)
+    return UserPool(CLIENT_ID, CLIENT_SECRET, region="us-east-1", endpoint_url=None)
 
 
 @pytest.fixture

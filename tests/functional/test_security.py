@@ -177,3 +177,29 @@ def test_unsupported_method_answers_405_with_allow(ada: Api):
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - allowed:
             answer = ada.call(method, path, status=405)
             assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+def test_servers_queue_requests_by_the_user_of_a_token_that_was_verified(
+    app: Any, ada: Api, bob: Api, user_pool: MotoUserPool
+):
+    def user_of(authorization: str, address: str) -> Any:
+        environ = {"REMOTE_ADDR": address}
+        if authorization:
+            environ["HTTP_AUTHORIZATION"] = authorization
+        return app.registry["user_of"](environ)
+
+    ada.get("/users/me")
+    verified = user_of(f"bearer {ada.token}", "192.0.2.1")
+    assert verified == user_of(f"Bearer  {ada.token}", "192.0.2.2")
+    # Not verified: neither is the user's place taken by somebody else, nor has a user two places.
+    sub = user_pool.client.get_user(AccessToken=ada.token)["Username"]
+    forged = [user_pool.token(sub=sub, jti=f"{number}") for number in range(2)]
+    here, again = (user_of(f"Bearer {token}", "192.0.2.1") for token in forged)
+    assert here == again
+    assert here != user_of(f"Bearer {forged[0]}", "192.0.2.2") != verified
+    # Anything else: by the address.
+    anonymous = user_of("", "192.0.2.1")
+    for authorization in ("Bearer", "Bearer x", "Bearer a.b.c", "Basic eDp5", "Bearer \xff.\xff"):
+        assert user_of(authorization, "192.0.2.1") == anonymous
+    assert user_of("", "192.0.2.2") != anonymous
+    assert user_of("", "2001:db8::1") == user_of("", "2001:db8::2")

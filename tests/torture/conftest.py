@@ -12,6 +12,7 @@ import pytest
 
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
+from jobtracker.settings import SETTINGS
 from tests.common.server import free_port
 from tests.common.user_pool import REGION, MotoUserPool
 from tests.torture.database import migrate
@@ -19,8 +20,9 @@ from tests.torture.instance import Instance
 
 # Rates that no test reaches.
 UNLIMITED = {
-    f"rate_limits.{what}": "1000000/second"
-    for what in ("auth_by_address", "auth_by_account", "presign_by_user", "notes_by_user")
+    setting.name: "1000000/second"
+    for setting in SETTINGS
+    if setting.name.startswith("rate_limits.") and setting.name != "rate_limits.storage"
 }
 
 

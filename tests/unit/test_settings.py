@@ -25,6 +25,7 @@ def test_defaults_of_settings():
     assert settings["documents.max_bytes"] == 5 * 1024 * 1024
     assert settings["turnstile.url"].startswith("https://challenges.cloudflare.com/")
     assert settings["turnstile.secret"] is None
+    assert settings["cognito.client_secret"] is None
     assert settings["cors.origins"] == ()
 
 
@@ -141,6 +142,7 @@ class TestProductionIni:
         "AWS_REGION": "eu-central-1",
         "COGNITO_USER_POOL_ID": "eu-central-1_AbCdEfGhI",
         "COGNITO_CLIENT_ID": "client",
+        "COGNITO_CLIENT_SECRET": "secret",
         "S3_BUCKET": "bucket",
         "TURNSTILE_SECRET": "secret",
         "CORS_ORIGINS": "https://app.example",
@@ -165,7 +167,9 @@ class TestProductionIni:
         assert routes.returncode == 0, routes.stderr
         assert "/auth/cognito/login" in routes.stdout
 
-    @pytest.mark.parametrize("variable", ["DATABASE_URL", "COGNITO_CLIENT_ID"])
+    @pytest.mark.parametrize(
+        "variable", ["DATABASE_URL", "COGNITO_CLIENT_ID", "COGNITO_CLIENT_SECRET"]
+    )
     def test_production_ini_stops_with_one_line_without_a_variable(self, variable: str):
         environment = {k: v for k, v in self.ENVIRONMENT.items() if k != variable}
         stopped = self.run("pserve", environment)

@@ -193,7 +193,7 @@ class TestForgottenPassword:
         reset = {"email": self.EMAIL, "new_password": self.NEW}
         stale = {**reset, "code": "moto-confirmation-code:0"}  # the only form that moto checks
         error = anonymous.refused(400, "POST", f"{AUTH}/reset-password", stale)
-        assert error["details"] == {"code": "EXPIRED_CODE"}
+        assert error["details"] == {"code": "CODE_MISMATCH"}
         right = {**reset, "code": "123456"}
         answer = anonymous.post(f"{AUTH}/reset-password", right, status=200).json
         assert answer.keys() == {"status", "message"}

@@ -38,6 +38,7 @@ def mfa_required_app(settings: dict[str, str], mfa_required_pool: MotoUserPool) 
         **settings,
         "cognito.user_pool_id": mfa_required_pool.pool_id,
         "cognito.client_id": mfa_required_pool.client_id,
+        "cognito.client_secret": mfa_required_pool.client_secret,
     }
     mfa_required_app = jobtracker.main({}, **ours)
     yield mfa_required_app

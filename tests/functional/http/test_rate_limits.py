@@ -9,7 +9,7 @@ import pytest
 from webtest import TestApp
 
 from jobtracker.http.proxies import client_address
-from jobtracker.http.rate_limits import RateLimiter
+from jobtracker.http.rate_limits import RateLimiter, RequestsByUser
 from jobtracker.settings import read
 from tests.common.api import Api
 from tests.common.user_pool import PASSWORD
@@ -59,19 +59,27 @@ def test_requests_of_an_address_beyond_the_limit_answer_429(anonymous: Api, rate
     at(anonymous, "192.0.2.9").refused(401, "POST", LOGIN, wrong("3@example.com"))
 
 
-def test_requests_for_an_account_beyond_the_limit_answer_429_from_any_address(
-    anonymous: Api, ada: Api, rates: Any
-):
-    rates("auth_by_account", "3/minute")
-    for number in range(3):
-        there = at(anonymous, f"192.0.2.{number + 1}")
-        there.refused(401, "POST", LOGIN, wrong(" ADA@example.com"))
-    right = {"email": "ada@example.com", "password": PASSWORD}
-    at(anonymous, "192.0.2.9").refused(429, "POST", LOGIN, right)
-    # Also with a token: a stolen one must not allow guesses of the password.
+def test_changes_of_the_password_beyond_the_limit_answer_429(ada: Api, bob: Api, rates: Any):
+    rates("auth_by_account", "2/day")
     passwords = {"current_password": "Wrong-password-1", "new_password": PASSWORD}
+    for _ in range(2):
+        ada.refused(400, "POST", "/users/me/change-password", passwords)
     ada.refused(429, "POST", "/users/me/change-password", passwords)
-    at(anonymous, "192.0.2.9").refused(401, "POST", LOGIN, wrong("bob@example.com"))
+    bob.refused(400, "POST", "/users/me/change-password", passwords)
+    assert ada.refused(400, "DELETE", "/users/me/mfa", {"password": "Wrong-password-1"})
+
+
+def test_requests_of_a_user_beyond_the_limit_answer_429(
+    app: Any, ada: Api, bob: Api, rates: Any, monkeypatch: pytest.MonkeyPatch
+):
+    rates("requests_by_user", "3/day")
+    monkeypatch.setitem(app.registry, "requests_by_user", RequestsByUser(app.registry.settings))
+    ada.get("/jobs")
+    ada.get("/users/me")
+    ada.refused(404, "GET", "/jobs/1")
+    for method, path in (("GET", "/jobs"), ("GET", "/users/me"), ("DELETE", "/jobs/1")):
+        ada.refused(429, method, path)
+    bob.get("/jobs")
 
 
 def test_x_forwarded_for_of_an_untrusted_client_is_ignored(anonymous: Api, rates: Any):

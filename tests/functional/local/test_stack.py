@@ -53,8 +53,12 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     for email in (EMAIL, "nobody@example.com"):
         assert call("POST", "/auth/cognito/verification/send", {"email": email})[0] == 200
     confirm = "/auth/cognito/verification/confirm"
-    assert call("POST", confirm, {"email": EMAIL, "code": "000000"})[0] == 400
+    wrong_code = {"email": EMAIL, "code": "000000"}
+    unconfirmed = call("POST", confirm, wrong_code)
+    assert unconfirmed[0] == 400
+    assert call("POST", confirm, {**wrong_code, "email": "nobody@example.com"}) == unconfirmed
     assert call("POST", confirm, {"email": EMAIL, "code": CONFIRMATION_CODE})[0] == 200
+    assert call("POST", confirm, wrong_code) == unconfirmed
     tokens = call("POST", "/auth/cognito/login", login)[1]["tokens"]
     token = tokens["access_token"]
     assert call("GET", "/users/me", token=token)[1]["is_email_verified"] is True
@@ -145,6 +149,8 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     assert call("POST", confirm, {"code": totp.wrong_code(secret)}, token)[0] == 400
     assert call("POST", confirm, {"code": totp.code(secret)}, token)[1]["enabled"] is True
     assert call("POST", "/auth/cognito/login", login)[1]["next_step"] == "SOFTWARE_TOKEN_MFA"
+    assert call("POST", "/users/me/mfa", token=token)[0] == 403
+    assert call("POST", "/users/me/mfa", {"password": OLD_PASSWORD}, token)[0] == 200
     assert call("DELETE", "/users/me/mfa", {"password": NEW_PASSWORD}, token)[0] == 400
     assert call("DELETE", "/users/me/mfa", {"password": OLD_PASSWORD}, token)[0] == 200
     assert call("GET", "/users/me/mfa", token=token)[1] == {"enabled": False, "methods": []}

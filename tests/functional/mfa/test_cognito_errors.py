@@ -7,7 +7,14 @@ from botocore.stub import Stubber
 
 from jobtracker.auth.cognito import UserPool
 from tests.common.api import Api
-from tests.common.cognito import NETWORK_ERRORS, SECRET_TEXT, SESSION
+from tests.common.cognito import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    NETWORK_ERRORS,
+    SECRET_TEXT,
+    SESSION,
+    secret_hash,
+)
 
 REQUESTS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "get_user": ("GET", "/users/me/mfa", None),
@@ -31,11 +38,12 @@ def expect_user(cognito: Stubber, ada: Api) -> None:
 
 def expect_password(cognito: Stubber, answer: dict[str, Any]) -> None:
     # The address that Cognito knows, not our copy of it.
-    credentials = {"USERNAME": "now@example.com", "PASSWORD": "x"}
+    email = "now@example.com"
+    credentials = {"USERNAME": email, "PASSWORD": "x", "SECRET_HASH": secret_hash(email)}
     cognito.add_response(
         "initiate_auth",
         answer,
-        {"ClientId": "client", "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": credentials},
+        {"ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": credentials},
     )
 
 
@@ -77,6 +85,8 @@ def expect_switch(cognito: Stubber, ada: Api, on: bool) -> None:
 def test_cognito_error_answers_its_status_and_code(
     ada: Api, cognito: Stubber, operation: str, name: str, status: int, details: dict | None
 ):
+    if operation == "associate_software_token":
+        expect_user(cognito, ada)
     cognito.add_client_error(operation, name, SECRET_TEXT)
     error = ada.refused(status, *REQUESTS[operation])
     assert error.get("details") == details
@@ -130,7 +140,8 @@ def test_password_that_leads_to_a_challenge_disables_mfa(ada: Api, cognito: Stub
 def test_password_that_leads_to_tokens_disables_mfa_and_revokes_them(ada: Api, cognito: Stubber):
     expect_user(cognito, ada)
     expect_password(cognito, {"AuthenticationResult": TOKENS})
-    cognito.add_response("revoke_token", {}, {"ClientId": "client", "Token": "r"})
+    revocation = {"ClientId": CLIENT_ID, "ClientSecret": CLIENT_SECRET, "Token": "r"}
+    cognito.add_response("revoke_token", {}, revocation)
     expect_switch(cognito, ada, on=False)
     ada.call(*SWITCH_OFF, status=200)
 
@@ -189,6 +200,52 @@ def test_error_of_disabling_mfa_answers_its_status(
     cognito.add_client_error("set_user_mfa_preference", name, SECRET_TEXT)
     error = ada.refused(status, *SWITCH_OFF)
     assert ("required" in error["message"]) == (status == 409)
+
+
+def test_second_factor_is_replaced_with_the_password_only(ada: Api, cognito: Stubber):
+    enrolled = {**USER, "UserMFASettingList": ["SOFTWARE_TOKEN_MFA"]}
+    cognito.add_response("get_user", enrolled)
+    error = ada.refused(403, "POST", "/users/me/mfa", {"label": "Phone"})
+    assert error["details"] == {"code": "PASSWORD_REQUIRED"}
+
+    cognito.add_response("get_user", enrolled)
+    cognito.add_client_error("initiate_auth", "NotAuthorizedException", SECRET_TEXT)
+    error = ada.refused(400, "POST", "/users/me/mfa", {"password": "wrong"})
+    assert error["details"] == {"code": "WRONG_PASSWORD"}
+
+    cognito.add_response("get_user", enrolled)
+    expect_password(cognito, {"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": SESSION})
+    secret = {"SecretCode": "JBSWY3DPEHPK3PXP"}
+    cognito.add_response("associate_software_token", secret, {"AccessToken": ada.token})
+    answer = ada.post("/users/me/mfa", {"password": "x"}, status=200).json
+    assert answer["secret_code"] == "JBSWY3DPEHPK3PXP"
+
+
+def test_password_given_for_the_first_factor_is_checked(ada: Api, cognito: Stubber):
+    expect_user(cognito, ada)
+    cognito.add_client_error("initiate_auth", "NotAuthorizedException", SECRET_TEXT)
+    ada.refused(400, "POST", "/users/me/mfa", {"password": "wrong"})
+
+
+def test_many_reads_of_mfa_make_one_call(ada: Api, cognito: Stubber):
+    cognito.add_response("get_user", USER)
+    for _ in range(5):
+        assert ada.get("/users/me/mfa").json["enabled"] is False
+
+
+def test_change_of_mfa_is_seen_by_all_processes_at_once(
+    ada: Api, cognito: Stubber, app: Any, monkeypatch: pytest.MonkeyPatch
+):
+    cognito.add_response("get_user", USER)
+    assert ada.get("/users/me/mfa").json["enabled"] is False
+    changing = UserPool(CLIENT_ID, CLIENT_SECRET, region="us-east-1", endpoint_url=None)
+    with monkeypatch.context() as other_process, Stubber(changing.client) as stubber:
+        other_process.setitem(app.registry, "cognito", changing)
+        stubber.add_response("verify_software_token", {"Status": "SUCCESS"})
+        expect_switch(stubber, ada, on=True)
+        ada.post("/users/me/mfa/confirm", {"code": "123456"})
+    cognito.add_response("get_user", {**USER, "UserMFASettingList": ["SOFTWARE_TOKEN_MFA"]})
+    assert ada.get("/users/me/mfa").json["enabled"] is True
 
 
 @pytest.mark.parametrize("error", NETWORK_ERRORS)

@@ -76,6 +76,7 @@ class TestEnable:
         [
             (PATH, {"label": 1}, {"label": "string_type"}),
             (PATH, {"label": "x" * 256}, {"label": "string_too_long"}),
+            (PATH, {"password": "x" * 257}, {"password": "string_too_long"}),
             (PATH, {"session": "x"}, {"session": "extra_forbidden"}),
             (f"{PATH}/confirm", {}, {"code": "missing"}),
             (f"{PATH}/confirm", {"code": "12345"}, {"code": "string_pattern"}),
@@ -98,11 +99,29 @@ class TestEnable:
         mfa_client.refused(415, "POST", PATH, b"{}", headers={"Content-Type": "text/plain"})
 
 
-class TestDisable:
-    @pytest.fixture(autouse=True)
-    def on(self, mfa_client: Api, secret: str):
-        mfa_client.post(f"{PATH}/confirm", {"code": code(secret)})
+@pytest.fixture
+def on(mfa_client: Api, secret: str) -> None:
+    mfa_client.post(f"{PATH}/confirm", {"code": code(secret)})
 
+
+@pytest.mark.usefixtures("on")
+class TestReplace:
+    def test_access_token_alone_does_not_replace_the_second_factor(self, mfa_client: Api):
+        for body in (None, {}, {"label": "Phone"}, {"password": ""}, {"password": None}):
+            error = mfa_client.refused(403, "POST", PATH, body)
+            assert error["details"] == {"code": "PASSWORD_REQUIRED"}
+        wrong = "Wrong-password-1"
+        error = mfa_client.refused(400, "POST", PATH, {"password": wrong})
+        assert error["details"] == {"code": "WRONG_PASSWORD"}
+        assert wrong not in str(error)
+
+    def test_password_replaces_the_second_factor(self, mfa_client: Api):
+        secret = mfa_client.post(PATH, {"password": PASSWORD}, status=200).json["secret_code"]
+        assert mfa_client.post(f"{PATH}/confirm", {"code": code(secret)}).json == ON
+
+
+@pytest.mark.usefixtures("on")
+class TestDisable:
     def test_password_disables_mfa(self, mfa_client: Api, anonymous: Api):
         for _ in range(2):  # the second time the password leads to tokens
             answer = mfa_client.call("DELETE", PATH, {"password": PASSWORD}, status=200)

@@ -76,11 +76,11 @@ def test_operations_document_their_statuses(document: dict[str, Any]):
         return " ".join(document["paths"][path][method]["responses"])
 
     assert statuses("/health", "get") == "200"
-    assert statuses("/jobs", "get") == "200 304 400 401 422 503"
-    assert statuses("/jobs", "post") == "201 400 401 409 413 415 422 503"
-    assert statuses("/jobs/{job_id}", "delete") == "204 401 404 412 503"
+    assert statuses("/jobs", "get") == "200 304 400 401 422 429 503"
+    assert statuses("/jobs", "post") == "201 400 401 409 413 415 422 429 503"
+    assert statuses("/jobs/{job_id}", "delete") == "204 401 404 412 429 503"
     totp = "/users/me/mfa"
-    assert statuses(totp, "post") == "200 400 401 413 415 422 429 503"
+    assert statuses(totp, "post") == "200 400 401 403 413 415 422 429 503"
     assert statuses(totp, "delete") == "200 400 401 403 409 413 415 422 429 503"
     assert document["paths"][totp]["delete"]["requestBody"]["required"] is True
     assert document["paths"][totp]["post"]["requestBody"]["required"] is False

@@ -1,5 +1,7 @@
 """Users: profile, settings, UI preferences, change of the password."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -50,6 +52,26 @@ def test_token_of_an_account_unknown_to_cognito_answers_401(
     stranger.refused(401, "GET", "/users/me")
     stranger.refused(401, "PATCH", "/jobs/1", {"location": "Graz"})
     stranger.refused(401, "POST", "/jobs", {"company_name": "Acme", "job_title": "Engineer"})
+
+
+def test_token_of_a_deleted_account_makes_one_call(
+    anonymous: Api, user_pool: MotoUserPool, app: Any, monkeypatch: pytest.MonkeyPatch
+):
+    deleted = anonymous.signed_in(user_pool.user("deleted@example.com", "Deleted").access_token)
+    user_pool.client.admin_delete_user(UserPoolId=user_pool.pool_id, Username="deleted@example.com")
+    calls: list[str] = []
+    original = app.registry["cognito"].get_user
+
+    def get_user(token: str) -> Any:
+        calls.append(token)
+        return original(token)
+
+    monkeypatch.setattr(app.registry["cognito"], "get_user", get_user)
+    for _ in range(5):
+        deleted.refused(401, "GET", "/users/me")
+        deleted.refused(401, "GET", "/users/me/mfa")
+        deleted.refused(401, "POST", "/jobs", {"company_name": "Acme", "job_title": "Engineer"})
+    assert len(calls) == 1
 
 
 class TestSettings:

@@ -79,7 +79,7 @@ def test_missing_secret_raises_unavailable():
 
 
 def test_local_turnstile_accepts_only_the_dummy_token(turnstile: LocalTurnstile):
-    verifier = Turnstile(turnstile.url, turnstile.SECRET)
+    verifier = Turnstile(turnstile.url, turnstile.secret)
     verifier.check(DUMMY_TOKEN)
     for token in ("made-up", DUMMY_TOKEN.lower(), f"{DUMMY_TOKEN}&x=1", ""):
         with pytest.raises(BadRequest):

@@ -32,7 +32,7 @@ from jobtracker.fields import (
     TextMap,
     Timestamp,
     WebAddress,
-    errors_of,
+    error_details,
     merge_patch,
 )
 from jobtracker.jobs.models import normalize_tags
@@ -79,7 +79,7 @@ def test_each_type_accepts_or_refuses_any_json_value_with_a_message(field: Field
         try:
             taken = node.deserialize(value)
         except colander.Invalid as invalid:
-            (error,) = errors_of(invalid, "body")
+            (error,) = error_details(invalid, "body")
             assert error["msg"]
             json.dumps(error).encode("ascii")
         else:
@@ -122,7 +122,7 @@ def test_timestamp_is_converted_to_utc(text: str, utc: str):
 def test_timestamp_without_offset_or_out_of_range_is_invalid(text: str):
     with pytest.raises(colander.Invalid) as refused:
         SchemaNode(Timestamp(), name="at").deserialize(text)
-    assert errors_of(refused.value, "body")[0]["type"] == "timestamp_format"
+    assert error_details(refused.value, "body")[0]["type"] == "timestamp_format"
 
 
 class Everything(Schema):
@@ -134,7 +134,7 @@ class Everything(Schema):
 def wrong(schema: Schema, value: Any) -> list[dict[str, Any]]:
     with pytest.raises(colander.Invalid) as refused:
         schema.deserialize(value)
-    return errors_of(refused.value, "body")
+    return error_details(refused.value, "body")
 
 
 class TestObject:

@@ -1,0 +1,131 @@
+"""Rate limits: what is counted by what, and where, is in docs/decisions/rate-limits.md.
+
+An endpoint names its limits, and each limit the setting of its rates::
+
+    @notes.post(..., rate_limits=[NOTES_BY_USER])
+"""
+
+import logging
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from ipaddress import IPv6Address, ip_network
+from typing import Any, NamedTuple
+
+import limits
+from pyramid.request import Request
+
+from jobtracker.db.connections import autocommit, release_autocommit
+from jobtracker.errors import RateLimited
+from jobtracker.http.proxies import client_address
+from jobtracker.http.rate_limits.limiter import RateLimiter, hit
+from jobtracker.http.rate_limits.memory import MemoryStorage
+from jobtracker.settings import InvalidSettings
+
+__all__ = ["RateLimit", "RateLimiter", "check_rate_limits", "count_hit", "refund_hit"]
+
+log = logging.getLogger(__name__)
+
+REQUESTS_BY_USER = "rate_limits.requests_by_user"
+
+
+class RateLimit(NamedTuple):
+    """A setting with rates, and the function that returns what a request is counted by."""
+
+    setting: str
+    key: Callable[[Request], str]
+
+
+def client_network(request: Request) -> str:
+    """The client's address, or the /64 network of an IPv6 address: that of a site (RFC 6177).
+
+    Of the request, ``environ`` and ``registry`` are used.
+    """
+    address = client_address(request)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _operation(request: Request) -> str:
+    return f"{request.method} {request.matched_route.name}"
+
+
+def _by_email(request: Request) -> str:
+    return f"{_operation(request)} {client_network(request)} {request.validated['email']}"
+
+
+def _by_user(request: Request) -> str:
+    return f"{_operation(request)} {request.authenticated_userid}"
+
+
+_userid = operator.attrgetter("authenticated_userid")
+
+AUTH_BY_ADDRESS = RateLimit("rate_limits.auth_by_address", client_network)
+# All requests of an operation; jobtracker.auth.attempts counts the failed ones.
+AUTH_BY_EMAIL = RateLimit("rate_limits.auth_by_account", _by_email)
+AUTH_BY_USER = RateLimit("rate_limits.auth_by_account", _by_user)
+AUTH_BY_SESSION = RateLimit(
+    "rate_limits.auth_by_session", lambda request: request.validated["session"]
+)
+MFA_BY_USER = RateLimit("rate_limits.mfa_by_user", _userid)
+PRESIGN_BY_USER = RateLimit("rate_limits.presign_by_user", _userid)
+NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
+
+
+def check_rate_limits(rate_limits: Iterable[RateLimit], request: Request, **_kwargs: Any) -> None:
+    """Count a request, or raise RateLimited when a limit is exceeded."""
+    for limit in rate_limits:
+        count_hit(request, limit.setting, limit.key(request))
+
+
+def count_hit(request: Request, setting: str, key: str) -> None:
+    """Count a hit in all rates of a setting; in none of them, and RateLimited, beyond one."""
+    release_autocommit(request)
+    counted: list[limits.RateLimitItem] = []
+    for rate in request.registry.settings[setting]:
+        if wait := request.registry["rate_limiter"].hit(rate, setting, key):
+            _refund(request, counted, setting, key)
+            log.info("%s: exceeded", setting)
+            raise RateLimited(retry_after=math.ceil(wait))
+        counted.append(rate)
+
+
+def refund_hit(request: Request, setting: str, key: str) -> None:
+    """Undo :func:`count_hit`."""
+    release_autocommit(request)
+    _refund(request, request.registry.settings[setting], setting, key)
+
+
+def _refund(
+    request: Request, rates: Iterable[limits.RateLimitItem], setting: str, key: str
+) -> None:
+    for rate in rates:
+        request.registry["rate_limiter"].refund(rate, setting, key)
+
+
+class RequestsByUser:
+    """Counts all requests of the authenticated users, in the memory of this process: a statement
+    for each request would cost as much as the requests themselves."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._storage = MemoryStorage()
+
+    def count(self, userid: str) -> None:
+        """Count a request; RateLimited beyond the rates."""
+        for rate in self._settings[REQUESTS_BY_USER]:
+            if wait := hit(self._storage, rate, userid):
+                log.info("%s: exceeded", REQUESTS_BY_USER)
+                raise RateLimited(retry_after=math.ceil(wait))
+
+
+def includeme(config: Any) -> None:
+    registry = config.registry
+    storage = registry.settings["rate_limits.storage"]
+    try:
+        registry["rate_limiter"] = RateLimiter(storage, connect=partial(autocommit, registry))
+    except limits.errors.ConfigurationError as error:
+        raise InvalidSettings("rate_limits.storage", str(error)) from None
+    registry["requests_by_user"] = RequestsByUser(registry.settings)

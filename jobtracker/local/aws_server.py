@@ -1,0 +1,189 @@
+"""The process of MiniStack: its ASGI application, reduced to Cognito's public operations and S3.
+
+MiniStack itself emulates all of AWS, executes Lambda functions, accepts requests of all origins,
+and does not verify signatures of its configured access key.
+"""
+
+import hmac
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import botocore.session
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from jobtracker.local.guard import Guard
+
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Handler = Callable[..., Coroutine[Any, Any, Any]]
+
+# With the token, by which the supervisor deploys the template, all operations are accepted.
+SERVICES = ("cognito-idp", "s3", "cloudformation")
+TOKEN_HEADER = "x-jobtracker-token"  # noqa: S105 (its name)
+TOKEN_VARIABLE = "JOBTRACKER_TOKEN"  # noqa: S105 (its name)
+
+COGNITO_TARGET = "AWSCognitoIdentityProviderService."
+JWKS_PATH = re.compile(r"/[\w-]+/\.well-known/jwks\.json")
+BUCKET_PATH = re.compile(r"/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/(?P<key>.*))?", re.DOTALL)
+AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^ ,]+), ?SignedHeaders=([^ ,]+), ?Signature=([^ ,]+)"
+)
+
+
+class Request(NamedTuple):
+    """The head of a request."""
+
+    method: str
+    path: str
+    raw_path: str
+    query: str
+    headers: Mapping[str, str]
+
+
+class GuardedAws:
+    """An ASGI application that passes on what a client of Cognito and S3 needs, and refuses the
+    rest with 403."""
+
+    def __init__(self, app: Application, guard: Guard, key: Credentials, token: str) -> None:
+        self.app, self.guard, self.key, self.token = app, guard, key, token
+        self.cognito_targets = public_cognito_targets()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        elif scope["type"] == "http" and (reason := self.reason_to_refuse(scope)) is not None:
+            error = f"<Error><Code>AccessDenied</Code><Message>{reason}</Message></Error>"
+            body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
+            headers = [(b"content-type", b"application/xml"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            is_head = scope["method"] == "HEAD"
+            await send({"type": "http.response.body", "body": b"" if is_head else body})
+        else:
+            await self.app(scope, receive, send)
+
+    def reason_to_refuse(self, scope: dict[str, Any]) -> str | None:
+        """Return a message if the request is refused."""
+        pairs = [(name.decode("latin-1").lower(), value) for name, value in scope["headers"]]
+        headers = {name: value.decode("latin-1") for name, value in pairs}
+        if len(headers) < len(pairs):
+            return "A header of this request is repeated."
+        if reason := self.guard.reason_to_refuse(headers.get("host", ""), headers.get("origin")):
+            return reason
+        raw_path, query = scope["raw_path"].decode("latin-1"), scope["query_string"]
+        request = Request(
+            scope["method"], scope["path"], raw_path, query.decode("latin-1"), headers
+        )
+        if self.is_accepted(request):
+            return None
+        return "Only Cognito's public operations and signed requests to S3 are accepted."
+
+    def is_accepted(self, request: Request) -> bool:
+        """Return whether a request is one of Cognito's public operations or a signed one to S3."""
+        method, path, _raw_path, query, headers = request
+        if path.startswith("/_"):  # of MiniStack itself
+            return False
+        if hmac.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode()):
+            return True
+        if method == "OPTIONS" and "origin" in headers:
+            return path == "/" or BUCKET_PATH.fullmatch(path) is not None
+        if target := headers.get("x-amz-target"):
+            return (method, path, query) == ("POST", "/", "") and target in self.cognito_targets
+        if method == "GET" and JWKS_PATH.fullmatch(path):
+            return True
+        bucket = BUCKET_PATH.fullmatch(path)
+        # Buckets are made and configured by the template.
+        if bucket is None or (method in ("PUT", "DELETE") and not bucket["key"]):
+            return False
+        return is_signed(request, self.key)
+
+
+def public_cognito_targets() -> frozenset[str]:
+    """Return the values of X-Amz-Target of all operations that need no AWS credentials."""
+    model = botocore.session.get_session().get_service_model("cognito-idp")
+    operations = [model.operation_model(name) for name in model.operation_names]
+    return frozenset(COGNITO_TARGET + each.name for each in operations if each.auth_type == "none")
+
+
+def is_signed(request: Request, key: Credentials) -> bool:
+    """Return whether a request to S3 has a valid Signature Version 4, in Authorization or, of a
+    presigned URL, in the query; its expiry is not checked.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+    """
+    method, _path, raw_path, query, headers = request
+    if "#" in raw_path + query:  # after which botocore ignores the rest
+        return False
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
+    if authorization := headers.get("authorization"):
+        match = AUTHORIZATION.fullmatch(authorization)
+        if match is None or "X-Amz-Signature" in parameters:
+            return False
+        credential, signed_headers, signature = match.groups()
+        date = headers.get("x-amz-date", "")
+    else:
+        if parameters.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256":
+            return False
+        names = ("X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Date")
+        credential, signed_headers, signature, date = (parameters.get(name, "") for name in names)
+    key_id, _day, region, *service = [*credential.split("/"), "", ""][:5]
+    signed = set(signed_headers.split(";"))
+    # S3 requires this of all headers that have a meaning to it.
+    unsigned = {name for name in headers if name.startswith("x-amz-")} - signed
+    if (key_id, service) != (key.access_key, ["s3", "aws4_request"]) or unsigned:
+        return False
+    if "host" not in signed or not signed <= headers.keys():
+        return False
+    others = [each for each in query.split("&") if not each.startswith("X-Amz-Signature=")]
+    url = f"http://{headers['host']}{raw_path}?{'&'.join(others)}"
+    signer = S3SigV4QueryAuth(key, "s3", region)
+    rebuilt = AWSRequest(method, url, headers={name: headers[name] for name in signed})
+    rebuilt.context["timestamp"] = date
+    text = signer.string_to_sign(rebuilt, signer.canonical_request(rebuilt))
+    return hmac.compare_digest(signer.signature(text, rebuilt).encode(), signature.encode())
+
+
+def with_token(handler: Handler, token: str) -> Handler:
+    """Return a handler of one of MiniStack's services that refuses requests without the token.
+
+    MiniStack takes the service also from a form in the body, which no signature of S3 covers.
+    """
+
+    async def handle(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:
+        if headers.get(TOKEN_HEADER) != token:
+            return 403, {}, b""
+        return await handler(method, path, headers, *rest)
+
+    return handle
+
+
+def stop_with_parent() -> None:
+    """Stop this process when its standard input is closed: MiniStack saves its state then."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(hosts: list[str], origins: list[str]) -> None:
+    """Run MiniStack behind the guard; its settings are in the environment."""
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+    from ministack import app as ministack  # reads the environment
+
+    token = os.environ.pop(TOKEN_VARIABLE)
+    key = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    guard = Guard(frozenset(hosts), frozenset(origins))
+    handlers = ministack.SERVICE_HANDLERS
+    handlers["cloudformation"] = with_token(handlers["cloudformation"], token)
+    ministack.app = GuardedAws(ministack.app, guard, key, token)
+    sys.argv = ["ministack"]
+    ministack.main()
+
+
+if __name__ == "__main__":
+    main(*json.loads(sys.argv[1]))

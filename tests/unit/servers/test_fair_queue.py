@@ -1,0 +1,65 @@
+"""FairQueue: the requests of one user wait for each other, not those of others."""
+
+import pytest
+
+from jobtracker.servers import fair_queue
+from jobtracker.servers.fair_queue import MAX_RUNNING, MAX_WAITING, FairQueue
+
+
+class Recorder(FairQueue[str]):
+    """A queue that lists what it starts and refuses."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.refused: list[str] = []
+        super().__init__(self.started.append, self.refused.append)
+
+    def put_many(self, user: str, number: int) -> None:
+        for _ in range(number):
+            self.put(user, user)
+
+
+def test_two_requests_of_a_user_run_at_once_and_another_starts_when_one_ends():
+    queue = Recorder()
+    queue.put_many("ada", 12)
+    queue.put_many("bob", 1)
+    assert queue.started == ["ada", "ada", "bob"]
+    queue.ended("bob")
+    assert queue.started == ["ada", "ada", "bob"]
+    for running in range(3, 13):
+        queue.ended("ada")
+        assert queue.started.count("ada") == running
+    for _ in range(MAX_RUNNING):
+        queue.ended("ada")
+    queue.put_many("ada", 3)
+    assert queue.started.count("ada") == 12 + MAX_RUNNING
+
+
+def test_requests_beyond_the_maximum_of_waiting_ones_are_refused():
+    queue = Recorder()
+    queue.put_many("ada", MAX_RUNNING + MAX_WAITING + 3)
+    assert len(queue.started) == MAX_RUNNING
+    assert queue.refused == ["ada"] * 3
+    queue.put_many("bob", 1)
+    assert queue.started[-1] == "bob"
+
+
+def test_a_request_that_has_waited_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch):
+    queue = Recorder()
+    monkeypatch.setattr(fair_queue, "MAX_SECONDS", -1)
+    queue.put_many("ada", MAX_RUNNING + 5)
+    monkeypatch.setattr(fair_queue, "MAX_SECONDS", 60)
+    queue.put_many("ada", 1)
+    queue.ended("ada")
+    assert queue.refused == ["ada"] * 5
+    assert len(queue.started) == MAX_RUNNING + 1
+
+
+def test_nothing_is_kept_of_users_without_requests():
+    queue = Recorder()
+    for number in range(100):
+        queue.put_many(f"{number}", 5)
+        for _ in range(5):
+            queue.ended(f"{number}")
+    assert not queue._running
+    assert not queue._waiting
