@@ -19,6 +19,9 @@ from jobtracker.renderer import json_dumps
 
 log = logging.getLogger(__name__)
 
+#: What a statement raises, whether the session or a connection of psycopg's executes it.
+DATABASE_ERRORS = (psycopg.Error, sqlalchemy_exc.SQLAlchemyError)
+
 #: status -> (code, default message)
 CODES: dict[int, tuple[str, str]] = {
     400: ("BAD_REQUEST", "The request could not be understood."),

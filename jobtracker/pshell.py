@@ -1,11 +1,13 @@
 """The prompt of ``pshell development.ini`` or production.ini."""
 
+import datetime
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import or_, select
 
+from jobtracker.auth.tokens import AccessToken
 from jobtracker.db.base import Base
 from jobtracker.db.connections import TransactionConnection
 from jobtracker.users.models import User
@@ -26,7 +28,10 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
         if isinstance(user, str):
             matches = or_(User.email == user.strip().lower(), User.cognito_sub == user)
         row = UserRow(*db.execute(select(*COLUMNS).where(matches)).one())
-        request.verified_sub, request.current_user = row.cognito_sub, row
+        # A token that no revocation concerns.
+        never = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+        request.verified_token = AccessToken(row.cognito_sub, never, origin_jti="")
+        request.current_user = row
         return row
 
     def commit() -> None:

@@ -4,6 +4,7 @@ What no ACL allows is denied.
 """
 
 import functools
+import logging
 from collections.abc import Hashable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +12,18 @@ from typing import Any
 import jwt
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.request import Request
+from pyramid.response import Response
 
+from jobtracker.auth.cognito_errors import AccessTokenRejected
+from jobtracker.auth.tokens import AccessToken
+from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
 from jobtracker.permissions import Permission
 from jobtracker.users import queries as users
 from jobtracker.users.queries import UserRow
+from jobtracker.users.resources import next_second
+
+log = logging.getLogger(__name__)
 
 
 class CognitoSecurityPolicy:
@@ -32,7 +40,8 @@ class CognitoSecurityPolicy:
         return request.current_user
 
     def authenticated_userid(self, request: Request) -> str | None:
-        return request.verified_sub
+        token = request.verified_token
+        return None if token is None else token.sub
 
     def permits(self, request: Request, context: Any, permission: str) -> Any:
         principals = [Everyone]
@@ -51,26 +60,36 @@ class CognitoSecurityPolicy:
 
 
 def current_user(request: Request) -> UserRow | None:
-    """``request.current_user``, which an update of the user and pshell's prompt replace."""
-    sub = request.verified_sub
-    if sub is None:
+    """``request.current_user``, which an update of the user and pshell's prompt replace.
+
+    :raises Unauthorized: when the token is revoked
+    """
+    token = request.verified_token
+    if token is None:
         return None
-    user = users.find_by_sub(request.connection, sub)
-    if user is None:  # the account signed in through another client of the user pool
+    user = users.find_authenticated(request.connection, token.key)
+    if user is None:
+        if users.is_revoked(request.connection, token.key):
+            raise Unauthorized
+        # The account signed in through another client of the user pool.
         profile = request.cognito.cached_user(request.bearer_token).profile
-        users.upsert_user(request.connection, sub, email=profile.email, name=profile.name)
-        user = users.find_by_sub(request.connection, sub)
+        users.upsert_user(request.connection, token.sub, email=profile.email, name=profile.name)
+        user = users.find_authenticated(request.connection, token.key)
     return user
 
 
-def verified_sub(request: Request) -> str | None:
-    """``request.verified_sub``: of the access token, if it is valid; RateLimited beyond the rate of
-    all requests of a user."""
+def verified_token(request: Request) -> AccessToken | None:
+    """``request.verified_token``: what the access token says, if it is valid.
+
+    Whether it is revoked, the statement that finds the user finds out.
+
+    :raises RateLimited: beyond the rate of all requests of a user
+    """
     token = request.bearer_token
-    sub = None if token is None else request.access_tokens.verify(token)
-    if sub is not None:
-        request.registry["requests_by_user"].count(sub)
-    return sub
+    verified = None if token is None else request.access_tokens.verify(token)
+    if verified is not None:
+        request.registry["requests_by_user"].count(verified.sub)
+    return verified
 
 
 def bearer_token(request: Request) -> str | None:
@@ -106,9 +125,26 @@ def _authorization(environ: Mapping[str, str]) -> tuple[str, str]:
     return scheme.lower(), credentials.strip()
 
 
+def access_token_rejected(error: AccessTokenRejected, request: Request) -> Response:
+    """Cognito ended a session or an account without our knowledge: revoke its access tokens."""
+    token: AccessToken = request.verified_token
+    connection = request.registry["db_autocommit"]()  # the request's own transaction is rolled back
+    try:
+        if error.account_ended or not token.origin_jti:
+            users.revoke_tokens(connection, next_second(), sub=token.sub)
+        else:
+            users.revoke_session(connection, token.key)
+    except DATABASE_ERRORS as failure:
+        log.error("A session that Cognito ended is not revoked: %s", type(failure).__name__)
+    finally:
+        connection.close()
+    return error_response(error)
+
+
 def includeme(config: Any) -> None:
     config.registry["user_of"] = functools.partial(user_of, config.registry)
     config.add_request_method(bearer_token, property=True)
-    config.add_request_method(verified_sub, reify=True)
+    config.add_request_method(verified_token, reify=True)
     config.add_request_method(current_user, reify=True)
+    config.add_exception_view(access_token_rejected, context=AccessTokenRejected)
     config.set_security_policy(CognitoSecurityPolicy())

@@ -185,8 +185,6 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
     is_pass_all = typed["turnstile.secret"] == TURNSTILE_PASS_ALL_SECRET
     if is_pass_all and typed["turnstile.url"] == TURNSTILE_URL:
         raise InvalidSettings("turnstile.secret", "is the published test secret that lets all pass")
-    if typed["cursors.secret"] is None:  # a secret that all processes share
-        typed["cursors.secret"] = typed["sqlalchemy.url"]
     if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
         raise InvalidSettings("s3.access_key_id", "goes with s3.secret_access_key, both or neither")
     return {**raw, **typed}

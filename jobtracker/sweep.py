@@ -1,8 +1,9 @@
 """``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
-It deletes pending documents whose upload has expired, objects in S3 that no row refers to, and
-expired idempotency records and counts of rate limits, and reads the results of malware scans.
-Concurrent runs are safe, and so is an interruption.
+It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
+idempotency records and counts of rate limits, and revocations of sessions all of whose access
+tokens have expired, and reads the results of malware scans. Concurrent runs are safe, and so is an
+interruption.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.users import queries as users
 
 
 def main() -> None:
@@ -39,6 +41,7 @@ def sweep(registry: Any) -> str | None:
         with transaction(sessions) as connection:
             answers = idempotency.DELETE_EXPIRED.execute(connection)
             auth.DELETE_EXPIRED.execute(connection)
+            users.DELETE_EXPIRED_REVOCATIONS.execute(connection)
         rate_limits.delete_expired(sessions)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
         scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])

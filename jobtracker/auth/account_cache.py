@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable
 
 from cachetools import TTLCache
 
-from jobtracker.auth import cognito_errors
 from jobtracker.auth.sign_in import Account
 from jobtracker.errors import Unauthorized
 
@@ -39,9 +38,13 @@ class AccountCache:
             try:
                 cached = get_user(access_token)
             except Unauthorized:
-                cached = _REJECTED
-            with self._lock:
-                self._accounts[key] = cached
+                self._put(key, _REJECTED)
+                raise
+            self._put(key, cached)
         if isinstance(cached, Account):
             return cached
-        raise cognito_errors.wrong_credentials("")
+        raise Unauthorized
+
+    def _put(self, key: tuple[bytes, Hashable], account: Account | str) -> None:
+        with self._lock:
+            self._accounts[key] = account

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jobtracker.auth import cognito_errors
 from jobtracker.auth.account_cache import AccountCache
 from jobtracker.auth.cognito_errors import ErrorMap
-from jobtracker.auth.sign_in import Account, SignIn, required
+from jobtracker.auth.sign_in import Account, Profile, SignIn, required
 from jobtracker.aws import error_code, make_client
 from jobtracker.errors import ApiError, Unavailable
 
@@ -67,11 +67,26 @@ class UserPool:
             level = logging.ERROR if is_fault else logging.INFO
             log.log(level, "Cognito %s sent no code: %s", operation, code)
 
-    def reset_password(self, email: str, code: str, new_password: str) -> None:
-        """Set a new password with the code that was sent for it; BadRequest for a wrong or expired
-        code, an unknown account or a weak password."""
+    def reset_password(self, email: str, code: str, new_password: str) -> str | None:
+        """Set a new password with the code that was sent for it, and revoke all refresh tokens;
+        BadRequest for a wrong or expired code, an unknown account or a weak password.
+
+        ConfirmForgotPassword revokes nothing and GlobalSignOut takes an access token: it comes from
+        a sign-in, unless that leads to a challenge.
+
+        :returns: the ``sub`` of the account, if the sign-in succeeded
+        """
         form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
         self._call_with_secret_hash("confirm_forgot_password", cognito_errors.CODE_BY_EMAIL, **form)
+        try:
+            tokens = self._password_auth(cognito_errors.DEFAULT, email, new_password).tokens
+            if tokens is None:
+                return None
+            self.sign_out_everywhere(tokens.access_token)
+        except ApiError:
+            log.error("A password was reset, but its refresh tokens are not revoked")
+            return None
+        return Profile.from_id_token(tokens.id_token).sub
 
     def sign_in(self, email: str, password: str) -> SignIn:
         """Sign in with a password; Forbidden (EMAIL_NOT_VERIFIED) for an unconfirmed account."""
@@ -109,18 +124,14 @@ class UserPool:
         self._call_with_secret("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
-        """Change the password, and revoke all refresh tokens; BadRequest for a wrong current
-        password or a weak new one."""
+        """Change the password; BadRequest for a wrong current one or a weak new one."""
         passwords = {"PreviousPassword": current_password, "ProposedPassword": new_password}
         errors = cognito_errors.CHANGE_PASSWORD
         self._call("change_password", errors, AccessToken=access_token, **passwords)
-        try:
-            self._call("global_sign_out", AccessToken=access_token)
-        except ApiError as error:
-            # Any other error would read as if the password had not been changed.
-            log.error("A password was changed, but its refresh tokens are not revoked")
-            message = "Your password was changed, but your other devices may still be signed in."
-            raise Unavailable(message) from error
+
+    def sign_out_everywhere(self, access_token: str) -> None:
+        """Revoke all refresh tokens of the account, and at Cognito all access tokens."""
+        self._call("global_sign_out", AccessToken=access_token)
 
     def get_user(self, access_token: str) -> Account:
         return Account.from_response(self._call("get_user", AccessToken=access_token))
@@ -255,6 +266,10 @@ class UserPool:
             message = (
                 error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
             )
+            if "AccessToken" in parameters and (
+                rejected := cognito_errors.rejected_access_token(code, message)
+            ):
+                raise rejected from error
             api_error = errors.get(code, cognito_errors.unavailable)(message)
             if cognito_errors.is_about_client_secret(message):
                 log.error("Cognito %s: cognito.client_secret is not that of the client", operation)

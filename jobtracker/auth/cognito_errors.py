@@ -15,6 +15,20 @@ from jobtracker.errors import ApiError, BadRequest
 ErrorFactory = Callable[[str], ApiError]
 ErrorMap = dict[str, ErrorFactory]
 
+# The same for a wrong password, an unknown address, an expired session and a revoked token.
+WRONG_CREDENTIALS = "These credentials are not valid, or no longer so. Please sign in again."
+
+
+class AccessTokenRejected(errors.Unauthorized):
+    """Cognito no longer accepts an access token that is valid by its signature and its times.
+
+    :param account_ended: whether the account was deleted or disabled, not only this session ended
+    """
+
+    def __init__(self, *, account_ended: bool) -> None:
+        super().__init__(WRONG_CREDENTIALS)
+        self.account_ended = account_ended
+
 
 def _always(error: type[ApiError], *args: Any, **options: Any) -> ErrorFactory:
     return lambda _message: error(*args, **options)
@@ -35,12 +49,19 @@ def with_email(email: str, error_map: ErrorMap) -> ErrorMap:
     return error_map | {"UserNotConfirmedException": _email_not_verified(email=email)}
 
 
+def rejected_access_token(code: str, message: str) -> AccessTokenRejected | None:
+    """The error of an operation with an access token, if its cause is that Cognito revoked it."""
+    message = message.lower()
+    if code == "UserNotFoundException":
+        return AccessTokenRejected(account_ended=True)
+    if code == "NotAuthorizedException" and ("disabled" in message or "revoked" in message):
+        return AccessTokenRejected(account_ended="disabled" in message)
+    return None
+
+
 throttled = _always(errors.RateLimited, retry_after=30)
 unavailable = _always(errors.Unavailable)
-# The same for a wrong password, an unknown address and an expired session.
-wrong_credentials = _always(
-    errors.Unauthorized, "These credentials are not valid, or no longer so. Please sign in again."
-)
+wrong_credentials = _always(errors.Unauthorized, WRONG_CREDENTIALS)
 account_exists = _always(errors.Conflict, "There is an account with this address already.")
 no_totp_secret = _always(errors.Conflict, "Please begin to set up the authenticator app first.")
 mfa_required = _always(

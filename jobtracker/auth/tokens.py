@@ -3,22 +3,59 @@
 https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
 """
 
+import datetime
 import hashlib
 import threading
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 import jwt
 from cachetools import FIFOCache
 
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
+from jobtracker.errors import Unavailable
 
 LEEWAY = 10  # seconds by which the clocks of Cognito and of this machine may differ
 # Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
 # is accepted for as long.
 VERIFIED_TTL = 60
 MAX_VERIFIED = 5000
+
+
+class AccessToken(NamedTuple):
+    """What an access token says of its session: the sign-in and all refreshes after it."""
+
+    sub: str
+    #: When the user signed in, which a refresh does not change. Whole seconds.
+    authenticated_at: datetime.datetime
+    #: The same in all tokens of the session; empty where the user pool has no token revocation.
+    origin_jti: str
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The parameters of the statements that find the user."""
+        return self._asdict()
+
+    @classmethod
+    def from_claims(cls, claims: Mapping[str, Any]) -> Self:
+        """:raises ValueError, TypeError, OverflowError: for claims that Cognito does not make"""
+        issued_at = int(claims.get("iat", 0))
+        seconds = min(issued_at, int(claims.get("auth_time", issued_at)))
+        authenticated_at = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        return cls(claims["sub"], authenticated_at, str(claims.get("origin_jti", "")))
+
+    @classmethod
+    def from_cognito(cls, token: str) -> Self:
+        """Of a token that Cognito has just sent: see :meth:`Profile.from_id_token`.
+
+        :raises Unavailable: when it is malformed
+        """
+        try:
+            return cls.from_claims(jwt.decode(token, options={"verify_signature": False}))
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, OverflowError):
+            raise Unavailable from None
 
 
 class AccessTokens:
@@ -37,31 +74,37 @@ class AccessTokens:
         self.client_id = client_id
         url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
         self.keys = JWKSCache(url, timeouts)
-        # By the SHA-256 of the token: sub, and when the entry expires (Unix time).
-        self._verified: FIFOCache[bytes, tuple[str, float]] = FIFOCache(MAX_VERIFIED)
+        # By the SHA-256 of the token: the result, and when the entry expires (Unix time).
+        self._verified: FIFOCache[bytes, tuple[AccessToken | None, float]]
+        self._verified = FIFOCache(MAX_VERIFIED)
         self._lock = threading.Lock()
 
-    def verify(self, token: str) -> str | None:
-        """Return the ``sub`` of a valid access token, None for another token; Unavailable when the
-        keys of the user pool cannot be fetched."""
+    def verify(self, token: str) -> AccessToken | None:
+        """Return what a valid access token says, None for another token; Unavailable when the keys
+        of the user pool cannot be fetched. Whether it is revoked, only the database says."""
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         with self._lock:
-            sub, expires = self._verified.get(digest, ("", 0.0))
+            verified, expires = self._verified.get(digest, (None, 0.0))
         if time.time() < expires:
-            return sub
+            return verified
         claims = self._decode(token)
         if claims is None:
             return None
+        try:
+            verified = AccessToken.from_claims(claims)
+        except (TypeError, ValueError, OverflowError):
+            return None
         expires = min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL)
         with self._lock:
-            self._verified[digest] = claims["sub"], expires
-        return claims["sub"]
+            self._verified[digest] = verified, expires
+        return verified
 
     def cached_sub(self, token: str) -> str | None:
         """The ``sub`` of a token that was valid when it was last verified, if that is cached."""
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         with self._lock:
-            return self._verified.get(digest, (None, 0.0))[0]
+            verified, _expires = self._verified.get(digest, (None, 0.0))
+        return verified.sub if verified is not None else None
 
     def _decode(self, token: str) -> dict[str, Any] | None:
         try:

@@ -1,17 +1,19 @@
 """``/auth/cognito/*``: the endpoints that need no access token."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import colander
 from pyramid.request import Request
 
-from jobtracker.auth import schemas
+from jobtracker.auth import cognito_errors, schemas
 from jobtracker.auth.attempts import limit_failures, may_send_mail
 from jobtracker.auth.sign_in import Profile, SignIn
+from jobtracker.auth.tokens import AccessToken
 from jobtracker.auth.totp import otpauth_uri
-from jobtracker.errors import ApiError
+from jobtracker.errors import DATABASE_ERRORS, ApiError
 from jobtracker.fields import Schema
 from jobtracker.http.rate_limits import (
     AUTH_BY_ADDRESS,
@@ -24,6 +26,7 @@ from jobtracker.http.validation import json_object
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
 from jobtracker.users import queries as users
+from jobtracker.users.resources import revoke_tokens
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ def _post(
     *errors: int,
     by_email: bool = False,
     by_session: bool = False,
+    single_statement: bool = False,
 ) -> Callable[[Callable[[Request], Any]], ApiService]:
     """Make a view the service of a public POST, limited by address, by e-mail if ``by_email``, and
     by the session of a sign-in if ``by_session``."""
@@ -50,6 +54,7 @@ def _post(
     if by_session:
         limits.append(AUTH_BY_SESSION)
     options: dict[str, Any] = {"body": body, "returns": returns, "rate_limits": limits}
+    options["single_statement"] = single_statement
 
     def add_view(view: Callable[[Request], Any]) -> ApiService:
         service.add_view("POST", view, permission=Permission.PUBLIC, errors=errors, **options)
@@ -106,11 +111,14 @@ def post_forgot_password(request: Request) -> dict[str, str]:
     return _ok("If there is an account with this address, we have sent it a code.")
 
 
-@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400)
+@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400, single_statement=True)
 @limit_failures("reset-password")
 def post_reset_password(request: Request) -> dict[str, str]:
-    """Set a new password with that code. For an unknown account every code is a wrong one."""
-    request.cognito.reset_password(**request.validated)
+    """Set a new password with that code. For an unknown account every code is a wrong one. All
+    tokens are revoked, access tokens included."""
+    _check_connection(request)
+    sub = request.cognito.reset_password(**request.validated)
+    revoke_tokens(request.connection, sub=sub, email=request.validated["email"])
     return _ok("Your password is changed. Please sign in.")
 
 
@@ -144,34 +152,79 @@ def post_mfa_verify(request: Request) -> SignIn:
     return _sync_user(request, request.cognito.verify_totp_in_sign_in)
 
 
-@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403)
+@_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, single_statement=True)
 def post_refresh(request: Request) -> SignIn:
     """New access and ID tokens for a refresh token. The refresh token in the response takes its
     place, and can be the same."""
-    return request.cognito.refresh(**request.validated)
+    _check_connection(request)
+    sign_in = request.cognito.refresh(**request.validated)
+    if sign_in.tokens:
+        token = AccessToken.from_cognito(sign_in.tokens.access_token)
+        if users.is_revoked(request.connection, token.key):
+            raise cognito_errors.wrong_credentials("")
+    return sign_in
 
 
-@logout.post(permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN)
+@logout.post(
+    permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN, single_statement=True
+)
 def post_logout(request: Request) -> dict[str, str]:
-    """Sign out. Always succeeds; a ``refresh_token`` in the body is revoked."""
-    if request.content_length:
-        try:
+    """Sign out. Always succeeds. All tokens of the session are revoked whose ``refresh_token`` or
+    access token comes with the request."""
+    with _log_failure():
+        if request.content_length:
             check_rate_limits([AUTH_BY_ADDRESS], request)
             given = {"refresh_token": json_object(request).get("refresh_token")}
-            if token := LOGOUT_IN.deserialize(given)["refresh_token"]:
-                request.cognito.revoke(token)
-        except (ApiError, colander.Invalid) as error:
-            log.info("Signed out without a revocation: %s", type(error).__name__)
+            if refresh_token := LOGOUT_IN.deserialize(given)["refresh_token"]:
+                _end_session(request, refresh_token)
+    with _log_failure():
+        if (token := request.verified_token) is not None:
+            _revoke_session(request, token)
     return _ok("Logged out")
+
+
+def _end_session(request: Request, refresh_token: str) -> None:
+    """Revoke a refresh token, and the access tokens of its session.
+
+    A refresh token is opaque. Only Cognito can tell of which session it is, by a refresh.
+    """
+    revoked = [refresh_token]
+    with _log_failure():
+        tokens = request.cognito.refresh(refresh_token).tokens
+        if tokens is not None:
+            if tokens.refresh_token != refresh_token:  # rotated
+                revoked.append(tokens.refresh_token)
+            _revoke_session(request, AccessToken.from_cognito(tokens.access_token))
+    for each in revoked:
+        request.cognito.revoke(each)
+
+
+def _revoke_session(request: Request, token: AccessToken) -> None:
+    if token.origin_jti:
+        users.revoke_session(request.connection, token.key)
+    else:
+        revoke_tokens(request.connection, sub=token.sub)
+
+
+@contextlib.contextmanager
+def _log_failure() -> Iterator[None]:
+    try:
+        yield
+    except (ApiError, colander.Invalid, *DATABASE_ERRORS) as error:
+        log.info("Signed out without a revocation: %s", type(error).__name__)
+
+
+def _check_connection(request: Request) -> None:
+    """Check the connection before a step of Cognito's that cannot be repeated."""
+    request.connection.execute("SELECT 1")
 
 
 def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
     """Perform a step of a sign-in, and update the database's copy of the user's profile.
 
-    The connection is checked first: a step that succeeds uses up its session, so that it could not
-    be repeated after an error of the database.
+    A step that succeeds uses up its session.
     """
-    request.connection.execute("SELECT 1")
+    _check_connection(request)
     sign_in = operation(**request.validated)
     if sign_in.tokens:
         profile = Profile.from_id_token(sign_in.tokens.id_token)

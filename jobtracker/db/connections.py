@@ -176,7 +176,7 @@ def needs_transaction(request: Request) -> bool:
     return (
         operation is None
         or not operation.single_statement
-        or "HTTP_IDEMPOTENCY_KEY" in request.environ
+        or (operation.idempotent and "HTTP_IDEMPOTENCY_KEY" in request.environ)
     )
 
 

@@ -20,6 +20,6 @@ def get_details(request: Request) -> dict[str, Any]:
     details = request.context.read(**request.validated)
     page = details["activity"]
     path = request.context.__parent__["activity"].path
-    cursors, scope = request.registry["cursors"], cursor_scope(request, path)
-    cursor = page.next_sort_keys and cursors.dumps(page.next_sort_keys, scope)
+    scope = cursor_scope(request, path)
+    cursor = page.next_sort_keys and request.cursors.dumps(page.next_sort_keys, scope)
     return {**details, "activity": {"items": page.rows, "next_cursor": cursor}}

@@ -106,9 +106,9 @@ def idempotent(view: View) -> View:
         key = request.headers.get(HEADER)
         if key is None:
             return view(request)
+        user_id = request.identity.id
         if not re.fullmatch(KEY, key):
             raise BadRequest(f"{HEADER} must be 1 to 255 visible ASCII characters.")
-        user_id = request.identity.id
         key_hash = hashlib.sha256(f"{user_id} {key}".encode()).digest()
         request_hash = hmac.digest(key.encode(), _canonical(request), "sha256")
         identifiers = {"user_id": user_id, "key_hash": key_hash}

@@ -5,7 +5,7 @@ filters and the sort order.
 """
 
 import base64
-import hashlib
+import contextlib
 import hmac
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -15,11 +15,15 @@ import colander
 import orjson
 from pyramid.request import Request
 
+from jobtracker.db import signing_keys
 from jobtracker.db.keyset import MAX_LIMIT, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Schema, Text
 
 SIGNATURE_BYTES = 16
+
+# What the key is for: its name in the database, and in the derivation from the secret.
+KEY_NAME = "cursors"
 
 R = TypeVar("R")
 
@@ -36,7 +40,7 @@ class Cursors:
     """Serializes and signs cursors."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hashlib.sha256(b"cursor " + secret.encode()).digest()
+        self._key = hmac.digest(secret.encode(), KEY_NAME.encode(), "sha256")
 
     def dumps(self, sort_keys: Sequence[Any], scope: str) -> str:
         text = orjson.dumps(sort_keys, option=orjson.OPT_UTC_Z)
@@ -68,16 +72,15 @@ def paginate(
 
     :raises ValidationFailed: for an invalid cursor, or one of another list"""
     scope = cursor_scope(request, request.path, **options)
-    cursors = request.registry["cursors"]
     try:
-        after = None if cursor is None else cursors.loads(cursor, scope)
+        after = None if cursor is None else request.cursors.loads(cursor, scope)
     except ValueError:
         error = ValidationFailed.for_field("query", "cursor", "Is not of this list.", "cursor")
         raise error from None
     page = get_page(limit=limit, after=after, **options)
     if page.next_sort_keys is not None:
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
-        query.append(("cursor", cursors.dumps(page.next_sort_keys, scope)))
+        query.append(("cursor", request.cursors.dumps(page.next_sort_keys, scope)))
         request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
     return page.rows
 
@@ -87,5 +90,17 @@ def cursor_scope(request: Request, path: str, **options: Any) -> str:
     return f"{request.identity.id} {path.rstrip('/')} {sorted(options.items())!r}"
 
 
+def cursors_of(request: Request) -> Cursors:
+    """``request.cursors``: by the setting ``cursors.secret``, otherwise by a key of the database,
+    which each process reads on first use."""
+    registry = request.registry
+    if "cursors" not in registry:
+        with contextlib.closing(registry["db_autocommit"]()) as connection:
+            registry["cursors"] = Cursors(signing_keys.find_or_make(connection, KEY_NAME).hex())
+    return registry["cursors"]
+
+
 def includeme(config: Any) -> None:
-    config.registry["cursors"] = Cursors(config.registry.settings["cursors.secret"])
+    if secret := config.registry.settings["cursors.secret"]:
+        config.registry["cursors"] = Cursors(secret)
+    config.add_request_method(cursors_of, "cursors", property=True)

@@ -131,7 +131,7 @@ class ApiService(Service):
         if method != "POST" or is_public:
             operation = operation._replace(idempotent=False)
         self.operations[method] = operation
-        validators = []
+        validators: list[Callable[..., None]] = []
         if operation.query is not None:
             validators.append(functools.partial(validation.validate_query, operation.query))
         if (body := operation.body) is not None:
@@ -140,7 +140,26 @@ class ApiService(Service):
         if operation.rate_limits:
             validators.append(functools.partial(check_rate_limits, operation.rate_limits))
         view = _wrap_view(operation)
+        if not is_public:
+            validators = [_check_token_of_invalid(each) for each in validators]
         super().add_view(method, view, permission=permission, validators=validators)
+
+
+def _check_token_of_invalid(validator: Callable[..., None]) -> Callable[..., None]:
+    """A validator that raises Unauthorized for the invalid request of a revoked token.
+
+    Of a valid request, the statement that finds the user finds that out.
+    """
+
+    @functools.wraps(validator)
+    def wrapped(request: Request, **kwargs: Any) -> None:
+        try:
+            validator(request, **kwargs)
+        except ApiError:
+            _ = request.identity
+            raise
+
+    return wrapped
 
 
 def _wrap_view(operation: Operation) -> Callable[[Request], Any]:

@@ -16,6 +16,7 @@ from jobtracker.db.statements import Statement, columns_of, contains_pattern
 from jobtracker.errors import NotFound, VersionConflict
 from jobtracker.jobs.models import Job, Status, normalize_tags, validate_tags
 from jobtracker.users.models import User
+from jobtracker.users.queries import AUTHENTICATED, TokenKey
 
 #: ``user_id`` and ``job_id``.
 JobKey = Mapping[str, int]
@@ -68,10 +69,9 @@ _LATEST = sa.func.greatest(Job.last_activity_at, NOW)
 _VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
 _VERSION_MATCHES = sa.or_(_VERSIONS.is_(None), Job.version == sa.any_(_VERSIONS))
 
-_OWNER = sa.select(User.id).where(User.cognito_sub == sa.bindparam("sub")).scalar_subquery()
+_OWNER = sa.select(User.id).where(AUTHENTICATED).scalar_subquery()
 _SELECT = sa.select(*COLUMNS)
-#: A job of the user with that Cognito ``sub``.
-FIND_BY_SUB = Statement(
+_FIND_AUTHENTICATED = Statement(
     _SELECT.where(Job.user_id == _OWNER, Job.id == sa.bindparam("job_id")), JobRow
 )
 _FIND = Statement(_SELECT.where(*_BY_ID), JobRow)
@@ -134,12 +134,17 @@ def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> Statement[
     return Statement(query, JobRow)
 
 
-def create(connection: SupportsExecute, sub: str, **fields: Any) -> JobRow:
-    """Insert a job of the user with that Cognito ``sub``.
+def find_authenticated(connection: SupportsExecute, token: TokenKey, job_id: int) -> JobRow | None:
+    """A job of the user of an access token; None also when the token is revoked."""
+    return _FIND_AUTHENTICATED.first(connection, job_id=job_id, **token)
 
-    :raises NotFound: when there is no such user
+
+def create(connection: SupportsExecute, token: TokenKey, **fields: Any) -> JobRow:
+    """Insert a job of the user of an access token.
+
+    :raises NotFound: when there is no such user, or the token is revoked
     """
-    return _insert(tuple(fields)).first_or_not_found(connection, sub=sub, **_parameters(fields))
+    return _insert(tuple(fields)).first_or_not_found(connection, **token, **_parameters(fields))
 
 
 def update_job(
@@ -176,7 +181,7 @@ def _check_version(connection: SupportsExecute, key: JobKey, versions: list[int]
 @functools.cache
 def _insert(names: tuple[str, ...]) -> Statement[JobRow]:
     values = statements.new_values(Job, names).values()
-    user = sa.select(User.id, *values).where(User.cognito_sub == sa.bindparam("sub"))
+    user = sa.select(User.id, *values).where(AUTHENTICATED)
     inserted = sa.insert(Job.__table__)
     inserted = inserted.from_select(["user_id", *names], user, include_defaults=False)
     return Statement(inserted.returning(*COLUMNS), JobRow)

@@ -10,6 +10,7 @@ from jobtracker.errors import NotFound
 from jobtracker.jobs import queries
 from jobtracker.jobs.queries import JobRow
 from jobtracker.tree import Collection, HasId, OwnerOnly, Resource, Root, RowCollection, RowResource
+from jobtracker.users.queries import TokenKey
 
 R = TypeVar("R", bound=HasId)
 
@@ -18,10 +19,9 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
     def find(self, row_id: int) -> "JobResource":
-        sub = self.request.authenticated_userid
-        job = queries.FIND_BY_SUB.first(self.connection, sub=sub, job_id=row_id)
+        job = queries.find_authenticated(self.connection, self._token, row_id)
         if job is None:
-            _ = self.user  # 401 if Cognito has no such account
+            _ = self.user  # 401 if the token is revoked, or Cognito has no such account
             raise KeyError(row_id)
         return JobResource(self, job)
 
@@ -36,13 +36,16 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         return self.page(**options).rows
 
     def create(self, **fields: Any) -> "JobResource":
-        sub = self.request.authenticated_userid
         try:
-            job = queries.create(self.connection, sub, **fields)
+            job = queries.create(self.connection, self._token, **fields)
         except NotFound:  # the first request of the account: loading the user inserts it
-            _ = self.user
-            job = queries.create(self.connection, sub, **fields)
+            _ = self.user  # 401 if the token is revoked
+            job = queries.create(self.connection, self._token, **fields)
         return JobResource(self, job)
+
+    @property
+    def _token(self) -> TokenKey:
+        return self.request.verified_token.key
 
 
 class JobResource(Resource):

@@ -1,9 +1,9 @@
-"""The table of users, and the vocabularies of their settings."""
+"""The tables of users and of revoked sessions, and the vocabularies of the users' settings."""
 
 import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -66,6 +66,7 @@ class User(Base):
             f" <= {MAX_PREFERENCES}",
             name="ui_preferences_count",
         ),
+        Index(None, "email"),
     )
     PREFERENCES_COUNT = "ck_users_ui_preferences_count"
 
@@ -88,3 +89,22 @@ class User(Base):
     # all that the user can see. Triggers keep it, and the id of the last such transaction.
     revision: Mapped[int] = counter()
     revised_by: Mapped[int | None]
+    # Access tokens of sign-ins before it are revoked. A whole second, as the times in tokens.
+    tokens_valid_from: Mapped[datetime.datetime | None]
+
+
+class RevokedSession(Base):
+    """A session that was ended before its access tokens expire.
+
+    Cognito's claim ``origin_jti`` is the same in all tokens that descend from one sign-in.
+    """
+
+    __tablename__ = "revoked_sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+        Index(None, "revoked_at"),
+    )
+
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+    origin_jti: Mapped[str] = mapped_column(primary_key=True)
+    revoked_at: Mapped[datetime.datetime] = timestamp()

@@ -1,10 +1,23 @@
-"""The SQL of users."""
+"""The SQL of users, and of the revocation of their access tokens."""
 
 import datetime
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Text, bindparam, case, or_, select, update
+from sqlalchemy import (
+    DateTime,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from jobtracker.db import statements
@@ -12,7 +25,14 @@ from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Command, Repository, Statement, columns_of
-from jobtracker.users.models import User
+from jobtracker.users.models import RevokedSession, User
+
+#: ``sub``, ``authenticated_at`` and ``origin_jti`` of an access token that was verified.
+TokenKey = Mapping[str, Any]
+
+# Seconds for which a revoked session is stored: the maximum lifetime of access tokens is a day.
+# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+REVOCATION_TTL = datetime.timedelta(hours=25)
 
 
 class UserRow(NamedTuple):
@@ -43,7 +63,45 @@ class UserRow(NamedTuple):
 COLUMNS = columns_of(User, UserRow)
 # Without columns of an owner: a user belongs to nothing else.
 USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User))
-_FIND_BY_SUB = Statement(select(*COLUMNS).where(User.cognito_sub == bindparam("sub")), UserRow)
+_BY_SUB = User.cognito_sub == bindparam("sub")
+_AUTHENTICATED_AT = bindparam("authenticated_at", type_=DateTime(timezone=True))
+#: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`.
+AUTHENTICATED = and_(
+    _BY_SUB,
+    or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
+    not_(
+        exists().where(
+            RevokedSession.user_id == User.id, RevokedSession.origin_jti == bindparam("origin_jti")
+        )
+    ),
+)
+_FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
+
+
+class _Id(NamedTuple):
+    id: int
+
+
+_FIND_REVOKED = Statement(select(User.id).where(_BY_SUB, not_(AUTHENTICATED)), _Id)
+_REVOKE_TOKENS = Command(
+    update(User.__table__)
+    .where(or_(_BY_SUB, User.email == bindparam("email")))
+    # Never back, whichever of two concurrent revocations is the later one to write.
+    .values(
+        tokens_valid_from=func.greatest(
+            User.tokens_valid_from, bindparam("valid_from", type_=DateTime(timezone=True))
+        )
+    )
+)
+_SESSION = insert(RevokedSession.__table__).from_select(
+    ["user_id", "origin_jti"],
+    select(User.id, bindparam("origin_jti", type_=Text)).where(_BY_SUB),
+    include_defaults=False,
+)
+_REVOKE_SESSION = Command(_SESSION.on_conflict_do_nothing())
+DELETE_EXPIRED_REVOCATIONS = Command(
+    delete(RevokedSession.__table__).where(RevokedSession.revoked_at <= NOW - REVOCATION_TTL)
+)
 
 _INCREMENT_REVISION = Command(
     update(User.__table__).values(revision=User.revision + 1).where(User.id == bindparam("user_id"))
@@ -67,9 +125,31 @@ _UPSERT = Command(
 )
 
 
-def find_by_sub(connection: SupportsExecute, sub: str) -> UserRow | None:
-    """The user with that Cognito ``sub``, or None."""
-    return _FIND_BY_SUB.first(connection, sub=sub)
+def find_authenticated(connection: SupportsExecute, token: TokenKey) -> UserRow | None:
+    """The user of an access token; None when there is none, or when the token is revoked."""
+    return _FIND_AUTHENTICATED.first(connection, **token)
+
+
+def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:
+    """Whether the user of an access token exists, and the token is revoked."""
+    return _FIND_REVOKED.first(connection, **token) is not None
+
+
+def revoke_tokens(
+    connection: SupportsExecute,
+    valid_from: datetime.datetime,
+    *,
+    sub: str | None = None,
+    email: str | None = None,
+) -> None:
+    """Revoke the access tokens of all sign-ins before a time, of the users with that Cognito
+    ``sub`` or that address."""
+    _REVOKE_TOKENS.execute(connection, valid_from=valid_from, sub=sub, email=email)
+
+
+def revoke_session(connection: SupportsExecute, token: TokenKey) -> None:
+    """Revoke all access tokens of the session that a token belongs to."""
+    _REVOKE_SESSION.execute(connection, sub=token["sub"], origin_jti=token["origin_jti"])
 
 
 def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> None:

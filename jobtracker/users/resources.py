@@ -1,11 +1,14 @@
 """``root["users"]["me"]``: the authenticated user."""
 
+import datetime
 import hashlib
+import time
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from jobtracker.db.base import translate_constraint_error
-from jobtracker.errors import ValidationFailed, VersionConflict
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.errors import ApiError, Unavailable, ValidationFailed, VersionConflict
 from jobtracker.tree import OwnerOnly, Resource, Root
 from jobtracker.users import queries
 from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User
@@ -19,6 +22,10 @@ class UserCollection(OwnerOnly, under=Root, name="users"):
 class UserResource(Resource, under=UserCollection, name="me"):
     """``/users/me``."""
 
+    def __init__(self, parent: Resource, name: str) -> None:
+        super().__init__(parent, name)
+        _ = self.user  # 401 if the token is revoked, of which Cognito may not know
+
     @property
     def row(self) -> UserRow:
         return cast(UserRow, self.user)
@@ -27,6 +34,29 @@ class UserResource(Resource, under=UserCollection, name="me"):
         """Replace request.current_user."""
         self.request.current_user = user
         return user
+
+    def change_password(self, current_password: str, new_password: str) -> None:
+        """Change the password at Cognito, and revoke all tokens."""
+        cognito, token = self.request.cognito, self.request.bearer_token
+        cognito.change_password(token, current_password, new_password)
+        try:
+            self.sign_out_everywhere()
+        except ApiError as error:
+            # Any other error would read as if the password had not been changed.
+            revoke_tokens(self.connection, sub=self.row.cognito_sub)
+            message = "Your password was changed, but your other devices may still be signed in."
+            raise Unavailable(message) from error
+
+    def sign_out_everywhere(self) -> None:
+        """Revoke all refresh tokens at Cognito, and all access tokens.
+
+        Without an access token, as at pshell's prompt, the refresh tokens are not revoked at
+        Cognito: their new access tokens are refused, since they tell when the user signed in.
+        """
+        token = self.request.bearer_token
+        if token is not None:
+            self.request.cognito.sign_out_everywhere(token)
+        revoke_tokens(self.connection, sub=self.row.cognito_sub)
 
 
 class SettingsResource(Resource, under=UserResource, name="settings"):
@@ -66,6 +96,24 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
         with translate_constraint_error(User.PREFERENCES_COUNT, too_many):
             user = queries.merge_ui_preferences(self.connection, user.id, preferences)
         return self.__parent__.set_current_user(user)
+
+
+def revoke_tokens(
+    connection: SupportsExecute, *, sub: str | None = None, email: str | None = None
+) -> None:
+    """Revoke all access tokens that there are, of the users with that Cognito ``sub`` or address.
+
+    The times in tokens are whole seconds. This waits for the next one, so that every token issued
+    before this call has an earlier time, and every token issued after it has not.
+    """
+    moment = next_second()
+    time.sleep(max(0, moment.timestamp() - time.time()))
+    queries.revoke_tokens(connection, moment, sub=sub, email=email)
+
+
+def next_second() -> datetime.datetime:
+    """The end of the current second."""
+    return datetime.datetime.fromtimestamp(int(time.time()) + 1, datetime.UTC)
 
 
 def _version(user: UserRow) -> str:

@@ -15,6 +15,12 @@ me = ApiService("me", "/users/me", context=UserResource)
 change_password = ApiService(
     "change_password", "/users/me/change-password", context=UserResource, traverse="/users/me"
 )
+sign_out_everywhere = ApiService(
+    "sign_out_everywhere",
+    "/users/me/sign-out-everywhere",
+    context=UserResource,
+    traverse="/users/me",
+)
 settings = ApiService("settings", "/users/me/settings", context=SettingsResource)
 ui_preferences = ApiService(
     "ui_preferences", "/users/me/ui-preferences", context=UiPreferencesResource
@@ -30,18 +36,36 @@ def get_me(request: Request) -> UserRow:
     return request.identity
 
 
+# Not idempotent: the access token is revoked, so a repetition is 401 whatever was stored.
+REVOKES_ALL_TOKENS: dict[str, Any] = {
+    "rate_limits": [AUTH_BY_USER],
+    "thread_pool": ThreadPool.GATEWAY,
+    "idempotent": False,
+    # What was revoked stays so when Cognito fails afterwards.
+    "single_statement": True,
+}
+
+
 @change_password.post(
     permission=Permission.WRITE,
     body=schemas.ChangePasswordIn(),
     returns=schemas.MessageOut(),
     errors=(400, 403),
-    rate_limits=[AUTH_BY_USER],
-    thread_pool=ThreadPool.GATEWAY,
+    **REVOKES_ALL_TOKENS,
 )
 def post_change_password(request: Request) -> dict[str, str]:
-    """Change the password. All refresh tokens are revoked."""
-    request.cognito.change_password(request.bearer_token, **request.validated)
+    """Change the password. All tokens are revoked, access tokens included."""
+    request.context.change_password(**request.validated)
     return {"message": "Password changed. Please sign in again."}
+
+
+@sign_out_everywhere.post(
+    permission=Permission.WRITE, returns=schemas.MessageOut(), **REVOKES_ALL_TOKENS
+)
+def post_sign_out_everywhere(request: Request) -> dict[str, str]:
+    """Sign out of all devices, of this one too. All tokens are revoked, access tokens included."""
+    request.context.sign_out_everywhere()
+    return {"message": "Signed out everywhere."}
 
 
 @settings.get(permission=Permission.READ, returns=SETTINGS_OUT)

@@ -1,8 +1,10 @@
 """Authentication and authorization of every endpoint: tokens of every kind, other users' ids."""
 
 import base64
+import datetime
 import hmac
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -10,12 +12,20 @@ import pytest
 from cornice.service import get_services
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
 from tests.common.api import Api
 from tests.common.endpoints import endpoints, example_ids, fill
-from tests.common.isolation import assert_hidden_from_others, assert_token_required
+from tests.common.isolation import (
+    assert_cached_responses_are_separate,
+    assert_cursors_are_separate,
+    assert_hidden_from_others,
+    assert_stored_responses_are_separate,
+    assert_token_required,
+)
 from tests.common.user_pool import KEY_ID, MotoUserPool, public_key, signing_key
 
 # The endpoints without a token, by hand: an endpoint that is not here must require one.
@@ -37,10 +47,24 @@ PUBLIC = {
 }
 
 
+JOB = {"company_name": "Acme", "job_title": "Second"}
+
+
 @pytest.fixture
 def bobs(bob: Api) -> dict[str, int]:
     """The ids of Bob's resources."""
     return example_ids(bob)
+
+
+@pytest.fixture
+def two_of_each(ada: Api, bob: Api) -> None:
+    """Two items in some list of each user, so that it has a second page."""
+    for client in (ada, bob):
+        job = f"/jobs/{example_ids(client)['job_id']}"
+        client.post("/jobs", JOB)
+        client.post("/saved-views", {"name": "Second", "data": {}})
+        client.post(f"{job}/notes", {"body": "second"})
+        client.post(f"{job}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"})
 
 
 def hs256(payload: dict[str, Any], secret: bytes) -> str:
@@ -129,6 +153,38 @@ def test_protected_endpoint_with_an_invalid_token_answers_401(
 
 
 @pytest.mark.parametrize(
+    "revoke",
+    [
+        "UPDATE users SET tokens_valid_from = :moment WHERE cognito_sub = :sub",
+        "INSERT INTO revoked_sessions (user_id, origin_jti)"
+        " SELECT id, :origin_jti FROM users WHERE cognito_sub = :sub",
+    ],
+)
+def test_protected_endpoint_with_a_revoked_token_answers_401(
+    anonymous: Api, bob: Api, bobs: dict[str, int], db: Session, revoke: str
+):
+    invalid = anonymous.signed_in("garbage").call("GET", "/jobs", status=401)
+    etag = {"If-None-Match": bob.get("/jobs").headers["ETag"]}
+    claims = jwt.decode(bob.token or "", options={"verify_signature": False})
+    moment = datetime.datetime.fromtimestamp(claims["iat"] + 1, datetime.UTC)
+    db.execute(text(revoke), {**claims, "moment": moment})
+    db.commit()
+    for endpoint in endpoints():
+        if endpoint.permission is not Permission.PUBLIC and endpoint.method != "HEAD":
+            path = fill(endpoint.template, bobs)
+            for headers in ({}, etag, {"If-Match": "*"}, {"Idempotency-Key": "k"}):
+                answer = bob.call(endpoint.method, path, {}, status="*", headers=headers)
+                assert answer.status_code == 401, (endpoint, headers)
+                assert answer.body == invalid.body
+    # A later sign-in of the same user.
+    later = {**claims, "iat": claims["iat"] + 1, "auth_time": claims["iat"] + 1}
+    token = jwt.encode(
+        {**later, "origin_jti": "other"}, signing_key(), "RS256", headers={"kid": KEY_ID}
+    )
+    assert [job["id"] for job in anonymous.signed_in(token).get("/jobs").json] == [bobs["job_id"]]
+
+
+@pytest.mark.parametrize(
     "header", ["Basic YTpi", "Bearer", "Bearer  ", "Token {}", "{}", "Bearer{}", "Bearer {} {}"]
 )
 def test_authorization_that_is_not_a_bearer_token_answers_401(
@@ -151,6 +207,20 @@ def test_public_endpoint_ignores_an_invalid_token(anonymous: Api):
 
 def test_resources_of_other_users_answer_as_missing_ones(ada: Api, bob: Api):
     assert_hidden_from_others(bob, ada)
+
+
+@pytest.mark.parametrize(
+    "assert_separate",
+    [
+        assert_stored_responses_are_separate,
+        assert_cached_responses_are_separate,
+        assert_cursors_are_separate,
+    ],
+)
+def test_responses_to_other_users_are_not_used(
+    ada: Api, bob: Api, two_of_each: None, assert_separate: Callable[[Api, Api], None]
+):
+    assert_separate(bob, ada)
 
 
 def test_document_of_another_user_cannot_be_confirmed_under_own_job(

@@ -125,7 +125,8 @@ def test_app_client_without_a_secret_is_warned_about_at_start(
 
 
 def test_rotated_refresh_token_is_answered(ada: Api, cognito: Stubber):
-    rotated = {"AuthenticationResult": {**TOKENS, "RefreshToken": "second"}}
+    tokens = {**TOKENS, "AccessToken": ada.token, "RefreshToken": "second"}
+    rotated = {"AuthenticationResult": tokens}
     cognito.add_response("get_tokens_from_refresh_token", rotated)
     body = {"refresh_token": "first"}
     answer = ada.post("/auth/cognito/refresh", body, status=200).json

@@ -121,6 +121,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     wrong = {**new, "current_password": NEW_PASSWORD}
     assert call("POST", "/users/me/change-password", wrong, token)[0] == 400
     assert call("POST", "/users/me/change-password", new, token)[0] == 200
+    assert call("GET", path, token=token)[0] == 401
     refresh = {"refresh_token": tokens["refresh_token"]}
     assert call("POST", "/auth/cognito/refresh", refresh)[0] == 401
     assert call("POST", "/auth/cognito/login", login)[0] == 401
@@ -143,8 +144,11 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     assert "r%C3%A9sum%C3%A9.pdf" in downloaded.headers["Content-Disposition"]
     refresh = {"refresh_token": tokens["refresh_token"]}
     assert call("POST", "/auth/cognito/refresh", refresh)[0] == 200
+    other = call("POST", "/auth/cognito/login", login)[1]["tokens"]["access_token"]
     assert call("POST", "/auth/cognito/logout", refresh)[0] == 200
     assert call("POST", "/auth/cognito/refresh", refresh)[0] == 401
+    assert call("GET", path, token=token)[0] == 401
+    assert call("GET", path, token=other)[0] == 200
 
     for email in (EMAIL, "nobody@example.com"):
         assert call("POST", "/auth/cognito/forgot-password", {"email": email})[0] == 200
@@ -155,6 +159,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     weak = call("POST", "/auth/cognito/reset-password", {**reset, "new_password": "weak"})
     assert weak[1]["details"]["code"] == "WEAK_PASSWORD"
     assert call("POST", "/auth/cognito/reset-password", reset)[0] == 200
+    assert call("GET", path, token=other)[0] == 401
     assert call("POST", "/auth/cognito/login", login)[0] == 401
     login["password"] = OLD_PASSWORD
     token = call("POST", "/auth/cognito/login", login)[1]["tokens"]["access_token"]
@@ -170,6 +175,8 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     assert call("DELETE", "/users/me/mfa", {"password": OLD_PASSWORD}, token)[0] == 200
     assert call("GET", "/users/me/mfa", token=token)[1] == {"enabled": False, "methods": []}
     assert call("POST", "/auth/cognito/login", login)[1]["status"] == "OK"
+    assert call("POST", "/users/me/sign-out-everywhere", token=token)[0] == 200
+    assert call("GET", path, token=token)[0] == 401
 
 
 def test_reload_keeps_the_stack_and_kill_leaves_no_process(server: Server):

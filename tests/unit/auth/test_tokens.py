@@ -95,9 +95,14 @@ def token(kid: str = "known", **others: Any) -> str:
     )
 
 
+def verified_sub(tokens: AccessTokens, token: str) -> str | None:
+    verified = tokens.verify(token)
+    return verified and verified.sub
+
+
 def test_jwks_is_fetched_once(tokens: AccessTokens, keys: KeyServer):
     for _ in range(5):
-        assert tokens.verify(token()) == "ada"
+        assert verified_sub(tokens, token()) == "ada"
     assert keys.paths == ["/eu-central-1_Test/.well-known/jwks.json"]
 
 
@@ -107,8 +112,34 @@ def test_unknown_key_ids_refetch_the_jwks_at_most_every_30_seconds(
     for number in range(100):
         clock.now += 1
         assert tokens.verify(token(f"unknown {number}")) is None
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
     assert len(keys.paths) == 4
+
+
+@pytest.mark.parametrize(
+    ("claims", "seconds"),
+    [
+        ({"iat": 2000}, 2000),
+        ({"iat": 2000, "auth_time": 1000}, 1000),  # a refreshed one
+        ({"iat": 1000, "auth_time": 2000}, 1000),
+        ({}, 0),
+    ],
+)
+def test_time_of_authentication_is_the_earlier_of_iat_and_auth_time(
+    tokens: AccessTokens, claims: dict[str, Any], seconds: int
+):
+    verified = tokens.verify(token(**claims))
+    assert verified is not None
+    assert verified.authenticated_at.timestamp() == seconds
+    assert verified.origin_jti == ""
+    again = tokens.verify(token(**claims, origin_jti="of the session"))
+    assert again is not None
+    assert again.origin_jti == "of the session"
+
+
+@pytest.mark.parametrize("claims", [{"iat": -1e300}, {"iat": 1, "auth_time": "x"}])
+def test_time_that_cannot_be_read_is_invalid(tokens: AccessTokens, claims: dict[str, Any]):
+    assert tokens.verify(token(**claims)) is None
 
 
 def test_malformed_token_does_not_fetch_the_jwks(tokens: AccessTokens, keys: KeyServer):
@@ -126,7 +157,7 @@ def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.Monk
         return verify(token, *args, **options)
 
     monkeypatch.setattr(jwt, "decode", counted)
-    assert [tokens.verify(each) for each in [token()] * 3] == ["ada"] * 3
+    assert [verified_sub(tokens, each) for each in [token()] * 3] == ["ada"] * 3
     assert len(verified) == 1
     bad = token()[:-4] + "AAAA"
     assert [tokens.verify(bad) for _ in range(2)] == [None] * 2
@@ -144,7 +175,7 @@ def expired(*_args: Any, **_options: Any) -> Any:
 def test_cached_token_expires_with_its_exp(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     now = time.time()
     ends = token(exp=int(now) + 5)
-    assert tokens.verify(ends) == "ada"
+    assert verified_sub(tokens, ends) == "ada"
     monkeypatch.setattr(time, "time", lambda: now + 16)
     monkeypatch.setattr(jwt, "decode", expired)
     assert tokens.verify(ends) is None
@@ -154,12 +185,12 @@ def test_cache_of_verified_tokens_is_bounded(keys: KeyServer, monkeypatch: pytes
     monkeypatch.setattr("jobtracker.auth.tokens.MAX_VERIFIED", 3)
     tokens = access_tokens(keys.server_port)
     for number in range(10):
-        assert tokens.verify(token(jti=str(number))) == "ada"
+        assert verified_sub(tokens, token(jti=str(number))) == "ada"
         assert len(tokens._verified) <= 3
 
 
 def test_cache_keys_are_digests_of_tokens(tokens: AccessTokens):
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
     assert token() not in str(dict(tokens._verified))
 
 
@@ -168,11 +199,11 @@ def test_rotated_key_is_fetched(
 ):
     monkeypatch.setattr("jobtracker.auth.tokens.VERIFIED_TTL", 0)
     both, keys.answer = keys.answer, (200, keys.answer[1].replace(b"known", b"old"))
-    assert tokens.verify(token("old")) == "ada"
+    assert verified_sub(tokens, token("old")) == "ada"
     keys.answer = both
     assert tokens.verify(token()) is None
     clock.now += 30
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
     assert tokens.verify(token("old")) is None
 
 
@@ -198,14 +229,14 @@ def test_invalid_jwks_response_raises_unavailable(
     assert len(keys.paths) == 1
     keys.answer = good
     clock.now += 5
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
 
 
 @pytest.mark.parametrize("answer", BROKEN)
 def test_cached_keys_are_used_while_the_jwks_is_unavailable(
     tokens: AccessTokens, keys: KeyServer, clock: Clock, answer: tuple[int, bytes]
 ):
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
     keys.answer = answer
     clock.now += 60
     for number in range(50):
@@ -213,13 +244,13 @@ def test_cached_keys_are_used_while_the_jwks_is_unavailable(
             tokens.verify(token(f"unknown {number}"))
     assert len(keys.paths) == 2
     clock.now += 7 * 24 * 3600
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
 
 
 def test_known_key_does_not_wait_for_a_slow_fetch(
     tokens: AccessTokens, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
     clock.now += 60
     begun, end = threading.Event(), threading.Event()
 
@@ -232,7 +263,7 @@ def test_known_key_does_not_wait_for_a_slow_fetch(
     garbage = threading.Thread(target=tokens.verify, args=(token("unknown"),))
     garbage.start()
     assert begun.wait(10)
-    assert tokens.verify(token()) == "ada"
+    assert verified_sub(tokens, token()) == "ada"
     assert garbage.is_alive()
     end.set()
     garbage.join()
