@@ -17,7 +17,10 @@ LOCK ?=
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command 'make lock' $(LOCK) setup.cfg
+	--no-emit-index-url --custom-compile-command 'make lock' $(LOCK)
+
+# In an environment of its own: its dependencies exclude those of development.
+CHECKOV := .venv/checkov/bin/checkov
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint typecheck vocabulary migrate shell fuzz torture bench format lock clean
@@ -31,11 +34,12 @@ serve: $(INSTALLED) ## Serve on this machine, with PostgreSQL, Cognito, S3 and T
 test: lint typecheck ## Run lint, typecheck and pytest, with coverage
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing:skip-covered
 
-lint: $(INSTALLED) vocabulary ## Check style, formatting, imports, vocabulary and deploy/aws.yaml
+lint: $(INSTALLED) $(CHECKOV) vocabulary ## Check style, formatting, imports, vocabulary and deploy/aws.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint deploy/aws.yaml
+	$(CHECKOV) --config-file deploy/checkov.yaml
 	@$(PIP) check
 
 typecheck: $(INSTALLED) ## Check types with mypy
@@ -67,11 +71,12 @@ format: $(INSTALLED) ## Format the code, and apply the fixes of ruff
 	$(BIN)/ruff format .
 
 lock: $(INSTALLED) ## Lock the dependencies of setup.cfg (LOCK=--upgrade: newest versions)
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
-	$(COMPILE) --extra redis --constraint requirements/dev.txt \
+	$(COMPILE) setup.cfg --extra dev --output-file requirements/dev.txt
+	$(COMPILE) setup.cfg --extra redis --constraint requirements/dev.txt \
 		--output-file requirements/production.txt
-	$(COMPILE) --extra bench --constraint requirements/dev.txt \
+	$(COMPILE) setup.cfg --extra bench --constraint requirements/dev.txt \
 		--output-file requirements/bench.txt
+	$(COMPILE) requirements/checkov.in --output-file requirements/checkov.txt
 
 clean: ## Remove .venv, var/ and everything that was generated
 	rm -rf .venv var build *.egg-info .coverage* .import_linter_cache .mypy_cache .pytest_cache \
@@ -84,4 +89,9 @@ $(INSTALLED): setup.cfg pyproject.toml requirements/dev.txt
 	@echo "Installing into .venv (about a minute, once)"
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(CHECKOV): requirements/checkov.txt | $(INSTALLED)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/checkov
+	@$(BIN)/uv pip sync --quiet --python .venv/checkov --require-hashes requirements/checkov.txt
 	@touch $@

@@ -64,6 +64,12 @@ def _bytes(value: str) -> int:
     return int(value)
 
 
+def _boolean(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value.lower() == "true"
+
+
 def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(word) for word in value.split())
@@ -158,6 +164,7 @@ SETTINGS = (
     Setting("documents.max_bytes", _positive, 5 * 1024 * 1024),
     Setting("documents.upload_seconds", _positive, 900),
     Setting("documents.download_seconds", _positive, 300),
+    Setting("documents.malware_scan", _boolean, False),
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
     Setting("rate_limits.storage", _storage, "postgresql://"),

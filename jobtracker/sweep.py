@@ -2,7 +2,8 @@
 
 It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
 idempotency records and counts of rate limits, and revocations of sessions all of whose access
-tokens have expired. Concurrent runs are safe, and so is an interruption.
+tokens have expired, and reads the results of malware scans. Concurrent runs are safe, and so is an
+interruption.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jobtracker.auth import queries as auth
 from jobtracker.db.connections import transaction
-from jobtracker.documents import object_deletions
+from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
@@ -43,6 +44,7 @@ def sweep(registry: Any) -> str | None:
             users.DELETE_EXPIRED_REVOCATIONS.execute(connection)
         rate_limits.delete_expired(sessions)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
+        scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
     except (DBAPIError, psycopg.Error) as error:
@@ -50,6 +52,6 @@ def sweep(registry: Any) -> str | None:
         return f"jobtracker-sweep: PostgreSQL: {type(cause).__name__}; nothing is lost"
     print(  # noqa: T201 (the command's output)
         f"uploads given up: {expired}, deletions carried out: {deleted}, "
-        f"answers forgotten: {answers}"
+        f"answers forgotten: {answers}, malware scans: {scanned} done, {waiting} waiting"
     )
     return f"jobtracker-sweep: S3 would not delete {failed} objects" if failed else None

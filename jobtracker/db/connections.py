@@ -118,6 +118,16 @@ def transaction(sessions: sessionmaker[Session]) -> Iterator[TransactionConnecti
 
 
 @contextlib.contextmanager
+def transaction_of(request: Request) -> Iterator[SupportsExecute]:
+    """The transaction of a request, or one of its own where it has none, as for a GET."""
+    if isinstance(request.connection, TransactionConnection):
+        yield request.connection
+    else:
+        with transaction(request.registry["db_sessions"]) as connection:
+            yield connection
+
+
+@contextlib.contextmanager
 def autocommit(registry: Any) -> Iterator[SupportsExecute]:
     """A connection in autocommit mode, for what must outlast the request's transaction.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobtracker.aws import Timeouts
+from jobtracker.documents.malware_scans import LookThrottle
 from jobtracker.documents.storage import Bucket
 from jobtracker.http.service import registry_property
 
@@ -19,4 +20,5 @@ def includeme(config: Any) -> None:
         download_seconds=settings["documents.download_seconds"],
         timeouts=Timeouts.from_settings(settings),
     )
+    config.registry["scan_look_throttle"] = LookThrottle()
     config.add_request_method(registry_property("bucket"), "bucket", property=True)

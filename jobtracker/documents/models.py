@@ -45,7 +45,7 @@ class ScanStatus(StrEnum):
 
 
 class Document(JobChild, Base):
-    """A file of a job: pending until its upload is confirmed.
+    """A file of a job: pending until its upload is confirmed, then scanning if it is scanned.
 
     A trigger of the table inserts the keys of a deleted row into ``object_deletions``.
     """
@@ -71,6 +71,10 @@ class Document(JobChild, Base):
         Index(
             "ix_documents_pending", "upload_expires_at", postgresql_where=text("status = 'pending'")
         ),
+        # The sweeper's search for results of malware scans.
+        Index(
+            "ix_documents_scanning", "user_id", "id", postgresql_where=text("status = 'scanning'")
+        ),
     )
     activity_types = ("document_added", "document_uploaded", "document_deleted")
 
@@ -84,8 +88,10 @@ class Document(JobChild, Base):
     upload_expires_at: Mapped[datetime.datetime]
     status: Mapped[str] = mapped_column(server_default=DocumentStatus.PENDING)
     scan_status: Mapped[str] = mapped_column(server_default=ScanStatus.NOT_SCANNED)
+    # When the result of the malware scan was read.
     scan_checked_at: Mapped[datetime.datetime | None]
     scan_message: Mapped[str | None]
+    # When the upload was confirmed.
     uploaded_at: Mapped[datetime.datetime | None]
     created_at: Mapped[datetime.datetime] = timestamp()
 

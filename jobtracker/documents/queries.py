@@ -58,6 +58,17 @@ _OF_JOB = (
     Document.user_id == sa.bindparam("user_id"),
     Document.application_id == sa.bindparam("application_id"),
 )
+
+
+def _advisory_key(document_id: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return sa.func.hashtextextended("confirmation of a document", document_id)
+
+
+_LOCK_CONFIRMATION = Command(
+    sa.select(
+        sa.func.pg_advisory_xact_lock(_advisory_key(sa.bindparam("row_id", type_=sa.BigInteger)))
+    )
+)
 _IS_PENDING = Document.status == DocumentStatus.PENDING
 #: The number of the user's documents, and their bytes in all.
 TOTALS = (sa.func.count(), sa.func.coalesce(sa.cast(sa.func.sum(Document.size_bytes), BIGINT), 0))
@@ -65,24 +76,55 @@ _PENDING = sa.func.count().filter(*_OF_JOB, _IS_PENDING, Document.upload_expires
 _USAGE = Statement(
     sa.select(*TOTALS, _PENDING).where(Document.user_id == sa.bindparam("user_id")), UsageRow
 )
+_CONFIRMED_BEFORE = sa.tuple_(Document.uploaded_at, Document.id) < sa.tuple_(
+    sa.bindparam("uploaded_at", type_=Document.__table__.c.uploaded_at.type),
+    sa.bindparam("row_id", type_=sa.BigInteger),
+)
 _DELETE_REPLACED = Command(
     sa.delete(Document.__table__).where(
         *_OF_JOB,
         Document.doc_type == sa.bindparam("doc_type"),
-        Document.status == DocumentStatus.UPLOADED,
-        Document.id != sa.bindparam("row_id"),
+        Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
+        sa.or_(Document.status == DocumentStatus.UPLOADED, _CONFIRMED_BEFORE),
     )
+)
+_SCAN_RESULT = ["status", "scan_status", "scan_message"]
+_SET_SCAN_RESULT = Statement(
+    sa.update(Document.__table__)
+    .where(*_OF_JOB, Document.id == sa.bindparam("row_id"))
+    .values(scan_checked_at=NOW, **statements.new_values(Document, _SCAN_RESULT))
+    .returning(*statements.columns_of(Document, DocumentRow)),
+    DocumentRow,
 )
 
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
 _EXPIRED = (
     sa.select(*_DOCUMENT_KEY.clauses)
-    .where(_IS_PENDING, Document.upload_expires_at < NOW - models.UPLOAD_GRACE)
+    .where(
+        _IS_PENDING,
+        Document.upload_expires_at < NOW - models.UPLOAD_GRACE,
+        # Not those that are being confirmed at this moment.
+        sa.func.pg_try_advisory_xact_lock(_advisory_key(Document.__table__.c.id)),
+    )
     .limit(_LIMIT)
-    .with_for_update(skip_locked=True)  # not those that are being confirmed at this moment
+    .with_for_update(skip_locked=True)
 )
 _DELETE_EXPIRED = Command(sa.delete(Document.__table__).where(_DOCUMENT_KEY.in_(_EXPIRED)))
+_SCANNING = Statement(
+    sa.select(*statements.columns_of(Document, DocumentRow))
+    .where(
+        Document.status == DocumentStatus.SCANNING,
+        sa.tuple_(
+            sa.bindparam("last_user_id", type_=sa.BigInteger),
+            sa.bindparam("last_id", type_=sa.BigInteger),
+        )
+        < _DOCUMENT_KEY,
+    )
+    .order_by(*_DOCUMENT_KEY.clauses)
+    .limit(_LIMIT),
+    DocumentRow,
+)
 
 _DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
 _ENQUEUE = Command(
@@ -117,13 +159,40 @@ def usage(connection: SupportsExecute, owner: Mapping[str, int]) -> UsageRow:
     return _USAGE.first_or_not_found(connection, **owner)
 
 
-def delete_replaced(
-    connection: SupportsExecute, owner: Mapping[str, int], document: DocumentRow
-) -> None:
-    """Delete the confirmed document that this one replaces, where its type is single-valued."""
+def lock_confirmation(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Wait for a concurrent confirmation of a document, and lock out others until the end of the
+    transaction. The row is not locked: rows of documents are locked after that of their job."""
+    _LOCK_CONFIRMATION.execute(connection, row_id=document.id)
+
+
+def delete_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Delete what a document replaces that becomes valid, where its type is single-valued: the
+    valid one, and those that were confirmed before it without becoming valid."""
     if document.doc_type in models.SINGLE_VALUED:
-        identity = {"doc_type": document.doc_type, "row_id": document.id}
-        _DELETE_REPLACED.execute(connection, **owner, **identity)
+        values = {"doc_type": document.doc_type, "uploaded_at": document.uploaded_at}
+        _DELETE_REPLACED.execute(connection, **_identity(document), **values)
+
+
+def set_scan_result(
+    connection: SupportsExecute,
+    document: DocumentRow,
+    *,
+    status: str,
+    scan_status: str,
+    scan_message: str | None,
+) -> DocumentRow:
+    """Set the result of the malware scan; NotFound when the document was deleted concurrently."""
+    result = {"status": status, "scan_status": scan_status, "scan_message": scan_message}
+    return _SET_SCAN_RESULT.first_or_not_found(
+        connection, **_identity(document), **statements.new_parameters(result)
+    )
+
+
+def next_scanning(
+    connection: SupportsExecute, last: tuple[int, int], limit: int
+) -> list[DocumentRow]:
+    """The documents of all users that are scanned and follow the last user and id."""
+    return _SCANNING.all(connection, last_user_id=last[0], last_id=last[1], limit=limit)
 
 
 def delete_expired_uploads(connection: SupportsExecute, limit: int) -> int:
@@ -158,6 +227,11 @@ def set_attempted(connection: SupportsExecute, deletions: Sequence[DeletionRow])
 def delete_completed(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
     """Remove those of the deletions that need no repetition."""
     _DELETE_COMPLETED.execute(connection, **_keys([row for row in deletions if row.is_last]))
+
+
+def _identity(document: DocumentRow) -> dict[str, int]:
+    owner = {"user_id": document.user_id, "application_id": document.application_id}
+    return {**owner, "row_id": document.id}
 
 
 def _keys(deletions: Sequence[DeletionRow]) -> dict[str, list[Any]]:

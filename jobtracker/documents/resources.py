@@ -1,15 +1,28 @@
 """``root["jobs"][7]["documents"]``."""
 
+import contextlib
 import datetime
+import itertools
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from pyramid.events import subscriber
 
-from jobtracker.documents import queries
-from jobtracker.documents.models import MAX_PENDING, DocumentStatus
+from jobtracker.db.connections import release_autocommit, transaction_of
+from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.documents import malware_scans, queries
+from jobtracker.documents.models import MAX_PENDING, DocumentStatus, ScanStatus
 from jobtracker.documents.object_deletions import process_deletions_after_commit
 from jobtracker.documents.queries import DOCUMENTS, DocumentRow
-from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
+from jobtracker.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    Unavailable,
+)
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
 from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import ResourceDeleted
@@ -29,43 +42,104 @@ class DocumentResource(JobChildResource[DocumentRow]):
     def confirm(self) -> DocumentRow:
         """Confirm the upload; Conflict unless S3 reports an object of the announced size.
 
-        The object is copied to a key that no upload URL signs, so that a later PUT changes nothing.
-        A document of a single-valued type replaces the one before.
+        The object is copied to a key that no upload URL signs and that is written once, so that a
+        later PUT changes nothing.
+        A document of a single-valued type replaces the one before. With the setting
+        ``documents.malware_scan`` it does so, and can be downloaded, once it is scanned.
         """
-        # Locked during the calls of S3: a concurrent confirmation waits, then sees the new status.
-        document = self.lock()
+        if self.row.status == DocumentStatus.PENDING:
+            # During the calls of S3: a concurrent confirmation waits, then sees the new status.
+            queries.lock_confirmation(self.connection, self.row)
+            self.reload()
+        document = self.row
         if document.status != DocumentStatus.PENDING:
-            return document
+            return self.check_scan()
         stored = self.request.bucket.stat(document.upload_key)
         if stored is None or stored.size_bytes != document.size_bytes:
             raise Conflict("The file has not arrived yet.")
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
         now = self.job.touch()
-        queries.delete_replaced(self.connection, self.__parent__.owner, document)
-        self.update_columns(status=DocumentStatus.UPLOADED, uploaded_at=now)
+        if self.request.registry.settings["documents.malware_scan"]:
+            scanning = {"status": DocumentStatus.SCANNING, "scan_status": ScanStatus.PENDING}
+            self.update_columns(**scanning, uploaded_at=now)
+        else:
+            queries.delete_replaced(self.connection, document._replace(uploaded_at=now))
+            self.update_columns(status=DocumentStatus.UPLOADED, uploaded_at=now)
         queries.enqueue_upload_deletion(self.connection, document)
         process_deletions_after_commit(self.request, document.user_id)
         return self.row
 
+    def check_scan(self) -> DocumentRow:
+        """Set the result of the malware scan, if the document waits for one and there is one;
+        Unavailable when S3 fails, NotFound when the document was deleted concurrently."""
+        if self.row.status == DocumentStatus.SCANNING:
+            release_autocommit(self.request)  # not held during the call of S3
+            result = malware_scans.read_result(self.request.bucket, self.row)
+            if result is not None:
+                with transaction_of(self.request) as connection:
+                    self.row = malware_scans.record_result(connection, self.row, result)
+        return self.row
+
+    def check_scan_if_due(self) -> DocumentRow:
+        """As check_scan(), but at most once in an interval, and without an error of S3's."""
+        is_scanning = self.row.status == DocumentStatus.SCANNING
+        if is_scanning and self.request.registry["scan_look_throttle"].acquire(self.row):
+            with contextlib.suppress(Unavailable):  # which is logged
+                self.check_scan()
+        return self.row
+
     def download_url(self) -> str:
-        """The presigned URL to GET the file from; Conflict until it is uploaded."""
-        row = self.row
+        """The presigned URL to GET the file from; Conflict until it is uploaded, Forbidden when it
+        contains malware."""
+        row = self.check_scan()
+        if row.status == DocumentStatus.INFECTED:
+            raise Forbidden("Malware was found in this document.", details={"code": "INFECTED"})
+        if row.status == DocumentStatus.SCANNING:
+            message = "This document is being scanned for malware. Please wait a moment."
+            raise Conflict(message, details={"code": "SCAN_PENDING"})
+        if row.status == DocumentStatus.FAILED:
+            raise Conflict(row.scan_message)
         if row.status != DocumentStatus.UPLOADED:
             raise Conflict("This document is not ready to be downloaded.")
         return self.request.bucket.download_url(
             row.object_key, filename=row.original_filename, content_type=row.content_type
         )
 
-    def delete(self) -> None:
-        """Delete the document, and its object after the commit."""
-        self.lock()  # before the job, as in confirm()
-        super().delete()
+    def reload(self) -> DocumentRow:
+        """Read the row again; NotFound when it was deleted concurrently."""
+        row = DOCUMENTS.find(*self._repository_arguments)
+        if row is None:
+            raise NotFound
+        self.row = row
+        return row
 
 
 class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, name="documents"):
     """``/jobs/7/documents``, newest first."""
 
     repository, item_class = DOCUMENTS, DocumentResource
+
+    def page(
+        self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None
+    ) -> Page[DocumentRow]:
+        """As of any collection; results of malware scans are set before, as far as due."""
+        page = super().page(limit=limit, after=after)
+        return super().page(limit=limit, after=after) if self._check_scans(page.rows) else page
+
+    def _check_scans(self, documents: Sequence[DocumentRow]) -> bool:
+        """Set the results of malware scans that are due, and return whether one was set."""
+        scanning = [row for row in documents if row.status == DocumentStatus.SCANNING]
+        throttle = self.request.registry["scan_look_throttle"]
+        due = (row for row in scanning if throttle.acquire(row))
+        found = False
+        for row in itertools.islice(due, malware_scans.MAX_LOOKS):
+            try:
+                found |= DocumentResource(self, row).check_scan() is not row
+            except Unavailable:  # which is logged
+                break
+            except NotFound:
+                found = True
+        return found
 
     def create_pending(
         self, *, doc_type: str, filename: str, size_bytes: int, content_type: str | None = None

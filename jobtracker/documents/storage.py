@@ -18,7 +18,8 @@ MAX_DELETIONS = 1000
 
 
 class ObjectMissingOrChanged(Exception):
-    """S3 answered 404, or 412: the object's ETag is another than the expected one."""
+    """S3 answered 404, or 412: the object's ETag is another than the expected one, or the target
+    exists."""
 
 
 class StoredObject(NamedTuple):
@@ -68,12 +69,31 @@ class Bucket:
         return StoredObject(head["ContentLength"], head["ETag"])
 
     def copy(self, source: str, target: str, *, etag: str) -> None:
-        """Copy an object; Conflict when it does not exist, or has another ETag."""
-        copy_source = {"Bucket": self.name, "Key": source}
+        """Copy an object without its tags, to a key that has none: a copy that timed out and
+        arrives later changes nothing. Conflict when the object does not exist or has another ETag,
+        or the key has an object of another ETag."""
+        options = {
+            "CopySource": {"Bucket": self.name, "Key": source},
+            "CopySourceIfMatch": etag,
+            "IfNoneMatch": "*",
+            "TaggingDirective": "REPLACE",
+        }
         try:
-            self._call("copy_object", Key=target, CopySource=copy_source, CopySourceIfMatch=etag)
+            self._call("copy_object", Key=target, **options)
         except ObjectMissingOrChanged as error:
-            raise Conflict("The upload was changed in the meantime.") from error
+            copied = self.stat(target)  # by an earlier attempt
+            if copied is None or copied.etag != etag:
+                raise Conflict("The upload was changed in the meantime.") from error
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Return the tags of an object; ObjectMissingOrChanged when it does not exist."""
+        try:
+            tagging = self._call("get_object_tagging", Key=key)
+        except ObjectMissingOrChanged as error:
+            if error_code(error.__cause__) != "NoSuchKey":
+                raise _unavailable("get_object_tagging", error.__cause__) from error
+            raise
+        return {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
 
     def delete_objects(self, keys: Collection[str]) -> set[str]:
         """Delete up to :data:`MAX_DELETIONS` objects, and return the keys that S3 could not delete;
@@ -114,6 +134,6 @@ def attachment(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def _unavailable(operation: str, error: Exception) -> Unavailable:
+def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
     log.error("S3 %s: %s", operation, error_code(error))
     return Unavailable()

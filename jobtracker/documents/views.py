@@ -1,14 +1,18 @@
 """``/jobs/{job_id}/documents``."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pyramid.request import Request
 
+from jobtracker.db.keyset import Page
 from jobtracker.documents import schemas
+from jobtracker.documents.models import DocumentStatus
 from jobtracker.documents.queries import DocumentRow
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.errors import NotFound
 from jobtracker.fields import ListOf, Rendered
+from jobtracker.http.conditional import use_body_etag
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import CONFIRM_BY_USER, PRESIGN_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool, set_location
@@ -21,7 +25,8 @@ S3: dict[str, Any] = {"thread_pool": ThreadPool.GATEWAY}
 OF_ALL = {"context": DocumentCollection, "traverse": ALL, **S3}
 OF_ONE = {"context": DocumentResource, "traverse": ONE, **S3}
 
-documents = ApiService("documents", ALL, context=DocumentCollection)
+# Lists, too, can ask S3 for results of malware scans.
+documents = ApiService("documents", ALL, context=DocumentCollection, **S3)
 presign_upload = ApiService("presign_upload", f"{ALL}/presign-upload", **OF_ALL)
 confirm_upload = ApiService("confirm_upload", f"{ALL}/confirm-upload", **OF_ALL)
 document = ApiService("document", ONE, **OF_ONE)
@@ -31,7 +36,13 @@ presign_download = ApiService("presign_download", f"{ONE}/presign-download", **O
 @documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
 def get_documents(request: Request) -> Rendered:
     """The documents of a job, newest first."""
-    return paginate(request, request.context.page, **request.validated)
+
+    def get_page(**options: Any) -> Page[DocumentRow]:
+        page = request.context.page(**options)
+        _vary_until_scanned(request, page.rows)
+        return page
+
+    return paginate(request, get_page, **request.validated)
 
 
 @presign_upload.post(
@@ -72,10 +83,11 @@ def post_confirm_upload(request: Request) -> DocumentRow:
 
 
 @presign_download.get(
-    permission=Permission.READ, returns=schemas.DownloadOut(), errors=(409,), etag=None
+    permission=Permission.READ, returns=schemas.DownloadOut(), errors=(403, 409), etag=None
 )
 def get_presign_download(request: Request) -> dict[str, Any]:
-    """The URL to GET a document from."""
+    """The URL to GET a document from. ``details.code`` of an error is SCAN_PENDING (409) while the
+    document is scanned for malware, and INFECTED (403) when some was found."""
     url = request.context.download_url()
     return {"download_url": url, "expires_in": request.bucket.download_seconds}
 
@@ -83,10 +95,18 @@ def get_presign_download(request: Request) -> dict[str, Any]:
 @document.get(permission=Permission.READ, returns=DOCUMENT_OUT)
 def get_document(request: Request) -> DocumentRow:
     """One document, as far as it has come."""
-    return request.context.row
+    document = request.context.check_scan_if_due()
+    _vary_until_scanned(request, [document])
+    return document
 
 
 @document.delete(permission=Permission.WRITE, status=204)
 def delete_document(request: Request) -> None:
     """Forget a document."""
     request.context.delete()
+
+
+def _vary_until_scanned(request: Request, rows: Iterable[DocumentRow]) -> None:
+    """A scan can end without a change of the user's revision."""
+    if any(row.status == DocumentStatus.SCANNING for row in rows):
+        use_body_etag(request)

@@ -32,6 +32,9 @@ ENTRY_OVERHEAD_BYTES = 500
 # Seconds by which the time is rounded in BY_ROUNDED_NOW.
 ROUNDING = 10
 
+# Key in the WSGI environ: the response can change although the revision does not.
+_BY_BODY = "jobtracker.etag_by_body"
+
 HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 
@@ -49,6 +52,12 @@ class ETagStrategy(Enum):
 def rounded_now(request: Request) -> datetime.datetime:
     """``request.rounded_now``: the time, rounded down to :data:`ROUNDING` seconds."""
     return datetime.datetime.fromtimestamp(time.time() // ROUNDING * ROUNDING, datetime.UTC)
+
+
+def use_body_etag(request: Request) -> None:
+    """Compute this response's ETag from its body, and do not cache it, whatever the operation's
+    strategy: it waits for something that another system changes."""
+    request.environ[_BY_BODY] = True
 
 
 class CachedResponse(NamedTuple):
@@ -114,10 +123,13 @@ def conditional_tween_factory(
         if strategy is ETagStrategy.BY_ROUNDED_NOW:
             return by_revision(request, str(request.rounded_now))
         response = handler(request)
-        if strategy is ETagStrategy.BY_BODY and response.status_code == 200:
-            tag = _digest(str(request.identity.id).encode(), response.body)
-            return _with_etag(request, response, tag)
-        return response
+        return by_body(request, response) if strategy is ETagStrategy.BY_BODY else response
+
+    def by_body(request: Request, response: Response) -> Response:
+        if response.status_code != 200:
+            return response
+        tag = _digest(str(request.identity.id).encode(), response.body)
+        return _with_etag(request, response, tag)
 
     def by_revision(request: Request, moment: str = "") -> Response:
         user = request.identity
@@ -137,6 +149,8 @@ def conditional_tween_factory(
                 return _not_modified(response.headers["ETag"].strip('"'))
             return response
         response = handler(request)
+        if _BY_BODY in environ:
+            return by_body(request, response)
         if response.status_code == 200:
             response = _with_etag(request, response, tag)
             if response.status_code == 200:

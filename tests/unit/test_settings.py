@@ -29,6 +29,13 @@ def test_defaults_of_settings():
     assert settings["cors.origins"] == ()
 
 
+@pytest.mark.parametrize(
+    ("value", "parsed"), [("", False), ("false", False), ("true", True), (" True ", True)]
+)
+def test_boolean_setting_is_true_or_false(value: str, parsed: bool):
+    assert read({**REQUIRED, "documents.malware_scan": value})["documents.malware_scan"] is parsed
+
+
 def test_settings_of_other_packages_are_kept():
     assert read({**REQUIRED, "retry.attempts": "5"})["retry.attempts"] == "5"
 
@@ -46,6 +53,7 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("documents.malware_scan", "yes"),
         ("sqlalchemy.url", "nonsense"),
         ("sqlalchemy.url", "mysql://h/d"),
         ("sqlalchemy.url", "postgresql+asyncpg://h/d"),

@@ -163,11 +163,11 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     urllib3.request("PUT", upload["upload_url"], body=b"x")
     confirmation = {"document_id": upload["document"]["id"]}
     # Four to look and to lock, four to change, two to delete the upload from the bucket.
-    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 9
-    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 3
+    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 10
+    assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 2
     document = f"{job}/documents/{upload['document']['id']}"
     assert cost("GET", f"{document}/presign-download") == 2
-    assert cost("DELETE", document) == 7
+    assert cost("DELETE", document) == 6
     assert cost("DELETE", job) == 3
 
 

@@ -13,6 +13,8 @@ import pytest
 import urllib3
 
 from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
+from jobtracker.local.malware import EICAR
+from jobtracker.local.process import wait_until
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common import totp
 from tests.common.server import SECONDS_TO_START, Server
@@ -31,7 +33,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[Server]:
-    server = Server(folder)
+    server = Server(folder, {"documents.malware_scan": "true"})
     yield server
     if server.process is not None and server.process.poll() is None:
         server.process.kill()
@@ -90,7 +92,20 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     assert call("POST", f"{path}/documents/confirm-upload", confirmation, token)[0] == 409
     assert put(CONTENT, "application/pdf") == 200
     document = call("POST", f"{path}/documents/confirm-upload", confirmation, token)[1]
-    assert document["status"] == "uploaded"
+    assert document["status"] in ("scanning", "uploaded")
+    infected = {"doc_type": "thank_you", "filename": "x", "size_bytes": len(EICAR)}
+    other = call("POST", f"{path}/documents/presign-upload", infected, token)[1]
+    assert urllib3.request("PUT", other["upload_url"], body=EICAR).status == 200
+    confirmation = {"document_id": other["document"]["id"]}
+    assert call("POST", f"{path}/documents/confirm-upload", confirmation, token)[0] == 200
+
+    def statuses() -> list[str]:
+        return [row["status"] for row in call("GET", f"{path}/documents", token=token)[1]]
+
+    assert wait_until(lambda: "scanning" not in statuses(), 30)
+    assert statuses() == ["infected", "uploaded"]
+    download = f"{path}/documents/{other['document']['id']}/presign-download"
+    assert call("GET", download, token=token)[1]["details"] == {"code": "INFECTED"}
     preflight = urllib3.request(
         "OPTIONS",
         upload["upload_url"],
@@ -121,7 +136,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     token = tokens["access_token"]
     (kept,) = call("GET", "/jobs", token=token)[1]
     assert (kept["id"], kept["status"]) == (job["id"], "offer")
-    (document,) = call("GET", f"{path}/documents", token=token)[1]
+    (_infected, document) = call("GET", f"{path}/documents", token=token)[1]
     download = f"{path}/documents/{document['id']}/presign-download"
     url = call("GET", download, token=token)[1]["download_url"]
     downloaded = urllib3.request("GET", url)

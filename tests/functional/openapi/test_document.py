@@ -86,6 +86,8 @@ def test_operations_document_their_statuses(document: dict[str, Any]):
     assert document["paths"][totp]["post"]["requestBody"]["required"] is False
     upload = "/jobs/{job_id}/documents/presign-upload"
     assert statuses(upload, "post") == "201 400 401 404 409 413 415 422 429 503"
+    download = "/jobs/{job_id}/documents/{document_id}/presign-download"
+    assert statuses(download, "get") == "200 401 403 404 409 429 503"
     assert statuses("/auth/cognito/login", "post") == "200 400 401 403 413 415 422 429 503"
 
 
