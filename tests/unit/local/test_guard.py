@@ -70,7 +70,7 @@ def client() -> TestApp:
 
     class Application:
         class registry:  # noqa: N801 (Pyramid's name)
-            settings = {"cors.origins": (SPA,)}
+            settings = {"cors.origins": (SPA,), "http.hsts_max_age": None}
 
         def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
             start_response("200 OK", [("Content-Type", "text/plain")])
