@@ -22,6 +22,7 @@ LEEWAY = 10  # seconds by which the clocks of Cognito and of this machine may di
 # is accepted for as long.
 VERIFIED_TTL = 60
 MAX_VERIFIED = 5000
+REJECTED_TTL = 10  # seconds for which it is cached that a token is revoked
 
 
 class AccessToken(NamedTuple):
@@ -81,7 +82,8 @@ class AccessTokens:
 
     def verify(self, token: str) -> AccessToken | None:
         """Return what a valid access token says, None for another token; Unavailable when the keys
-        of the user pool cannot be fetched. Whether it is revoked, only the database says."""
+        of the user pool cannot be fetched. Whether it is revoked, only the database says; see also
+        :meth:`reject`."""
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         with self._lock:
             verified, expires = self._verified.get(digest, (None, 0.0))
@@ -98,6 +100,13 @@ class AccessTokens:
         with self._lock:
             self._verified[digest] = verified, expires
         return verified
+
+    def reject(self, token: str) -> None:
+        """Cache that a token is not valid, since it is revoked: its requests no longer count as
+        those of the user, nor execute statements."""
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        with self._lock:
+            self._verified[digest] = None, time.time() + REJECTED_TTL
 
     def cached_sub(self, token: str) -> str | None:
         """The ``sub`` of a token that was valid when it was last verified, if that is cached."""
