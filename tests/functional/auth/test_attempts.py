@@ -131,7 +131,7 @@ def test_successes_do_not_count(at: Callable[[str], Api]):
 
 
 CODE = {"email": EMAIL, "code": "123456"}
-GUESSES = {
+GUESSES: dict[str, Any] = {
     "login": WRONG,
     "challenge": {
         "email": EMAIL,
