@@ -164,3 +164,19 @@ def test_search_highlights_a_bounded_length_of_notes(ada: Api):
     assert len(found) == 15
     highlighted = [hit["highlight"] is not None for hit in found]
     assert highlighted == [True] * 10 + [False] * 5
+
+
+def test_words_of_many_combining_characters_take_little_time(connection: Connection):
+    connection.execute(text("SET LOCAL statement_timeout = '2s'"))
+    # To sort these would take a minute.
+    marks = f"a\u0301ge {chr(0x315) * 30_000}{chr(0x300) * 30_000}"
+    words_in = text("SELECT words_in(:text)")
+    assert connection.execute(words_in, {"text": marks}).scalar() == "\u00e1ge"
+
+
+def test_decomposed_text_is_found_wherever_it_is(ada: Api):
+    note = "u\u0308ber allen Gipfeln ist Ruh, " * 100 + "Vo\u0308glein"
+    job = make(ada, note)
+    assert ids(search(ada, "v\u00f6glein")) == ids(search(ada, "vo\u0308gl")) == [job]
+    long = make(ada, location="\u65e5" * 250, job_title="\u672c" * 255)
+    assert ids(search(ada, "\u672c" * 255)) == [long]
