@@ -130,7 +130,7 @@ class Bucket:
 
 def attachment(filename: str) -> str:
     """Return a Content-Disposition for a file name (RFC 6266, encoded by RFC 8187)."""
-    plain = "".join(char if " " <= char <= "~" and char not in '"\\%' else "_" for char in filename)
+    plain = "".join(char if " " <= char <= "~" and char not in '"\\/%' else "_" for char in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
