@@ -1,6 +1,6 @@
 """words_in() normalizes in linear time.
 
-To normalize sorts each sequence of combining characters, in PostgreSQL in quadratic time: two
+Normalization sorts each sequence of combining characters, in PostgreSQL in quadratic time: two
 seconds for a note of them.
 """
 
@@ -16,7 +16,8 @@ WORDS_IN = """
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN btrim(regexp_replace(lower({normalized}), '[^[:alnum:]]+', ' ', 'g'))
 """
-# To test for the normal form does not sort. 255 is the maximum in a pattern, and no query is longer.
+# The test for the normal form does not sort. No query is longer than 255 characters, which is the
+# maximum in a pattern.
 BOUNDED = r"""
     CASE WHEN string IS NFC NORMALIZED THEN string
          ELSE normalize(regexp_replace(string, '(\S{255})', '\1 ', 'g'), NFC) END
