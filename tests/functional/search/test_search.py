@@ -202,7 +202,7 @@ def test_jobs_that_are_found_are_joined_in_linear_time(ada: Api, connection: Con
     plan = []
 
     class Explain:
-        def execute(self, query: str, params: Any, *, binary: bool) -> Any:
+        def execute(self, query: Any, params: Any = None, *, binary: bool = False) -> Any:
             plan.extend(driver.execute(f"EXPLAIN (ANALYZE) {query}", params).fetchall())
             return driver.execute("SELECT WHERE false", binary=binary)
 
