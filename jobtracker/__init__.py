@@ -1,5 +1,6 @@
 """JobTracker: a REST backend for people who look for work."""
 
+import logging
 from typing import Any
 
 from pyramid.config import Configurator
@@ -9,10 +10,13 @@ from jobtracker.tree import Root
 
 __version__ = "0.1.0"
 
+log = logging.getLogger(__name__)
+
 # The tweens, from the outside in. Exception views run outside of the transaction: by then it is
 # rolled back, and pyramid_tm has marked what can be tried again.
 TWEENS = (
     "jobtracker.http.request_id.request_id_tween_factory",  # X-Request-ID, the access log
+    "jobtracker.http.security_headers.security_headers_tween_factory",  # on every response
     "jobtracker.http.cors.cors_tween_factory",  # headers on every response, preflights
     "pyramid.tweens.excview_tween_factory",  # exceptions as JSON
     "jobtracker.http.conditional.conditional_tween_factory",  # ETags: 304, cached responses
@@ -46,6 +50,8 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     :raises jobtracker.settings.InvalidSettings: with one line that names the invalid setting
     """
     checked = settings_.read(settings)
+    for name, reason in settings_.insecure_settings(checked):
+        log.warning("Setting %s: %s", name, reason)
     config = Configurator(settings={**checked, "pyramid.tweens": TWEENS}, root_factory=Root)
 
     config.include("jobtracker.logs")  # no secrets in them
@@ -53,6 +59,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("pyramid_tm")
     config.include("pyramid_retry")  # of deadlocks and serialization failures
     config.include("jobtracker.errors")  # exception views
+    config.include("jobtracker.http.links")  # Location and Link
     config.include("jobtracker.http.rate_limits")
     config.include("jobtracker.http.service")  # Cornice, JSON, the class of requests
     config.include("jobtracker.http.pagination")  # cursors

@@ -11,11 +11,12 @@ from typing import Any
 
 import jwt
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
+from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
 from jobtracker.auth.cognito_errors import AccessTokenRejected
-from jobtracker.auth.tokens import AccessToken
+from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
 from jobtracker.permissions import Permission
@@ -120,9 +121,23 @@ def _unverified_sub(token: str) -> str | None:
 
 
 def _authorization(environ: Mapping[str, str]) -> tuple[str, str]:
-    """The scheme, in lower case, and the credentials of the Authorization header."""
+    """The scheme, in lower case, and the credentials of the Authorization header; blank ones where
+    they are too long for an access token."""
     scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if len(credentials) > MAX_TOKEN_LENGTH:
+        return scheme.lower(), ""
     return scheme.lower(), credentials.strip()
+
+
+def check_authorization(registry: Registry, environ: Mapping[str, str]) -> None:
+    """Check the Authorization header before the request's body is received.
+
+    :raises Unauthorized: without a valid access token; whether it is revoked is not looked up
+    :raises Unavailable: when it cannot be verified
+    """
+    scheme, token = _authorization(environ)
+    if scheme != "bearer" or not token or registry["access_tokens"].verify(token) is None:
+        raise Unauthorized
 
 
 def access_token_rejected(error: AccessTokenRejected, request: Request) -> Response:
@@ -143,6 +158,7 @@ def access_token_rejected(error: AccessTokenRejected, request: Request) -> Respo
 
 def includeme(config: Any) -> None:
     config.registry["user_of"] = functools.partial(user_of, config.registry)
+    config.registry["check_authorization"] = functools.partial(check_authorization, config.registry)
     config.add_request_method(bearer_token, property=True)
     config.add_request_method(verified_token, reify=True)
     config.add_request_method(current_user, reify=True)

@@ -6,7 +6,7 @@ value counts as left out.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -125,6 +125,13 @@ def _origins(value: str) -> tuple[str, ...]:
     return tuple(origin.lower() for origin in origins)
 
 
+def _origin(value: str) -> str:
+    origins = _origins(value)
+    if len(origins) != 1:
+        raise ValueError("must be one origin like https://api.example.com")
+    return origins[0]
+
+
 class Setting(NamedTuple):
     """A setting, required if it has no default; ``parse`` raises ValueError with the reason."""
 
@@ -184,6 +191,8 @@ SETTINGS = (
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
     Setting("cors.origins", _origins, ()),
+    Setting("http.public_origin", _origin, None),
+    Setting("http.hsts_max_age", _positive, None),
 )
 _PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})
 
@@ -204,6 +213,39 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
     if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
         raise InvalidSettings("s3.access_key_id", "goes with s3.secret_access_key, both or neither")
     return {**raw, **typed}
+
+
+def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The settings that leave a connection open to others, each with the reason.
+
+    :param settings: as :func:`read` returns them
+    """
+    url = make_url(settings["sqlalchemy.url"])
+    query = url.normalized_query
+    *_, sslmode = query.get("sslmode", (os.environ.get("PGSSLMODE", "prefer"),))
+    hosts = [url.host or "", *query.get("host", ()), *query.get("hostaddr", ())]
+    if any(map(_is_remote, hosts)) and sslmode != "verify-full":
+        reason = f"has sslmode={sslmode}: only verify-full authenticates the server"
+        yield "sqlalchemy.url", f"{reason}, which is another machine"
+    storage = urlsplit(settings["rate_limits.storage"])
+    is_plain = storage.scheme in ("redis", "redis+cluster", "redis+sentinel")
+    addresses = storage.netloc.rpartition("@")[2].split(",")  # of a cluster, several
+    if is_plain and any(map(_is_remote, addresses)):
+        yield "rate_limits.storage", "is another machine without TLS: rediss:// encrypts"
+    for name in ("cors.origins", "http.public_origin"):
+        origins = settings[name] or ()
+        for origin in [origins] if isinstance(origins, str) else origins:
+            if origin.startswith("http://") and _is_remote(origin.removeprefix("http://")):
+                yield name, f"{origin} is not https: tokens can be read on the way"
+
+
+def _is_remote(address: str) -> bool:
+    """Whether host, host:port, [IPv6]:port or the directory of a Unix socket is another machine."""
+    if address.startswith("["):
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        address = address.partition(":")[0]
+    return not (address.startswith(("/", "@")) or address == "" or _is_loopback(address))
 
 
 def _read_one(setting: Setting, raw: str) -> Any:

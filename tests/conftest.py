@@ -119,6 +119,7 @@ def settings(
         "turnstile.url": turnstile.url,
         "turnstile.secret": turnstile.secret,
         "cors.origins": ORIGIN,
+        "http.hsts_max_age": "60",
         # All tests have the same users.
         "rate_limits.requests_by_user": "1000000/second",
     }

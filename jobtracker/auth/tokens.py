@@ -21,6 +21,8 @@ LEEWAY = 10  # seconds by which the clocks of Cognito and of this machine may di
 # Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
 # is accepted for as long.
 VERIFIED_TTL = 60
+# Characters: Cognito's have a quarter of them.
+MAX_TOKEN_LENGTH = 4096
 MAX_VERIFIED = 5000
 
 
@@ -82,6 +84,8 @@ class AccessTokens:
     def verify(self, token: str) -> AccessToken | None:
         """Return what a valid access token says, None for another token; Unavailable when the keys
         of the user pool cannot be fetched. Whether it is revoked, only the database says."""
+        if len(token) > MAX_TOKEN_LENGTH:
+            return None
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         with self._lock:
             verified, expires = self._verified.get(digest, (None, 0.0))

@@ -136,9 +136,8 @@ def conditional_tween_factory(
         if user is None:
             return handler(request)
         environ = request.environ
-        # The host too: Link is absolute.
-        url = f"{request.host_url}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
-        state = f"{user.id} {user.revision} {moment} {url}"
+        target = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        state = f"{user.id} {user.revision} {moment} {target}"
         tag = _digest(registry["representation"], state.encode())
         if_none_match = environ.get("HTTP_IF_NONE_MATCH", "")
         for known in entity_tags(if_none_match, include_weak=True):

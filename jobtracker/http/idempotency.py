@@ -6,6 +6,7 @@ The response is stored in the transaction of the effect. A request with the same
 a day gets the stored response and has no effect.
 """
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -16,7 +17,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pyramid.request import Request
-from pyramid.response import Response
 from sqlalchemy import (
     BigInteger,
     ForeignKeyConstraint,
@@ -35,6 +35,7 @@ from jobtracker.db.base import NOW, Base, timestamp
 from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
 from jobtracker.errors import BadRequest, Conflict, ValidationFailed
+from jobtracker.http.links import RelativeLocationResponse
 from jobtracker.quotas import QuotaExceeded
 
 HEADER = "Idempotency-Key"
@@ -75,8 +76,8 @@ class RecordRow(NamedTuple):
     location: str | None
     body: bytes
 
-    def response(self) -> Response:
-        response = Response(
+    def response(self) -> RelativeLocationResponse:
+        response = RelativeLocationResponse(
             self.body, self.status, content_type="application/json", charset="utf-8"
         )
         response.location = self.location
@@ -182,6 +183,7 @@ def _lock(connection: SupportsExecute, key_hash: bytes) -> bool:
 
 
 def _canonical(request: Request) -> bytes:
-    # Independent of the layout of the JSON.
-    body = json.dumps(request.json_body, sort_keys=True) if request.body else ""
-    return f"{request.method} {request.path}\n{body}".encode()
+    body = request.body
+    with contextlib.suppress(ValueError, RecursionError):  # a body that the operation ignores
+        body = json.dumps(json.loads(body), sort_keys=True).encode()  # without the layout
+    return f"{request.method} {request.path}\n".encode() + body

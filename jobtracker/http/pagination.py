@@ -19,6 +19,7 @@ from jobtracker.db import signing_keys
 from jobtracker.db.keyset import MAX_BYTES, MAX_LIMIT, SMALL_PAGE, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Rendered, Schema, Text
+from jobtracker.http.links import reference
 from jobtracker.renderer import json_dumps
 
 SIGNATURE_BYTES = 16
@@ -126,7 +127,8 @@ def link_to_next(request: Request, page: Page[Any], **options: Any) -> None:
         scope = cursor_scope(request, request.path, **options)
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
         query.append(("cursor", request.cursors.dumps(page.next_sort_keys, scope)))
-        request.response.headers["Link"] = f'<{request.path_url}?{urlencode(query)}>; rel="next"'
+        target = f"{reference(request, request.path)}?{urlencode(query)}"
+        request.response.headers["Link"] = f'<{target}>; rel="next"'
 
 
 def cursor_scope(request: Request, path: str, **options: Any) -> str:

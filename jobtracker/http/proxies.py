@@ -1,4 +1,4 @@
-"""The client's address and URL scheme behind trusted proxies."""
+"""The client's address behind trusted proxies."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -18,13 +18,6 @@ def client_address(request: Request) -> IPv4Address | IPv6Address:
             break
         address = before
     return address
-
-
-def apply_forwarded_proto(request: Request) -> None:
-    """Take the scheme of absolute URLs from a trusted proxy's ``X-Forwarded-Proto``."""
-    scheme = request.environ.get("HTTP_X_FORWARDED_PROTO")
-    if scheme in ("http", "https") and _is_trusted(request, _peer(request)):
-        request.environ["wsgi.url_scheme"] = scheme
 
 
 def _peer(request: Request) -> IPv4Address | IPv6Address:

@@ -14,7 +14,6 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from jobtracker.http.access_log import access_log, log_access
-from jobtracker.http.proxies import apply_forwarded_proto
 from jobtracker.logs import request_id
 
 HEADER = "X-Request-ID"
@@ -32,7 +31,6 @@ def request_id_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
     def request_id_tween(request: Request) -> Response:
-        apply_forwarded_proto(request)
         environ = request.environ
         # A retry by pyramid_retry has the same id.
         value = environ.get("jobtracker.request_id") or valid_or_new_request_id(
@@ -43,6 +41,9 @@ def request_id_tween_factory(
         started = time.perf_counter()
         response = handler(request)
         response.headerlist.append((HEADER, value))
+        # The request refers to itself by its context: without this the body would be kept until the
+        # next garbage collection.
+        vars(request).pop("response", None)
         if access_log.isEnabledFor(logging.INFO):
             log_access(request, response, (time.perf_counter() - started) * 1000)
         return response

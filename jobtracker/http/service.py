@@ -26,7 +26,7 @@ from pyramid.request import Request
 
 from jobtracker.errors import ApiError, NotFound, VersionConflict
 from jobtracker.fields import FieldType, Nested, Schema
-from jobtracker.http import conditional, idempotency, validation
+from jobtracker.http import conditional, idempotency, links, validation
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.rate_limits import RateLimit, check_rate_limits
 from jobtracker.permissions import Permission
@@ -70,6 +70,8 @@ class Operation(NamedTuple):
     errors: tuple[int, ...] = ()
     #: The schema of a body that the view itself validates.
     optional_body: Schema | None = None
+    #: The maximum size of the body, beyond which a server receives none of it.
+    max_body_bytes: int = validation.MAX_IGNORED_BODY_BYTES
     #: Checked once the request is valid.
     rate_limits: Sequence[RateLimit] = ()
     #: Whether an authenticated POST supports Idempotency-Key.
@@ -124,8 +126,11 @@ class ApiService(Service):
             options["body_types"] = validation.MERGE_PATCH_TYPES
         if isinstance(returns := options.get("returns"), Schema):
             options["returns"] = Nested(returns)
-        operation = Operation(view, permission, **options)
         is_public = permission is Permission.PUBLIC
+        if options.get("body") or options.get("optional_body"):
+            limit = validation.MAX_PUBLIC_BODY_BYTES if is_public else validation.MAX_BODY_BYTES
+            options.setdefault("max_body_bytes", limit)
+        operation = Operation(view, permission, **options)
         if not is_get or is_public or operation.returns is None:
             operation = operation._replace(etag=None)
         if method != "POST" or is_public:
@@ -196,7 +201,7 @@ def registry_property(name: str) -> Callable[[Request], Any]:
 
 def set_location(request: Request, resource: R) -> R:
     """Set the response's Location to the path of a new resource."""
-    request.response.headers["Location"] = resource.path
+    request.response.headers["Location"] = links.reference(request, resource.path)
     return resource
 
 
@@ -215,12 +220,7 @@ def index_operations(event: ApplicationCreated) -> None:
         operations = by_path.get(_ID_SEGMENT.sub("/{}", path.removesuffix("/")), {})
         return operations.get("GET" if method == "HEAD" else method)
 
-    def thread_pool_for(method: str, path: str) -> ThreadPool:
-        operation = find_operation(method, path)
-        return ThreadPool.READ if operation is None else operation.thread_pool
-
     registry["find_operation"] = find_operation
-    registry["thread_pool_for"] = thread_pool_for
 
 
 def make_request_class(event: ApplicationCreated) -> None:

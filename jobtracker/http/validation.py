@@ -15,6 +15,10 @@ MERGE_PATCH_TYPES = frozenset({"application/json", "application/merge-patch+json
 
 # The largest note has 10,000 characters: 120,000 bytes when each is written as \uXXXX\uXXXX.
 MAX_BODY_BYTES = 1024 * 1024
+# Of an operation that needs no access token: the largest, an answer to a challenge, has a few KB.
+MAX_PUBLIC_BODY_BYTES = 16 * 1024
+# Of an operation without a body, which ignores it.
+MAX_IGNORED_BODY_BYTES = 1024
 
 
 def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kwargs: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from http.client import responses
 from typing import Any, NamedTuple
 
-from jobtracker.renderer import json_dumps
+from jobtracker.errors import Forbidden
 from jobtracker.servers import error_response
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class GuardedApplication:
             return self.app(environ, start_response)
         log.warning("%s (Host: %.100r, Origin: %.100r)", reason, host, origin)
         request_id = environ.get("HTTP_X_REQUEST_ID", "")
-        status, headers, _body = error_response(403, self.registry.settings, "", request_id)
+        error = Forbidden(reason)
+        status, headers, body = error_response(error, self.registry.settings, "", request_id)
         start_response(f"{status} {responses[status]}", headers)
-        return [json_dumps({"error": "FORBIDDEN", "message": reason})]
+        return [body]

@@ -14,6 +14,7 @@ from pyramid.response import Response
 from swagger_ui_bundle import swagger_ui_path
 
 from jobtracker.errors import NotFound
+from jobtracker.http.security_headers import CSP
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
@@ -29,15 +30,11 @@ FILES = {
     "swagger-ui.css": (SWAGGER_UI / "swagger-ui.css", "text/css"),
     "swagger-ui-bundle.js": (SWAGGER_UI / "swagger-ui-bundle.js", "text/javascript"),
 }
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; "
-        "img-src 'self' data:; "  # data: for the icons in Swagger UI's style sheet
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; "  # data: for the icons in Swagger UI's style sheet
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 openapi = ApiService("openapi", "/openapi.json", context=Root, traverse="/")
 
@@ -86,7 +83,7 @@ def get_file(request: Request) -> Response:
     if name not in FILES:
         raise NotFound
     response = _precompressed(*FILES[name]).response(request)
-    response.headers.update(HEADERS)
+    response.headers[CSP] = POLICY
     return response
 
 

@@ -1,34 +1,91 @@
 """The servers of ``pserve``: ``use = egg:jobtracker#granian`` (production), ``#waitress``.
 
 Both answer the requests that they reject themselves as the application answers errors, answer
-``/health`` before queued requests, and on SIGTERM finish the requests that have begun.
+``/health`` before queued requests, and on SIGTERM finish the requests that have begun. Both limit
+what clients can occupy: connections, memory, and the time of a header, a body and a response.
 """
 
+import contextlib
+import ctypes
+import functools
+import logging
+import re
+import resource
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 
-from jobtracker.errors import CODES
+from jobtracker.errors import ApiError, BadRequest
 from jobtracker.http.cors import cors_headers
 from jobtracker.http.request_id import HEADER as REQUEST_ID
 from jobtracker.http.request_id import valid_or_new_request_id
+from jobtracker.http.security_headers import content_security_policy, security_headers
 from jobtracker.renderer import json_dumps
 
-# Seconds, of an error that a server answers.
-RETRY_AFTER = 5
+log = logging.getLogger(__name__)
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]+)(:[0-9]*)?")
+
+# Parameters of mallopt(3). An allocation of so many bytes is a mapping of its own.
+M_MMAP_THRESHOLD, LARGE_ALLOCATION = -3, 128 * 1024
+M_ARENA_MAX, MAX_ARENAS = -8, 2
+
+# File descriptors beside those of connections to clients.
+OTHER_FILES = 200
 
 
 def error_response(
-    status: int, settings: Mapping[str, Any], origin: str, request_id: str
+    error: ApiError, settings: Mapping[str, Any], origin: str, request_id: str
 ) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Status (400 for one not in CODES), headers and body of an error that a server answers."""
-    status = status if status in CODES else 400
-    code, message = CODES[status]
+    """Status, headers and body of an error that a server answers."""
     headers = {
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
         REQUEST_ID: valid_or_new_request_id(request_id),
+        **error.headers,
+        **dict([*security_headers(settings), content_security_policy()]),
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
-    if status in (429, 503):
-        headers["Retry-After"] = str(RETRY_AFTER)
-    return status, list(headers.items()), json_dumps({"error": code, "message": message})
+    body = json_dumps({"error": error.code, "message": error.message})
+    return error.status, list(headers.items()), body
+
+
+@functools.lru_cache(maxsize=64)
+def check_host(host: str, protocol: str) -> None:
+    """Check the value of Host: one uri-host with an optional port (RFC 9112, 3.2; RFC 3986, 3.2.2).
+
+    :raises BadRequest: for another value, and for none with HTTP/1.1
+    """
+    if not (_HOST.fullmatch(host) if host else protocol != "HTTP/1.1"):
+        raise BadRequest
+
+
+def check_environment(settings: Mapping[str, Any], hosts: list[str], connections: int) -> None:
+    """Allow as many open files as there can be connections; log what the operator should change."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + OTHER_FILES
+    if soft < needed:
+        allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        if allowed < needed:
+            reason = "is more than the limit of open files allows, %d (ulimit -n)"
+            log.warning(f"Setting connection_limit: {reason}", hard)
+    if not settings["proxies.trusted"] and not all(map(_is_loopback, hosts)):
+        reason = "is empty: all clients behind a proxy share one rate limit"
+        log.warning("Setting proxies.trusted: listening on %s, it %s", ", ".join(hosts), reason)
+
+
+def limit_malloc() -> None:
+    """Let glibc return the memory of large bodies to the system, instead of keeping it for the
+    thread that allocated it: https://man7.org/linux/man-pages/man3/mallopt.3.html"""
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, LARGE_ALLOCATION)
+        mallopt(M_ARENA_MAX, MAX_ARENAS)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,10 +1,11 @@
 """ASGI-to-WSGI adapter: the environ of a request and the response of a WSGI application.
 
 PEP 3333 (https://peps.python.org/pep-3333/) with one restriction: the response body is collected
-and sent as a whole, so nothing is streamed. Strings of the environ are bytes decoded as Latin-1.
+before it is sent, so nothing is streamed. Strings of the environ are bytes decoded as Latin-1.
 """
 
 import asyncio
+import contextlib
 import functools
 import io
 import sys
@@ -14,8 +15,16 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.util import is_hop_by_hop
 
 from jobtracker.errors import BadRequest, PayloadTooLarge
+from jobtracker.servers import check_host
+from jobtracker.servers.transfers import Transfer
 
 Headers = list[tuple[str, str]]
+
+# Bytes of a message of a large response: as many as Granian holds are lost to the limit on memory.
+PART_BYTES = 64 * 1024
+# Of the rest of a body that nobody wants, while the client may still be sending it.
+DISCARD_SECONDS = 2
+DISCARD_BYTES = 8 * 1024 * 1024
 
 
 def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +39,7 @@ def make_environ(scope: Mapping[str, Any]) -> dict[str, Any]:
         "SERVER_PORT": str(scope["server"][1]),
         "SERVER_PROTOCOL": "HTTP/1.1" if scope["http_version"] == "1.1" else "HTTP/1.0",
         "REMOTE_ADDR": scope["client"][0],
+        "REMOTE_PORT": scope["client"][1],
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
         "wsgi.input": io.BytesIO(),
@@ -60,19 +70,26 @@ def check_request(environ: Mapping[str, Any]) -> None:
     """Reject what an environ cannot represent, and what has more than one meaning.
 
     :raises BadRequest: for CONNECT, ``OPTIONS *`` and ``//`` at the start of a path; for HTTP/1.1
-        without one Host (RFC 9112, 3.2); for several lengths, and transfer codings but chunked
+        without one valid Host; for several lengths, and transfer codings but chunked
     """
-    path, host = environ["PATH_INFO"], environ.get("HTTP_HOST", "")
+    path = environ["PATH_INFO"]
+    check_host(environ.get("HTTP_HOST", ""), environ["SERVER_PROTOCOL"])
     if (
         environ["REQUEST_METHOD"] == "CONNECT"
         or path[:1] != "/"
         or path[:2] == "//"
-        or "," in host
-        or (not host and environ["SERVER_PROTOCOL"] == "HTTP/1.1")
         or not environ.get("CONTENT_LENGTH", "0").isdecimal()
         or environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked"
     ):
         raise BadRequest
+
+
+def content_length(environ: Mapping[str, Any]) -> int | None:
+    """The length of a body, 0 without one, None for a chunked one."""
+    # Transfer-Encoding overrides Content-Length (RFC 9112, 6.3).
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        return None
+    return int(environ.get("CONTENT_LENGTH", 0))
 
 
 def set_body(environ: dict[str, Any], body: bytes) -> None:
@@ -83,32 +100,39 @@ def set_body(environ: dict[str, Any], body: bytes) -> None:
 
 
 async def read_body(
-    environ: Mapping[str, Any], receive: Callable[[], Any], *, max_bytes: int, timeout: float
+    receive: Callable[[], Any], length: int | None, max_bytes: int, transfer: Transfer
 ) -> bytes:
     """The body of an ASGI request, its transfer coding decoded.
 
-    :param timeout: seconds for the whole body
-    :raises BadRequest: where it is incomplete: malformed chunks, a closed connection, time-out
+    :param length: its Content-Length, None for a chunked one
+    :raises BadRequest: where it is incomplete: malformed chunks, a closed connection
     :raises PayloadTooLarge: beyond max_bytes
     """
-    # Transfer-Encoding overrides Content-Length (RFC 9112, 6.3).
-    is_chunked = "HTTP_TRANSFER_ENCODING" in environ
-    length = None if is_chunked else int(environ.get("CONTENT_LENGTH", 0))
     parts, received, more = [], 0, True
-    try:
-        async with asyncio.timeout(timeout):
-            while more and received != length:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise BadRequest
-                parts.append(message["body"])
-                received += len(message["body"])
-                more = message["more_body"]
-                if received > max_bytes:
-                    raise PayloadTooLarge
-    except TimeoutError:
-        raise BadRequest from None
+    while more and received != length:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest
+        parts.append(message["body"])
+        received += len(message["body"])
+        more = message["more_body"]
+        if received > max_bytes:
+            raise PayloadTooLarge
+        transfer.mark_progress()
     return b"".join(parts)
+
+
+async def discard_body(receive: Callable[[], Any]) -> None:
+    """Receive the rest of a body for a while: the connection is reset otherwise, and the client may
+    not see the response."""
+    discarded = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while discarded < DISCARD_BYTES:
+                message = await receive()
+                if not message.get("more_body"):
+                    return
+                discarded += len(message["body"])
 
 
 def call_application(
@@ -158,6 +182,23 @@ def send_response(send: Callable[[dict[str, Any]], Any], *response: Any) -> None
     Granian sends during the call; a body in one message needs no awaiting of what it returns.
     """
     status, headers, body = response
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    send({"type": "http.response.start", "status": status, "headers": encoded})
+    send(_start(status, headers))
     send({"type": "http.response.body", "body": body})
+
+
+async def send_large_response(
+    send: Callable[[dict[str, Any]], Any], transfer: Transfer, *response: Any
+) -> None:
+    """As :func:`send_response`, in an event loop, and not faster than the client receives it."""
+    status, headers, body = response
+    send(_start(status, headers))
+    for start in range(0, len(body), PART_BYTES):
+        part = body[start : start + PART_BYTES]
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+        transfer.mark_progress()
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _start(status: int, headers: Headers) -> dict[str, Any]:
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return {"type": "http.response.start", "status": status, "headers": encoded}

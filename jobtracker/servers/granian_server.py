@@ -5,9 +5,7 @@ clients occupy no thread.
 """
 
 import contextlib
-import functools
 import gc
-import logging
 import multiprocessing
 import os
 import signal
@@ -23,12 +21,11 @@ from granian.server import Server
 from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
-from jobtracker.errors import ApiError
-from jobtracker.servers import asgi, error_response
+from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.servers.asgi_application import ASGIApplication
+from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
-from jobtracker.servers.thread_pool import WorkerThreads
-
-log = logging.getLogger(__name__)
+from jobtracker.servers.limits import Limits
 
 # Seconds after which a waiting thread requests the interpreter lock; Python's default is 0.005.
 SWITCH_INTERVAL = 0.02
@@ -51,8 +48,12 @@ def server_factory(
     gateway_threads: str = "8",
     connection_limit: str = "5000",
     idle_seconds: str = "75",
+    header_seconds: str = "15",
     body_seconds: str = "30",
-    max_request_body_size: str = "8388608",
+    response_seconds: str = "60",
+    max_request_body_size: str = "1048576",
+    max_request_header_size: str = "32768",
+    max_buffered_bytes: str = "33554432",
     seconds_to_finish: str = "10",
 ) -> Callable[[Any], None]:
     """A server for PasteDeploy. All settings are described in production.ini."""
@@ -63,9 +64,17 @@ def server_factory(
         "gateway": (int(gateway_threads), int(gateway_threads)),
         "health": (1, 1),
     }
-    body_limits = {"max_bytes": int(max_request_body_size), "timeout": float(body_seconds)}
+    limits = Limits(
+        connections=int(connection_limit),
+        body_bytes=int(max_request_body_size),
+        buffered_bytes=int(max_buffered_bytes),
+        header_seconds=float(header_seconds),
+        body_seconds=float(body_seconds),
+        response_seconds=float(response_seconds),
+    )
 
     def serve(app: Any) -> None:
+        check_environment(app.registry.settings, [host], limits.connections)
         # Workers are forks: they share the application's memory. It has no connection to anything
         # yet, and no thread.
         multiprocessing.set_start_method("fork", force=True)
@@ -77,8 +86,11 @@ def server_factory(
             http=HTTPModes.http1,
             runtime_mode=RuntimeModes.st,
             workers=int(workers or available_cpus()),
-            backpressure=int(connection_limit),
-            http1_settings=HTTP1Settings(header_read_timeout=int(idle_seconds) * 1000),
+            backpressure=limits.connections,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(idle_seconds) * 1000,
+                max_buffer_size=int(max_request_header_size),
+            ),
             websockets=False,
             log_dictconfig=LOGGING,
             workers_kill_timeout=int(seconds_to_finish),
@@ -91,49 +103,17 @@ def server_factory(
             setup_logging(ini)  # as above, in each worker
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
+            limit_malloc()
             end_with_parent(int(seconds_to_finish))
             reduce_switching()
-            return asgi_application(app, threads_of, body_limits)
+            watch = ConnectionWatch(int(port), limits)
+            if sys.platform == "linux":
+                watch.start()
+            return ASGIApplication(app, threads_of, limits, watch)
 
         server.serve(target_loader=start_worker, wrap_loader=False)
 
     return serve
-
-
-def asgi_application(
-    wsgi: Any, threads_of: dict[str, tuple[int, int]], body_limits: dict[str, Any]
-) -> Callable[..., Any]:
-    """An ASGI application that responds to rejected requests without calling the application."""
-    registry = wsgi.registry
-    pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
-    user_of = registry.get("user_of", lambda _environ: None)
-
-    def send_error(status: int, environ: dict[str, Any], send: Any) -> None:
-        origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
-        asgi.send_response(send, *error_response(status, registry.settings, origin, request_id))
-
-    def respond(environ: dict[str, Any], send: Any) -> None:
-        try:
-            asgi.send_response(send, *asgi.call_application(wsgi, environ))
-        except Exception:
-            log.exception("Unexpected error in the application")
-            send_error(500, environ, send)
-
-    async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        environ = asgi.make_environ(scope)
-        try:
-            asgi.check_request(environ)
-            if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-                asgi.set_body(environ, await asgi.read_body(environ, receive, **body_limits))
-        except ApiError as error:
-            send_error(error.status, environ, send)
-        else:
-            pool = registry["thread_pool_for"](environ["REQUEST_METHOD"], environ["PATH_INFO"])
-            user = user_of(environ) if pool != "health" else None
-            refuse = functools.partial(send_error, 429, environ, send)
-            await pools[pool].run(functools.partial(respond, environ, send), user, refuse)
-
-    return application
 
 
 def end_with_parent(seconds_to_finish: int) -> None:

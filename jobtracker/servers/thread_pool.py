@@ -99,6 +99,8 @@ class WorkerThreads:
             self._completed.append(task.done)
             if task.user is not None:
                 self._fair_queue.ended(task.user)
+            # Otherwise the request lives on while this waits for the next, and its connection too.
+            del task
 
     def _refuse(self, task: Task) -> None:
         self._call(task.refuse)

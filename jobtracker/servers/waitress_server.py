@@ -1,7 +1,7 @@
 """waitress: one process, in plain Python, for development and where Granian is not available.
 
-Its options are waitress's own (https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html)
-and ``seconds_to_finish``.
+Its options are waitress's own (https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html),
+``seconds_to_finish``, and the limits that Granian has as well.
 """
 
 import functools
@@ -9,56 +9,24 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Hashable
-from http.client import responses
 from typing import Any, NamedTuple
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ThreadedTaskDispatcher
 
-from jobtracker.servers import error_response
+from jobtracker.errors import RateLimited
+from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.fair_queue import FairQueue
+from jobtracker.servers.limits import Limits
+from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
 log = logging.getLogger(__name__)
 
-
-class RequestTask(WSGITask):
-    def build_response_header(self) -> bytes:
-        if self.channel.server.task_dispatcher.stopping:
-            super().set_close_on_finish()
-        return super().build_response_header()
-
-    def set_close_on_finish(self) -> None:
-        # waitress closes where there is no Content-Length, even if the status allows no body.
-        if self.has_body or self.version == "1.0" or self.request.connection_close:
-            super().set_close_on_finish()
-
-
-class RejectedRequestTask(ErrorTask):
-    def execute(self) -> None:
-        headers = self.request.headers
-        status, self.response_headers, body = error_response(
-            self.request.error.code,
-            self.channel.server.settings,
-            headers.get("ORIGIN", ""),
-            headers.get("X_REQUEST_ID", ""),
-        )
-        self.status = f"{status} {responses[status]}"
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class Channel(HTTPChannel):
-    task_class = RequestTask
-    error_task_class = RejectedRequestTask
-
-
-class TooManyWaiting(Exception):
-    """The error of a request that waits for others of its user for too long."""
-
-    code = 429
+# Connections that are accepted before the others are looked at again.
+MAX_ACCEPTED = 100
+# Seconds between two searches for slow clients.
+INTERVAL = 0.5
 
 
 class UserTask(NamedTuple):
@@ -92,24 +60,25 @@ class Dispatcher(ThreadedTaskDispatcher):
         self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
 
     def _refuse(self, task: UserTask) -> None:
-        task.channel.requests[0].error = TooManyWaiting()
+        task.channel.requests[0].error = RateLimited()
         super().add_task(task.channel)
 
     def stop(self, *_signal: Any) -> None:
         self.stopping = True
 
     def add_task(self, task: Any) -> None:
-        # A rejected request has no path.
-        if getattr(task.requests[0], "path", None) == "/health":
+        if not isinstance(task, Channel):
+            super().add_task(task)
+        elif task.total_outbufs_len:
+            task.is_waiting = True  # a pipelined request, until the response before it is sent
+        elif task.path == "/health":
             with self.lock:
                 self.queue.appendleft(task)
                 self.queue_cv.notify()
-            return
-        user = self._user_of(environ_of(task)) if task.requests[0].error is None else None
-        if user is None:
-            super().add_task(task)
-        else:
+        elif task.requests[0].error is None and (user := self._user_of(environ_of(task))):
             self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
+        else:
+            super().add_task(task)
 
 
 def environ_of(channel: Channel) -> dict[str, str]:
@@ -120,33 +89,61 @@ def environ_of(channel: Channel) -> dict[str, str]:
     return {"REMOTE_ADDR": channel.addr[0], **environ}
 
 
-def serve(app: Any, *, seconds_to_finish: str | int = 10, **options: Any) -> None:
+def serve(
+    app: Any,
+    *,
+    seconds_to_finish: str | int = 10,
+    header_seconds: str | float = 15,
+    body_seconds: str | float = 30,
+    response_seconds: str | float = 60,
+    max_buffered_bytes: str | int = 33554432,
+    **options: Any,
+) -> None:
     """Serve a Pyramid application until SIGTERM or SIGINT; OSError when the address is taken."""
     # The application interprets X-Forwarded-* itself (setting proxies.trusted).
     options.setdefault("clear_untrusted_proxy_headers", "false")
-    dispatcher = Dispatcher(app.registry.get("user_of", lambda _environ: None))
+    # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
+    options["outbuf_high_watermark"] = 2**62
+    dispatcher = Dispatcher(app.registry["user_of"])
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
+    limits = Limits(
+        connections=server.adj.connection_limit,
+        body_bytes=server.adj.max_request_body_size,
+        buffered_bytes=int(max_buffered_bytes),
+        header_seconds=float(header_seconds),
+        body_seconds=float(body_seconds),
+        response_seconds=float(response_seconds),
+    )
     dispatcher.set_thread_count(server.adj.threads)
     listening = [each for each in connections.values() if isinstance(each, BaseWSGIServer)]
     for each in listening:
         each.channel_class = Channel
-        each.settings = app.registry.settings
+        each.handle_accept = functools.partial(accept_all, each)
+        each.registry = app.registry
+        each.limits = limits
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
+    hosts = [each.effective_host for each in listening]
+    limit_malloc()
+    check_environment(app.registry.settings, hosts, limits.connections)
 
     poll = functools.partial(
         wasyncore.loop, 0.1, server.adj.asyncore_use_poll, connections, count=1
     )
     signal.signal(signal.SIGTERM, dispatcher.stop)
     signal.signal(signal.SIGINT, dispatcher.stop)
+    looked_at = 0.0
     try:
         while not dispatcher.stopping:
             poll()
+            if (now := time.time()) - looked_at >= INTERVAL:
+                looked_at = now
+                close_slow_channels(channels_of(connections), limits, now)
         for each in listening:
             each.del_channel()
             each.socket.close()
         deadline = time.monotonic() + int(seconds_to_finish)
-        channels = [each for each in connections.values() if isinstance(each, Channel)]
+        channels = channels_of(connections)
         while any(each.connected for each in channels) and time.monotonic() < deadline:
             for each in channels:
                 each.will_close |= not (each.requests or each.total_outbufs_len or each.request)
@@ -154,6 +151,21 @@ def serve(app: Any, *, seconds_to_finish: str | int = 10, **options: Any) -> Non
     finally:
         dispatcher.shutdown(timeout=0)
         wasyncore.close_all(connections, ignore_all=True)
+
+
+def accept_all(server: Any) -> None:
+    """Accept waiting connections: waitress accepts one, and then polls all that there are."""
+    for _ in range(MAX_ACCEPTED):
+        before = len(server.active_channels)
+        if len(server._map) >= server.adj.connection_limit:
+            return
+        type(server).handle_accept(server)
+        if len(server.active_channels) == before:
+            return
+
+
+def channels_of(connections: dict[int, Any]) -> list[Channel]:
+    return [each for each in connections.values() if isinstance(each, Channel)]
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:

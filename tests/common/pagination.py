@@ -14,9 +14,9 @@ def next_path(answer: TestResponse) -> str | None:
     """The path and query of the next page."""
     if "Link" not in answer.headers:
         return None
-    link = re.fullmatch(r'<(http://localhost(?::80)?)(/[^>]*)>; rel="next"', answer.headers["Link"])
+    link = re.fullmatch(r'<(/[^>]*)>; rel="next"', answer.headers["Link"])
     assert link, answer.headers["Link"]
-    return link[2]
+    return link[1]
 
 
 def pages(client: Api, path: str) -> Iterator[list[Any]]:

@@ -134,14 +134,29 @@ HEADERS = [
     ("no colon", BAD, b"nothing"),
     ("a blank before the colon", BAD, b"X-Header : a"),
     ("a name that is no token", BAD, b"X(Header): a"),
-    ("two hosts", ONLY_WAITRESS, b"Host: y"),
+    ("two hosts", BAD, b"Host: y"),
     ("5,000 bytes", ONLY_GRANIAN, b"X-Header: " + b"x" * 5000),
     ("200 lines", (431, 200), b"\r\n".join(b"X-%d: a" % i for i in range(200))),
 ]
 
 HOSTS = [
-    ("no Host", ONLY_WAITRESS, b"GET /echo HTTP/1.1\r\n\r\n"),
-    ("an empty Host", ONLY_WAITRESS, b"GET /echo HTTP/1.1\r\nHost:\r\n\r\n"),
+    ("no Host", BAD, b"GET /echo HTTP/1.1\r\n\r\n"),
+    *(
+        (f"{host.decode()!r} as Host", statuses, b"GET /echo HTTP/1.1\r\nHost: %s\r\n\r\n" % host)
+        for host, statuses in [
+            (b"", BAD),
+            (b"api.example.com:443", OK),
+            (b"[2001:db8::1]:443", OK),
+            (b"a b", BAD),
+            (b"a, b", BAD),
+            (b"a/b", BAD),
+            (b"a?b", BAD),
+            (b"me@a", BAD),
+            (b"http://a", BAD),
+            (b"a:b", BAD),
+            (b"a>;", BAD),
+        ]
+    ),
 ]
 
 BODIES = [

@@ -12,10 +12,15 @@ from wsgiref.validate import validator
 
 from pyramid.registry import Registry
 
+from jobtracker.errors import Unauthorized
+from jobtracker.http.service import Operation, ThreadPool
+from jobtracker.permissions import Permission
 from jobtracker.servers import granian_server, waitress_server
 
 TEXT = [("Content-Type", "text/plain")]
-LIMITS = {"threads": "2", "max_request_body_size": "10000", "seconds_to_finish": "3"}
+# The methods of the requests for /counted.
+COUNTED: list[str] = []
+LIMITS = {"threads": "2", "max_request_body_size": "1000000", "seconds_to_finish": "3"}
 GRANIAN = {"workers": "1", "body_seconds": "1"}
 WAITRESS = {"max_request_header_size": "4096", "connection_limit": "300"}
 
@@ -28,7 +33,7 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         case "sleep":
             time.sleep(float(argument))
         case "large":
-            body = [b"x" * 3_000_000]
+            body = [b"x" * int(argument or 3_000_000)]
         case "status":
             start_response(f"{argument} Status", [] if argument in ("204", "304") else TEXT)
             return []
@@ -47,6 +52,11 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             return []
         case "health":
             pass
+        case "counted":
+            COUNTED.append(environ["REQUEST_METHOD"])
+            body = [str(COUNTED.count("POST")).encode()]
+        case "large-body":
+            body = [str(len(environ["wsgi.input"].read(length))).encode()]
         case _:
             seen = {key: value for key, value in environ.items() if isinstance(value, str)}
             seen["body"] = environ["wsgi.input"].read(length).decode("latin-1")
@@ -55,16 +65,36 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [] if environ["REQUEST_METHOD"] == "HEAD" else body
 
 
+def find_operation(_method: str, path: str) -> Operation | None:
+    """Of ``/unknown`` none; ``/large-body`` takes more than others, with a token."""
+    is_large = path == "/large-body"
+    operation = Operation(
+        view=lambda _request: None,
+        permission=Permission.WRITE if is_large else Permission.PUBLIC,
+        max_body_bytes=1_000_000 if is_large else 10_000,
+        thread_pool=ThreadPool.HEALTH if path == "/health" else ThreadPool.READ,
+    )
+    return None if path == "/unknown" else operation
+
+
+def check_authorization(environ: dict[str, str]) -> None:
+    if environ.get("HTTP_AUTHORIZATION") != "Bearer valid":
+        raise Unauthorized
+
+
 class App:
     """The application, with what the servers need of a Pyramid application."""
 
     def __init__(self, wsgi: Any, origin: str) -> None:
         self.wsgi = wsgi
         self.registry = Registry()
-        self.registry.settings = {"cors.origins": (origin,)}
-        self.registry["thread_pool_for"] = lambda _method, path: (
-            "health" if path == "/health" else "read"
-        )
+        self.registry.settings = {
+            "cors.origins": (origin,),
+            "http.hsts_max_age": 60,
+            "proxies.trusted": (),
+        }
+        self.registry["find_operation"] = find_operation
+        self.registry["check_authorization"] = check_authorization
         self.registry["user_of"] = lambda environ: environ.get("HTTP_AUTHORIZATION")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobtracker.local import CHECKOUT
-from jobtracker.settings import SETTINGS, InvalidSettings, read
+from jobtracker.settings import SETTINGS, InvalidSettings, insecure_settings, read
 
 REQUIRED = {
     "sqlalchemy.url": "postgresql://user:secret@db.example/jobtracker",
@@ -66,6 +66,10 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
         ("s3.region", "Frankfurt"),
         ("s3.bucket", "not a bucket"),
         ("s3.access_key_id", "without-its-secret"),
+        ("http.public_origin", "https://a.example https://b.example"),
+        ("http.public_origin", "https://a.example/path"),
+        ("http.public_origin", "a.example"),
+        ("http.hsts_max_age", "0"),
         ("rate_limits.auth_by_address", "often"),
         ("rate_limits.auth_by_address", "0/minute"),
         ("rate_limits.notes_by_user", "10/fortnight"),
@@ -133,6 +137,49 @@ def test_error_message_does_not_contain_the_password(url: str):
     with pytest.raises(InvalidSettings) as stopped:
         read({**REQUIRED, "sqlalchemy.url": url})
     assert "secret" not in str(stopped.value)
+
+
+LOCAL = {"sqlalchemy.url": "postgresql:///d"}
+DB = "postgresql://user:secret@"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sqlalchemy.url", f"{DB}db.example/d"),
+        ("sqlalchemy.url", f"{DB}db.example/d?sslmode=require"),
+        ("sqlalchemy.url", f"{DB}[2001:db8::1]/d?sslmode=verify-ca"),
+        ("sqlalchemy.url", f"{DB}/d?host=127.0.0.1:1&host=db.example:1"),
+        ("rate_limits.storage", "redis://:secret@redis.example:6379/0"),
+        ("rate_limits.storage", "redis+cluster://127.0.0.1:1,redis.example:1"),
+        ("rate_limits.storage", "redis://[2001:db8::1]:6379/0"),
+        ("cors.origins", "https://app.example http://app.example"),
+        ("http.public_origin", "http://api.example"),
+    ],
+)
+def test_insecure_setting_is_named_without_its_secrets(name: str, value: str):
+    ((found, reason),) = insecure_settings(read({**REQUIRED, **LOCAL, name: value}))
+    assert found == name
+    assert "secret" not in reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sqlalchemy.url", f"{DB}db.example/d?sslmode=verify-full"),
+        ("sqlalchemy.url", f"{DB}localhost:5432/d"),
+        ("sqlalchemy.url", f"{DB}[::1]:5432/d"),
+        ("sqlalchemy.url", f"{DB}/d?host=/var/run/postgresql"),
+        ("rate_limits.storage", "memory://"),
+        ("rate_limits.storage", "rediss://redis.example:6379/0"),
+        ("rate_limits.storage", "redis://localhost:6379/0"),
+        ("rate_limits.storage", "redis+unix:///run/redis.sock"),
+        ("cors.origins", "https://app.example http://localhost:3000 http://127.0.0.1:5173"),
+        ("http.public_origin", "https://api.example"),
+    ],
+)
+def test_secure_or_local_setting_is_not_named(name: str, value: str):
+    assert list(insecure_settings(read({**REQUIRED, **LOCAL, name: value}))) == []
 
 
 class TestProductionIni:

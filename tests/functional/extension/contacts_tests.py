@@ -39,6 +39,6 @@ def test_prompt_and_server_know_the_new_child(app: Any, connection: object) -> N
     assert env["models"].Contact.__tablename__ == "contacts"
     next(prompt, None)
     env["closer"]()
-    assert app.registry["thread_pool_for"]("POST", "/jobs/7/contacts") == "write"
+    assert app.registry["find_operation"]("POST", "/jobs/7/contacts").thread_pool == "write"
     paths = app.registry["openapi_document"]["paths"]
     assert paths["/jobs/{job_id}/contacts/{contact_id}"]["get"]["tags"] == ["contacts"]

@@ -187,28 +187,6 @@ def test_client_address_is_the_last_untrusted_one(
     assert str(client_address(FakeRequest)) == client
 
 
-@pytest.mark.parametrize(
-    ("trusted", "said", "scheme"),
-    [
-        ("127.0.0.1", "https", "https"),
-        ("127.0.0.1", "gopher", "http"),
-        ("127.0.0.1", None, "http"),
-        ("10.0.0.0/8", "https", "http"),
-    ],
-)
-def test_x_forwarded_proto_of_a_trusted_proxy_is_used_in_urls(
-    ada: Api, rates: Any, trusted: str, said: str | None, scheme: str
-):
-    rates("proxies", trusted)
-    headers = {"X-Forwarded-Proto": said} if said else {}
-    there = at(ada, "127.0.0.1")
-    job = {"company_name": "Acme", "job_title": "x"}
-    made = [there.post("/jobs", job, headers=headers) for _ in range(2)]
-    assert {answer.headers["Location"].partition(":")[0] for answer in made} == {scheme}
-    listed = there.get("/jobs?limit=1", headers=headers)
-    assert listed.headers["Link"].startswith(f"<{scheme}://")
-
-
 def test_ipv6_addresses_of_one_network_share_a_limit(anonymous: Api, rates: Any):
     rates("auth_by_address", "1/minute")
     at(anonymous, "2001:db8::1").refused(401, "POST", LOGIN, wrong("1@example.com"))

@@ -1,5 +1,7 @@
 """What a server answers without the application, and how it limits bodies."""
 
+import socket
+import struct
 import time
 from collections.abc import Callable
 from unittest.mock import ANY
@@ -7,7 +9,8 @@ from unittest.mock import ANY
 import pytest
 
 from tests.common.api import ORIGIN
-from tests.common.toy_server import ToyServer
+from tests.common.server_headers import SECURITY_HEADERS
+from tests.common.toy_server import Response, ToyServer
 
 pytestmark = pytest.mark.usefixtures("logged")
 
@@ -17,6 +20,11 @@ TOO_LONG = b"x" * 10001
 TOO_LONG_IN_CHUNKS = b"2711\r\n" + TOO_LONG + b"\r\n0\r\n\r\n"
 
 
+def assert_secure(response: Response) -> None:
+    given = {name.lower(): value for name, value in response.headers.items()}
+    assert {name: given.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "code"),
     [
@@ -24,7 +32,11 @@ TOO_LONG_IN_CHUNKS = b"2711\r\n" + TOO_LONG + b"\r\n0\r\n\r\n"
         (b"GET /0 HTTP/1.1\r\nno colon\r\n\r\n", 400, "BAD_REQUEST"),
         (b"GET /0 HTTP/1.1\r\nX: " + b"x" * 5000 + b"\r\n\r\n", 400, "BAD_REQUEST"),
         (b"POST /0 HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "BAD_REQUEST"),
-        (b"POST /0 HTTP/1.1\r\nContent-Length: 10001\r\n\r\n" + TOO_LONG, 413, "PAYLOAD_TOO_LARGE"),
+        (
+            b"POST /0 HTTP/1.1\r\nHost: x\r\nContent-Length: 10001\r\n\r\n" + TOO_LONG,
+            413,
+            "PAYLOAD_TOO_LARGE",
+        ),
     ],
     ids=["path", "header", "headers too large", "transfer coding", "body too large"],
 )
@@ -37,6 +49,7 @@ def test_waitress_rejects_with_json(waitress: ToyServer, request_: bytes, status
     if b"X: " not in request_:  # waitress does not parse headers that are too large
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert len(response.headers["X-Request-Id"]) == 32
+    assert_secure(response)
     assert waitress.get("/health")[0] == 200
 
 
@@ -48,6 +61,7 @@ def test_granian_rejects_with_json(granian: ToyServer):
     assert response.headers["content-type"] == "application/json"
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.headers["x-request-id"] == "me"
+    assert_secure(response)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +95,31 @@ def test_a_client_that_disconnects_within_a_body_is_not_an_error(server: ToyServ
         connection.sendall(HEAD + rest)
         time.sleep(0.1)
     assert server.get("/health")[0] == 200
+
+
+@pytest.mark.parametrize("end", ["close", "half-close", "reset"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 9\r\n\r\n{}",
+        CHUNKED + b"2\r\n{}\r\n",
+        CHUNKED + b"2\r\n{}\r\n5\r\nab",
+        CHUNKED + b"2\r\n{}\r\n0\r\n",
+    ],
+)
+def test_request_whose_body_is_cut_off_does_not_reach_the_application(
+    server: ToyServer, rest: bytes, end: str
+):
+    with server.connect() as connection:
+        connection.sendall(HEAD.replace(b"/echo", b"/counted") + rest)
+        time.sleep(0.1)
+        if end == "half-close":
+            connection.shutdown(socket.SHUT_WR)
+            time.sleep(0.1)
+        if end == "reset":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    time.sleep(0.1)
+    assert server.send(b"GET /counted HTTP/1.1\r\nHost: x\r\n\r\n").body == b"0"
 
 
 def test_slow_clients_occupy_no_thread(server: ToyServer):

@@ -148,6 +148,11 @@ def test_malformed_token_does_not_fetch_the_jwks(tokens: AccessTokens, keys: Key
     assert keys.paths == []
 
 
+def test_token_that_is_too_long_is_not_verified(tokens: AccessTokens, keys: KeyServer):
+    assert tokens.verify(token(padding="x" * 4000)) is None
+    assert keys.paths == []
+
+
 def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):
     verify = jwt.decode
     verified: list[str] = []

@@ -1,0 +1,144 @@
+"""The ASGI application of a worker: receives requests, and runs the WSGI application in threads."""
+
+import asyncio
+import functools
+import logging
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from jobtracker.errors import ApiError, BadRequest, RateLimited
+from jobtracker.http.service import Operation, ThreadPool
+from jobtracker.servers import asgi, error_response
+from jobtracker.servers.connections import ConnectionWatch
+from jobtracker.servers.limits import Limits
+from jobtracker.servers.request_bodies import max_body_bytes, needs_authorization
+from jobtracker.servers.thread_pool import WorkerThreads
+from jobtracker.servers.transfers import Transfers
+
+log = logging.getLogger(__name__)
+
+# Bytes of a response beyond which it is sent only as fast as it is received.
+LARGE = 64 * 1024
+
+
+class ASGIApplication:
+    """Responds to the requests that it rejects without calling the WSGI application."""
+
+    def __init__(
+        self,
+        wsgi: Any,
+        threads_of: dict[str, tuple[int, int]],
+        limits: Limits,
+        watch: ConnectionWatch,
+    ) -> None:
+        self._wsgi = wsgi
+        self._registry = wsgi.registry
+        self._user_of = wsgi.registry["user_of"]
+        self._find_operation = wsgi.registry["find_operation"]
+        self._pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
+        self._limits = limits
+        self._watch = watch
+        self._transfers = Transfers(limits.buffered_bytes)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        self._watch.began[scope["client"]] = time.monotonic()
+        environ = asgi.make_environ(scope)
+        try:
+            asgi.check_request(environ)
+            operation = self._find_operation(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+                await self._run_with_body(operation, environ, receive, send)
+            else:
+                await self._run(operation, environ, send)
+        except ApiError as error:
+            self._send_error(error, environ, send)
+            await asgi.discard_body(receive)
+
+    async def _run_with_body(
+        self, operation: Operation | None, environ: dict[str, Any], receive: Any, send: Any
+    ) -> None:
+        length = asgi.content_length(environ)
+        if operation is None:  # the application answers 404 or 405, whatever the body
+            asgi.set_body(environ, b"")
+            await self._run(None, environ, send)
+            await asgi.discard_body(receive)
+            return
+        limit = max_body_bytes(operation, length, self._limits.body_bytes)
+        size = limit if length is None else length
+        if needs_authorization(operation, size):
+            await self._check_authorization(environ)
+        with self._transfers.begin(size) as transfer:
+            try:
+                async with transfer.within(self._limits.body_seconds):
+                    body = await asgi.read_body(receive, length, limit, transfer)
+            except TimeoutError:
+                raise BadRequest from None
+            transfer.mark_complete()
+            asgi.set_body(environ, body)
+            del body
+            with environ["wsgi.input"]:  # frees the body, whatever refers to the environ
+                await self._run(operation, environ, send)
+
+    async def _check_authorization(self, environ: dict[str, Any]) -> None:
+        errors: list[ApiError] = []
+
+        def check() -> None:
+            try:
+                self._registry["check_authorization"](environ)
+            except ApiError as error:
+                errors.append(error)
+
+        await self._pools[ThreadPool.GATEWAY].run(check)  # the keys may have to be fetched
+        if errors:
+            raise errors[0]
+
+    async def _run(self, operation: Operation | None, environ: dict[str, Any], send: Any) -> None:
+        pool = ThreadPool.READ if operation is None else operation.thread_pool
+        large: list[Future[None]] = []
+        loop = asyncio.get_running_loop()
+        respond = functools.partial(self._respond, environ, send, loop, large)
+        user = self._user_of(environ) if pool is not ThreadPool.HEALTH else None
+        refuse = functools.partial(self._send_error, RateLimited(), environ, send)
+        await self._pools[pool].run(respond, user, refuse)
+        if large:
+            await asyncio.wrap_future(large[0])
+
+    def _respond(
+        self,
+        environ: dict[str, Any],
+        send: Any,
+        loop: asyncio.AbstractEventLoop,
+        large: list[Future[None]],
+    ) -> None:
+        """Call the application in a thread; the event loop sends what is large."""
+        try:
+            response = asgi.call_application(self._wsgi, environ)
+            if len(response[2]) <= LARGE:
+                asgi.send_response(send, *response)
+            else:
+                sending = self._send_large(environ, send, response)
+                large.append(asyncio.run_coroutine_threadsafe(sending, loop))
+        except Exception:
+            log.exception("Unexpected error in the application")
+            self._send_error(ApiError(), environ, send)
+
+    async def _send_large(
+        self, environ: dict[str, Any], send: Any, response: tuple[int, asgi.Headers, bytes]
+    ) -> None:
+        try:
+            with self._transfers.begin(len(response[2])) as transfer:
+                async with transfer.within(self._limits.response_seconds):
+                    await asgi.send_large_response(send, transfer, *response)
+        except TimeoutError:
+            self._watch.close((environ["REMOTE_ADDR"], environ["REMOTE_PORT"]))
+        except ApiError as error:
+            self._send_error(error, environ, send)
+        except Exception:
+            log.exception("Unexpected error in the application")
+            self._send_error(ApiError(), environ, send)
+
+    def _send_error(self, error: ApiError, environ: dict[str, Any], send: Any) -> None:
+        origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
+        response = error_response(error, self._registry.settings, origin, request_id)
+        asgi.send_response(send, *response)

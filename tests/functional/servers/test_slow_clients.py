@@ -1,0 +1,172 @@
+"""Clients that do nothing hold nothing for long: no connection, no thread, no memory."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jobtracker.servers.transfers import STALLED_AFTER
+from tests.common.slow_clients import connect, connections, seconds_until_closed
+from tests.common.toy_server import ToyServer, receive
+
+LIMITS = {
+    "connection_limit": 60,
+    "header_seconds": 1,
+    "body_seconds": 1,
+    "response_seconds": 2,
+    "max_buffered_bytes": 20_000_000,
+}
+IDLE = 3
+GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE = GET % b"large/9000000"
+
+
+def start(kind: str, **changes: float) -> ToyServer:
+    idle = {"granian": "idle_seconds", "waitress": "channel_timeout"}[kind]
+    options = {**LIMITS, idle: IDLE, **changes}
+    return ToyServer(kind, *(f"{name}={value}" for name, value in options.items()))
+
+
+@pytest.fixture(scope="module", params=["granian", "waitress"])
+def strict(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
+    """A server with low limits."""
+    server = start(request.param)
+    yield server
+    assert "Traceback" not in server.log()
+    server.close()
+
+
+@pytest.fixture(params=["granian", "waitress"])
+def strict_with(request: pytest.FixtureRequest) -> Iterator[Callable[..., ToyServer]]:
+    servers = []
+
+    def start_with(**changes: float) -> ToyServer:
+        servers.append(start(request.param, **changes))
+        return servers[-1]
+
+    yield start_with
+    for server in servers:
+        assert "Traceback" not in server.log()
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "drip"),
+    [
+        (b"", b""),
+        (b"G", b""),
+        (b"GET / HTTP/1.1\r\n", b""),
+        (b"GET / HTTP/1.1\r\nX: ", b"x"),
+        (b"", b"\r\n"),
+        (b"PRI * HTTP/2.0\r\n", b""),
+    ],
+    ids=["silent", "a byte", "a line", "dripping header", "blank lines", "HTTP/2"],
+)
+def test_connection_without_a_complete_header_is_closed(
+    strict: ToyServer, request_: bytes, drip: bytes
+):
+    with connect(strict.port) as client:
+        client.sendall(request_)
+        assert seconds_until_closed(client, drip=drip) < LIMITS["header_seconds"] + 2
+
+
+@pytest.mark.parametrize("drip", [b"", b"x", b"\r\n"], ids=["silent", "a header", "blank lines"])
+def test_connection_without_a_second_request_is_closed(strict: ToyServer, drip: bytes):
+    with connect(strict.port) as client:
+        client.sendall(GET % b"health")
+        assert receive(client).status == 200
+        assert seconds_until_closed(client, drip=drip) < IDLE + 2
+
+
+def test_connection_is_kept_between_two_requests(strict: ToyServer):
+    with connect(strict.port) as client:
+        for pause in (LIMITS["header_seconds"] + 1, 0):
+            client.sendall(GET % b"health")
+            assert receive(client).status == 200
+            time.sleep(pause)
+
+
+@pytest.mark.parametrize(
+    "headers", [b"Content-Length: 9000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5000\r\n"]
+)
+def test_dripping_body_is_answered_with_400(strict: ToyServer, headers: bytes):
+    with connect(strict.port) as client:
+        client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\n" + headers)
+        began = time.monotonic()
+        client.settimeout(0.1)
+        while time.monotonic() - began < LIMITS["body_seconds"] + 1:
+            client.sendall(b"x")
+            time.sleep(0.05)
+        client.settimeout(5)
+        assert receive(client).status == 400
+
+
+def test_unread_response_is_discarded_and_its_connection_closed(strict: ToyServer):
+    with connect(strict.port) as client:
+        client.sendall(LARGE)
+        time.sleep(LIMITS["response_seconds"] + 2)
+        assert seconds_until_closed(client) < 1
+
+
+def test_response_that_is_read_slowly_is_discarded(strict: ToyServer):
+    with connect(strict.port) as client:
+        client.sendall(LARGE)
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionResetError):
+            while client.recv(1000) and time.monotonic() - began < 10:
+                time.sleep(0.05)
+        assert time.monotonic() - began < LIMITS["response_seconds"] + 3
+
+
+def test_response_of_many_parts_is_whole(strict: ToyServer):
+    with connect(strict.port) as client:
+        client.sendall(LARGE + GET % b"health")
+        assert receive(client).body == b"x" * 9_000_000
+
+
+def test_health_is_answered_at_the_connection_limit(strict: ToyServer):
+    with connections(strict.port, 2 * LIMITS["connection_limit"]):
+        for _ in range(3):
+            status, seconds = strict.get("/health")
+            assert (status, seconds < 5) == (200, True)
+
+
+def test_connection_with_a_request_is_not_closed_at_the_connection_limit(
+    strict_with: Callable[..., ToyServer],
+):
+    server = strict_with(header_seconds=60)
+    with ThreadPoolExecutor(1) as threads:
+        busy = threads.submit(server.get, "/sleep/2")
+        time.sleep(0.2)
+        with connections(server.port, 2 * LIMITS["connection_limit"]):
+            assert busy.result()[0] == 200
+
+
+def test_pipelined_requests_whose_responses_are_unread_occupy_no_thread(
+    strict_with: Callable[..., ToyServer],
+):
+    server = strict_with(response_seconds=60)
+    with connections(server.port, 10, LARGE * 20):
+        time.sleep(0.5)
+        for _ in range(3):
+            status, seconds = server.get("/echo")
+            assert (status, seconds < 2) == (200, True)
+
+
+def test_unread_responses_give_way_to_another_large_one(strict_with: Callable[..., ToyServer]):
+    server = strict_with(response_seconds=60)
+    with connections(server.port, 10, LARGE):
+        time.sleep(STALLED_AFTER + 1)
+        assert server.get("/health")[0] == 200
+        assert server.get("/large/9000000")[0] == 200
+
+
+def test_large_response_without_room_is_503(strict_with: Callable[..., ToyServer]):
+    server = strict_with(max_buffered_bytes=5_000_000)
+    response = server.send(LARGE)
+    assert (response.status, response.json["error"]) == (503, "SERVICE_UNAVAILABLE")
+    assert {name.lower() for name in response.headers} >= {"retry-after"}
+    assert server.get("/health")[0] == 200
+    assert server.get("/large/4000000")[0] == 200
