@@ -71,6 +71,7 @@ def current_user(request: Request) -> UserRow | None:
     user = users.find_authenticated(request.connection, token.key)
     if user is None:
         if users.is_revoked(request.connection, token.key):
+            request.access_tokens.reject(request.bearer_token)
             raise Unauthorized
         # The account signed in through another client of the user pool.
         profile = request.cognito.cached_user(request.bearer_token).profile
@@ -104,12 +105,17 @@ def user_of(registry: Any, environ: dict[str, str]) -> Hashable:
     """By what a server queues a request: the ``sub`` of its token if that was verified before, or
     else the client's network, and what the token says.
 
-    Without the network, somebody else's token that is not valid could take the user's place.
+    Without the network, somebody else's token that is not valid could take the user's place. What
+    needs no token is queued by the network alone: with many tokens that are not valid, one client
+    could occupy all threads.
     """
     _, token = _authorization(environ)
     if (sub := registry["access_tokens"].cached_sub(token)) is not None:
         return sub
     network = client_network(SimpleNamespace(environ=environ, registry=registry))
+    operation = registry["find_operation"](environ["REQUEST_METHOD"], environ["PATH_INFO"])
+    if operation is not None and operation.permission is Permission.PUBLIC:
+        return network, None
     return network, _unverified_sub(token)
 
 

@@ -39,10 +39,10 @@ def sweep(registry: Any) -> str | None:
     sessions = registry["db_sessions"]
     try:
         with transaction(sessions) as connection:
-            answers = idempotency.DELETE_EXPIRED.execute(connection)
             auth.DELETE_EXPIRED.execute(connection)
             users.DELETE_EXPIRED_REVOCATIONS.execute(connection)
         rate_limits.delete_expired(sessions)
+        answers = idempotency.delete_expired(sessions)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
         scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])
     except Unavailable:

@@ -170,6 +170,8 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         psycopg.Cursor(driver).execute("SET CONSTRAINTS ALL IMMEDIATE")
         event.listen(sessions, "after_commit", lambda _session: start_new_revision(driver))
         monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+        # Tokens whose revocation was rolled back at the end of an earlier test.
+        app.registry["access_tokens"]._verified.clear()
         yield connection
         transaction.rollback()
 

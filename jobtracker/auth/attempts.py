@@ -51,6 +51,8 @@ def limit_failures(operation: str) -> Callable[[View], View]:
                 if not _is_failure(error):
                     _refund(request, counted)
                 raise
+            if isinstance(result, SignIn) and _is_same_challenge(request, result):
+                return result
             _refund(request, counted)
             if not isinstance(result, SignIn) or result.tokens:
                 _record_network(request)
@@ -96,6 +98,12 @@ def _is_failure(error: ApiError) -> bool:
     # A password is too weak only where the code or the current password was correct.
     is_weak = (error.details or {}).get("code") == "WEAK_PASSWORD"
     return error.status in FAILURES and not is_weak
+
+
+def _is_same_challenge(request: Request, sign_in: SignIn) -> bool:
+    """Whether the answer to a challenge was wrong: Cognito repeats a CUSTOM_CHALLENGE then."""
+    name = sign_in.challenge_name
+    return name is not None and name == request.validated.get("challenge_name")
 
 
 def _is_known_network(request: Request) -> bool:

@@ -24,6 +24,7 @@ VERIFIED_TTL = 60
 # Characters: Cognito's have a quarter of them.
 MAX_TOKEN_LENGTH = 4096
 MAX_VERIFIED = 5000
+REJECTED_TTL = 10  # seconds for which it is cached that a token is revoked
 
 
 class AccessToken(NamedTuple):
@@ -83,7 +84,8 @@ class AccessTokens:
 
     def verify(self, token: str) -> AccessToken | None:
         """Return what a valid access token says, None for another token; Unavailable when the keys
-        of the user pool cannot be fetched. Whether it is revoked, only the database says."""
+        of the user pool cannot be fetched. Whether it is revoked, only the database says; see also
+        :meth:`reject`."""
         if len(token) > MAX_TOKEN_LENGTH:
             return None
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
@@ -102,6 +104,13 @@ class AccessTokens:
         with self._lock:
             self._verified[digest] = verified, expires
         return verified
+
+    def reject(self, token: str) -> None:
+        """Cache that a token is not valid, since it is revoked: its requests no longer count as
+        those of the user, nor execute statements."""
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        with self._lock:
+            self._verified[digest] = None, time.time() + REJECTED_TTL
 
     def cached_sub(self, token: str) -> str | None:
         """The ``sub`` of a token that was valid when it was last verified, if that is cached."""

@@ -1,6 +1,7 @@
 """The S3 bucket: presigned URLs, and the operations on objects that the server itself needs."""
 
 import logging
+import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -130,7 +131,7 @@ class Bucket:
 
 def attachment(filename: str) -> str:
     """Return a Content-Disposition for a file name (RFC 6266, encoded by RFC 8187)."""
-    plain = "".join(char if " " <= char <= "~" and char not in '"\\%' else "_" for char in filename)
+    plain = re.sub(r'[^ -~]|["\\/%]', "_", filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 

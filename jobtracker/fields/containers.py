@@ -14,6 +14,9 @@ from jobtracker.renderer import json_dumps
 class TextList(FieldType):
     """A list of text: blank items are dropped, and the others normalized, then counted."""
 
+    # Of items before that: a megabyte of blank ones would take half a second.
+    MAX_GIVEN = 10_000
+
     def __init__(
         self,
         item: FieldType,
@@ -25,6 +28,8 @@ class TextList(FieldType):
     def parse(self, node: Any, value: Any) -> list[str]:
         if not isinstance(value, list):
             raise InvalidValue(node, "Must be a list.", "list_type")
+        if len(value) > self.MAX_GIVEN:
+            raise InvalidValue(node, f"Must be at most {self.max_items}.", "too_long")
         parsed = (self.item.parse(node, item) for item in value)
         items = self.normalize(item for item in parsed if item is not None)
         if len(items) > self.max_items:
@@ -80,24 +85,37 @@ class JsonObject(FieldType):
     def parse(self, node: Any, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise InvalidValue(node, "Must be an object.", "dict_type")
-        self._check(node, value, 1)
+        self._check(node, value)
         if len(json_dumps(value)) > self.max_bytes:
-            raise InvalidValue(node, f"Must be at most {self.max_bytes} bytes of JSON.", "too_long")
+            raise self._too_long(node)
         return value
 
-    def _check(self, node: Any, value: Any, depth: int) -> None:
-        if isinstance(value, dict | list):
-            if depth > self.max_depth:
-                hint = f"Must be at most {self.max_depth} levels deep."
-                raise InvalidValue(node, hint, "too_deep")
-            for item in value if isinstance(value, list) else [*value, *value.values()]:
-                self._check(node, item, depth + 1)
-        elif isinstance(value, str):
-            checked_text(node, value)
-        elif isinstance(value, int) and value not in self.INTEGERS:
-            raise InvalidValue(node, "Must have whole numbers of at most 64 bits.", "number_range")
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise InvalidValue(node, "Must have numbers that a double can hold.", "number_range")
+    def _check(self, node: Any, value: Any) -> None:
+        pending = [(value, 1)]
+        visited = 0
+        while pending:
+            item, depth = pending.pop()
+            visited += 1
+            if isinstance(item, dict | list):
+                if depth > self.max_depth:
+                    hint = f"Must be at most {self.max_depth} levels deep."
+                    raise InvalidValue(node, hint, "too_deep")
+                children = item if isinstance(item, list) else [*item, *item.values()]
+                # Each has a byte of JSON at least: a megabyte of them would take half a second.
+                if visited + len(pending) + len(children) > self.max_bytes:
+                    raise self._too_long(node)
+                pending += [(child, depth + 1) for child in children]
+            elif isinstance(item, str):
+                checked_text(node, item)
+            elif isinstance(item, int) and item not in self.INTEGERS:
+                hint = "Must have whole numbers of at most 64 bits."
+                raise InvalidValue(node, hint, "number_range")
+            elif isinstance(item, float) and not math.isfinite(item):
+                hint = "Must have numbers that a double can hold."
+                raise InvalidValue(node, hint, "number_range")
+
+    def _too_long(self, node: Any) -> InvalidValue:
+        return InvalidValue(node, f"Must be at most {self.max_bytes} bytes of JSON.", "too_long")
 
 
 class Counts(FieldType):

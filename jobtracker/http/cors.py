@@ -23,7 +23,12 @@ def cors_headers(origin: str, origins: frozenset[str]) -> dict[str, str]:
     """The headers that let a browser show a response to the SPA."""
     if origin.lower() not in origins:
         return {}
-    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSE_HEADERS}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        # For SPAs that send credentials with each request; no cookie is ever set.
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": EXPOSE_HEADERS,
+    }
 
 
 def cors_tween_factory(

@@ -16,7 +16,7 @@ import orjson
 from pyramid.request import Request
 
 from jobtracker.db import signing_keys
-from jobtracker.db.keyset import MAX_BYTES, MAX_LIMIT, Page
+from jobtracker.db.keyset import MAX_BYTES, MAX_LIMIT, SMALL_PAGE, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Rendered, Schema, Text
 from jobtracker.http.links import reference
@@ -101,19 +101,24 @@ def read_page(
 def render_page(page: Page[R], schema: Schema, max_bytes: int = MAX_BYTES) -> tuple[bytes, Page[R]]:
     """The JSON of the first rows of a page that do not exceed ``max_bytes``, one at least, and the
     page of these rows."""
-    objects = schema.dump_all(page.rows)
-    body = json_dumps(objects)
-    if len(body) <= max_bytes:
-        return body, page
     parts: list[bytes] = []
-    size = len(b"[]")
-    for each in objects:
-        part = json_dumps(each)
-        size += len(part) + len(b",")
-        if parts and size > max_bytes:
-            break
-        parts.append(part)
-    return b"[" + b",".join(parts) + b"]", page.first(len(parts))
+    number, room = 0, max_bytes - len(b"[")
+    # In batches: the JSON of all rows can have six times the bytes of their texts.
+    for start in range(0, len(page.rows), SMALL_PAGE):
+        objects = schema.dump_all(page.rows[start : start + SMALL_PAGE])
+        batch = json_dumps(objects)[1:-1]
+        if len(batch) < room:  # with the comma or bracket that follows
+            parts.append(batch)
+            number, room = number + len(objects), room - len(batch) - 1
+            continue
+        for each in objects:
+            part = json_dumps(each)
+            if number and len(part) >= room:
+                break
+            parts.append(part)
+            number, room = number + 1, room - len(part) - 1
+        break
+    return b"[" + b",".join(parts) + b"]", page.first(number)
 
 
 def link_to_next(request: Request, page: Page[Any], **options: Any) -> None:

@@ -11,6 +11,9 @@ from jobtracker.search.models import MAX_WORDS
 # Characters before the first match, and of the whole excerpt, up to the next word.
 CONTEXT, LENGTH = 60, 180
 
+# As words_in() of the database: to sort combining characters takes quadratic time.
+_LONG_WORD = re.compile(r"(\S{255})")
+
 
 @functools.lru_cache(maxsize=64)  # of the queries, each of which has many texts
 def word_pattern(q: str) -> re.Pattern[str] | None:
@@ -31,11 +34,18 @@ def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     pattern = word_pattern(q)
     if pattern is None:
         return None
-    lines = [" ".join(unicodedata.normalize("NFC", text).split()) for text in texts if text]
+    lines = [" ".join(_normalized(text).split()) for text in texts if text]
     counts = [len({match.lastindex for match in pattern.finditer(line)}) for line in lines]
     if not any(counts):
         return None
     return _mark(pattern, lines[counts.index(max(counts))])
+
+
+def _normalized(text: str) -> str:
+    """The text in NFC; if it is not yet, words of more than 255 characters are divided."""
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", _LONG_WORD.sub(r"\1 ", text))
 
 
 def _mark(pattern: re.Pattern[str], line: str) -> str:

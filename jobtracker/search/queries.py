@@ -11,7 +11,8 @@ from jobtracker.search.models import MAX_WORDS
 
 # The search terms are split into words as texts are, and each becomes a tsquery of its own: the
 # text of a tsquery of one word is that word in quotes, and :* makes it a prefix. A job matches when
-# each word occurs in the job or in one of its notes; a word counts by its best rank.
+# each word occurs in the job or in one of its notes; a word counts by its best rank. The count of
+# words is never greater, but of = PostgreSQL expects one job, and could read all jobs for each.
 FOUND = (
     text("""
         WITH terms AS MATERIALIZED (
@@ -41,7 +42,7 @@ FOUND = (
         SELECT application_id, sum(rank) AS rank,
                (array_agg(note_id ORDER BY rank DESC, note_id DESC)
                 FILTER (WHERE note_id IS NOT NULL))[1] AS note_id
-        FROM matches GROUP BY application_id HAVING count(*) = (SELECT count(*) FROM terms)
+        FROM matches GROUP BY application_id HAVING count(*) >= (SELECT count(*) FROM terms)
     """)
     .columns(application_id=BigInteger, rank=Float, note_id=BigInteger)
     .subquery("found")

@@ -83,10 +83,12 @@ class Dispatcher(ThreadedTaskDispatcher):
 
 def environ_of(channel: Channel) -> dict[str, str]:
     """What determines the user of a channel's next request."""
-    headers = channel.requests[0].headers
+    request = channel.requests[0]
+    headers = request.headers
     names = ("AUTHORIZATION", "X_FORWARDED_FOR")
     environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
-    return {"REMOTE_ADDR": channel.addr[0], **environ}
+    target = {"REQUEST_METHOD": request.command.upper(), "PATH_INFO": request.path}
+    return {"REMOTE_ADDR": channel.addr[0], **target, **environ}
 
 
 def serve(

@@ -252,8 +252,9 @@ def test_unsupported_method_answers_405_with_allow(ada: Api):
 def test_servers_queue_requests_by_the_user_of_a_token_that_was_verified(
     app: Any, ada: Api, bob: Api, user_pool: MotoUserPool
 ):
-    def user_of(authorization: str, address: str) -> Any:
-        environ = {"REMOTE_ADDR": address}
+    def user_of(authorization: str, address: str, target: str = "GET /jobs") -> Any:
+        method, path = target.split()
+        environ = {"REMOTE_ADDR": address, "REQUEST_METHOD": method, "PATH_INFO": path}
         if authorization:
             environ["HTTP_AUTHORIZATION"] = authorization
         return app.registry["user_of"](environ)
@@ -273,3 +274,16 @@ def test_servers_queue_requests_by_the_user_of_a_token_that_was_verified(
         assert user_of(authorization, "192.0.2.1") == anonymous
     assert user_of("", "192.0.2.2") != anonymous
     assert user_of("", "2001:db8::1") == user_of("", "2001:db8::2")
+    # What needs no token: forged ones do not give a client the places of many users.
+    for path in ("/auth/cognito/login", "/auth/cognito/login/"):
+        for authorization in ("", f"Bearer {user_pool.token(sub='forged')}"):
+            assert user_of(authorization, "192.0.2.1", f"POST {path}") == anonymous
+    assert user_of(f"Bearer {forged[0]}{'x' * 4096}", "192.0.2.1") == anonymous
+
+
+def test_access_token_beyond_4_kib_is_invalid(ada: Api, user_pool: MotoUserPool):
+    sub = user_pool.client.get_user(AccessToken=ada.token)["Username"]
+    ada.get("/users/me")
+    for size, status in ((1000, 200), (4096, 401)):
+        token = user_pool.token(sub=sub, note="x" * size)
+        ada.signed_in(token).call("GET", "/users/me", status=status)

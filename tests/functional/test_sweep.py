@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
+from jobtracker.http import idempotency
 from jobtracker.sweep import sweep
 from tests.common.api import Api
 
@@ -165,6 +166,22 @@ def test_sweep_deletes_expired_idempotency_keys(
     shift_times(connection, hours=1)
     sweep(app.registry)
     assert "answers forgotten: 1" in capsys.readouterr().out
+
+
+def test_sweep_deletes_more_idempotency_keys_than_one_statement(
+    app: Any,
+    store: DocumentStore,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(idempotency, "BATCH", 2)
+    for number in range(5):
+        job = {"company_name": "Acme", "job_title": "x"}
+        store.api.post("/jobs", job, headers={"Idempotency-Key": str(number)})
+    shift_times(connection, days=1)
+    sweep(app.registry)
+    assert "answers forgotten: 5" in capsys.readouterr().out
 
 
 def test_concurrent_sweeps_and_confirmations_keep_rows_and_objects_consistent(

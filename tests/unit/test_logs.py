@@ -3,6 +3,7 @@
 import io
 import logging
 import logging.config
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -95,6 +96,9 @@ def test_exception_of_a_record_is_redacted(written: io.StringIO, formatter: logg
         ("{'ConfirmationCode': '1', 'SecretCode': 'A'}", None),
         ("{'IDEMPOTENCY_KEY': 'k', 'Idempotency-Key': 'k'}", None),
         ("Cognito revoke_token: InternalErrorException", ...),
+        ("GET /a/b?x=/y?z and c?/d?e", "GET /a/b?*** and c?/d?***"),
+        ("{'Password': 'cut off in the m", "{'Password': '***'"),
+        ("{'Password': 'cut off after \\", "{'Password': '***'"),
         ("Is this all? Yes, at 12:00.", ...),
     ],
 )
@@ -103,3 +107,21 @@ def test_text_is_redacted_by_its_form(text: str, redacted: object):
         assert redact(text).count("***") == 2
     else:
         assert redact(text) == (text if redacted is ... else redacted)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("/?" + "/" * 100_000, id="slashes"),
+        pytest.param("eyJ" * 50_000, id="beginnings of JWTs"),
+        pytest.param("eyJaaaaaaaa." * 10_000, id="parts of JWTs"),
+        pytest.param("'token': '" + "\\" * 10_000 + "\n", id="escapes"),
+        pytest.param("'token': '" * 10_000, id="entries"),
+        pytest.param("'token" + " " * 10_000 + ":", id="blanks"),
+    ],
+)
+def test_redaction_takes_linear_time(text: str):
+    """A quadratic pattern takes minutes, an exponential one for ever."""
+    started = time.monotonic()
+    redact(text)
+    assert time.monotonic() - started < 5

@@ -11,7 +11,9 @@ from webtest import TestApp
 
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.queries import MAX_NETWORKS
+from jobtracker.auth.sign_in import SignIn
 from jobtracker.errors import BadRequest, Unavailable
+from jobtracker.http.rate_limits import RateLimiter
 from tests.common.api import Api, statuses
 from tests.common.concurrency import repeat_concurrently
 from tests.common.user_pool import PASSWORD, MotoUserPool
@@ -129,7 +131,7 @@ def test_successes_do_not_count(at: Callable[[str], Api]):
 
 
 CODE = {"email": EMAIL, "code": "123456"}
-GUESSES = {
+GUESSES: dict[str, Any] = {
     "login": WRONG,
     "challenge": {
         "email": EMAIL,
@@ -194,6 +196,17 @@ def test_errors_that_are_no_wrong_guesses_do_not_count(
     refusing(error)
     for _ in range(8):
         assert attempt(at(AWAY), "reset-password", GUESSES["reset-password"]) == error.status
+
+
+def test_answer_to_which_the_same_challenge_follows_is_a_failure(
+    at: Callable[[str], Api], app: Any, monkeypatch: pytest.MonkeyPatch
+):
+    following = SignIn(None, "CUSTOM_CHALLENGE", "s" * 30)
+    monkeypatch.setattr(app.registry["cognito"], "answer_challenge", lambda **_form: following)
+    for name, expected in (("CUSTOM_CHALLENGE", [200, 200, 200, 429]), ("OTHER", [200] * 4)):
+        monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+        body = {**GUESSES["challenge"], "challenge_name": name}
+        assert [attempt(at(AWAY), "challenge", body) for _ in range(4)] == expected
 
 
 class Mailing(UserPool):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jwt
+import limits
 import pytest
 from botocore.stub import Stubber
 from pyramid.scripting import prepare
@@ -262,3 +263,23 @@ def test_pshell_signs_a_user_out_everywhere(anonymous: Api, app: Any, email: str
     next(manager, None)
     env["closer"]()
     assert_revoked(anonymous, tokens)
+
+
+def test_requests_with_a_revoked_token_do_not_count_as_the_users(
+    anonymous: Api, app: Any, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+):
+    rates = limits.parse_many("20/day")
+    monkeypatch.setitem(app.registry.settings, "rate_limits.requests_by_user", rates)
+    stolen, own = sign_in()["access_token"], sign_in()["access_token"]
+    anonymous.signed_in(stolen).get("/users/me")
+    anonymous.signed_in(stolen).post(f"{AUTH}/logout")
+    for _ in range(25):
+        anonymous.signed_in(stolen).refused(401, "GET", "/jobs")
+    anonymous.signed_in(own).get("/jobs")
+    # Nor are they queued among the user's.
+    target = {"REMOTE_ADDR": "192.0.2.1", "REQUEST_METHOD": "GET", "PATH_INFO": "/jobs"}
+    stranger, user = (
+        app.registry["user_of"]({**target, "HTTP_AUTHORIZATION": f"Bearer {token}"})
+        for token in (stolen, own)
+    )
+    assert stranger != user

@@ -122,7 +122,7 @@ def test_upload_beyond_the_size_limit_answers_413(documents: Documents):
         ('my "best" cv.pdf', "my _best_ cv.pdf"),
         ("Lebenslauf für Zürich \U0001f600.pdf", "Lebenslauf f_r Z_rich _.pdf"),
         ("a\r\nSet-Cookie: x=1.pdf", "a__Set-Cookie: x=1.pdf"),
-        ("..\\..\\50%; a/b.pdf", ".._.._50_; a/b.pdf"),
+        ("..\\..\\50%; a/b.pdf", ".._.._50_; a_b.pdf"),
     ],
 )
 def test_content_disposition_has_the_original_filename(

@@ -96,6 +96,15 @@ def test_a_job_with_many_long_notes_takes_little_memory(
     assert peak_memory(lambda: get(client, job + name)) < 100 * MIB
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_escaped_characters_take_little_memory(
+    client: Api, job: str, owner: dict[str, int], engine: Engine
+):
+    insert_rows(engine, "notes", 1000, **owner, body="\x01" * 10_000)
+    get(client, job)
+    assert peak_memory(lambda: get(client, f"{job}/notes")) < 60 * MIB
+
+
 LONG_JOB = {
     "location": EMOJI * 255,
     "next_action_title": EMOJI * 255,

@@ -185,6 +185,31 @@ class TestObject:
         }
 
 
+class TestLongInput:
+    """It is refused before all of it is parsed."""
+
+    def test_list_has_a_maximum_of_blank_items_too(self):
+        class Some(Schema):
+            words = SchemaNode(TextList(Text(max=9), max_items=2))
+
+        assert Some().deserialize({"words": [""] * TextList.MAX_GIVEN}) == {"words": []}
+        assert wrong(Some(), {"words": [""] * (TextList.MAX_GIVEN + 1)})[0]["type"] == "too_long"
+        assert wrong(Some(), {"words": [1] * (TextList.MAX_GIVEN + 1)})[0]["type"] == "too_long"
+
+    def test_json_object_with_more_values_than_bytes_is_too_long(self):
+        class Some(Schema):
+            data = SchemaNode(JsonObject(max_bytes=99, max_depth=3))
+
+        full = {"a": [0] * 46}
+        assert len(json.dumps(full, separators=(",", ":"))) == 99
+        assert Some().deserialize({"data": full}) == {"data": full}
+        invalid = [2**70, *[0] * 99]
+        for data in ({"a": invalid}, {"a": [invalid, *[[0] * 30] * 4]}):
+            assert wrong(Some(), {"data": data})[0]["type"] == "too_long"
+        assert wrong(Some(), {"data": {"a": [2**70]}})[0]["type"] == "number_range"
+        assert wrong(Some(), {"data": {"a": [[[0]]]}})[0]["type"] == "too_deep"
+
+
 class TestPatchOfOptionalFields:
     def test_optional_field_that_is_not_nullable_refuses_null(self):
         class Some(Schema):

@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 import unicodedata
 
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from jobtracker.search.highlight import highlight
 
+# Of decreasing combining classes.
+UNSORTED_MARKS = "\u0315\u0300"
 LONG = f"{'before ' * 40}needle {'after ' * 60}"
 
 
@@ -31,6 +34,21 @@ def test_highlight_shortens_a_long_text():
     assert "before <mark>needle</mark> after" in piece
     assert piece.endswith("after\u2026")
     assert len(piece) < 260
+
+
+def test_highlight_of_many_combining_characters_takes_little_time():
+    # Which normalization sorts: of one text it would take a minute.
+    marks = f"needle {UNSORTED_MARKS * 50_000}"
+    before = time.process_time()
+    assert (highlight("needle", [marks]) or "").startswith("<mark>needle</mark>")
+    assert time.process_time() - before < 10
+
+
+def test_highlight_divides_long_words_only_if_they_are_not_normalized():
+    normalized, decomposed = "\u00fc" * 300, "u\u0308" * 300
+    assert highlight(normalized, [normalized]) == f"<mark>{normalized}</mark>"
+    marked = highlight("\u00fc" * 100, [decomposed]) or ""
+    assert marked.startswith("<mark>" + "\u00fc" * 127)
 
 
 @given(st.text(max_size=50), st.text(max_size=400))
