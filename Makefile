@@ -32,7 +32,7 @@ serve: $(INSTALLED) ## Serve on this machine, with PostgreSQL, Cognito, S3 and T
 	@$(BIN)/pserve development.ini
 
 test: lint typecheck ## Run lint, typecheck and pytest, with coverage
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing:skip-covered
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --cov --cov-report term-missing:skip-covered
 
 lint: $(INSTALLED) $(CHECKOV) vocabulary ## Check style, formatting, imports, vocabulary and deploy/aws.yaml
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
 from tests.common import moto_cognito
 from tests.common.api import ORIGIN, Api
-from tests.common.app import dispose_engines
+from tests.common.app import dispose_engines, forget_tokens
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
@@ -170,8 +170,7 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         psycopg.Cursor(driver).execute("SET CONSTRAINTS ALL IMMEDIATE")
         event.listen(sessions, "after_commit", lambda _session: start_new_revision(driver))
         monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
-        # Tokens whose revocation was rolled back at the end of an earlier test.
-        app.registry["access_tokens"]._verified.clear()
+        forget_tokens(app)
         yield connection
         transaction.rollback()
 

@@ -7,3 +7,9 @@ def dispose_engines(app: Any) -> None:
     """Close the pooled connections of an application."""
     for name in ("db_engine", "db_autocommit_engine"):
         app.registry[name].dispose()
+
+
+def forget_tokens(app: Any) -> None:
+    """Clear what is cached of tokens: tests share them, but not their revocations."""
+    app.registry["access_tokens"]._verified.clear()
+    app.registry["cognito"]._accounts._accounts.clear()

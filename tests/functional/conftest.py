@@ -14,7 +14,7 @@ from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local import migrations
 from jobtracker.local.postgres import Postgres
 from tests.common.api import Api
-from tests.common.app import dispose_engines
+from tests.common.app import dispose_engines, forget_tokens
 from tests.common.cognito import CLIENT_ID, CLIENT_SECRET
 from tests.common.conditional import UserData
 from tests.common.user_pool import MotoUserPool
@@ -42,6 +42,7 @@ def client(
     yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE users CASCADE"))
+    forget_tokens(committing_app)
 
 
 @pytest.fixture
