@@ -9,14 +9,18 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 # For each user: requests at once, and those that wait; and the seconds after which one that waits
-# is refused.
+# is refused. Together with the time-outs of a request they are its longest duration.
 MAX_RUNNING = 2
 MAX_WAITING = 100
-MAX_SECONDS = 5.0
+MAX_SECONDS = 2.0
+# Requests at once from a network whose user is not known: several people can share it.
+MAX_RUNNING_OF_NETWORK = 4
 
 
 class FairQueue(Generic[T]):
     """Starts requests, at most MAX_RUNNING of each user at once; thread-safe.
+
+    A user is a ``str``, the ``sub``; any other key is a network.
 
     :param start: starts a request, in any thread; its end must be reported to :meth:`ended`
     :param refuse: answers 429 to a request that would wait for too long, likewise
@@ -32,7 +36,7 @@ class FairQueue(Generic[T]):
         """Start a request now, or when another of the same user has ended."""
         with self._lock:
             running = self._running.get(user, 0)
-            if running < MAX_RUNNING:
+            if running < (MAX_RUNNING if isinstance(user, str) else MAX_RUNNING_OF_NETWORK):
                 self._running[user] = running + 1
                 act = self._start
             else:

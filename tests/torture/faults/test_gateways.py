@@ -1,6 +1,7 @@
 """S3, Cognito or Turnstile refuses, stalls or disconnects: 503 in bounded time, nothing half done,
 and recovery without a restart of the server."""
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ import psycopg
 import pytest
 
 from jobtracker.local.turnstile import DUMMY_TOKEN
+from tests.common.concurrency import run_concurrently
 from tests.common.user_pool import PASSWORD, MotoUserPool
 from tests.torture.client import JOB, RESUME, Client, unique
 from tests.torture.faults.faults import (
@@ -52,18 +54,29 @@ def test_fault_of_s3_answers_503_and_recovers(
 
 
 def test_stalled_s3_answers_all_confirmations_in_bounded_time(
-    client: Client, proxies: Proxies, report: Report
+    client: Client, server: Instance, new_token: Callable[[], str], proxies: Proxies, report: Report
 ):
-    """As many confirmations as threads do not delay other requests beyond the limit."""
-    jobs = [client.make_job() for _ in range(THREADS)]
-    confirmations = [
-        Call("POST", f"{job}/documents/confirm-upload", {"document_id": client.upload(job)})
-        for job in jobs
-    ]
+    """As many confirmations of different users as threads do not delay others beyond the limit."""
+    clients = [server.client(new_token()) for _ in range(THREADS)]
+    calls = []
+    for each in clients:
+        job = each.make_job()
+        path = f"{job}/documents/confirm-upload"
+        calls.append(Call("POST", path, {"document_id": each.upload(job)}))
     proxies.s3.stall()
-    call_during_fault(report, "S3", "stall, of all threads", client, confirmations)
+    health = Call("GET", "/health", status=200)
+    answers = run_concurrently(
+        [
+            functools.partial(attempt, each, call)
+            for each, call in zip([*clients, client], [*calls, health], strict=True)
+        ]
+    )
+    for call, answer in zip([*calls, health], answers, strict=True):
+        report.check("S3", "stall, of all threads", call, answer)
     proxies.s3.forward()
-    call_until_recovered(report, "S3", "stall, of all threads", client, confirmations)
+    for each, call in zip(clients, calls, strict=True):
+        call_until_recovered(report, "S3", "stall, of all threads", each, [call])
+        each.close()
     assert report.problems == []
 
 
@@ -98,10 +111,9 @@ def test_fault_of_cognito_answers_503_and_recovers(
         Call("POST", "/auth/cognito/verification/send", {"email": email}),
         sign_up_call(new_email),
     ]
-    without_cognito = [
-        Call("POST", "/auth/cognito/logout", {"refresh_token": "x"}, status=200),
-        Call("GET", "/jobs", status=200),  # the JWKS is cached
-    ]
+    # The JWKS is cached.
+    without_cognito = [Call("GET", "/jobs", status=200)]
+    logout = Call("POST", "/auth/cognito/logout", {"refresh_token": "x"}, status=200)
     other_client = server.client(other.access_token)
     other_client.done("GET", "/users/me")
     change = Call(
@@ -115,7 +127,8 @@ def test_fault_of_cognito_answers_503_and_recovers(
         assert client.call(one.method, one.path, one.body).status == 200
     FAULTS[fault](proxies.cognito)
     call_during_fault(report, "Cognito", fault, client, [*calls, *without_cognito])
-    for client_, call in ((other_client, change), (new_client, first)):
+    leaving = server.client(user_pool.user(f"{unique()}@example.com", "x").access_token)
+    for client_, call in ((leaving, logout), (other_client, change), (new_client, first)):
         report.check("Cognito", fault, call, attempt(client_, call))
     # A call whose response was cut has been executed; a stalled one may be executed later.
     in_doubt = fault == "stall" or fault.startswith("cut after")
@@ -138,7 +151,7 @@ def test_fault_of_cognito_answers_503_and_recovers(
     ]
     assert len(right) == 1
     assert in_doubt or right == [PASSWORD]
-    for each in (other_client, new_client):
+    for each in (leaving, other_client, new_client):
         each.close()
     assert report.problems == []
 

@@ -1,20 +1,27 @@
 """FairQueue: the requests of one user wait for each other, not those of others."""
 
+from collections.abc import Hashable
+
 import pytest
 
 from jobtracker.servers import fair_queue
-from jobtracker.servers.fair_queue import MAX_RUNNING, MAX_WAITING, FairQueue
+from jobtracker.servers.fair_queue import (
+    MAX_RUNNING,
+    MAX_RUNNING_OF_NETWORK,
+    MAX_WAITING,
+    FairQueue,
+)
 
 
-class Recorder(FairQueue[str]):
+class Recorder(FairQueue[Hashable]):
     """A queue that lists what it starts and refuses."""
 
     def __init__(self) -> None:
-        self.started: list[str] = []
-        self.refused: list[str] = []
+        self.started: list[Hashable] = []
+        self.refused: list[Hashable] = []
         super().__init__(self.started.append, self.refused.append)
 
-    def put_many(self, user: str, number: int) -> None:
+    def put_many(self, user: Hashable, number: int) -> None:
         for _ in range(number):
             self.put(user, user)
 
@@ -33,6 +40,13 @@ def test_two_requests_of_a_user_run_at_once_and_another_starts_when_one_ends():
         queue.ended("ada")
     queue.put_many("ada", 3)
     assert queue.started.count("ada") == 12 + MAX_RUNNING
+
+
+def test_four_requests_of_a_network_run_at_once():
+    queue = Recorder()
+    network = ("192.0.2.1", None)
+    queue.put_many(network, 12)
+    assert queue.started == [network] * MAX_RUNNING_OF_NETWORK
 
 
 def test_requests_beyond_the_maximum_of_waiting_ones_are_refused():
