@@ -7,7 +7,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from jobtracker.errors import ApiError, BadRequest, RateLimited
+from jobtracker.errors import ApiError, BadRequest
 from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.servers import asgi, error_response
 from jobtracker.servers.connections import ConnectionWatch
@@ -99,7 +99,7 @@ class ASGIApplication:
         loop = asyncio.get_running_loop()
         respond = functools.partial(self._respond, environ, send, loop, large)
         user = self._user_of(environ) if pool is not ThreadPool.HEALTH else None
-        refuse = functools.partial(self._send_error, RateLimited(), environ, send)
+        refuse = functools.partial(self._send_error, environ=environ, send=send)
         await self._pools[pool].run(respond, user, refuse)
         if large:
             await asyncio.wrap_future(large[0])

@@ -1,6 +1,7 @@
 """Threads that run the WSGI application beside an event loop."""
 
 import asyncio
+import functools
 import logging
 import math
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Hashable
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from jobtracker.errors import ApiError
 from jobtracker.servers.fair_queue import FairQueue
 
 log = logging.getLogger(__name__)
@@ -21,12 +23,12 @@ ADDED_THREAD_TTL = 1.0
 
 
 class Task(NamedTuple):
-    """A function of a user, the one that is called instead when it waits for too long, and the
-    future of its end."""
+    """A function of a user, the one that is called instead with an error when it is not started,
+    and the future of its end."""
 
     function: Callable[[], None]
     user: Hashable
-    refuse: Callable[[], None]
+    refuse: Callable[[ApiError], None]
     done: asyncio.Future[None]
 
 
@@ -55,12 +57,12 @@ class WorkerThreads:
         self,
         function: Callable[[], None],
         user: Hashable = None,
-        refuse: Callable[[], None] = lambda: None,
+        refuse: Callable[[ApiError], None] = lambda _error: None,
     ) -> None:
         """Call the function in a thread, and return up to COMPLETION_INTERVAL after its end.
 
         :param user: whose other functions can delay it; None for none
-        :param refuse: called instead, in any thread, when that would take too long
+        :param refuse: called instead, in any thread, when too many wait or would wait for too long
         """
         loop = asyncio.get_running_loop()
         done = loop.create_future()
@@ -95,15 +97,16 @@ class WorkerThreads:
     def _work(self, deadline: float) -> None:
         while time.monotonic() < deadline:
             task = self._queue.get()
+            started = time.monotonic()
             self._call(task.function)
             self._completed.append(task.done)
             if task.user is not None:
-                self._fair_queue.ended(task.user)
+                self._fair_queue.ended(task.user, time.monotonic() - started)
             # Otherwise the request lives on while this waits for the next, and its connection too.
             del task
 
-    def _refuse(self, task: Task) -> None:
-        self._call(task.refuse)
+    def _refuse(self, task: Task, error: ApiError) -> None:
+        self._call(functools.partial(task.refuse, error))
         self._completed.append(task.done)
 
     @staticmethod

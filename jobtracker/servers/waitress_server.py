@@ -15,7 +15,7 @@ from waitress import wasyncore
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from jobtracker.errors import RateLimited
+from jobtracker.errors import ApiError
 from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
@@ -37,10 +37,11 @@ class UserTask(NamedTuple):
     fair_queue: FairQueue["UserTask"]
 
     def service(self) -> None:
+        started = time.monotonic()
         try:
             self.channel.service()
         finally:
-            self.fair_queue.ended(self.user)
+            self.fair_queue.ended(self.user, time.monotonic() - started)
 
     def cancel(self) -> None:
         self.channel.cancel()
@@ -59,8 +60,8 @@ class Dispatcher(ThreadedTaskDispatcher):
         self._user_of = user_of
         self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
 
-    def _refuse(self, task: UserTask) -> None:
-        task.channel.requests[0].error = RateLimited()
+    def _refuse(self, task: UserTask, error: ApiError) -> None:
+        task.channel.requests[0].error = error
         super().add_task(task.channel)
 
     def stop(self, *_signal: Any) -> None:
