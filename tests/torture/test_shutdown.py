@@ -33,10 +33,11 @@ def client(server: Instance, new_token: Callable[[], str]) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def locked(database: psycopg.Connection, job: str, seconds: float) -> Iterator[None]:
-    """Lock the row of the job until the end of the block, and some seconds longer."""
+def locked(database: psycopg.Connection, jobs: list[str], seconds: float) -> Iterator[None]:
+    """Lock the rows of the jobs until the end of the block, and some seconds longer."""
+    ids = [int(job.rpartition("/")[2]) for job in jobs]
     with database.transaction():
-        database.execute("SELECT FROM jobs WHERE id = %s FOR UPDATE", [job.rpartition("/")[2]])
+        database.execute("SELECT FROM jobs WHERE id = ANY(%s) FOR UPDATE", [ids])
         yield
         time.sleep(seconds)
 
@@ -86,22 +87,25 @@ def end(server: Instance) -> float:
 @pytest.mark.parametrize("requests", [1, THREADS, THREADS + 6])
 def test_sigterm_finishes_requests_in_flight(
     server: Instance,
-    client: Client,
+    new_token: Callable[[], str],
     served: dict[str, str],
     database: psycopg.Connection,
     requests: int,
 ):
-    """In the last case some requests still wait for a thread at the signal."""
-    job = client.make_job()
+    """Each of another user. In the last case some still wait for a thread at the signal."""
+    clients = [server.client(new_token()) for _ in range(requests)]
+    jobs = [client.make_job() for client in clients]
     titles = [unique("title") for _ in range(requests)]
 
-    def patch(title: str) -> Answer:
+    def patch(client: Client, job: str, title: str) -> Answer:
         return client.call("PATCH", job, {"job_title": title})
 
     idle = idle_connection(server.port)
     with ThreadPoolExecutor(requests) as threads:
-        with locked(database, job, SECONDS_LOCKED):
-            answers: list[Future[Answer]] = [threads.submit(patch, title) for title in titles]
+        with locked(database, jobs, SECONDS_LOCKED):
+            answers: list[Future[Answer]] = [
+                threads.submit(patch, *each) for each in zip(clients, jobs, titles, strict=True)
+            ]
             wait_for_lock_waits(served, min(requests, THREADS))
             time.sleep(0.2)  # the requests without a thread have arrived by now
             assert server.process is not None
@@ -113,10 +117,10 @@ def test_sigterm_finishes_requests_in_flight(
     assert results == [(200, title) for title in titles]
     seconds = end(server)
     seconds_idle = seconds_until_closed(idle)
-    (kept,) = database.execute(
-        "SELECT job_title FROM jobs WHERE id = %s", [job.rpartition("/")[2]]
-    ).fetchall()
-    assert kept[0] in titles
+    for client, job, title in zip(clients, jobs, titles, strict=True):
+        client.close()
+        query = "SELECT job_title FROM jobs WHERE id = %s"
+        assert database.execute(query, [job.rpartition("/")[2]]).fetchone() == (title,)
     assert refused
     assert is_refused(server.port)
     print_figures(
@@ -142,7 +146,7 @@ def test_stalled_request_does_not_delay_shutdown_beyond_its_limit(
     """A request that waits for a lock is refused with 503."""
     job = client.make_job()
     start = time.monotonic()
-    with ThreadPoolExecutor(1) as threads, locked(database, job, 0):
+    with ThreadPoolExecutor(1) as threads, locked(database, [job], 0):
         stuck = threads.submit(client.call, "PATCH", job, {"job_title": unique()})
         wait_for_lock_waits(served, 1)
         assert server.process is not None
