@@ -114,7 +114,7 @@ def user_of(registry: Any, environ: dict[str, str]) -> Hashable:
         return sub
     network = client_network(SimpleNamespace(environ=environ, registry=registry))
     operation = registry["find_operation"](environ["REQUEST_METHOD"], environ["PATH_INFO"])
-    if operation is not None and operation.permission is Permission.PUBLIC:
+    if operation is None or operation.permission is Permission.PUBLIC:
         return network, None
     return network, _unverified_sub(token)
 

@@ -38,13 +38,13 @@ def sweep(registry: Any) -> str | None:
     """Clean up and print the counts; return an error message if a part failed."""
     sessions = registry["db_sessions"]
     try:
-        with transaction(sessions) as connection:
-            auth.DELETE_EXPIRED.execute(connection)
-            users.DELETE_EXPIRED_REVOCATIONS.execute(connection)
         rate_limits.delete_expired(sessions)
         answers = idempotency.delete_expired(sessions)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
         scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])
+        for expired_rows in (auth.DELETE_EXPIRED, users.DELETE_EXPIRED_REVOCATIONS):
+            with transaction(sessions) as connection:
+                expired_rows.execute(connection)
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
     except (DBAPIError, psycopg.Error) as error:

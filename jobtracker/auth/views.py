@@ -161,7 +161,10 @@ def post_refresh(request: Request) -> SignIn:
     if sign_in.tokens:
         token = AccessToken.from_cognito(sign_in.tokens.access_token)
         if users.is_revoked(request.connection, token.key):
+            with _log_failure():
+                request.cognito.revoke(sign_in.tokens.refresh_token)
             raise cognito_errors.wrong_credentials("")
+        _update_profile(request, sign_in.tokens.id_token)
     return sign_in
 
 
@@ -178,7 +181,8 @@ def post_logout(request: Request) -> dict[str, str]:
             if refresh_token := LOGOUT_IN.deserialize(given)["refresh_token"]:
                 _end_session(request, refresh_token)
     with _log_failure():
-        if (token := request.verified_token) is not None:
+        bearer = request.bearer_token  # not verified_token, which raises RateLimited
+        if bearer and (token := request.access_tokens.verify(bearer)) is not None:
             _revoke_session(request, token)
     return _ok("Logged out")
 
@@ -227,6 +231,10 @@ def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
     _check_connection(request)
     sign_in = operation(**request.validated)
     if sign_in.tokens:
-        profile = Profile.from_id_token(sign_in.tokens.id_token)
-        users.upsert_user(request.connection, profile.sub, email=profile.email, name=profile.name)
+        _update_profile(request, sign_in.tokens.id_token)
     return sign_in
+
+
+def _update_profile(request: Request, id_token: str) -> None:
+    profile = Profile.from_id_token(id_token)
+    users.upsert_user(request.connection, profile.sub, email=profile.email, name=profile.name)

@@ -11,9 +11,10 @@ def client_address(request: Request) -> IPv4Address | IPv6Address:
     """The peer of the connection, or, where that is a proxy of the setting ``proxies.trusted``, the
     last address in ``X-Forwarded-For`` that is not: those before it can be forged."""
     address = _peer(request)
-    forwarded = request.environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    forwarded = request.environ.get("HTTP_X_FORWARDED_FOR", "")
     while forwarded and _is_trusted(request, address):
-        before = _address(forwarded.pop().strip())
+        forwarded, _, last = forwarded.rpartition(",")
+        before = _address(last.strip())
         if before is None:
             break
         address = before

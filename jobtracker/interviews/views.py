@@ -4,6 +4,7 @@ from pyramid.request import Request
 
 from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
+from jobtracker.http.rate_limits import INTERVIEWS_BY_USER
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.interviews.queries import InterviewRow
 from jobtracker.interviews.resources import InterviewCollection, InterviewResource
@@ -28,6 +29,7 @@ def get_interviews(request: Request) -> Rendered:
     returns=InterviewOut(),
     status=201,
     errors=(409,),
+    rate_limits=[INTERVIEWS_BY_USER],
 )
 def post_interview(request: Request) -> InterviewRow:
     """Write down an interview. The number of interviews of a job has a quota."""

@@ -118,7 +118,7 @@ async def read_body(
         more = message["more_body"]
         if received > max_bytes:
             raise PayloadTooLarge
-        transfer.mark_progress()
+        transfer.add_progress(len(message["body"]))
     return b"".join(parts)
 
 
@@ -195,7 +195,7 @@ async def send_large_response(
     for start in range(0, len(body), PART_BYTES):
         part = body[start : start + PART_BYTES]
         await send({"type": "http.response.body", "body": part, "more_body": True})
-        transfer.mark_progress()
+        transfer.add_progress(len(part))
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 import time
+from collections.abc import Hashable
 from concurrent.futures import Future
 from typing import Any
 
@@ -68,7 +69,7 @@ class ASGIApplication:
         size = limit if length is None else length
         if needs_authorization(operation, size):
             await self._check_authorization(environ)
-        with self._transfers.begin(size) as transfer:
+        with self._transfers.begin(size, self._owner_of(environ)) as transfer:
             try:
                 async with transfer.within(self._limits.body_seconds):
                     body = await asgi.read_body(receive, length, limit, transfer)
@@ -127,7 +128,8 @@ class ASGIApplication:
         self, environ: dict[str, Any], send: Any, response: tuple[int, asgi.Headers, bytes]
     ) -> None:
         try:
-            with self._transfers.begin(len(response[2])) as transfer:
+            owner = self._owner_of(environ)
+            with self._transfers.begin(len(response[2]), owner) as transfer:
                 async with transfer.within(self._limits.response_seconds):
                     await asgi.send_large_response(send, transfer, *response)
         except TimeoutError:
@@ -137,6 +139,11 @@ class ASGIApplication:
         except Exception:
             log.exception("Unexpected error in the application")
             self._send_error(ApiError(), environ, send)
+
+    def _owner_of(self, environ: dict[str, Any]) -> Hashable:
+        """By whom transfers are limited: the user, or the network without what a token claims."""
+        user = self._user_of(environ)
+        return user[0] if isinstance(user, tuple) else user
 
     def _send_error(self, error: ApiError, environ: dict[str, Any], send: Any) -> None:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")

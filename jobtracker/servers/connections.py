@@ -56,6 +56,8 @@ class ConnectionWatch(threading.Thread):
         self._connections: dict[int, Connection] = {}  # by inode
         #: When the latest request of a client began, by time.monotonic().
         self.began: dict[Client, float] = {}
+        #: Clients whose connections the next look closes.
+        self._to_close: set[Client] = set()
 
     def run(self) -> None:
         while True:
@@ -69,6 +71,7 @@ class ConnectionWatch(threading.Thread):
     def look(self, now: float) -> int:
         """Close what is to be closed. Returns the number of connections before that."""
         known, self._connections = self._connections, {}
+        to_close, self._to_close = self._to_close, set()
         closing: set[int] = set()
         open_: dict[int, Connection] = {}
         for inode, each in _sockets():
@@ -76,7 +79,8 @@ class ConnectionWatch(threading.Thread):
             self._connections[inode] = connection
             if connection.client is not None:
                 open_[inode] = connection
-                if self._is_stuck(connection, connection.client, each, now):
+                is_stuck = self._is_stuck(connection, connection.client, each, now)
+                if is_stuck or connection.client in to_close:
                     closing.add(inode)
         closing.update(self._idlest(open_, now))
         if closing:
@@ -90,10 +94,8 @@ class ConnectionWatch(threading.Thread):
         return len(open_)
 
     def close(self, client: Client) -> None:
-        """Close the connection of a client."""
-        for _inode, each in _sockets():
-            if self._new(each, 0).client == client:
-                _abort(each)
+        """Let the next look close the connection of a client; in any thread."""
+        self._to_close.add(client)
 
     def _new(self, each: socket.socket, now: float) -> Connection:
         try:

@@ -78,9 +78,7 @@ class WorkerThreads:
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._completed and not self._queue.empty():
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            if len(self._threads) < self._max_size:
-                self._start_thread(ADDED_THREAD_TTL)
+            self._add_thread()
         while self._completed:
             done = self._completed.popleft()
             self._pending -= 1
@@ -88,6 +86,14 @@ class WorkerThreads:
                 done.set_result(None)
         if self._pending:
             loop.call_later(COMPLETION_INTERVAL, self._drain, loop)
+
+    def _add_thread(self) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if len(self._threads) < self._max_size:
+            try:
+                self._start_thread(ADDED_THREAD_TTL)
+            except RuntimeError:  # beyond a limit of the system
+                log.error("A thread of the server cannot be started")
 
     def _start_thread(self, ttl: float) -> None:
         thread = threading.Thread(target=self._work, args=[time.monotonic() + ttl], daemon=True)
@@ -113,5 +119,5 @@ class WorkerThreads:
     def _call(function: Callable[[], None]) -> None:
         try:
             function()
-        except Exception:
+        except BaseException:  # a panic of a library in Rust is no Exception
             log.exception("Unexpected error in a thread of the server")

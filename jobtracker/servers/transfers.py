@@ -4,34 +4,57 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from jobtracker.errors import Unavailable
 from jobtracker.servers.request_bodies import UNVERIFIED_BYTES
 
-# Seconds without progress after which a body may be given up for another one.
+# Seconds after which a slow body may be given up for another one, and below how many bytes per
+# second it is slow.
 STALLED_AFTER = 5.0
+SLOW_RATE = 64 * 1024
+# The part of all bytes that one owner can have, as one of so many.
+OWNERS = 4
 
 
 class Transfer:
     """A body that is received or sent."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, owner: Hashable) -> None:
         self.size = size
-        self.progress_at = time.monotonic()
+        self.owner = owner
+        self._is_complete = False
+        # Bytes since the beginning of a period of STALLED_AFTER or more, and the rate before it.
+        self._period_began = self._progress_at = time.monotonic()
+        self._done = 0
+        self._previous_rate = math.inf
         self._timeout = asyncio.timeout(None)
+
+    def rate(self) -> float:
+        """Bytes per second lately; infinity before it can be called slow."""
+        now = time.monotonic()
+        if self._is_complete:
+            return math.inf
+        if now - self._progress_at > STALLED_AFTER:
+            return 0
+        seconds = now - self._period_began
+        return self._done / seconds if seconds > STALLED_AFTER else self._previous_rate
 
     def within(self, seconds: float) -> asyncio.Timeout:
         """Cancel the block with TimeoutError after so many seconds, or when it is given up."""
         self._timeout = asyncio.timeout(seconds)
         return self._timeout
 
-    def mark_progress(self) -> None:
-        self.progress_at = time.monotonic()
+    def add_progress(self, size: int) -> None:
+        now = self._progress_at = time.monotonic()
+        self._done += size
+        if now - self._period_began > STALLED_AFTER:
+            self._previous_rate = self._done / (now - self._period_began)
+            self._period_began, self._done = now, 0
 
     def mark_complete(self) -> None:
         """The client has done its part: the application can take its time."""
-        self.progress_at = math.inf
+        self._is_complete = True
 
     def give_up(self) -> None:
         if not self._timeout.expired():
@@ -50,17 +73,19 @@ class Transfers:
         self._current: set[Transfer] = set()
 
     @contextlib.contextmanager
-    def begin(self, size: int) -> Iterator[Transfer]:
+    def begin(self, size: int, owner: Hashable) -> Iterator[Transfer]:
         """A transfer of so many bytes, until the end of the block. Where there is no room for it,
-        those that make no progress are given up.
+        slow ones are given up: of the same owner beyond its part, then of all.
 
         :raises Unavailable: where there is still no room
         """
-        transfer = Transfer(size)
+        transfer = Transfer(size, owner)
         if size <= UNVERIFIED_BYTES:
             yield transfer
             return
-        self._make_room(size)
+        own = [other for other in self._current if other.owner == owner]
+        self._make_room(size, own, max(size, self._max_bytes // OWNERS))
+        self._make_room(size, list(self._current), self._max_bytes)
         self._current.add(transfer)
         self.bytes += size
         try:
@@ -68,14 +93,15 @@ class Transfers:
         finally:
             self._remove(transfer)
 
-    def _make_room(self, size: int) -> None:
-        stalled_at = time.monotonic() - STALLED_AFTER
-        for other in sorted(self._current, key=lambda other: other.progress_at):
-            if self.bytes + size <= self._max_bytes or other.progress_at > stalled_at:
+    def _make_room(self, size: int, among: list[Transfer], max_bytes: int) -> None:
+        held = sum(other.size for other in among)
+        for other in sorted(among, key=Transfer.rate):
+            if held + size <= max_bytes or other.rate() > SLOW_RATE:
                 break
             other.give_up()
             self._remove(other)
-        if self.bytes + size > self._max_bytes:
+            held -= other.size
+        if held + size > max_bytes:
             raise Unavailable
 
     def _remove(self, transfer: Transfer) -> None:

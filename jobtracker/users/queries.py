@@ -30,9 +30,9 @@ from jobtracker.users.models import RevokedSession, User
 #: ``sub``, ``authenticated_at`` and ``origin_jti`` of an access token that was verified.
 TokenKey = Mapping[str, Any]
 
-# Seconds for which a revoked session is stored: the maximum lifetime of access tokens is a day.
-# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
-REVOCATION_TTL = datetime.timedelta(hours=25)
+# How long a revoked session is stored: longer than the template's refresh tokens are valid, since
+# new access tokens of a session come from them.
+REVOCATION_TTL = datetime.timedelta(days=31)
 
 
 class UserRow(NamedTuple):

@@ -34,6 +34,9 @@ RECORD_ACTIVITY = """
 """
 # The setting quotas.activity_per_job, which the application's connections pass on.
 TRIM = f"""
+        IF NOT FOUND THEN
+            RETURN;  -- the job is being deleted
+        END IF;
         DELETE FROM activity
         WHERE user_id = of_user AND application_id = of_job AND (created_at, id) <= (
             SELECT created_at, id FROM activity
@@ -102,7 +105,8 @@ def upgrade() -> None:
                 this bigint;
             BEGIN
                 FOR this IN
-                    SELECT id FROM users WHERE EXISTS (SELECT FROM jobs WHERE user_id = users.id)
+                    SELECT id FROM users
+                    WHERE job_count <> 0 OR EXISTS (SELECT FROM jobs WHERE user_id = users.id)
                 LOOP
                     PERFORM FROM users WHERE id = this FOR NO KEY UPDATE;
                     UPDATE users SET job_count = (SELECT count(*) FROM jobs WHERE user_id = this)

@@ -72,6 +72,8 @@ AUTH_BY_SESSION = RateLimit(
 MFA_BY_USER = RateLimit("rate_limits.mfa_by_user", _userid)
 PRESIGN_BY_USER = RateLimit("rate_limits.presign_by_user", _userid)
 CONFIRM_BY_USER = RateLimit("rate_limits.confirm_by_user", _userid)
+INTERVIEWS_BY_USER = RateLimit("rate_limits.interviews_by_user", _userid)
+USAGE_BY_USER = RateLimit("rate_limits.usage_by_user", _userid)
 NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 
 

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import jwt
 import pytest
 from botocore.stub import Stubber
 
@@ -125,7 +126,9 @@ def test_app_client_without_a_secret_is_warned_about_at_start(
 
 
 def test_rotated_refresh_token_is_answered(ada: Api, cognito: Stubber):
-    tokens = {**TOKENS, "AccessToken": ada.token, "RefreshToken": "second"}
+    profile = {"sub": "ada", "email": "ada@example.com", "name": "Ada"}
+    id_token = jwt.encode(profile, "x" * 32)
+    tokens = {"AccessToken": ada.token, "IdToken": id_token, "RefreshToken": "second"}
     rotated = {"AuthenticationResult": tokens}
     cognito.add_response("get_tokens_from_refresh_token", rotated)
     body = {"refresh_token": "first"}

@@ -245,7 +245,7 @@ def test_sweep_deletes_revocations_of_expired_tokens(
     count = functools.partial(db.scalar, text("SELECT count(*) FROM revoked_sessions"))
     sweep(app.registry)
     assert count() == 1
-    db.execute(text("UPDATE revoked_sessions SET revoked_at = now() - interval '26 hours'"))
+    db.execute(text("UPDATE revoked_sessions SET revoked_at = now() - interval '32 days'"))
     db.commit()
     sweep(app.registry)
     assert count() == 0
