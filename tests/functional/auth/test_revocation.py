@@ -238,6 +238,18 @@ def test_later_revocation_is_not_moved_back(anonymous: Api, sign_in: Any, email:
     assert db.execute(valid_from, {"email": email}).scalar() == later
 
 
+def test_sign_out_works_beyond_the_rate_of_requests(
+    anonymous: Api, app: Any, sign_in: Any, db: Session, monkeypatch: pytest.MonkeyPatch
+):
+    session = anonymous.signed_in(sign_in()["access_token"])
+    rate = limits.parse_many("1/day")
+    monkeypatch.setitem(app.registry.settings, "rate_limits.requests_by_user", rate)
+    session.get("/jobs")
+    session.refused(429, "GET", "/jobs")
+    session.post(f"{AUTH}/logout")
+    assert db.scalar(text("SELECT count(*) FROM revoked_sessions")) == 1
+
+
 def test_sweep_deletes_revocations_of_expired_tokens(
     anonymous: Api, app: Any, sign_in: Any, db: Session
 ):

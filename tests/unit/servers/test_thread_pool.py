@@ -33,6 +33,26 @@ def test_function_runs_in_another_thread_and_its_error_is_logged(caplog: pytest.
     assert caplog.text.count("Unexpected error in a thread of the server") == 2
 
 
+def test_functions_end_when_no_thread_can_be_added(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fail(_ttl: float) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def run() -> None:
+        pool = WorkerThreads(1, 2)
+        monkeypatch.setattr(pool, "_start_thread", fail)
+        released = threading.Event()
+        pending = [pool.run(functools.partial(wait, released)), pool.run(lambda: None)]
+        ending = asyncio.ensure_future(asyncio.wait_for(asyncio.gather(*pending), 5))
+        await asyncio.sleep(3 * thread_pool.COMPLETION_INTERVAL)
+        released.set()
+        await ending
+
+    asyncio.run(run())
+    assert "A thread of the server cannot be started" in caplog.text
+
+
 def test_blocked_threads_delay_other_functions_for_two_intervals_at_most():
     async def run() -> float:
         pool = WorkerThreads(1, 2)
