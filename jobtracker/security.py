@@ -17,6 +17,7 @@ from pyramid.response import Response
 
 from jobtracker.auth.cognito_errors import AccessTokenRejected
 from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
+from jobtracker.db.connections import autocommit
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
 from jobtracker.permissions import Permission
@@ -149,16 +150,14 @@ def check_authorization(registry: Registry, environ: Mapping[str, str]) -> None:
 def access_token_rejected(error: AccessTokenRejected, request: Request) -> Response:
     """Cognito ended a session or an account without our knowledge: revoke its access tokens."""
     token: AccessToken = request.verified_token
-    connection = request.registry["db_autocommit"]()  # the request's own transaction is rolled back
     try:
-        if error.account_ended or not token.origin_jti:
-            users.revoke_tokens(connection, next_second(), sub=token.sub)
-        else:
-            users.revoke_session(connection, token.key)
+        with autocommit(request.registry) as connection:
+            if error.account_ended or not token.origin_jti:
+                users.revoke_tokens(connection, next_second(), sub=token.sub)
+            else:
+                users.revoke_session(connection, token.key)
     except DATABASE_ERRORS as failure:
         log.error("A session that Cognito ended is not revoked: %s", type(failure).__name__)
-    finally:
-        connection.close()
     return error_response(error)
 
 

@@ -15,7 +15,6 @@ from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
 from jobtracker.auth import queries as auth
-from jobtracker.db.connections import transaction
 from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
@@ -38,13 +37,12 @@ def sweep(registry: Any) -> str | None:
     """Clean up and print the counts; return an error message if a part failed."""
     sessions = registry["db_sessions"]
     try:
-        rate_limits.delete_expired(sessions)
-        answers = idempotency.delete_expired(sessions)
+        rate_limits.EXPIRED.delete(sessions)
+        auth.EXPIRED.delete(sessions)
+        users.EXPIRED_REVOCATIONS.delete(sessions)
+        answers = idempotency.EXPIRED.delete(sessions)
         expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
         scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])
-        for expired_rows in (auth.DELETE_EXPIRED, users.DELETE_EXPIRED_REVOCATIONS):
-            with transaction(sessions) as connection:
-                expired_rows.execute(connection)
     except Unavailable:
         return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
     except (DBAPIError, psycopg.Error) as error:

@@ -1,6 +1,5 @@
 """A cache of accounts, so that many requests with one token make few calls to Cognito."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -8,6 +7,7 @@ from collections.abc import Callable, Hashable
 from cachetools import TTLCache
 
 from jobtracker.auth.sign_in import Account
+from jobtracker.auth.tokens import token_digest
 from jobtracker.errors import Unauthorized
 
 TTL = 30  # seconds until a change is seen that was not made by JobTracker
@@ -31,7 +31,7 @@ class AccountCache:
     ) -> Account:
         """The account, from ``get_user`` unless it is cached with the same version; Unauthorized
         for a rejected token. Other errors are not cached."""
-        key = hashlib.sha256(access_token.encode(errors="surrogatepass")).digest(), version
+        key = token_digest(access_token), version
         with self._lock:
             cached = self._accounts.get(key)
         if cached is None:

@@ -10,14 +10,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from pyramid.request import Request
-from sqlalchemy.exc import SQLAlchemyError
 
 from jobtracker.auth import queries
 from jobtracker.auth.sign_in import SignIn
 from jobtracker.db.connections import autocommit
-from jobtracker.errors import ApiError, RateLimited
+from jobtracker.errors import DATABASE_ERRORS, ApiError, RateLimited
 from jobtracker.http.rate_limits import client_network, count_hit, refund_hit
 
 log = logging.getLogger(__name__)
@@ -118,5 +116,5 @@ def _record_network(request: Request) -> None:
     try:
         with autocommit(request.registry) as connection:
             queries.record_sign_in_network(connection, email, network)
-    except (psycopg.Error, SQLAlchemyError) as error:
+    except DATABASE_ERRORS as error:
         log.error("The network of a sign-in is not recorded: %s", type(error).__name__)

@@ -7,10 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from jobtracker.auth.models import SignInNetwork, SignInNetworkKey
+from jobtracker.auth.models import SignInNetwork
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.expiry import ExpiredRows
+from jobtracker.db.signing_keys import SigningKey
 from jobtracker.db.statements import Command, Statement
+
+# The name of the key of the hashes, which its migration inserts.
+KEY_NAME = "sign_in_networks"
 
 # How long a network is known after the last sign-in, and how many are for each account.
 TTL = datetime.timedelta(days=30)
@@ -25,7 +30,7 @@ class NetworkRow(NamedTuple):
 
 def _hash(name: str) -> Any:
     """The SHA-256 of the key and a parameter."""
-    key = select(SignInNetworkKey.key).scalar_subquery()
+    key = select(SigningKey.key).where(SigningKey.name == KEY_NAME).scalar_subquery()
     given = func.convert_to(bindparam(name, type_=sa.Text), "UTF8")
     return func.sha256(key.op("||")(given))
 
@@ -61,7 +66,7 @@ _RECORD = Command(
     )
     .add_cte(_deleted)
 )
-DELETE_EXPIRED = Command(sa.delete(SignInNetwork.__table__).where(_C.signed_in_at <= NOW - TTL))
+EXPIRED = ExpiredRows(SignInNetwork, _C.signed_in_at <= NOW - TTL)
 
 
 def is_sign_in_network(connection: SupportsExecute, email: str, network: str) -> bool:

@@ -27,6 +27,11 @@ MAX_VERIFIED = 5000
 REJECTED_TTL = 10  # seconds for which it is cached that a token is revoked
 
 
+def token_digest(token: str) -> bytes:
+    """The key of an access token in caches, which contain no tokens."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
 class AccessToken(NamedTuple):
     """What an access token says of its session: the sign-in and all refreshes after it."""
 
@@ -88,7 +93,7 @@ class AccessTokens:
         :meth:`reject`."""
         if len(token) > MAX_TOKEN_LENGTH:
             return None
-        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        digest = token_digest(token)
         with self._lock:
             verified, expires = self._verified.get(digest, (None, 0.0))
         if time.time() < expires:
@@ -108,13 +113,13 @@ class AccessTokens:
     def reject(self, token: str) -> None:
         """Cache that a token is not valid, since it is revoked: its requests no longer count as
         those of the user, nor execute statements."""
-        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        digest = token_digest(token)
         with self._lock:
             self._verified[digest] = None, time.time() + REJECTED_TTL
 
     def cached_sub(self, token: str) -> str | None:
         """The ``sub`` of a token that was valid when it was last verified, if that is cached."""
-        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        digest = token_digest(token)
         with self._lock:
             verified, _expires = self._verified.get(digest, (None, 0.0))
         return verified.sub if verified is not None else None

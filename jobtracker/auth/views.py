@@ -215,7 +215,7 @@ def _log_failure() -> Iterator[None]:
     try:
         yield
     except (ApiError, colander.Invalid, *DATABASE_ERRORS) as error:
-        log.info("Signed out without a revocation: %s", type(error).__name__)
+        log.info("A session is not revoked: %s", type(error).__name__)
 
 
 def _check_connection(request: Request) -> None:

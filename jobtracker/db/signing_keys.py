@@ -1,4 +1,5 @@
-"""Random keys in the database, which all processes share; each is made on its first use."""
+"""Random keys in the database, which all processes share; :func:`find_or_make` makes one on its
+first use."""
 
 import os
 from typing import NamedTuple
@@ -16,7 +17,7 @@ KEY_BYTES = 32
 
 
 class SigningKey(Base):
-    """A key, by the name of what it signs."""
+    """A key, by the name of what it signs or hashes."""
 
     __tablename__ = "signing_keys"
 

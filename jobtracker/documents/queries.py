@@ -38,7 +38,7 @@ class DocumentRow(NamedTuple):
         return f"<Document {self.id} {self.doc_type} {self.original_filename!r} {self.status}>"
 
 
-class UsageRow(NamedTuple):
+class DocumentUsageRow(NamedTuple):
     documents: int
     bytes: int
     pending: int  # of the job, those whose upload URL has not expired
@@ -74,7 +74,8 @@ _IS_PENDING = Document.status == DocumentStatus.PENDING
 TOTALS = (sa.func.count(), sa.func.coalesce(sa.cast(sa.func.sum(Document.size_bytes), BIGINT), 0))
 _PENDING = sa.func.count().filter(*_OF_JOB, _IS_PENDING, Document.upload_expires_at > NOW)
 _USAGE = Statement(
-    sa.select(*TOTALS, _PENDING).where(Document.user_id == sa.bindparam("user_id")), UsageRow
+    sa.select(*TOTALS, _PENDING).where(Document.user_id == sa.bindparam("user_id")),
+    DocumentUsageRow,
 )
 _CONFIRMED_BEFORE = sa.tuple_(Document.uploaded_at, Document.id) < sa.tuple_(
     sa.bindparam("uploaded_at", type_=Document.__table__.c.uploaded_at.type),
@@ -154,7 +155,7 @@ _SET_ATTEMPTED = Command(_UPDATE_DONE.values(attempted_at=NOW))
 _DELETE_COMPLETED = Command(sa.delete(ObjectDeletion.__table__).where(_IS_DONE))
 
 
-def usage(connection: SupportsExecute, owner: Mapping[str, int]) -> UsageRow:
+def usage(connection: SupportsExecute, owner: Mapping[str, int]) -> DocumentUsageRow:
     """The documents of the user, and the pending ones of the job."""
     return _USAGE.first_or_not_found(connection, **owner)
 

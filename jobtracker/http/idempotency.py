@@ -17,22 +17,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pyramid.request import Request
-from sqlalchemy import (
-    BigInteger,
-    ForeignKeyConstraint,
-    Index,
-    LargeBinary,
-    bindparam,
-    delete,
-    func,
-    select,
-    tuple_,
-)
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, LargeBinary, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import NOW, Base, timestamp
-from jobtracker.db.connections import SupportsExecute, transaction
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
 from jobtracker.errors import BadRequest, Conflict, ValidationFailed
 from jobtracker.http.links import RelativeLocationResponse
@@ -105,16 +96,7 @@ _STORE = Command(
         set_={**{name: _NEW.excluded[name] for name in RecordRow._fields}, "created_at": NOW},
     )
 )
-_KEY = tuple_(IdempotencyRecord.user_id, IdempotencyRecord.key_hash)
-_EXPIRED = (
-    select(*_KEY.clauses)
-    .where(IdempotencyRecord.created_at <= NOW - TTL)
-    .limit(bindparam("max_rows", type_=BigInteger))
-    .with_for_update(skip_locked=True)
-)
-_DELETE_EXPIRED = Command(delete(IdempotencyRecord.__table__).where(_KEY.in_(_EXPIRED)))
-# Rows of one deletion: each can have a response of 64 KiB.
-BATCH = 1000
+EXPIRED = ExpiredRows(IdempotencyRecord, IdempotencyRecord.created_at <= NOW - TTL)
 _LOCK = "SELECT pg_try_advisory_xact_lock(%(number)s::bigint)"
 
 
@@ -159,21 +141,6 @@ def idempotent(view: View) -> View:
         return record.response()
 
     return wrapped
-
-
-def delete_expired(sessions: sessionmaker[Session]) -> int:
-    """Delete what has expired, some rows at a time: users can leave more than one statement deletes
-    within its time-out.
-
-    :returns: the number of deleted records
-    """
-    deleted = 0
-    while True:
-        with transaction(sessions) as connection:
-            number = _DELETE_EXPIRED.execute(connection, max_rows=BATCH)
-        deleted += number
-        if number < BATCH:
-            return deleted
 
 
 def _lock(connection: SupportsExecute, key_hash: bytes) -> bool:

@@ -5,7 +5,6 @@ filters and the sort order.
 """
 
 import base64
-import contextlib
 import hmac
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ import orjson
 from pyramid.request import Request
 
 from jobtracker.db import signing_keys
+from jobtracker.db.connections import autocommit
 from jobtracker.db.keyset import MAX_BYTES, MAX_LIMIT, SMALL_PAGE, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Rendered, Schema, Text
@@ -141,7 +141,7 @@ def cursors_of(request: Request) -> Cursors:
     which each process reads on first use."""
     registry = request.registry
     if "cursors" not in registry:
-        with contextlib.closing(registry["db_autocommit"]()) as connection:
+        with autocommit(registry) as connection:
             registry["cursors"] = Cursors(signing_keys.find_or_make(connection, KEY_NAME).hex())
     return registry["cursors"]
 

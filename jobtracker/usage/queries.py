@@ -2,12 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ScalarSelect, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ScalarSelect, bindparam, func, select
 
 from jobtracker.activity.models import Activity
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Statement
 from jobtracker.documents.models import Document
+from jobtracker.documents.queries import TOTALS
 from jobtracker.history.models import JobStep
 from jobtracker.http.idempotency import IdempotencyRecord
 from jobtracker.interviews.models import Interview
@@ -50,8 +51,7 @@ _USAGE = Statement(
         _most(Interview),
         _most(JobStep),
         _most(Activity),
-        _of_user(Document, func.count()),
-        _of_user(Document, func.coalesce(cast(func.sum(Document.size_bytes), BigInteger), 0)),
+        *(_of_user(Document, total) for total in TOTALS),
         _of_user(SavedView, func.count()),
         _of_user(IdempotencyRecord, func.count()),
     ).where(User.id == _USER_ID),

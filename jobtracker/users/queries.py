@@ -10,7 +10,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
     exists,
     func,
     not_,
@@ -23,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from jobtracker.db import statements
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Command, Repository, Statement, columns_of
 from jobtracker.users.models import RevokedSession, User
@@ -99,9 +99,7 @@ _SESSION = insert(RevokedSession.__table__).from_select(
     include_defaults=False,
 )
 _REVOKE_SESSION = Command(_SESSION.on_conflict_do_nothing())
-DELETE_EXPIRED_REVOCATIONS = Command(
-    delete(RevokedSession.__table__).where(RevokedSession.revoked_at <= NOW - REVOCATION_TTL)
-)
+EXPIRED_REVOCATIONS = ExpiredRows(RevokedSession, RevokedSession.revoked_at <= NOW - REVOCATION_TTL)
 
 _INCREMENT_REVISION = Command(
     update(User.__table__).values(revision=User.revision + 1).where(User.id == bindparam("user_id"))

@@ -38,21 +38,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_hash", "network_hash", name=op.f("pk_sign_in_networks")),
     )
     op.create_index(op.f("ix_sign_in_networks_signed_in_at"), "sign_in_networks", ["signed_in_at"])
-    op.create_table(
-        "sign_in_network_keys",
-        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("id = 1", name=op.f("ck_sign_in_network_keys_single")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_network_keys")),
-    )
-    # 32 bytes, of which 244 bits are random.
-    op.execute("""
-        INSERT INTO sign_in_network_keys (id, key)
-        VALUES (1, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
-    """)
 
 
 def downgrade() -> None:
-    op.drop_table("sign_in_network_keys")
     op.drop_table("sign_in_networks")
     op.drop_table("rate_limit_counts")

@@ -1,4 +1,4 @@
-"""Revocation of access tokens: for a user, and for one session. Keys that sign cursors."""
+"""Revocation of access tokens: for a user, and for one session. Signing keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,6 +35,11 @@ def upgrade() -> None:
         sa.Column("key", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_signing_keys"),
     )
+    # PostgreSQL computes the hashes of sign_in_networks. 32 bytes, of which 244 bits are random.
+    op.execute("""
+        INSERT INTO signing_keys (name, key)
+        VALUES ('sign_in_networks', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+    """)
 
 
 def downgrade() -> None:

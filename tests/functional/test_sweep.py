@@ -8,9 +8,9 @@ import pytest
 import urllib3
 from sqlalchemy import Connection, text
 
+from jobtracker.db import expiry
 from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
-from jobtracker.http import idempotency
 from jobtracker.sweep import sweep
 from tests.common.api import Api
 
@@ -175,7 +175,7 @@ def test_sweep_deletes_more_idempotency_keys_than_one_statement(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    monkeypatch.setattr(idempotency, "BATCH", 2)
+    monkeypatch.setattr(expiry, "BATCH", 2)
     for number in range(5):
         job = {"company_name": "Acme", "job_title": "x"}
         store.api.post("/jobs", job, headers={"Idempotency-Key": str(number)})

@@ -9,21 +9,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-import psycopg
 import sqlalchemy as sa
 from limits.storage.base import SlidingWindowCounterSupport
 from sqlalchemy import bindparam, case, func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import NOW, Base
-from jobtracker.db.connections import SupportsExecute, transaction
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import Command, Statement
+from jobtracker.errors import DATABASE_ERRORS
 from jobtracker.http.rate_limits.memory import Counts
-
-# Rows that the sweeper deletes in one transaction.
-BATCH = 10_000
 
 
 class RateLimitCount(Base):
@@ -91,22 +88,8 @@ _FIND = Statement(
     CountsRow,
 )
 _DELETE = Command(sa.delete(RateLimitCount.__table__).where(_C.key == bindparam("count_key")))
-_expired = (
-    sa.select(_C.key)
-    .where(_C.expires_at <= NOW)
-    .limit(bindparam("max_rows", type_=sa.BigInteger))
-    .with_for_update(skip_locked=True)
-)
-_DELETE_EXPIRED = Command(sa.delete(RateLimitCount.__table__).where(_C.key.in_(_expired)))
-
-
-def delete_expired(sessions: sessionmaker[Session]) -> None:
-    """Delete what has expired, some rows at a time: an attack can leave more than one statement
-    deletes within its time-out."""
-    while True:
-        with transaction(sessions) as connection:
-            if _DELETE_EXPIRED.execute(connection, max_rows=BATCH) < BATCH:
-                return
+#: The sweeper deletes them.
+EXPIRED = ExpiredRows(RateLimitCount, _C.expires_at <= NOW)
 
 
 class PostgresStorage(SlidingWindowCounterSupport):
@@ -116,7 +99,7 @@ class PostgresStorage(SlidingWindowCounterSupport):
         when the request's transaction is rolled back
     """
 
-    base_exceptions = (psycopg.Error, SQLAlchemyError)
+    base_exceptions = DATABASE_ERRORS
     wrap_exceptions = True
 
     def __init__(self, connect: Callable[[], AbstractContextManager[SupportsExecute]]) -> None:

@@ -39,7 +39,7 @@ def another_process(
 
 def stored_keys(engine: Engine) -> list[bytes]:
     with engine.begin() as connection:
-        return list(connection.scalars(text("SELECT key FROM signing_keys")))
+        return list(connection.scalars(text("SELECT key FROM signing_keys WHERE name = 'cursors'")))
 
 
 def test_cursor_is_signed_with_a_random_key_that_all_processes_share(
@@ -96,7 +96,7 @@ def test_key_is_read_once_for_each_process(
 
 def test_concurrent_first_uses_make_one_key(client: Api, engine: Engine, committing_app: Any):
     with engine.begin() as connection:
-        connection.execute(text("DELETE FROM signing_keys"))
+        connection.execute(text("DELETE FROM signing_keys WHERE name = 'cursors'"))
     committing_app.registry.pop("cursors", None)
 
     def use(_number: int) -> bytes:

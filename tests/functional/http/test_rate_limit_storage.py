@@ -223,7 +223,7 @@ def test_limits_hold_in_memory_while_postgresql_fails(caplog: pytest.LogCaptureF
 def test_sweeper_deletes_what_has_expired(
     committing_app: Any, storage: PostgresStorage, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("jobtracker.http.rate_limits.postgres.BATCH", 7)
+    monkeypatch.setattr("jobtracker.db.expiry.BATCH", 7)
     for number in range(20):
         hit(storage, RATE, f"{number}")
     past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
