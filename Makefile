@@ -59,7 +59,7 @@ shell: $(INSTALLED) ## Open a Python prompt with the resource tree of INI (devel
 fuzz: $(INSTALLED) ## Run Schemathesis against a server for SECONDS (300)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
-torture: $(INSTALLED) ## Run crashes, faults and load against running servers: six minutes
+torture: $(INSTALLED) ## Run crashes, faults and load against running servers: ten minutes
 	$(BIN)/pytest -m torture tests/torture -s
 
 bench: $(INSTALLED) ## Run the benchmarks with the options BENCH: see benchmarks/README.md
