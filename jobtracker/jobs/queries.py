@@ -111,13 +111,10 @@ _Q, _TAG_Q = _once("fold", "q", TEXT), _once("fold", "tag_q", TEXT)
 _TAGS_OF_QUERY = _once("folded", "tag", ARRAY(TEXT))
 # The conditions on a job's keys. A filter of blanks alone is none.
 _KEY_FILTERS: dict[str, sa.ColumnElement[bool]] = {
-    "q": sa.func.strpos(_KEYS.c.texts, _Q) > 0,
-    "tag": sa.or_(
-        _KEYS.c.tags.overlap(_TAGS_OF_QUERY), sa.func.cardinality(_TAGS_OF_QUERY) == 0
-    ),
+    "q": sa.func.strpos(_KEYS.c.texts, _Q) != 0,
+    "tag": sa.or_(_KEYS.c.tags.overlap(_TAGS_OF_QUERY), sa.func.cardinality(_TAGS_OF_QUERY) == 0),
     "tag_q": sa.or_(
-        sa.select(sa.literal(1)).where(sa.func.strpos(_TAG, _TAG_Q) > 0).exists(),
-        _TAG_Q == "",
+        sa.select(sa.literal(1)).where(sa.func.strpos(_TAG, _TAG_Q) > 0).exists(), _TAG_Q == ""
     ),
 }
 _HAS_STATUS = Job.status == sa.any_(sa.bindparam("status", type_=ARRAY(TEXT)))

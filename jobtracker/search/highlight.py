@@ -49,10 +49,10 @@ def _part_pattern(part: str, *, is_prefix: bool) -> str:
         return pattern
     if not part.startswith("."):
         pattern = _BEGIN + pattern
+    if part[-1] in "+#":
+        return pattern + ("[+#]*" if is_prefix else "(?![+#])")
     if is_prefix:
         return pattern + _REST
-    if part[-1] in "+#":
-        return rf"{pattern}(?![+#])"
     # "c" is no part of "C++", but "security" is one of "Security+".
     return rf"{pattern}{_END}" + (rf"(?!{_SUFFIX})" if re.fullmatch("[a-z]", part) else "")
 

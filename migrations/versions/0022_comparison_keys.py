@@ -39,17 +39,18 @@ ACCENT = (
     r"\u0730-\u074A\u0898-\u089F\u08CA-\u08E1\u08E3-\u08FF\u1AB0-\u1AFF\u1DC0-\u1DFF"
     r"\u20D0-\u20F0\uFE20-\uFE2F"
 )
-# Marks and digits of the scripts whose marks are parts of words: [[:alnum:]] lacks many of them.
+# Marks and digits that are parts of words: [[:alnum:]] lacks many of them.
 MARK_OR_DIGIT = (
-    r"\u0660-\u0669\u06F0-\u06F9\u07C0-\u07F5\u0816-\u082D\u0859-\u085B\u0900-\u0963\u0966-\u0DF3"
-    r"\u0E47-\u0E4E\u0E50-\u0E59\u0EBA-\u0ED9\u0F18-\u0F33\u0F35\u0F37\u0F39\u0F3E-\u0F84"
-    r"\u0F86\u0F87\u0FC6\u1037-\u1049\u1090-\u1099\u135D-\u135F\u1369-\u137C\u1714-\u1734"
-    r"\u17B4-\u17D3\u17DD-\u17F9\u1810-\u1819\u18A9\u1920-\u193B\u1946-\u19DA\u1A17-\u1A99"
-    r"\u1B34-\u1B59\u1B6B-\u1B73\u1BAA-\u1BF3\u1C24-\u1C37\u1C40-\u1C59\u1CD0-\u1CF9"
-    r"\u2CEF-\u2CF1\u2D7F\u302A-\u302F\u3099\u309A\uA620-\uA672\uA67C\uA67D\uA6F0\uA6F1"
-    r"\uA802-\uA827\uA82C\uA880-\uA8C5\uA8D0-\uA8F1\uA900-\uA92D\uA947-\uA953\uA980-\uA9C0"
-    r"\uA9D0-\uA9D9\uA9E5-\uAA59\uAA7B-\uAAC1\uAAEB-\uAAF6\uABE3-\uABF9"
-    r"\U00010107-\U0001BC9D\U0001E000-\U0001ED3D"
+    r"\u0660-\u0669\u06F0-\u06F9\u07A6-\u07F3\u07FD\u0816-\u082D\u0859-\u085B\u0900-\u0963"
+    r"\u0966-\u0E3A\u0E47-\u0E4E\u0E50-\u0E59\u0EB1-\u0ED9\u0F18\u0F19\u0F20-\u0F33\u0F35"
+    r"\u0F37\u0F39\u0F3E-\u0F84\u0F86-\u0FBC\u0FC6\u102B-\u1049\u1056-\u109D\u135D-\u135F"
+    r"\u1369-\u137C\u1712-\u1734\u1752-\u17D3\u17DD-\u17F9\u180B-\u180D\u180F-\u193B"
+    r"\u1946-\u19DA\u1A17-\u1A1B\u1A55-\u1A99\u1B00-\u1B59\u1B6B-\u1B73\u1B80-\u1BF3"
+    r"\u1C24-\u1C37\u1C40-\u1C59\u1CD0-\u1CD2\u1CD4-\u1CF9\u2CEF-\u2CF1\u2CFD\u2D7F-\u2DFF"
+    r"\u302A-\u302F\u3099\u309A\u3248-\u324F\uA620-\uA672\uA674-\uA67D\uA69E-\uA6F1"
+    r"\uA802-\uA827\uA82C-\uA835\uA880-\uA8C5\uA8D0-\uA8F1\uA8FF-\uA92D\uA947-\uA953"
+    r"\uA980-\uA9C0\uA9D0-\uA9D9\uA9E5-\uAA59\uAA7B-\uAAC1\uAAEB-\uAAEF\uAAF5\uAAF6"
+    r"\uABE3-\uABEA\uABEC-\uABF9\uFB1E\U00010107-\U0001BC9D\U0001E000-\U0001ED3D"
 )
 # Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Tai, Chinese, Japanese, Yi.
 UNSPACED = (
@@ -167,18 +168,22 @@ PARTS_OF_QUERY = rf"""
         FROM (
             SELECT position AS word, words FROM (
                 SELECT row_number() OVER (ORDER BY position) AS position, words
-                FROM regexp_split_to_table(unaccented(query), '[^{WORD}+#./&''\u2019_\u00B7\u2010-]+')
-                         WITH ORDINALITY AS split (chunk, position),
+                FROM regexp_split_to_table(
+                         unaccented(query), '[^{WORD}+#./&''\u2019_\u00B7\u2010-]+'
+                     ) WITH ORDINALITY AS split (chunk, position),
                      words_in(chunk) AS words
                 WHERE words <> ''
             ) AS chunks WHERE position <= max_words
         ) AS first_words,
         LATERAL (
-            SELECT part, number, lag(part) OVER (ORDER BY number) AS previous
+            SELECT part, number, lag(part) OVER in_order AS previous,
+                   lead(part) OVER in_order AS next
             FROM string_to_table(words, ' ') WITH ORDINALITY AS split (part, number)
-            WHERE number <= {MAX_PARTS}
+            WHERE number <= {MAX_PARTS} WINDOW in_order AS (ORDER BY number)
         ) AS parts
-        WHERE NOT coalesce(length(part) = 1 AND previous ~ '^[{UNSPACED}]{{2}}$', false);
+        -- The last character alone is in the pair before it, and need not be the last of a text.
+        WHERE next IS NOT NULL OR length(part) > 1
+            OR NOT coalesce(previous ~ '^[{UNSPACED}]{{2}}$', false);
     END
 """  # noqa: S608 (constants)
 
