@@ -77,7 +77,7 @@ def _is_conjunct(text: str, position: int) -> bool:
     """Whether a virama before the position joins the consonant after it."""
     if unicodedata.category(text[position]) != "Lo":
         return False
-    while position and (_is_mark(text[position - 1]) or text[position - 1] == ZERO_WIDTH_JOINER):
+    while position and (_is_mark(text[position - 1]) or text[position - 1] in _EXTENDING):
         position -= 1
         if text[position] in _LINKERS:
             return True

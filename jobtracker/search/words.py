@@ -60,10 +60,10 @@ _SUBSTITUTIONS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (rf"[^{WORD}+#.]+", " "),
-        (r"(^|[ .])[+#]+", r"\1"),
+        (rf"(^|[ .{UNSPACED}])[+#]+", r"\1"),
         (rf"([{WORD}])\+(?=[{WORD}])", r"\1 "),
         (r"([+#])(?=[^+# ])", r"\1 "),
-        (r"\.\.+|\.(?![^ ])", " "),
+        (rf"\.\.+|\.(?![^ {UNSPACED}])", " "),
         (r"\.", " ."),
         (rf"(?<=[{UNSPACED}])(?=[^{UNSPACED} ])|(?<=[^{UNSPACED} ])(?=[{UNSPACED}])", " "),
     )

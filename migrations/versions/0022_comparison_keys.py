@@ -34,7 +34,7 @@ BLANK = (
 # Marks that a search ignores: those of Latin, Greek, Cyrillic, Hebrew, Arabic and Syriac, and the
 # Arabic tatweel. The vowel signs of other scripts distinguish words.
 ACCENT = (
-    r"\u0300-\u036F\u0483-\u0489\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0610-\u061A"
+    r"\u0300-\u034E\u0350-\u036F\u0483-\u0489\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0610-\u061A"
     r"\u0640\u064B-\u065F\u0670\u06D6-\u06DC\u06DF-\u06E4\u06E7\u06E8\u06EA-\u06ED\u0711"
     r"\u0730-\u074A\u0898-\u089F\u08CA-\u08E1\u08E3-\u08FF\u1AB0-\u1AFF\u1DC0-\u1DFF"
     r"\u20D0-\u20F0\uFE20-\uFE2F"
@@ -103,9 +103,9 @@ UNACCENTED = rf"""
     CREATE OR REPLACE FUNCTION unaccented(string text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN octet_length(string) = length(string) THEN casefolded(string)
-        ELSE normalize(replace(replace(replace(translate(
+        ELSE replace(normalize(replace(replace(replace(translate(
             regexp_replace(casefolded(string), '[{ACCENT}]+', '', 'g'),
-            'øłđðħŧ', 'olddht'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'), NFKC) END
+            'øłđðħŧ', 'olddht'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'), NFKC), chr(847), '') END
 """
 # A word keeps "+" and "#" after it, and a "." before it. A text without spaces becomes pairs of
 # characters, and its last character.
@@ -116,12 +116,12 @@ WORDS_IN = rf"""
         words text := regexp_replace(unaccented(string), '[^{WORD}+#.]+', ' ', 'g');
     BEGIN
         IF words ~ '[+#]' THEN
-            words := regexp_replace(words, '(^|[ .])[+#]+', '\1', 'g');
+            words := regexp_replace(words, '(^|[ .{UNSPACED}])[+#]+', '\1', 'g');
             words := regexp_replace(words, '([{WORD}])\+(?=[{WORD}])', '\1 ', 'g');
             words := regexp_replace(words, '([+#])(?=[^+# ])', '\1 ', 'g');
         END IF;
         IF strpos(words, '.') > 0 THEN
-            words := regexp_replace(words, '\.\.+|\.(?![^ ])', ' ', 'g');
+            words := regexp_replace(words, '\.\.+|\.(?![^ {UNSPACED}])', ' ', 'g');
             words := replace(words, '.', ' .');
         END IF;
         IF octet_length(words) <> length(words) AND words ~ '[{UNSPACED}]' THEN
