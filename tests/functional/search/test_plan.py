@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from jobtracker.jobs import queries as jobs
 from jobtracker.search import queries
 from tests.common.api import Api
 
@@ -81,13 +82,10 @@ def test_search_reads_each_row_of_words_once(
 def test_filters_find_the_keys_of_each_job_by_its_primary_key(
     ada: Api, explained: Explained, analyzed: bool
 ):
-    from jobtracker.jobs import queries as jobs
-
     if analyzed:
         explained.driver.execute(f"ANALYZE {', '.join(TABLES)}")
     user_id = ada.get("/users/me").json["id"]
-    filters = {"q": "nothing", "tag": ["a"], "tag_q": "b"}
-    jobs.page(explained, user_id, limit=50, **filters)
+    jobs.page(explained, user_id, limit=50, q="nothing", tag=["a"], tag_q="b")
     (scan,) = (node for node in explained.nodes if node.get("Relation Name") == "job_words")
     assert scan["Actual Rows"] <= 1
     assert scan.get("Rows Removed by Filter", 0) == 0

@@ -1,14 +1,16 @@
 """Grapheme clusters, compared with another implementation."""
 
 import re
+from typing import Any
 
 import pytest
-import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobtracker.search import graphemes
 from jobtracker.search.highlight import highlight
+
+regex: Any = pytest.importorskip("regex")
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 FLAGS = "\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7"
