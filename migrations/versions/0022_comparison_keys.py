@@ -218,8 +218,10 @@ KEEP_WORDS_OF_JOB = """
         RETURN NULL;
     END $$
 """
+# A connection keeps its plans: one that was made for a small table would read all of a large one.
 ADD_NOTE = f"""
-    CREATE OR REPLACE FUNCTION add_words_of_note(note notes) RETURNS void LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION add_words_of_note(note notes) RETURNS void LANGUAGE plpgsql
+    SET enable_seqscan = off AS $$
     DECLARE
         of_note tsvector := words_of_note(note);
     BEGIN
@@ -237,7 +239,8 @@ ADD_NOTE = f"""
 # note_ids is empty in a row that is not converted. The words of a job that is being deleted are
 # deleted by their foreign key.
 REMOVE_NOTE = """
-    CREATE OR REPLACE FUNCTION remove_words_of_note(note notes) RETURNS void LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION remove_words_of_note(note notes) RETURNS void LANGUAGE plpgsql
+    SET enable_seqscan = off AS $$
     DECLARE
         same_row bigint[];
         other notes;
