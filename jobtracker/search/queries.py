@@ -56,18 +56,22 @@ def _found(count: int) -> str:
     """The jobs in which each of ``count`` words occurs: in the job, or in one of its notes.
 
     Each row of the user's words is read once, without a join, and only its results are grouped: so
-    the time is linear, whatever PostgreSQL estimates.
+    the time is linear, whatever PostgreSQL estimates. Bit n says that the n-th word occurs, the
+    one above these that the last word occurs as a whole.
     """
-    numbers = range(1, count + 1)
-    phrases = (f"words @@ {_of_query(f'phrases[{n}]')} AS has_{n}" for n in numbers)
+    phrases = [_of_query(f"phrases[{number}]") for number in range(1, count + 1)]
+    bits = (
+        f"CAST(words @@ {phrase} AS integer) << {bit}"
+        for bit, phrase in enumerate([*phrases, _of_query("last_whole")])
+    )
     results = f"""
         application_id, ts_rank(words, {_of_query("ranked")}) AS rank,
-        words @@ {_of_query("last_whole")} AS is_whole, {", ".join(phrases)}
+        {" | ".join(f"({bit})" for bit in bits)} AS bits
     """
     of_user = f"user_id = :user_id AND words @@ {_of_query('any_phrase')}"
     return f"""
     found AS MATERIALIZED (
-        SELECT application_id, bool_or(is_whole) AS is_whole,
+        SELECT application_id, bit_or(bits) >> {count} AS is_whole,
                coalesce(max(rank) FILTER (WHERE is_of_note), 0)
                    + coalesce(max(rank) FILTER (WHERE NOT is_of_note), 0) AS rank,
                max(last_activity_at) AS last_activity_at
@@ -76,10 +80,9 @@ def _found(count: int) -> str:
             FROM job_words WHERE {of_user}
             UNION ALL SELECT {results}, true, NULL FROM note_words WHERE {of_user}
             UNION ALL
-            SELECT id, NULL, NULL, {"NULL, " * count} NULL, last_activity_at
-            FROM jobs WHERE user_id = :user_id
+            SELECT id, NULL, NULL, NULL, last_activity_at FROM jobs WHERE user_id = :user_id
         ) AS of_user
-        GROUP BY application_id HAVING {" AND ".join(f"bool_or(has_{n})" for n in numbers)}
+        GROUP BY application_id HAVING bit_or(bits) & {2**count - 1} = {2**count - 1}
         ORDER BY is_whole DESC, rank DESC, last_activity_at DESC, application_id DESC LIMIT :limit
     )
     """  # noqa: S608
