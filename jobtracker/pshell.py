@@ -1,6 +1,7 @@
 """The prompt of ``pshell development.ini`` or production.ini."""
 
 import datetime
+import signal
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from jobtracker.users.queries import COLUMNS, UserRow
 
 def setup(env: dict[str, Any]) -> Iterator[None]:
     """Begin a transaction, which ``commit()`` commits and leaving the prompt rolls back."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # `make shell` begins without it
     request = env["request"]
     # Not the request's own session: this one continues after a commit. The transaction manager
     # runs the after-commit hooks.

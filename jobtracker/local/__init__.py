@@ -4,6 +4,9 @@ An app factory that starts what the settings leave out, adds the settings of wha
 calls :func:`jobtracker.main`. Production does not import this package.
 """
 
+import atexit
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,21 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     from jobtracker.local.guard import GuardedApplication
     from jobtracker.local.stack import Stack
 
+    if "__script__" in global_config:  # of pserve, pshell or alembic
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, end)
     stack = Stack.from_settings(settings)
     app = jobtracker.main(global_config, **stack.with_local_settings(settings))
     if "postgres" in stack.parts and global_config.get("__script__") != "alembic":
         migrations.upgrade(app.registry["db_engine"])
     return GuardedApplication(app, stack.hosts)
+
+
+def end(signal_number: int, _frame: object) -> None:
+    """End this process by a signal, once the parts have stopped; a second signal does not wait.
+
+    Until the server handles signals: KeyboardInterrupt would show a traceback.
+    """
+    signal.signal(signal_number, signal.SIG_DFL)
+    atexit._run_exitfuncs()
+    os.kill(os.getpid(), signal_number)

@@ -1,5 +1,9 @@
 """The server of development.ini: waitress, after a banner with the addresses of all parts."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -14,7 +18,12 @@ from jobtracker.servers.waitress_server import serve
 def server_factory(
     global_config: dict[str, str], host: str, port: str, **options: str
 ) -> Callable[[Any], None]:
-    """Return a server for PasteDeploy; LocalError, before the stack starts, if the port is used."""
+    """Return a server for PasteDeploy; LocalError, before the stack starts, if the port is used.
+
+    With ``pserve development.ini parent=PID`` it stops when that process has ended.
+    """
+    if parent := global_config.get("parent"):
+        threading.Thread(target=stop_without, args=[int(parent)], daemon=True).start()
     try:
         check_port(host, int(port), "port in [server:main]")
     except RuntimeError as error:
@@ -28,6 +37,13 @@ def server_factory(
             raise LocalError(f"JobTracker does not start: {error}") from None
 
     return serve_with_banner
+
+
+def stop_without(parent: int) -> None:
+    """Stop this process when its parent has ended, also if the parent was killed."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def banner(settings: dict[str, Any], url: str) -> str:

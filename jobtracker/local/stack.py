@@ -8,16 +8,20 @@ an exclusive one, there are no users left.
 
 import atexit
 import fcntl
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import hupper
 
+from jobtracker.local import CHECKOUT
 from jobtracker.local.guard import LOOPBACK_HOSTS
 from jobtracker.local.process import wait_until
 
@@ -27,9 +31,11 @@ PROVIDES = {
     "aws": ("cognito.user_pool_id", "s3.bucket"),
     "turnstile": ("turnstile.secret",),
 }
-SECONDS_TO_START = 60
+SECONDS_TO_START = 120
 SECONDS_TO_STOP = 20
 REGION = "us-east-1"
+# On the disk of the folder, at a failed start: below it, that is why.
+MIN_BYTES_FREE = 2**20
 
 
 class LocalError(SystemExit):
@@ -43,6 +49,28 @@ def try_lock(file: TextIO, operation: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def writable_folder(folder: str) -> str:
+    """Return the folder, which is created, or the user's own one for it if it cannot be written, as
+    in a read-only checkout; LocalError if that cannot be written either.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    name = f"jobtracker-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    for each in (folder, os.path.join(state, name), os.path.join(tempfile.gettempdir(), name)):
+        try:
+            os.makedirs(each, mode=0o700, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror
+            continue
+        if os.access(each, os.W_OK):
+            if each != folder:
+                print(f"{folder} cannot be written: the data is in {each}", flush=True)
+            return each
+        reason = "it cannot be written"
+    raise LocalError(f"The local stack does not start: {folder} (local.folder): {reason}")
 
 
 class Stack(NamedTuple):
@@ -60,7 +88,7 @@ class Stack(NamedTuple):
         """Return the stack of the parts whose settings are missing."""
         given = {name for name, value in settings.items() if value.strip()}
         return cls(
-            folder=os.path.realpath(settings["local.folder"]),
+            folder=writable_folder(os.path.realpath(settings["local.folder"])),
             parts=tuple(part for part, names in PROVIDES.items() if not given.issuperset(names)),
             aws_port=int(settings["local.aws_port"]),
             turnstile_port=int(settings["local.turnstile_port"]),
@@ -79,20 +107,25 @@ class Stack(NamedTuple):
 
     def _acquire(self) -> dict[str, str]:
         """Keep the parts running until this process ends; start them unless they run already."""
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
         if os.stat(self.folder).st_uid != os.geteuid():
             raise LocalError(f"{self.folder} (local.folder in [app:main]) is another user's")
         os.chmod(self.folder, 0o700)  # it may exist already
-        users = self.open("users")
-        fcntl.flock(users, fcntl.LOCK_SH)  # waits while the parts are being stopped
-        if hupper.is_active():
-            # pserve --reload: its worker, this process, ends at each change; the reloader remains.
-            self.file("reloader").write_text(str(os.getppid()))
-        if not self._is_supervised():
-            self.file("state").unlink(missing_ok=True)  # of a supervisor that was killed or failed
-        state = self._read_state() or self._start()
-        atexit.register(self._release, users)
+        try:
+            users = self.open("users")
+            fcntl.flock(users, fcntl.LOCK_SH)  # waits while the parts are being stopped
+            atexit.register(self._release, users)
+            if hupper.is_active():
+                # pserve --reload: its worker, this process, ends at each change; the reloader
+                # remains.
+                self.file("reloader").write_text(str(os.getppid()))
+            if not self._is_supervised():
+                self.file("state").unlink(missing_ok=True)  # the supervisor was killed or failed
+            state = self._read_state() or self._start()
+        except OSError as error:
+            state = {"error": str(error)}
         if "error" in state:
+            if shutil.disk_usage(self.folder).free < MIN_BYTES_FREE:
+                state["error"] = f"no space left on the disk of {self.folder}"
             raise LocalError(f"The local stack does not start: {state['error']}")
         return state
 
@@ -101,11 +134,10 @@ class Stack(NamedTuple):
             command = [sys.executable, "-m", "jobtracker.local.supervisor", json.dumps(self)]
             output: Any = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             # In its own session: Ctrl-C stops pserve only; the supervisor stops after it.
-            supervisor = subprocess.Popen(command, start_new_session=True, **output)
+            options = {"start_new_session": True, "cwd": CHECKOUT, **output}
+            supervisor = subprocess.Popen(command, **options)
         wait_until(lambda: self._read_state() is not None, SECONDS_TO_START, supervisor)
-        if (state := self._read_state()) is None:
-            raise LocalError(f"The local stack does not start: see {self.file('log')}")
-        return state
+        return self._read_state() or {"error": f"see {self.file('log')}"}
 
     def _read_state(self) -> dict[str, str] | None:
         try:

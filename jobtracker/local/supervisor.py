@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,39 +29,50 @@ def supervise(stack: Stack) -> None:
         if not wait_until(lambda: try_lock(supervisor, fcntl.LOCK_EX), seconds=1):
             return  # there is another supervisor
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+
+        def is_needed() -> bool:
+            # Once there are no users, the lock is kept until the parts have stopped.
+            return _reloader_is_alive(stack) or not try_lock(users, fcntl.LOCK_EX)
+
         with contextlib.ExitStack() as exit_stack:
             try:
-                provided = _start(stack, exit_stack)
+                provided = _start(stack, exit_stack, is_needed)
             except Exception as error:
-                _write_state(stack, {"error": str(error)})
+                _write_state(stack, {"error": " ".join(str(error).split())})
                 raise
             _write_state(stack, provided)
             exit_stack.callback(stack.file("state").unlink, missing_ok=True)
-            # Once there are no users, the lock is kept until the parts have stopped.
-            while _reloader_is_alive(stack) or not try_lock(users, fcntl.LOCK_EX):
+            while is_needed():
                 time.sleep(0.2)
 
 
-def _start(stack: Stack, exit_stack: contextlib.ExitStack) -> dict[str, str]:
-    """Start the parts, to be stopped by the exit stack; return the settings that they provide."""
+def _start(
+    stack: Stack, exit_stack: contextlib.ExitStack, is_needed: Callable[[], bool]
+) -> dict[str, str]:
+    """Start the parts, to be stopped by the exit stack; return the settings that they provide. The
+    start ends early when it is not needed any more."""
     folder = Path(stack.folder)
     provided: dict[str, str] = {}
-    if "postgres" in stack.parts:
+    if "postgres" in stack.parts and is_needed():
         postgres = Postgres(folder / "postgres", folder / "log" / "postgres.log")
+        postgres.is_needed = is_needed
         exit_stack.callback(postgres.stop)
         postgres.start()
-        provided["sqlalchemy.url"] = postgres.make_database("jobtracker")
-    if "aws" in stack.parts:
+        if is_needed():
+            provided["sqlalchemy.url"] = postgres.make_database("jobtracker")
+    if "aws" in stack.parts and is_needed():
         options: Any = {"hosts": stack.hosts, "origins": stack.origins}
         key = AccessKey.of_folder(folder)
         aws = Aws(folder, REGION, stack.aws_port, access_key=key, **options)
+        aws.is_needed = is_needed
         exit_stack.callback(aws.stop)
         aws.start()
-        provided |= aws.deploy()
-        scanner = MalwareScanner(aws.client("s3"), provided["s3.bucket"])
-        scanner.start()
-        exit_stack.callback(scanner.stop)
-    if "turnstile" in stack.parts:
+        if is_needed():
+            provided |= aws.deploy()
+            scanner = MalwareScanner(aws.client("s3"), provided["s3.bucket"])
+            scanner.start()
+            exit_stack.callback(scanner.stop)
+    if "turnstile" in stack.parts and is_needed():
         turnstile = LocalTurnstile(stack.turnstile_port)
         turnstile.start()
         exit_stack.callback(turnstile.stop)
