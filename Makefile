@@ -23,8 +23,9 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 
 # Modules are run rather than the scripts of .venv/bin, which have the path where they were installed.
 # This one runs a module that Ctrl-C ends at once, without a traceback, until it handles the signal.
-RUN := exec $(BIN)/python -S -c 'import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
-	import runpy, site; site.main(); del sys.argv[0]; \
+# (_signal is what the module signal imports, after much else.)
+RUN := exec $(BIN)/python -S -c 'import _signal; _signal.signal(_signal.SIGINT, _signal.SIG_DFL); \
+	import runpy, site, sys; site.main(); del sys.argv[0]; \
 	runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)'
 PIP := $(RUN) pip --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

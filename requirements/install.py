@@ -4,15 +4,16 @@ It may be interrupted: without its marker, .venv is created anew. Concurrent run
 other.
 """
 
-import signal
+import _signal  # type: ignore[import-not-found]  # which the module signal imports, after much else
 
 # From here on, Ctrl-C ends this process at once, without a traceback.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 import fcntl
 import hashlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -75,8 +76,8 @@ def create(lock: IO[Any]) -> None:
 
 def run(lock: IO[Any], *arguments: str) -> str:
     """Run a module of .venv; return what it wrote to standard error if it fails."""
-    command = [PYTHON, "-c", MODULE, *arguments]
-    output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    command = [str(PYTHON), "-c", MODULE, *arguments]
+    output: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         process = subprocess.Popen(command, pass_fds=[lock.fileno()], **output)

@@ -130,12 +130,16 @@ class Stack(NamedTuple):
         return state
 
     def _start(self) -> dict[str, str]:
-        with self.file("log").open("ab") as log:
+        with self.file("log").open("ab") as log, self.open("supervisor") as lock:
             command = [sys.executable, "-m", "jobtracker.local.supervisor", json.dumps(self)]
             output: Any = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             # In its own session: Ctrl-C stops pserve only; the supervisor stops after it.
             options = {"start_new_session": True, "cwd": CHECKOUT, **output}
-            supervisor = subprocess.Popen(command, **options)
+            supervisor = None
+            # Other processes hold this lock for a moment, to test whether there is a supervisor,
+            # which inherits it.
+            if wait_until(lambda: try_lock(lock, fcntl.LOCK_EX), seconds=1):
+                supervisor = subprocess.Popen(command, pass_fds=[lock.fileno()], **options)
         wait_until(lambda: self._read_state() is not None, SECONDS_TO_START, supervisor)
         return self._read_state() or {"error": f"see {self.file('log')}"}
 

@@ -16,18 +16,16 @@ import psutil
 from jobtracker.local.aws import AccessKey, Aws
 from jobtracker.local.malware import MalwareScanner
 from jobtracker.local.postgres import Postgres
-from jobtracker.local.process import wait_until, write_private
+from jobtracker.local.process import write_private
 from jobtracker.local.stack import REGION, Stack, try_lock
 from jobtracker.local.turnstile import LocalTurnstile
 
 
 def supervise(stack: Stack) -> None:
-    """Run the parts until they have no users."""
+    """Run the parts until they have no users; this process has inherited a lock on
+    ``stack.supervisor``."""
     os.umask(0o077)  # also of the parts: their data is for this user only
-    with stack.open("supervisor") as supervisor, stack.open("users") as users:
-        # Other processes hold this lock for a moment, to test whether there is a supervisor.
-        if not wait_until(lambda: try_lock(supervisor, fcntl.LOCK_EX), seconds=1):
-            return  # there is another supervisor
+    with stack.open("users") as users:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
         def is_needed() -> bool:
