@@ -7,6 +7,7 @@ calls :func:`jobtracker.main`. Production does not import this package.
 import atexit
 import os
 import signal
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,24 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, end)
     stack = Stack.from_settings(settings)
+    leave_environment(settings, stack.parts)
     app = jobtracker.main(global_config, **stack.with_local_settings(settings))
     if "postgres" in stack.parts and global_config.get("__script__") != "alembic":
         migrations.upgrade(app.registry["db_engine"])
     return GuardedApplication(app, stack.hosts)
+
+
+def leave_environment(settings: dict[str, str], parts: Collection[str]) -> None:
+    """Remove the variables of libpq, AWS and proxies, which mean other servers than the parts."""
+    prefixes = []
+    if "postgres" in parts:
+        prefixes.append("PG")
+    if "aws" in parts and not settings.get("s3.bucket"):
+        prefixes.append("AWS_")
+    for name in [name for name in os.environ if name.startswith(tuple(prefixes))]:
+        del os.environ[name]
+    hosts = ["127.0.0.1", os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))]
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, hosts))
 
 
 def end(signal_number: int, _frame: object) -> None:

@@ -134,9 +134,18 @@ class Postgres(ServerProcess):
     def _initialize(self, folder: Path) -> None:
         """Run initdb; RuntimeError with its output if it fails."""
         argument = self._data_argument if self._as_user else folder
-        command: list[str | Path] = [bin_folder() / "initdb", "-D", argument, *INITDB, *LOCALE]
         options = {"cwd": folder, "capture_output": True, "text": True, **self._as_user}
-        done = subprocess.run(command, check=False, errors="replace", **options)
+        with tempfile.TemporaryDirectory(prefix="jobtracker-") as temporary:
+            programs = bin_folder()
+            if re.search(r'["$`\\]', str(programs)):
+                # initdb has sh start postgres, with the path in double quotes.
+                package = programs.parents[1]
+                for each in package.parent.glob(f"{package.name}*"):  # its libraries too
+                    shutil.copytree(each, Path(temporary, each.name), symlinks=True)
+                Path(temporary).chmod(0o755)
+                programs = temporary / programs.relative_to(package.parent)
+            command: list[str | Path] = [programs / "initdb", "-D", argument, *INITDB, *LOCALE]
+            done = subprocess.run(command, check=False, errors="replace", **options)
         if done.returncode:
             raise RuntimeError(f"initdb failed: {' '.join(done.stderr.split())}")
 
