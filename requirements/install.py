@@ -51,7 +51,7 @@ def main() -> None:
             create(lock)
         print("Installing into .venv (about a minute, once)", flush=True)
         MARKER.unlink(missing_ok=True)
-        pip = ("pip", "--quiet", "--disable-pip-version-check", "install")
+        pip = ("pip", "--quiet", "--quiet", "--disable-pip-version-check", "install")
         locked = ("--require-hashes", "--requirement", "requirements/dev.txt")
         package = ("--no-deps", "--no-build-isolation", "--editable", ".")
         error = run(lock, *pip, *locked) or run(lock, *pip, *package)
@@ -71,7 +71,9 @@ def create(lock: IO[Any]) -> None:
     venv.create(VENV, clear=True, symlinks=True)
     error = run(lock, "ensurepip", "--default-pip")
     if error:
-        sys.exit(f".venv cannot be created: {error.splitlines()[-1]}")
+        lines = error.splitlines()
+        errors = [line for line in lines if line.startswith("ERROR: ")]
+        sys.exit(f".venv cannot be created: {(errors or lines)[-1]}")
 
 
 def run(lock: IO[Any], *arguments: str) -> str:

@@ -5,6 +5,7 @@ and makes every folder above the data readable by all.
 """
 
 import atexit
+import ctypes
 import functools
 import importlib.util
 import os
@@ -13,6 +14,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import psycopg
 from jobtracker.local.process import ServerProcess
 
 SECONDS_TO_STOP = 30
+PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
 MAX_SOCKET_PATH = 103  # bytes of a Unix socket's path: 107 on Linux, 103 on macOS
 # Given everywhere, as the user's shell may have another in PGPORT.
 PORT = "5432"
@@ -81,16 +84,19 @@ class Postgres(ServerProcess):
             self._stop_orphan()
         # Relative to the data folder.
         socket_folder = "." if self.socket_folder == self.data else str(self.socket_folder)
-        options = {
+        configuration = {
             "unix_socket_directories": socket_folder,
             "port": PORT,
             "listen_addresses": "",
             **self.options,
         }
-        parameters = [f"--{name}={value}" for name, value in options.items()]
+        parameters = [f"--{name}={value}" for name, value in configuration.items()]
         program = bin_folder() / "postgres"
         command: list[str | Path] = [program, "-D", self._data_argument, *parameters]
-        self.launch(command, self.log, stdin=subprocess.DEVNULL, cwd=self.data, **self._as_user)
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "cwd": self.data, **self._as_user}
+        if sys.platform == "linux":
+            options["preexec_fn"] = _stop_with_parent
+        self.launch(command, self.log, **options)
 
     def is_ready(self) -> bool:
         try:
@@ -137,7 +143,7 @@ class Postgres(ServerProcess):
         options = {"cwd": folder, "capture_output": True, "text": True, **self._as_user}
         with tempfile.TemporaryDirectory(prefix="jobtracker-") as temporary:
             programs = bin_folder()
-            if re.search(r'["$`\\]', str(programs)):
+            if re.search(r'["$`\\\n\r]', str(programs)):
                 # initdb has sh start postgres, with the path in double quotes.
                 package = programs.parents[1]
                 for each in package.parent.glob(f"{package.name}*"):  # its libraries too
@@ -166,6 +172,11 @@ class Postgres(ServerProcess):
             # The process id is that of another process now, after a power failure for example.
             file.unlink()
             (self.data / f"{SOCKET}.lock").unlink(missing_ok=True)
+
+
+def _stop_with_parent() -> None:
+    """Have the kernel stop this process when its parent ends, also if that is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, Postgres.STOP_SIGNAL)
 
 
 def _make_usable(installation: Path) -> None:
