@@ -197,7 +197,7 @@ class TestProductionIni:
 
     def run(self, program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 (our own program)
-            [Path(sys.executable).parent / program, self.INI],
+            [sys.executable, Path(sys.executable).parent / program, self.INI],
             env=environment,
             capture_output=True,
             text=True,

@@ -41,6 +41,18 @@ def server(folder: Path) -> Iterator[Server]:
     server.wait_until_all_are_gone()
 
 
+def test_used_port_stops_the_start_with_one_line(server: Server):
+    settings = {server.port: "port in [server:main]", server.aws_port: "local.aws_port"}
+    for port, setting in settings.items():
+        with socket.create_server(("127.0.0.1", port)):
+            stopped = server.program("pserve", str(server.ini), stderr=subprocess.PIPE)
+            _output, errors = stopped.communicate(timeout=SECONDS_TO_START)
+        assert stopped.returncode == 1
+        (line,) = errors.decode().splitlines()
+        assert f"port {port}" in line
+        assert setting in line
+
+
 def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server):
     server.start()
     call = server.call
@@ -203,18 +215,3 @@ def test_reload_keeps_the_stack_and_kill_leaves_no_process(server: Server):
         if "pserve" in " ".join(process.info["cmdline"]):
             process.kill()
     server.wait_until_all_are_gone()
-
-
-def test_used_port_stops_the_start_with_one_line(server: Server):
-    with socket.create_server(("127.0.0.1", server.aws_port)):
-        stopped = server.program("pserve", str(server.ini), stderr=subprocess.PIPE)
-        _output, errors = stopped.communicate(timeout=SECONDS_TO_START)
-    assert stopped.returncode == 1
-    (line,) = errors.decode().splitlines()
-    assert str(server.aws_port) in line
-    assert "local.aws_port" in line
-    with socket.create_server(("127.0.0.1", server.port)):
-        stopped = server.program("pserve", str(server.ini), stderr=subprocess.PIPE)
-        _output, errors = stopped.communicate(timeout=SECONDS_TO_START)
-    assert f"port {server.port}" in errors.decode()
-    server.start()
