@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -79,10 +80,13 @@ def create(lock: IO[Any]) -> None:
 def run(lock: IO[Any], *arguments: str) -> str:
     """Run a module of .venv; return what it wrote to standard error if it fails."""
     command = [str(PYTHON), "-c", MODULE, *arguments]
+    # distutils substitutes variables, of the environment too, in the path of .venv.
+    names = re.findall(r"(\$\w+|{\w+})", os.getcwd())
+    environment = {**{name.strip("${}"): name for name in names}, **os.environ}
     output: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        process = subprocess.Popen(command, pass_fds=[lock.fileno()], **output)
+        process = subprocess.Popen(command, pass_fds=[lock.fileno()], env=environment, **output)
     except OSError as error:  # the interpreter is gone
         return str(error)
     finally:

@@ -18,6 +18,8 @@ CHECKOUT = Path(__file__).parents[2]
 def main(global_config: dict[str, str], **settings: str) -> Any:
     """Return the WSGI application of development.ini."""
     # Not imported above: CHECKOUT is used without the packages of the extra "local".
+    from sqlalchemy.exc import OperationalError
+
     import jobtracker
     from jobtracker.local import migrations
     from jobtracker.local.guard import GuardedApplication
@@ -30,7 +32,10 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     leave_environment(settings, stack.parts)
     app = jobtracker.main(global_config, **stack.with_local_settings(settings))
     if "postgres" in stack.parts and global_config.get("__script__") != "alembic":
-        migrations.upgrade(app.registry["db_engine"])
+        try:
+            migrations.upgrade(app.registry["db_engine"])
+        except OperationalError as error:  # the disk is full, for example
+            raise stack.error(str(error.orig)) from None
     return GuardedApplication(app, stack.hosts)
 
 

@@ -124,10 +124,14 @@ class Stack(NamedTuple):
         except OSError as error:
             state = {"error": str(error)}
         if "error" in state:
-            if shutil.disk_usage(self.folder).free < MIN_BYTES_FREE:
-                state["error"] = f"no space left on the disk of {self.folder}"
-            raise LocalError(f"The local stack does not start: {state['error']}")
+            raise self.error(state["error"])
         return state
+
+    def error(self, reason: str) -> LocalError:
+        """Return the error of a start that failed."""
+        if shutil.disk_usage(self.folder).free < MIN_BYTES_FREE:
+            reason = f"no space left on the disk of {self.folder}"
+        return LocalError(f"The local stack does not start: {' '.join(reason.split())}")
 
     def _start(self) -> dict[str, str]:
         with self.file("log").open("ab") as log, self.open("supervisor") as lock:

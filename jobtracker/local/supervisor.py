@@ -36,7 +36,7 @@ def supervise(stack: Stack) -> None:
             try:
                 provided = _start(stack, exit_stack, is_needed)
             except Exception as error:
-                _write_state(stack, {"error": " ".join(str(error).split())})
+                _write_state(stack, {"error": str(error)})
                 raise
             _write_state(stack, provided)
             exit_stack.callback(stack.file("state").unlink, missing_ok=True)
