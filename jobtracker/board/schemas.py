@@ -10,7 +10,7 @@ from jobtracker.jobs.models import Priority, Status
 from jobtracker.jobs.schemas import TAGS, JobOut
 
 JOB = {**JobOut.example, "last_action_at": None, "needs_follow_up": False}
-CARD = {name: JOB[name] for name in CardRow._fields}
+CARD = {name: JOB[name] for name in CardRow._fields if name in JOB}
 
 
 # More than the JSON of a board without its cards.
