@@ -15,6 +15,8 @@ import limits
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+# W3C Trace Context, and what Sentry's SDK for browsers sends.
+TRACING_HEADERS = ("baggage", "sentry-trace", "traceparent", "tracestate")
 TURNSTILE_URL = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
 # Cloudflare accepts every token with this secret, so it must not be used with Cloudflare's URL:
 # https://developers.cloudflare.com/turnstile/troubleshooting/testing/
@@ -125,6 +127,13 @@ def _origins(value: str) -> tuple[str, ...]:
     return tuple(origin.lower() for origin in origins)
 
 
+def _header_names(value: str) -> tuple[str, ...]:
+    names = value.replace(",", " ").split()
+    if not all(re.fullmatch(r"[A-Za-z0-9-]+", name) for name in names):
+        raise ValueError("must be names of headers like sentry-trace, without *")
+    return tuple(names)
+
+
 def _origin(value: str) -> str:
     origins = _origins(value)
     if len(origins) != 1:
@@ -193,6 +202,7 @@ SETTINGS = (
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
     Setting("cors.origins", _origins, ()),
+    Setting("cors.headers", _header_names, TRACING_HEADERS),
     Setting("http.public_origin", _origin, None),
     Setting("http.hsts_max_age", _positive, None),
 )

@@ -9,6 +9,7 @@ time-out, for connections without any activity.
 import contextlib
 import copy
 import functools
+import re
 import socket
 import struct
 import time
@@ -31,6 +32,8 @@ from jobtracker.servers.transfers import STALLED_AFTER
 # the client may not see the response.
 DISCARD_SECONDS = 2
 
+_ORIGIN = re.compile(rb"^Origin:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+
 
 class RequestParser(HTTPRequestParser):
     """Decides what to receive of a body when the header is complete."""
@@ -52,6 +55,7 @@ class RequestParser(HTTPRequestParser):
 
     def received(self, data: bytes) -> int:
         is_header = not self.headers_finished
+        header = self.header_plus + data if is_header else b""
         consumed = super().received(data)
         if is_header and self.headers_finished and not (self.error or self.empty):
             try:
@@ -61,6 +65,9 @@ class RequestParser(HTTPRequestParser):
         if self.error:
             self.expect_continue = False  # otherwise waitress goes on receiving
             self.is_incomplete = True
+            # waitress does not parse a header that is too large, nor one after a malformed line.
+            if "ORIGIN" not in self.headers and (origin := _ORIGIN.search(header)):
+                self.headers["ORIGIN"] = origin[1].strip().decode("latin-1")
         return consumed
 
     def _check_header(self) -> None:
@@ -122,7 +129,8 @@ class RejectedRequestTask(ErrorTask):
 
 
 def send_error(task: WSGITask | ErrorTask, error: ApiError) -> None:
-    headers = task.request.headers
+    # Not task.request: waitress makes an empty one for an error of the application.
+    headers = task.channel.requests[0].headers
     status, task.response_headers, body = error_response(
         error,
         task.channel.server.registry.settings,

@@ -89,6 +89,9 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
         ("cors.origins", "*"),
         ("cors.origins", "https://app.example/ "),
         ("cors.origins", "app.example"),
+        ("cors.headers", "*"),
+        ("cors.headers", "sentry-trace *"),
+        ("cors.headers", "X-A: b"),
         ("turnstile.secret", "1x0000000000000000000000000000000AA"),
     ],
 )
