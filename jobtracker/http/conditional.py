@@ -25,6 +25,8 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
+from jobtracker.http.links import path_prefix
+
 # An entity tag (RFC 9110, 8.8.3), weak or strong.
 _ETAG = re.compile(r'"([^"]*)"')
 # What this module makes of it: a prefix, a digest. What follows is a proxy's.
@@ -165,7 +167,7 @@ def conditional_tween_factory(
         if user is None:
             return handler(request)
         environ = request.environ
-        target = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        target = f"{path_prefix(request)}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
         state = f"{user.id} {user.revision} {moment} {target}"
         tag = _digest(registry["representation"], state.encode())
         if_none_match = environ.get("HTTP_IF_NONE_MATCH", "")

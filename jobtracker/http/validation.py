@@ -1,5 +1,6 @@
 """Validation of a request's JSON body and query against a schema."""
 
+import codecs
 import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -41,11 +42,22 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large."""
+    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large.
+
+    A byte order mark at its beginning is ignored, as RFC 8259, 8.1, allows; the encoding is UTF-8.
+    """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise PayloadTooLarge
+    body: bytes = request.body
+    # In UTF-16 and UTF-32 one of the first two characters, which are ASCII, has a null byte.
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        raise BadRequest("The body must be UTF-8, not UTF-16 or UTF-32.")
     try:
-        value = _JSON.decode(request.body.decode())
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    try:
+        value = _JSON.decode(text)
     except (ValueError, RecursionError):
         raise BadRequest("The body is not valid JSON.") from None
     if not isinstance(value, dict):
