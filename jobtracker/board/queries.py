@@ -9,9 +9,9 @@ from sqlalchemy import all_, bindparam, case, func, select
 
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import Page
+from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.db.statements import PageStatement, Statement, columns_of
-from jobtracker.jobs.models import MAX_LIST, TERMINAL_STATUSES, Job
+from jobtracker.jobs.models import TERMINAL_STATUSES, Job
 from jobtracker.jobs.queries import CARD_TEXTS, SORTS
 
 #: The time without activity after which an open job without a planned action needs a follow-up.

@@ -3,11 +3,11 @@
 from pyramid.request import Request
 
 from jobtracker.board.resources import Board, BoardResource
-from jobtracker.board.schemas import META_BYTES, BoardOut, BoardQuery, CardOut
+from jobtracker.board.schemas import META_BYTES, BoardOut, CardOut
 from jobtracker.db.keyset import MAX_BYTES
 from jobtracker.fields import Rendered
 from jobtracker.http.conditional import ETagStrategy, set_times_of_change
-from jobtracker.http.pagination import link_to_next, read_page, render_page
+from jobtracker.http.pagination import PageQuery, link_to_next, read_page, render_page
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
 
@@ -18,7 +18,7 @@ board = ApiService("board", "/jobs/board", context=BoardResource)
 
 @board.get(
     permission=Permission.READ,
-    query=BoardQuery(),
+    query=PageQuery(),
     returns=BoardOut(),
     etag=ETagStrategy.BY_REVISION_UNTIL,
 )

@@ -33,7 +33,8 @@ R = TypeVar("R")
 class PageQuery(Schema):
     """The parameters of every list."""
 
-    limit = colander.SchemaNode(QueryInteger(1, MAX_LIMIT), missing=MAX_LIMIT)
+    # Without it, as many as there are, up to MAX_LIST: clients need not know pages.
+    limit = colander.SchemaNode(QueryInteger(1, MAX_LIMIT), missing=None)
     # Characters of sort keys can take six in JSON.
     cursor = colander.SchemaNode(Text(max=4000), missing=None)
 
