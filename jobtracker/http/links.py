@@ -37,12 +37,14 @@ def path_prefix(request: Request) -> str:
     """The path, percent-encoded, below which clients reach the API; mostly blank."""
     if request.registry.settings["http.public_origin"]:
         return configured_prefix(request.registry)
-    return removed_prefix(request) + quote(request.environ.get("SCRIPT_NAME", "").rstrip("/"))
+    script_name = request.environ.get("SCRIPT_NAME", "").rstrip("/")
+    return removed_prefix(request) + quote(script_name.encode("latin-1"))
 
 
 def configured_prefix(registry: Any) -> str:
     """The path of ``http.public_origin``."""
-    return urlsplit(registry.settings["http.public_origin"] or "").path
+    origin = registry.settings["http.public_origin"]
+    return urlsplit(origin).path if origin else ""
 
 
 def without_prefix(path: str, prefix: str) -> str:

@@ -144,3 +144,10 @@ def test_operation_is_found_with_and_without_the_prefix(app: Any, monkeypatch: p
         assert find("POST", path) is expected is not None
     assert find("GET", "/api") is find("GET", "/") is not None
     assert find("POST", "/apis/jobs") is None
+
+
+def test_script_name_is_percent_encoded(ada: Api):
+    app = TestApp(ada.app.app, extra_environ={"SCRIPT_NAME": "/zü x".encode().decode("latin-1")})
+    assert app.get("/").json["docs"] == "/z%C3%BC%20x/docs"
+    assert app.get("/openapi.json").json["servers"] == [{"url": "/z%C3%BC%20x"}]
+    assert 'src="/z%C3%BC%20x/docs/docs.js"' in app.get("/docs").text

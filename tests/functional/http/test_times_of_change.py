@@ -16,7 +16,7 @@ from tests.common.conditional import revision_of, send
 # Of a whole board, of a page of it, of a page that follows, and of what was found.
 PATHS = ("/jobs/board", "/jobs/board?limit=1", "/jobs/search?q=acme", "/jobs/search?q=acme&limit=9")
 # Seconds.
-SOON = 1.0
+SOON = 1.5
 
 # The columns that make a job need a follow-up in a moment.
 SOON_DUE = "next_action_at = now() + :soon * interval '1 second'"
