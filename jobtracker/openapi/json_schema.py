@@ -12,8 +12,8 @@ import colander
 from jobtracker import fields, unicode
 
 JsonSchema = dict[str, Any]
-# Text that checked_text accepts, and what Text treats as blank (of the Basic Multilingual Plane), as
-# ECMA-262 regular expressions.
+# ECMA-262 regular expressions of text that checked_text accepts, and of what Text treats as blank:
+# without the characters beyond the Basic Multilingual Plane.
 NO_NUL = r"^[^\u0000]*$"
 _INVISIBLE = unicode.BLANK + unicode.IGNORABLE + unicode.BIDI_CONTROLS + unicode.LONE_MARKS
 NOT_BLANK = rf"^[^\u0000]*[^{_INVISIBLE}][^\u0000]*$"
