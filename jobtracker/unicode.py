@@ -39,6 +39,7 @@ _JOINER = re.compile(r"[\u200c\u200d]")
 _LINE_BREAKS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 _NOT_IN_LINES = re.compile(rf"[\x00-\x1b\x7f-\x9f{BIDI_CONTROLS}]")
 
+_BRAILLE_BLANK = "\u2800"
 # UAX #15, section 13: after so many combining characters, U+034F COMBINING GRAPHEME JOINER.
 _MAX_COMBINING = 30
 _GRAPHEME_JOINER = "\u034f"
@@ -138,4 +139,5 @@ def comparison_key(text: str) -> str:
     """
     # casefold() leaves the dotless i as it is, whose upper case is I.
     folded = unicodedata.normalize("NFKD", text).casefold().replace("\u0131", "i")
-    return " ".join(unicodedata.normalize("NFKD", without_ignorable(folded)).split())
+    normalized = unicodedata.normalize("NFKD", without_ignorable(folded))
+    return " ".join(normalized.replace(_BRAILLE_BLANK, " ").split())
