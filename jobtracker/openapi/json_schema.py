@@ -16,7 +16,7 @@ JsonSchema = dict[str, Any]
 # without the characters beyond the Basic Multilingual Plane.
 NO_NUL = r"^[^\u0000]*$"
 _INVISIBLE = unicode.BLANK + unicode.IGNORABLE + unicode.BIDI_CONTROLS + unicode.LONE_MARKS
-NOT_BLANK = rf"^[^\u0000]*[^{_INVISIBLE}][^\u0000]*$"
+NOT_BLANK = rf"^[^\u0000]*[^\u0000{_INVISIBLE}][^\u0000]*$"
 BLANK = rf"^[{_INVISIBLE}]*$"
 INPUT_ONLY = ("maxLength", "pattern", "minimum", "maximum", "maxProperties", "description")
 

@@ -107,8 +107,7 @@ def test_totp_set_up_in_a_sign_in_is_listed_as_enabled(
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [("Zoe\u0308\u202e", "Zo\u00eb"), ("\u3164", None), ("\u200b \u2800", None)],
+    ("name", "expected"), [("Zoe\u0308\u202e", "Zo\u00eb"), ("\u3164", None), ("\u202e", None)]
 )
 def test_name_of_an_account_is_normalized(name: str, expected: str | None):
     attributes = {"sub": "s", "email": "ada@example.com", "name": name}

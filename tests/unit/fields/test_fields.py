@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import unicodedata
 from typing import Any
 
 import colander
@@ -234,10 +233,9 @@ def test_text_that_was_taken_is_taken_as_it_is(text: str):
             assert node.deserialize(taken) == taken
 
 
-@pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_maximum_length_is_that_of_normalized_text(form: str):
-    text = unicodedata.normalize(form, "\u00fc" * 9)
-    assert SchemaNode(Text(max=9), name="field").deserialize(text) == "\u00fc" * 9
+def test_maximum_length_is_that_of_normalized_text():
+    for text in ("\u00fc" * 9, "u\u0308" * 9):
+        assert SchemaNode(Text(max=9), name="field").deserialize(text) == "\u00fc" * 9
     with pytest.raises(colander.Invalid):  # two characters in any normal form
         SchemaNode(Text(max=9), name="field").deserialize("\u0958" * 5)
 
