@@ -36,8 +36,6 @@ _VARIATION = re.compile(
     r"[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]|[\U000e0020-\U000e007e]+\U000e007f"
 )
 _JOINER = re.compile(r"[\u200c\u200d]")
-_LINE_BREAKS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
-_NOT_IN_LINES = re.compile(rf"[\x00-\x1b\x7f-\x9f{BIDI_CONTROLS}]")
 
 _BRAILLE_BLANK = "\u2800"
 # UAX #15, section 13: after so many combining characters, U+034F COMBINING GRAPHEME JOINER.
@@ -78,22 +76,16 @@ def _stream_safe(text: str) -> str:
     return _GRAPHEME_JOINER.join(text[a:b] for a, b in pairwise([0, *cuts, len(text)]))
 
 
-def single_line(text: str) -> str:
-    """The text of a name or another single line, as it is stored; empty if nothing is visible.
-
-    Normalized, without bidi controls, which would reorder what surrounds it, and without control
-    characters; a line break or tab becomes a blank.
-    """
-    if not (text.isascii() and text.isprintable()):
-        text = _NOT_IN_LINES.sub("", _LINE_BREAKS.sub(" ", text))
-    return prose(text)
+def normalize_name(text: str) -> str:
+    """The text of a name, as it is stored: as :func:`normalize_prose`, and without bidi controls,
+    which would reorder what is shown around it."""
+    return normalize_prose(text if text.isascii() else _BIDI_CONTROL.sub("", text))
 
 
-def prose(text: str) -> str:
-    """The text of a note, as it is stored; empty if nothing is visible.
+def normalize_prose(text: str) -> str:
+    """The text of a note, as it is stored: normalized and trimmed; empty if nothing is visible.
 
-    Normalized; of the invisible characters only those around it are removed. Bidi controls remain:
-    they belong to the writing of Arabic and Hebrew.
+    Bidi controls remain: they belong to the writing of Arabic and Hebrew.
     """
     text = trimmed(normalize(text))
     return text if is_visible(text) else ""

@@ -50,7 +50,7 @@ class Profile:
     def from_attributes(cls, attributes: Mapping[str, str]) -> Self:
         """The profile of Cognito's user attributes, or of the claims of an ID token."""
         email = attributes.get("email", "").lower()
-        name = unicode.single_line(attributes.get("name") or "")
+        name = unicode.normalize_name(attributes.get("name") or "")
         return cls(required(attributes, "sub"), email, name or None)
 
     @classmethod

@@ -25,12 +25,12 @@ def checked_text(node: Any, value: Any) -> str:
 
 
 def trimmed_text(node: Any, value: Any) -> str:
-    """The text as a single line (:func:`jobtracker.unicode.single_line`), empty if it is blank."""
-    return unicode.single_line(checked_text(node, value))
+    """The text of a name as it is stored, empty if it is blank."""
+    return unicode.normalize_name(checked_text(node, value))
 
 
 class Text(FieldType):
-    """A single line of text, trimmed and in NFC; ``max`` applies after normalization.
+    """Trimmed text in NFC, without bidi controls; ``max`` applies after normalization.
 
     :param hint: the message of an error where the pattern does not match
     """
@@ -53,14 +53,14 @@ class Text(FieldType):
 
 
 class Prose(Text):
-    """Text of several lines, in which bidi controls and control characters remain."""
+    """Text in which bidi controls remain: a note."""
 
     def normalized(self, node: Any, value: Any) -> str:
-        return unicode.prose(checked_text(node, value))
+        return unicode.normalize_prose(checked_text(node, value))
 
 
 class Lowercase(Text):
-    """A single line of text in lower case, which can have more characters than the given one."""
+    """Text in lower case, which can have more characters than the given one."""
 
     def normalized(self, node: Any, value: Any) -> str:
         return unicode.normalize(trimmed_text(node, value).lower())

@@ -81,7 +81,7 @@ def normalize_tags(tags: Iterable[str]) -> list[str]:
     are equal when compared, the first."""
     unique: dict[str, str] = {}
     for tag in tags:
-        if normal := unicode.normalize(unicode.single_line(tag).lower()):
+        if normal := unicode.normalize(unicode.normalize_name(tag).lower()):
             unique.setdefault(unicode.comparison_key(normal), normal)
     return sorted(unique.values())
 
