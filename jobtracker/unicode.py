@@ -87,6 +87,8 @@ def normalize_prose(text: str) -> str:
 
     Bidi controls remain: they belong to the writing of Arabic and Hebrew.
     """
+    if text.isascii() and text.isprintable():
+        return text.strip()
     text = trimmed(normalize(text))
     return text if is_visible(text) else ""
 
@@ -96,9 +98,6 @@ def trimmed(text: str) -> str:
 
     What an emoji, an ideograph or a letter of its script is written with remains.
     """
-    text = text.strip()
-    if text.isascii() and text.isprintable():
-        return text
     text = text[_end_of(_EDGE, text) :]
     end = len(text) - _end_of(_EDGE, text[::-1])
     body, rest = text[:end], text[end:]
@@ -129,6 +128,8 @@ def comparison_key(text: str) -> str:
 
     https://www.unicode.org/versions/latest/core-spec/chapter-3/#G34145 (definition D146)
     """
+    if text.isascii():
+        return " ".join(text.lower().split())
     # casefold() leaves the dotless i as it is, whose upper case is I.
     folded = unicodedata.normalize("NFKD", text).casefold().replace("\u0131", "i")
     normalized = unicodedata.normalize("NFKD", without_ignorable(folded))

@@ -1,5 +1,6 @@
 """Text, e-mail addresses, URLs and enumerated words."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Collection
@@ -92,6 +93,7 @@ class Email(Lowercase):
         return super().normalized(node, value)
 
 
+@functools.lru_cache(1024)
 def _kind_in_host(character: str) -> str:
     """The kind of a character of a host name, as the pattern of WebAddress has it."""
     if character in ".\u3002\uff0e\uff61":  # browsers take the full stops of CJK for dots
@@ -103,7 +105,9 @@ def _kind_in_host(character: str) -> str:
     category = unicodedata.category(character)
     if category[0] not in "LMN" or not unicode.without_ignorable(character):
         return "!"
-    return {"Lo": "o", "M": "m"}.get(category if category == "Lo" else category[0], "a")
+    if category[0] == "M":
+        return "m"
+    return "o" if category == "Lo" else "a"
 
 
 class WebAddress(Prose):
