@@ -7,6 +7,8 @@ import boto3.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from jobtracker.outbound_proxies import proxies_for
+
 
 class Timeouts(NamedTuple):
     """Time-outs of a call, in seconds: short, since a request can make several calls in turn."""
@@ -22,6 +24,11 @@ class Timeouts(NamedTuple):
 DEFAULT_TIMEOUTS = Timeouts()
 # Shared by all clients, because it caches the service models that it has loaded.
 _session = functools.cache(boto3.session.Session)
+
+
+def endpoint_of(service: str, region: str) -> str:
+    """The public endpoint of a service of AWS."""
+    return f"https://{service}.{region}.amazonaws.com"
 
 
 def make_client(
@@ -42,6 +49,7 @@ def make_client(
         read_timeout=timeouts.read,
         # By default botocore retries after time-outs too, with a back-off.
         retries={"total_max_attempts": 1},
+        proxies=proxies_for(endpoint_url or endpoint_of(service, region)),
         # Endpoints from the environment and ~/.aws are not among our settings, and may be http.
         ignore_configured_endpoint_urls=True,
     )

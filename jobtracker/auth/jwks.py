@@ -26,9 +26,8 @@ class JWKSCache:
     """
 
     def __init__(self, url: str, timeouts: Timeouts) -> None:
-        self.url = url
         self.clock = time.monotonic
-        self.http = JsonClient(timeouts)
+        self.http = JsonClient(url, timeouts)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetch_lock = threading.Lock()
         self._attempted_at = self._fetched_at = -float("inf")
@@ -60,7 +59,7 @@ class JWKSCache:
             self._fetch_lock.release()
 
     def _fetch(self) -> dict[str, jwt.PyJWK]:
-        status, document = self.http.request("GET", self.url)
+        status, document = self.http.request("GET")
         if status != 200 or not isinstance(document, dict):
             raise ValueError(f"HTTP status {status}")
         keys = jwt.PyJWKSet.from_dict(document).keys

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-po
 
 import datetime
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -14,8 +15,10 @@ import jwt
 from cachetools import FIFOCache
 
 from jobtracker.auth.jwks import JWKSCache
-from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
+from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts, endpoint_of
 from jobtracker.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 LEEWAY = 10  # seconds by which the clocks of Cognito and of this machine may differ
 # Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
@@ -67,7 +70,12 @@ class AccessToken(NamedTuple):
 
 
 class AccessTokens:
-    """Verifies the access tokens that a user pool issued to an app client."""
+    """Verifies the access tokens that a user pool issued to an app client.
+
+    At DEBUG it logs which check a token failed, without the token.
+
+    :param issuer: the claim ``iss`` of the tokens; by default that of AWS, also for emulators
+    """
 
     def __init__(
         self,
@@ -75,10 +83,11 @@ class AccessTokens:
         region: str,
         client_id: str,
         endpoint_url: str | None = None,
+        issuer: str | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
-        aws = f"https://cognito-idp.{region}.amazonaws.com"
-        self.issuer = f"{aws}/{user_pool_id}"  # emulators issue tokens with AWS's URL too
+        aws = endpoint_of("cognito-idp", region)
+        self.issuer = issuer or f"{aws}/{user_pool_id}"
         self.client_id = client_id
         url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
         self.keys = JWKSCache(url, timeouts)
@@ -92,18 +101,21 @@ class AccessTokens:
         of the user pool cannot be fetched. Whether it is revoked, only the database says; see also
         :meth:`reject`."""
         if len(token) > MAX_TOKEN_LENGTH:
+            log.debug("An access token has more than %d characters", MAX_TOKEN_LENGTH)
             return None
         digest = token_digest(token)
         with self._lock:
             verified, expires = self._verified.get(digest, (None, 0.0))
         if time.time() < expires:
             return verified
-        claims = self._decode(token)
-        if claims is None:
-            return None
         try:
+            claims = self._decode(token)
             verified = AccessToken.from_claims(claims)
-        except (TypeError, ValueError, OverflowError):
+        except jwt.PyJWTError as error:
+            log.debug("An access token is not valid: %s", error)
+            return None
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            log.debug("An access token is malformed: %s", type(error).__name__)
             return None
         expires = min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL)
         with self._lock:
@@ -113,6 +125,7 @@ class AccessTokens:
     def reject(self, token: str) -> None:
         """Cache that a token is not valid, since it is revoked: its requests no longer count as
         those of the user, nor execute statements."""
+        log.debug("An access token is revoked")
         digest = token_digest(token)
         with self._lock:
             self._verified[digest] = None, time.time() + REJECTED_TTL
@@ -124,13 +137,20 @@ class AccessTokens:
             verified, _expires = self._verified.get(digest, (None, 0.0))
         return verified.sub if verified is not None else None
 
-    def _decode(self, token: str) -> dict[str, Any] | None:
+    def _decode(self, token: str) -> dict[str, Any]:
+        """Return the claims of a valid access token.
+
+        :raises jwt.PyJWTError: for one that fails a check
+        """
+        header = jwt.get_unverified_header(token)
+        # The algorithm is fixed: the token's own header must not choose it.
+        if header.get("alg") != "RS256":
+            raise jwt.InvalidAlgorithmError("alg is not RS256")
+        if not isinstance(kid := header.get("kid"), str):
+            raise jwt.InvalidTokenError("it has no kid")
+        if (key := self.keys.get(kid)) is None:
+            raise jwt.InvalidKeyError("the JWKS of the user pool has no such kid")
         try:
-            header = jwt.get_unverified_header(token)
-            # The algorithm is fixed: the token's own header must not choose it.
-            key = self.keys.get(header["kid"]) if header["alg"] == "RS256" else None
-            if key is None:
-                return None
             claims = jwt.decode(
                 token,
                 key,
@@ -140,8 +160,11 @@ class AccessTokens:
                 # Access tokens of Cognito have client_id in the place of aud.
                 options={"require": ["exp", "iss", "sub"], "verify_aud": False},
             )
-        except (jwt.PyJWTError, KeyError, ValueError, RecursionError):
-            return None
-        if claims.get("token_use") != "access" or claims.get("client_id") != self.client_id:
-            return None
+        except jwt.InvalidIssuerError:
+            message = f"iss is not {self.issuer} (setting cognito.issuer)"
+            raise jwt.InvalidIssuerError(message) from None
+        if claims.get("token_use") != "access":
+            raise jwt.InvalidTokenError("token_use is not access")
+        if claims.get("client_id") != self.client_id:
+            raise jwt.InvalidTokenError("client_id is not the setting cognito.client_id")
         return claims

@@ -67,7 +67,10 @@ class Bucket:
             head = self._call("head_object", Key=key)
         except ObjectMissingOrChanged:
             return None
-        return StoredObject(head["ContentLength"], head["ETag"])
+        try:
+            return StoredObject(head["ContentLength"], head["ETag"])
+        except KeyError as error:  # to the service model of AWS, both are optional
+            raise _unavailable("head_object", error) from error
 
     def copy(self, source: str, target: str, *, etag: str) -> None:
         """Copy an object without its tags, to a key that has none: a copy that timed out and
@@ -102,8 +105,13 @@ class Bucket:
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
-            log.error("S3 DeleteObjects: %s", failed[0]["Code"])
-        return {error["Key"] for error in failed}
+            log.error("S3 DeleteObjects: %s", failed[0].get("Code"))
+        # To the service model of AWS, Key is optional.
+        return (
+            set(keys)
+            if any("Key" not in each for each in failed)
+            else {each["Key"] for each in failed}
+        )
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an idempotent operation; retry once after HTTP 5xx or a closed connection.
