@@ -15,28 +15,28 @@ MAX_RESPONSE_BYTES = 256 * 1024
 
 
 class JsonClient:
-    """Fetches the JSON document of a URL; it can be shared by all threads.
+    """Fetches JSON documents; it can be shared by all threads.
 
-    It uses no .netrc or CA bundle of the environment, follows no redirect, retries nothing and
-    stores no cookies.
+    It uses the proxies of the environment, but no .netrc or CA bundle of it, follows no redirect,
+    retries nothing and stores no cookies.
     """
 
-    def __init__(self, url: str, timeouts: Timeouts) -> None:
-        self.url, self.timeouts = url, timeouts
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.timeouts = timeouts
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.proxies = proxies_for(url)
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("https://", "http://"):
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=POOL_SIZE))
 
-    def request(self, method: str, data: Any = None) -> tuple[int, Any]:
+    def request(self, method: str, url: str, data: Any = None) -> tuple[int, Any]:
         """Send a request, with ``data`` as a form, and return the status and the JSON document;
         requests.RequestException when there is no complete response in time, ValueError when it is
-        not JSON, or has more than :data:`MAX_RESPONSE_BYTES`."""
+        not JSON, or has more than :data:`MAX_RESPONSE_BYTES`, or the proxy is no HTTP proxy."""
         body = bytearray()
         options: Any = {"timeout": self.timeouts, "allow_redirects": False, "stream": True}
-        with self.session.request(method, self.url, data=data, **options) as response:
+        options["proxies"] = proxies_for(url)
+        with self.session.request(method, url, data=data, **options) as response:
             for chunk in response.iter_content(8192):
                 body += chunk
                 if len(body) > MAX_RESPONSE_BYTES:

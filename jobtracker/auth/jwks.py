@@ -26,8 +26,9 @@ class JWKSCache:
     """
 
     def __init__(self, url: str, timeouts: Timeouts) -> None:
+        self.url = url
         self.clock = time.monotonic
-        self.http = JsonClient(url, timeouts)
+        self.http = JsonClient(timeouts)
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetch_lock = threading.Lock()
         self._attempted_at = self._fetched_at = -float("inf")
@@ -59,7 +60,7 @@ class JWKSCache:
             self._fetch_lock.release()
 
     def _fetch(self) -> dict[str, jwt.PyJWK]:
-        status, document = self.http.request("GET")
+        status, document = self.http.request("GET", self.url)
         if status != 200 or not isinstance(document, dict):
             raise ValueError(f"HTTP status {status}")
         keys = jwt.PyJWKSet.from_dict(document).keys

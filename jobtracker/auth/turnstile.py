@@ -21,8 +21,8 @@ class Turnstile:
     """Verifies Turnstile tokens. Without a secret every token fails."""
 
     def __init__(self, url: str, secret: str | None, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> None:
-        self.secret = secret
-        self.http = JsonClient(url, timeouts)
+        self.url, self.secret = url, secret
+        self.http = JsonClient(timeouts)
 
     def check(self, token: str) -> None:
         """Verify a token; BadRequest (CAPTCHA_FAILED) when Cloudflare rejects it, Unavailable when
@@ -32,7 +32,7 @@ class Turnstile:
             raise Unavailable
         try:
             form = {"secret": self.secret, "response": token}
-            _status, result = self.http.request("POST", form)
+            _status, result = self.http.request("POST", self.url, form)
             success, codes = result["success"], set(result.get("error-codes", ()))
         except (requests.RequestException, ValueError, TypeError, KeyError) as error:
             log.error("Turnstile: %s", type(error).__name__)

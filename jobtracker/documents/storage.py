@@ -106,12 +106,9 @@ class Bucket:
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
             log.error("S3 DeleteObjects: %s", failed[0].get("Code"))
-        # To the service model of AWS, Key is optional.
-        return (
-            set(keys)
-            if any("Key" not in each for each in failed)
-            else {each["Key"] for each in failed}
-        )
+        if any("Key" not in error for error in failed):  # optional in the service model of AWS
+            return set(keys)
+        return {error["Key"] for error in failed}
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an idempotent operation; retry once after HTTP 5xx or a closed connection.
