@@ -49,6 +49,8 @@ hypothesis.settings.load_profile("tests")
 
 # In the environment of all processes that the tests start: which run of pytest that was.
 RUN_VARIABLE = "JOBTRACKER_TEST_RUN"
+# Neither one of xdist's processes, nor a run of pytest by a test.
+IS_OUTERMOST = RUN_VARIABLE not in os.environ
 os.environ.setdefault(RUN_VARIABLE, f"{os.getpid()} {time.time()}")
 SECONDS_TO_END = 10
 
@@ -59,7 +61,7 @@ UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_write
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the run if it leaves processes behind."""
-    if hasattr(session.config, "workerinput"):  # one of xdist's processes
+    if not IS_OUTERMOST:
         return
     deadline = time.monotonic() + SECONDS_TO_END
     while (left := processes_of_run()) and time.monotonic() < deadline:

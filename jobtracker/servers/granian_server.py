@@ -79,6 +79,7 @@ def server_factory(
 
     def serve(app: Any) -> None:
         address, number, reservation = reserve(host, port)
+        app.registry["check_database"](ini)
         check_environment(app.registry.settings, [host], limits.connections)
         # Workers are forks: they share the application's memory. It has no connection to anything
         # yet, and no thread.

@@ -184,4 +184,8 @@ def channels_of(connections: dict[int, Any]) -> list[Channel]:
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
-    return lambda app: serve(app, **options)
+    def check_and_serve(app: Any) -> None:
+        app.registry["check_database"](global_config["__file__"])
+        serve(app, **options)
+
+    return check_and_serve

@@ -93,6 +93,7 @@ class App:
             "http.hsts_max_age": 60,
             "proxies.trusted": (),
         }
+        self.registry["check_database"] = lambda _ini: None
         self.registry["find_operation"] = find_operation
         self.registry["check_authorization"] = check_authorization
         self.registry["user_of"] = lambda environ: environ.get("HTTP_AUTHORIZATION")
