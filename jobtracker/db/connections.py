@@ -13,7 +13,6 @@ from pyramid.request import Request
 from sqlalchemy import Engine, QueuePool, event
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.checks import check_database
 from jobtracker.db.engine import TimeoutConnection, make_engine
 
 Params = Mapping[str, Any] | None
@@ -184,7 +183,6 @@ def needs_transaction(request: Request) -> bool:
 def includeme(config: Any) -> None:
     registry = config.registry
     registry["db_engine"] = engine = make_engine(registry.settings)
-    registry["check_database"] = functools.partial(check_database, engine)  # for servers
     # A pool of its own: switching a connection to AUTOCOMMIT and back costs half a query.
     autocommit_engine = make_engine(registry.settings, autocommit=True)
     registry["db_autocommit_engine"] = autocommit_engine

@@ -26,7 +26,10 @@ def server_factory(
     def serve_with_banner(app: Any) -> None:
         local = app.registry["local_services"]
         print(banner(app.registry.settings, f"http://{host}:{port}", local), flush=True)
-        serve(app, host=host, port=port, **options)
+        try:
+            serve(app, host=host, port=port, **options)
+        except OSError as error:  # the port was taken in the meantime
+            raise LocalError(f"JobTracker does not start: {error}") from None
 
     return serve_with_banner
 

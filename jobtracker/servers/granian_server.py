@@ -76,10 +76,9 @@ def server_factory(
         body_seconds=float(body_seconds),
         response_seconds=float(response_seconds),
     )
+    address, reservation = reserve(host, port)
 
     def serve(app: Any) -> None:
-        address, number, reservation = reserve(host, port)
-        app.registry["check_database"](ini)
         check_environment(app.registry.settings, [host], limits.connections)
         # Workers are forks: they share the application's memory. It has no connection to anything
         # yet, and no thread.
@@ -87,7 +86,7 @@ def server_factory(
         server = Server(
             target=ini,
             address=address,
-            port=number,
+            port=int(port),
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
             runtime_mode=RuntimeModes.st,
@@ -113,7 +112,7 @@ def server_factory(
             limit_malloc()
             end_with(main_process, int(seconds_to_finish))
             reduce_switching()
-            watch = ConnectionWatch(number, limits)
+            watch = ConnectionWatch(int(port), limits)
             if sys.platform == "linux":
                 watch.start()
             return ASGIApplication(app, threads_of, limits, watch)

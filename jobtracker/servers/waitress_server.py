@@ -17,7 +17,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
 from jobtracker.servers import check_environment, limit_malloc
-from jobtracker.servers.addresses import cannot_listen, check_unix_socket
+from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
@@ -103,25 +103,14 @@ def serve(
     max_buffered_bytes: str | int = 33554432,
     **options: Any,
 ) -> None:
-    """Serve a Pyramid application until SIGTERM or SIGINT.
-
-    :raises InvalidSettings: when it cannot listen on the address
-    """
+    """Serve a Pyramid application until SIGTERM or SIGINT; OSError when the address is taken."""
     # The application interprets X-Forwarded-* itself (setting proxies.trusted).
     options.setdefault("clear_untrusted_proxy_headers", "false")
     # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
     options["outbuf_high_watermark"] = 2**62
     dispatcher = Dispatcher(app.registry["user_of"])
     connections: dict[int, Any] = {}
-    setting = next((name for name in ("unix_socket", "listen") if name in options), "port")
-    if setting == "unix_socket":
-        check_unix_socket(options[setting])
-    try:
-        server = create_server(app, connections, _dispatcher=dispatcher, **options)
-    except (OSError, ValueError) as error:
-        tcp = f"{options.get('host', '127.0.0.1')}:{options.get('port', 8080)}"
-        address = tcp if setting == "port" else options[setting]
-        raise cannot_listen(setting, address, error) from None
+    server = create_server(app, connections, _dispatcher=dispatcher, **options)
     limits = Limits(
         connections=server.adj.connection_limit,
         body_bytes=server.adj.max_request_body_size,
@@ -184,8 +173,9 @@ def channels_of(connections: dict[int, Any]) -> list[Channel]:
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
-    def check_and_serve(app: Any) -> None:
-        app.registry["check_database"](global_config["__file__"])
-        serve(app, **options)
+    """A server for PasteDeploy.
 
-    return check_and_serve
+    :raises InvalidSettings: when it cannot listen on its addresses
+    """
+    check_addresses(options)
+    return lambda app: serve(app, **options)
