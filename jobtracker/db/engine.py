@@ -130,6 +130,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         connect_args={
             "connect_timeout": settings["sqlalchemy.connect_timeout"],
             "options": options,
+            "client_encoding": "utf8",  # otherwise that of the database: bytes from SQL_ASCII
         },
         json_serializer=json_dumps,
         **({"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None} if autocommit else {}),

@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
 
 from jobtracker.local import CHECKOUT
-from tests.common.api import ORIGIN
 from tests.common.toy_server import ToyServer
 
 
@@ -26,13 +26,16 @@ def wait_until_free(port: int) -> None:
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize("kind", ["granian", "waitress"])
-def test_taken_port_stops_the_start_with_one_line(server: ToyServer, kind: str):
-    ini = CHECKOUT / "production.ini"
-    program = ["-m", "tests.common.toy_app", kind, str(server.port), str(ini), ORIGIN]
+@pytest.mark.parametrize(("section", "setting"), [("main", "port"), ("waitress", "listen")])
+def test_taken_port_stops_pserve_with_one_line(
+    server: ToyServer, section: str, setting: str, tmp_path: Path
+):
+    ini = tmp_path / "production.ini"
+    text = (CHECKOUT / "production.ini").read_text()
+    ini.write_text(text.replace("6543", str(server.port)))
+    pserve = Path(sys.executable).parent / "pserve"
     stopped = subprocess.run(  # noqa: S603 (our own program)
-        [sys.executable, *program],
-        cwd=CHECKOUT,
+        [pserve, str(ini), "--server-name", section],
         capture_output=True,
         text=True,
         timeout=60,
@@ -40,7 +43,7 @@ def test_taken_port_stops_the_start_with_one_line(server: ToyServer, kind: str):
     )
     assert stopped.returncode == 1
     (line,) = stopped.stderr.splitlines()
-    assert line.startswith(f"Setting port: cannot listen on 127.0.0.1:{server.port}: ")
+    assert line.startswith(f"Setting {setting}: cannot listen on 0.0.0.0:{server.port}: ")
     assert server.get("/health")[0] == 200
 
 
