@@ -17,7 +17,7 @@ HAS_VERSIONS = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 VERSIONS = text("SELECT version_num FROM alembic_version")
 PROPERTIES = text(
     "SELECT current_setting('server_version_num')::int / 10000, getdatabaseencoding(),"
-    " CASE getdatabaseencoding() WHEN 'UTF8' THEN lower(U&'\\00C4') = U&'\\00E4' ELSE true END"
+    " lower('\u00c4') = '\u00e4'"
 )
 
 
@@ -62,7 +62,7 @@ def unsuitable_properties(connection: Connection) -> Iterator[str]:
         yield f"version {version} is not supported, {MIN_VERSION} or later is required"
     if encoding != "UTF8":
         yield f"the encoding of the database is {encoding}, UTF8 is required"
-    if not folds_all_letters:
+    elif not folds_all_letters:
         yield (
             "the locale of the database is C: searches are case-insensitive for ASCII only. "
             "Create it with another one, C.UTF-8 for example"
