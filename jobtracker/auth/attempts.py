@@ -67,7 +67,7 @@ def may_send_mail(request: Request, operation: str) -> bool:
     try:
         count_hit(request, MAILS, f"{operation} {email}")
     except RateLimited:
-        return _is_known_network(request)
+        return is_known_network(request)
     return True
 
 
@@ -80,7 +80,7 @@ def _count(request: Request, operation: str) -> list[tuple[str, str]]:
     try:
         count_hit(request, *total)
     except RateLimited:
-        if not _is_known_network(request):
+        if not is_known_network(request):
             _refund(request, [by_network])
             raise
         return [by_network]
@@ -104,7 +104,8 @@ def _is_same_challenge(request: Request, sign_in: SignIn) -> bool:
     return name is not None and name == request.validated.get("challenge_name")
 
 
-def _is_known_network(request: Request) -> bool:
+def is_known_network(request: Request) -> bool:
+    """Whether the owner of the account has lately signed in, or entered a code, from there."""
     email, network = request.validated["email"], client_network(request)
     with autocommit(request.registry) as connection:
         return queries.is_sign_in_network(connection, email, network)

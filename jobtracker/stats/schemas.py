@@ -8,8 +8,12 @@ from jobtracker.stats.models import STAGES
 
 
 class FunnelQuery(Schema):
-    since = SchemaNode(DateOrDatetime(), name="from", missing=None, nullable=True)
-    until = SchemaNode(DateOrDatetime(), name="to", missing=None, nullable=True)
+    since = SchemaNode(
+        DateOrDatetime(), name="from", title="start of the period", missing=None, nullable=True
+    )
+    until = SchemaNode(
+        DateOrDatetime(), name="to", title="end of the period", missing=None, nullable=True
+    )
 
 
 class StageOut(Schema):

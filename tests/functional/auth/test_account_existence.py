@@ -51,7 +51,6 @@ SIGN_IN_BY_STATE = {
     "unknown or wrong password": ("NotAuthorizedException", "Incorrect username or password."),
     "unknown, LEGACY": ("UserNotFoundException", "User does not exist."),
     "disabled": ("NotAuthorizedException", "User is disabled."),
-    "locked": ("NotAuthorizedException", "Password attempts exceeded"),
 }
 CODE = {"email": EMAIL, "code": WRONG_CODE}
 ENDPOINTS: dict[str, tuple[str, dict[str, str], int, dict[str, Any]]] = {
