@@ -131,15 +131,15 @@ class ValidationFailed(ApiError):
 
         :param title: what people call it, by default its name
         """
-        first = field_sentence(title or name.replace("_", " "), message)
+        first = field_sentence(f"The {title or name.replace('_', ' ')}", message)
         return cls([{"loc": [where, name], "msg": message, "type": kind}], first)
 
 
-def field_sentence(title: str, message: str) -> str:
-    """A sentence on a field from a message whose subject it is, "Must be true or false."; another
-    message, "There is no such field.", is a sentence already."""
+def field_sentence(subject: str, message: str) -> str:
+    """A sentence of a message that begins with the verb, "Must be true or false."; another message
+    is a sentence already."""
     verb, _, rest = message.partition(" ")
-    return f"The {title} {verb.lower()} {rest}" if verb in _VERBS else message
+    return f"{subject} {verb.lower()} {rest}" if verb in _VERBS else message
 
 
 _VERBS = ("Must", "Can", "Cannot", "Is", "Are", "Was", "Were", "Has", "Have")

@@ -127,15 +127,15 @@ class AccessTokens:
             self._verified[digest] = None, time.time() + REJECTED_TTL
 
     def latest_sign_in(self) -> float:
-        """The latest time (Unix time) at which a user signed in, of the tokens that are cached; ahead
-        of this machine's clock if that is behind."""
+        """The latest time (Unix time) at which a user signed in, of the tokens that are cached:
+        ahead of this machine's clock if that is behind."""
         with self._lock:
             cached = [token for token, _ in self._verified.values() if token is not None]
         return max((token.authenticated_at.timestamp() for token in cached), default=0.0)
 
     def check_source(self, token: str) -> None:
-        """Unavailable when a token that Cognito has just sent is of another user pool or app client,
-        so that :meth:`verify` would not accept it; a malformed one passes."""
+        """Unavailable when a token that Cognito has just sent is of another user pool or app
+        client, so that :meth:`verify` would not accept it; a malformed one passes."""
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:

@@ -52,8 +52,10 @@ class TextList(FieldType):
         try:
             parsed: str | None = self.item.parse(node, items[index])
         except InvalidValue as error:
-            number = f" {index + 1}" if len(items) > 1 else ""
-            sentence = field_sentence(self.item_title + number, str(error.msg))
+            subject = f"The {self.item_title}"
+            if len(items) > 1:
+                subject = f"{self.item_title.capitalize()} {index + 1}"
+            sentence = field_sentence(subject, str(error.msg))
             raise InvalidValue(node, str(error.msg), error.type, sentence) from None
         return parsed
 

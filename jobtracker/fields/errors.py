@@ -27,10 +27,10 @@ def first_sentence(invalid: colander.Invalid, where: str) -> str:
     error = _errors(invalid)[0]
     if sentence := getattr(error, "sentence", ""):
         return sentence
-    title = where if error is invalid else title_of(error.node)
-    if _message(error) == MISSING:
-        return field_sentence(title, f"{'Are' if error.node.typ.plural else 'Is'} required.")
-    return field_sentence(title, _message(error))
+    message, subject = _message(error), f"The {where if error is invalid else title_of(error.node)}"
+    if message == MISSING:
+        message = f"{'Are' if error.node.typ.plural else 'Is'} required."
+    return field_sentence(subject, message)
 
 
 def _errors(invalid: colander.Invalid) -> list[colander.Invalid]:

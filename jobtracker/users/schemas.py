@@ -67,11 +67,11 @@ class SettingsOut(fields.Schema):
     }
 
     auto_refresh_seconds = SchemaNode(
-        fields.Integer(choices=models.AUTO_REFRESH_SECONDS), title="number of seconds of a refresh"
+        fields.Integer(choices=models.AUTO_REFRESH_SECONDS), title="refresh interval"
     )
     theme = SchemaNode(fields.Choice(models.Theme))
-    default_jobs_sort = SchemaNode(fields.Choice(models.JobsSort), title="order of the jobs")
-    default_jobs_view = SchemaNode(fields.Choice(models.JobsView), title="view of the jobs")
+    default_jobs_sort = SchemaNode(fields.Choice(models.JobsSort), title="sort order")
+    default_jobs_view = SchemaNode(fields.Choice(models.JobsView), title="default view")
     data_retention_days = SchemaNode(
         fields.Integer(min=0, max=models.MAX_RETENTION_DAYS), title="number of days to keep data"
     )
