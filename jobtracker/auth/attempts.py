@@ -13,6 +13,7 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.auth import queries
+from jobtracker.auth.cognito_errors import AttemptsExceeded
 from jobtracker.auth.sign_in import SignIn
 from jobtracker.db.connections import autocommit
 from jobtracker.errors import DATABASE_ERRORS, ApiError, RateLimited
@@ -95,7 +96,7 @@ def _refund(request: Request, counted: list[tuple[str, str]]) -> None:
 def _is_failure(error: ApiError) -> bool:
     # A password is too weak only where the code or the current password was correct.
     is_weak = (error.details or {}).get("code") == "WEAK_PASSWORD"
-    return error.status in FAILURES and not is_weak
+    return isinstance(error, AttemptsExceeded) or (error.status in FAILURES and not is_weak)
 
 
 def _is_same_challenge(request: Request, sign_in: SignIn) -> bool:

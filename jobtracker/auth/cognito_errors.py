@@ -33,6 +33,13 @@ class AccessTokenRejected(errors.Unauthorized):
         self.account_ended = account_ended
 
 
+class AttemptsExceeded(errors.RateLimited):
+    """Cognito's lockout after wrong passwords, of one second at first, of about 15 minutes at most.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/authentication.html#authentication-flow-lockout-behavior
+    """
+
+
 def _always(error: type[ApiError], *args: Any, **options: Any) -> ErrorFactory:
     return lambda _message: error(*args, **options)
 
@@ -63,10 +70,8 @@ def rejected_access_token(code: str, message: str) -> AccessTokenRejected | None
 
 
 throttled = _always(errors.RateLimited, retry_after=30)
-# Cognito's lockout, of one second at first, and of about 15 minutes at most:
-# https://docs.aws.amazon.com/cognito/latest/developerguide/authentication.html#authentication-flow-lockout-behavior
 attempts_exceeded = _always(
-    errors.RateLimited,
+    AttemptsExceeded,
     "There were too many wrong passwords. Please wait some minutes before you try again.",
     retry_after=30,
 )
