@@ -143,7 +143,7 @@ def test_app_client_without_token_revocation_is_logged_and_sign_out_succeeds(
     assert "cognito.client_id does not have EnableTokenRevocation" in caplog.text
 
 
-def test_undeliverable_codes_are_logged_and_not_told(
+def test_undeliverable_codes_are_logged_with_the_same_answer(
     ada: Api, cognito: Stubber, caplog: pytest.LogCaptureFixture
 ):
     for name, setting in (
