@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jobtracker.auth import cognito_errors
 from jobtracker.auth.account_cache import AccountCache
 from jobtracker.auth.clock import CognitoClock
+from jobtracker.auth.cognito_configuration import misconfiguration, with_hint
 from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required
 from jobtracker.aws import error_code, make_client
@@ -74,7 +75,7 @@ class UserPool:
             code = error_code(error.__cause__)
             is_fault = code in cognito_errors.DELIVERY_FAILURES
             level = logging.ERROR if is_fault else logging.INFO
-            log.log(level, "Cognito %s sent no code: %s", operation, _with_hint(code))
+            log.log(level, "Cognito %s sent no code: %s", operation, with_hint(code))
 
     def reset_password(self, email: str, code: str, new_password: str) -> str | None:
         """Set a new password with the code that was sent for it, and revoke all refresh tokens;
@@ -282,16 +283,10 @@ class UserPool:
                 rejected := cognito_errors.rejected_access_token(code, message)
             ):
                 raise rejected from error
-            if hint := cognito_errors.misconfiguration(message):
+            if hint := misconfiguration(message):
                 log.error("Cognito %s: %s", operation, hint)
                 raise Unavailable from error
             api_error = errors.get(code, cognito_errors.unavailable)(message)
             if isinstance(api_error, Unavailable):
-                log.error("Cognito %s: %s", operation, _with_hint(code))
+                log.error("Cognito %s: %s", operation, with_hint(code))
             raise api_error from error
-
-
-def _with_hint(code: str) -> str:
-    """An error code, and what an operator has to correct if it persists."""
-    hint = cognito_errors.HINTS.get(code)
-    return f"{code}: {hint}" if hint else code

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobtracker import errors
+from jobtracker.auth.cognito_configuration import is_about_form
 from jobtracker.errors import ApiError, BadRequest
 
 # Makes the API error from Cognito's message; and those functions by Cognito's error code.
@@ -179,6 +180,29 @@ wrong_current_password = _not_authorized(
     CAUSES | {"access token": wrong_credentials},
 )
 
+# What people call the parameters of Cognito, in lower case.
+_PARAMETERS = {
+    "username": "e-mail address",
+    "password": "password",
+    "previouspassword": "current password",
+    "proposedpassword": "new password",
+    "confirmationcode": "code",
+    "usercode": "code",
+    "friendlydevicename": "name of the device",
+}
+
+
+def invalid_parameter(message: str) -> ApiError:
+    """The error of a parameter that Cognito does not accept; of the message only the name of the
+    parameter is passed on."""
+    # "1 validation error detected: Value at 'password' failed to satisfy constraint: ..."
+    parameter = re.search(r" at '(\w+)' failed to satisfy", message)
+    title = _PARAMETERS.get(parameter[1].lower()) if parameter else None
+    if title is None:
+        return BadRequest("The sign-in service does not accept this.")
+    return BadRequest(f"The sign-in service does not accept the {title}. Please choose another.")
+
+
 #: For all operations; a code that is not listed becomes 503.
 DEFAULT: ErrorMap = {
     "NotAuthorizedException": _not_authorized(wrong_credentials),
@@ -191,7 +215,7 @@ DEFAULT: ErrorMap = {
     "ExpiredCodeException": _bad_request("This code is no longer valid.", "EXPIRED_CODE"),
     "InvalidPasswordException": weak_password,
     "PasswordHistoryPolicyViolationException": used_password,
-    "InvalidParameterException": _always(BadRequest, "The sign-in service does not accept this."),
+    "InvalidParameterException": invalid_parameter,
     "TooManyRequestsException": throttled,
     "LimitExceededException": throttled,
     "TooManyFailedAttemptsException": throttled,
@@ -240,17 +264,16 @@ def _code_by_email(wrong_code: ErrorFactory) -> ErrorMap:
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
     """
 
-    def invalid_parameter(message: str) -> ApiError:
+    def invalid_form_or_code(message: str) -> ApiError:
         # About the state of the account, unless it is about the form of a parameter.
-        is_form = _is_about_form(message)
-        return (DEFAULT["InvalidParameterException"] if is_form else wrong_code)(message)
+        return (invalid_parameter if is_about_form(message) else wrong_code)(message)
 
     codes = (*ACCOUNT_CODES, "CodeMismatchException", "ExpiredCodeException")
-    return (
-        DEFAULT
-        | dict.fromkeys(codes, wrong_code)
-        | {"InvalidParameterException": invalid_parameter}
-    )
+    return {
+        **DEFAULT,
+        **dict.fromkeys(codes, wrong_code),
+        "InvalidParameterException": invalid_form_or_code,
+    }
 
 
 def _confirmed_or_wrong(message: str) -> ApiError:
@@ -289,90 +312,3 @@ SENDING: ErrorMap = DEFAULT | dict.fromkeys(
     (*ACCOUNT_CODES, "InvalidParameterException", "LimitExceededException", *DELIVERY_FAILURES),
     _always(CodeNotSent),
 )
-
-
-def _is_about_form(message: str) -> bool:
-    """Whether a message is about the form of a parameter, and may contain it."""
-    return "validation error" in message
-
-
-#: What an operator has to correct, by a pattern of Cognito's message in lower case. Without it most
-#: of these errors look like those of a wrong password or parameter.
-MISCONFIGURATIONS = {
-    r"secret.*client|client.*secret": "cognito.client_secret is not that of the client",
-    r"signup is not permitted": (
-        "the user pool cognito.user_pool_id does not allow sign-up (AllowAdminCreateUserOnly)"
-    ),
-    r"unauthorized attribute": (
-        "the app client cognito.client_id may not write the attributes email and name"
-    ),
-    r"the attributes? .*(is|are) required": (
-        "the user pool cognito.user_pool_id requires other attributes than email and name"
-    ),
-    r"flow (is )?not enabled|auth method not supported": (
-        "the app client cognito.client_id does not allow USER_PASSWORD_AUTH (ExplicitAuthFlows)"
-    ),
-    r"user ?pool .*does not exist": (
-        "there is no app client cognito.client_id in cognito.region (cognito.user_pool_id)"
-    ),
-    r"not (been )?(enabled|configured) (by|for|in) (the |this )?user ?pool": (
-        "the user pool cognito.user_pool_id does not have this feature"
-    ),
-    r"token revocation.*(not|disabled)|revoke.?token.*not": (
-        "the app client cognito.client_id does not have EnableTokenRevocation"
-    ),
-    r"is not authorized to perform": "a policy of cognito.endpoint_url does not allow this",
-}
-
-#: The same by Cognito's code or botocore's class, where the error is 503 anyway.
-HINTS = {
-    "ResourceNotFoundException": MISCONFIGURATIONS[r"user ?pool .*does not exist"],
-    "InvalidParameterException": MISCONFIGURATIONS[
-        r"flow (is )?not enabled|auth method not supported"
-    ],
-    **dict.fromkeys(
-        ("UnsupportedOperationException", "UnauthorizedException", "OperationNotEnabledException"),
-        "the app client cognito.client_id or its user pool does not allow this operation",
-    ),
-    **dict.fromkeys(
-        (
-            *("AccessDeniedException", "UnrecognizedClientException", "MissingAuthenticationToken"),
-            *("InvalidSignatureException", "IncompleteSignature", "NotAuthorized"),
-        ),
-        "cognito.endpoint_url, or a policy there, does not allow this operation",
-    ),
-    "ForbiddenException": "a web ACL of AWS WAF of cognito.user_pool_id blocks this server",
-    "InvalidUserPoolConfigurationException": "the configuration of cognito.user_pool_id",
-    **dict.fromkeys(
-        ("CodeDeliveryFailureException", "InvalidEmailRoleAccessPolicyException"),
-        "the user pool cognito.user_pool_id cannot send e-mails (EmailConfiguration, SES)",
-    ),
-    **dict.fromkeys(
-        ("InvalidSmsRoleAccessPolicyException", "InvalidSmsRoleTrustRelationshipException"),
-        "the user pool cognito.user_pool_id cannot send SMS (SmsConfiguration)",
-    ),
-    **dict.fromkeys(
-        (
-            *("InvalidLambdaResponseException", "UnexpectedLambdaException"),
-            "UserLambdaValidationException",
-        ),
-        "a trigger of the user pool cognito.user_pool_id (LambdaConfig)",
-    ),
-    **dict.fromkeys(
-        ("SoftwareTokenMFANotFoundException", "MFAMethodNotFoundException"),
-        "the user pool cognito.user_pool_id does not have TOTP (MfaConfiguration)",
-    ),
-    **dict.fromkeys(
-        ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "SSLError"),
-        "cognito.region or cognito.endpoint_url, if this persists",
-    ),
-}
-
-
-def misconfiguration(message: str) -> str | None:
-    """What an operator has to correct, by the names of the settings, if a message of Cognito tells
-    that this is the cause of the error."""
-    if _is_about_form(message):
-        return None
-    text = message.lower()
-    return next((hint for part, hint in MISCONFIGURATIONS.items() if re.search(part, text)), None)

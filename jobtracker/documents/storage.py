@@ -109,7 +109,7 @@ class Bucket:
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
-            log.error("S3 DeleteObjects: %s", failed[0]["Code"])
+            log.error("S3 delete_objects: %s", _with_hint(failed[0]["Code"]))
         return {error["Key"] for error in failed}
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
@@ -174,6 +174,10 @@ HINTS = {
 
 
 def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
-    code = error_code(error)
-    log.error("S3 %s: %s%s", operation, code, f": {HINTS[code]}" if code in HINTS else "")
+    log.error("S3 %s: %s", operation, _with_hint(error_code(error)))
     return Unavailable()
+
+
+def _with_hint(code: str) -> str:
+    """An error code, and what an operator has to correct."""
+    return f"{code}: {HINTS[code]}" if code in HINTS else code
