@@ -8,6 +8,9 @@ def is_about_form(message: str) -> bool:
     return "validation error" in message
 
 
+_NO_APP_CLIENT = "there is no app client cognito.client_id in cognito.region (cognito.user_pool_id)"
+_NO_FLOW = "the app client cognito.client_id does not allow USER_PASSWORD_AUTH (ExplicitAuthFlows)"
+
 #: What an operator has to correct, by a pattern of Cognito's message in lower case. Without it most
 #: of these errors look like those of a wrong password or parameter.
 MISCONFIGURATIONS = {
@@ -21,12 +24,8 @@ MISCONFIGURATIONS = {
     r"the attributes? .*(is|are) required": (
         "the user pool cognito.user_pool_id requires other attributes than email and name"
     ),
-    r"flow (is )?not enabled|auth method not supported": (
-        "the app client cognito.client_id does not allow USER_PASSWORD_AUTH (ExplicitAuthFlows)"
-    ),
-    r"user ?pool .*does not exist": (
-        "there is no app client cognito.client_id in cognito.region (cognito.user_pool_id)"
-    ),
+    r"flow (is )?not enabled|auth method not supported": _NO_FLOW,
+    r"user ?pool .*does not exist": _NO_APP_CLIENT,
     r"not (been )?(enabled|configured) (by|for|in) (the |this )?user ?pool": (
         "the user pool cognito.user_pool_id does not have this feature"
     ),
@@ -38,10 +37,8 @@ MISCONFIGURATIONS = {
 
 #: The same by Cognito's code or botocore's class, where the error is 503 anyway.
 HINTS = {
-    "ResourceNotFoundException": MISCONFIGURATIONS[r"user ?pool .*does not exist"],
-    "InvalidParameterException": MISCONFIGURATIONS[
-        r"flow (is )?not enabled|auth method not supported"
-    ],
+    "ResourceNotFoundException": _NO_APP_CLIENT,
+    "InvalidParameterException": _NO_FLOW,
     **dict.fromkeys(
         ("UnsupportedOperationException", "UnauthorizedException", "OperationNotEnabledException"),
         "the app client cognito.client_id or its user pool does not allow this operation",
@@ -49,7 +46,7 @@ HINTS = {
     **dict.fromkeys(
         (
             *("AccessDeniedException", "UnrecognizedClientException", "MissingAuthenticationToken"),
-            *("InvalidSignatureException", "IncompleteSignature", "NotAuthorized"),
+            *("InvalidSignatureException", "IncompleteSignature"),
         ),
         "cognito.endpoint_url, or a policy there, does not allow this operation",
     ),

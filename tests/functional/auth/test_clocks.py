@@ -8,6 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from jobtracker.auth.clock import CognitoClock
+from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import LEEWAY
 from tests.common.api import Api
 from tests.common.app import forget_tokens
@@ -17,11 +18,13 @@ BEHIND = [30, 300, 3600]  # seconds by which this machine's clock is behind Cogn
 
 
 @pytest.fixture(autouse=True)
-def clock(app: Any, monkeypatch: pytest.MonkeyPatch) -> CognitoClock:
+def clock(
+    app: Any, stubbed_cognito_client: UserPool, monkeypatch: pytest.MonkeyPatch
+) -> CognitoClock:
     """The clock of a new process."""
     clock = CognitoClock()
-    for name in ("cognito", "access_tokens"):
-        monkeypatch.setattr(app.registry[name], "clock", clock)
+    for client in (app.registry["cognito"], app.registry["access_tokens"], stubbed_cognito_client):
+        monkeypatch.setattr(client, "clock", clock)
     return clock
 
 
