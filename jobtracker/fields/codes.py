@@ -4,8 +4,10 @@ import re
 import unicodedata
 from typing import Any
 
+from jobtracker import unicode
 from jobtracker.fields.text import Text, checked_text
 
+_BLANK = re.compile(f"[{unicode.BLANK}]")
 _DASH = re.compile("[-\u2010-\u2015\u2212]")
 
 
@@ -14,8 +16,7 @@ def normalized_code(code: str) -> str:
     between digits: ``123456`` for ``123 456`` and ``123-456``."""
     text = "".join(
         str(unicodedata.decimal(character)) if character.isdecimal() else character
-        for character in code
-        if unicodedata.category(character) not in ("Cc", "Cf", "Zl", "Zp", "Zs")
+        for character in _BLANK.sub("", unicode.without_ignorable(code))
     )
     digits = _DASH.sub("", text)
     return digits if re.fullmatch("[0-9]+", digits) else text

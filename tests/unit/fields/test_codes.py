@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jobtracker.fields import Code, normalized_code
 
-BLANKS = " \t\n\r\u00a0\u2003\u2009\u202f\u3000\u200b\u2060\ufeff"
+BLANKS = " \t\n\r\u00a0\u2003\u2009\u202f\u3000\u200b\u2060\ufeff\u2800\u3164"
 ZEROS = "0\u0660\u06f0\u0966\u0e50\uff10"  # Arabic, Persian, Devanagari, Thai, full-width
 
 
