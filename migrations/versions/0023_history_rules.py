@@ -162,11 +162,13 @@ DATE_APPLIED_STEP = f"""
     CREATE OR REPLACE FUNCTION date_applied_step(of_user bigint, of_job bigint, applied_on date)
     RETURNS void LANGUAGE plpgsql AS $$
     DECLARE
-        just_before CONSTANT interval := '1 microsecond';
+        just CONSTANT interval := '1 microsecond';
         own job_steps;  -- the step that exists for the date alone
         steps job_steps[];  -- all others
         number integer;
         times timestamptz[];  -- of these: at first as if there were no date
+        can_move boolean[];
+        after interval[];  -- how much later each is than the one before it, at least
         only_saved boolean := true;
         saved integer := 0;  -- the number of saved steps at the beginning that triggers inserted
         applied integer;  -- the index of the first applied step
@@ -174,7 +176,10 @@ DATE_APPLIED_STEP = f"""
         inserted timestamptz;  -- the time of a step of its own
     BEGIN
         SELECT * INTO own FROM job_steps WHERE {OF_JOB} ORDER BY at DESC, id DESC LIMIT 1;
-        IF own.origin = 'applied_date' THEN  -- the user has deleted the steps after it
+        -- The user has deleted the steps after it: it is the status of the job now.
+        IF own.origin = 'applied_date' AND EXISTS (
+            SELECT FROM jobs WHERE user_id = of_user AND id = of_job AND status = 'applied')
+        THEN
             UPDATE job_steps SET origin = 'status' WHERE user_id = of_user AND id = own.id;
         END IF;
         SELECT * INTO own FROM job_steps WHERE {OF_JOB} AND origin = 'applied_date';
@@ -185,35 +190,45 @@ DATE_APPLIED_STEP = f"""
         FOR i IN REVERSE number .. 1 LOOP
             times[i] := steps[i].at;
             only_saved := only_saved AND steps[i].status = 'saved';
+            can_move[i] := steps[i].status IN ('saved', 'applied')
+                AND steps[i].origin IS NOT DISTINCT FROM 'status';
+            -- With a smaller id, a step of the same time is before the other one.
+            after[i] := CASE WHEN steps[i - 1].id > steps[i].id THEN just ELSE '0' END;
             IF steps[i].status = 'applied' THEN
                 applied := i;
             END IF;
-            IF steps[i].status IN ('saved', 'applied') AND steps[i].origin = 'status' THEN
-                -- Not after a step to which the user has given a time since.
-                times[i] := greatest({EPOCH}, least(steps[i].created_at, times[i + 1] - CASE
-                    WHEN steps[i].id > steps[i + 1].id THEN just_before ELSE '0' END));
+            IF can_move[i] THEN  -- the user can have inserted steps after it since
+                times[i] := least(steps[i].created_at, times[i + 1] - after[i + 1]);
             END IF;
         END LOOP;
-        WHILE steps[saved + 1].status = 'saved' AND steps[saved + 1].origin = 'status' LOOP
+        FOR i IN 1 .. number LOOP
+            IF can_move[i] THEN  -- or before it
+                times[i] := greatest(times[i], times[i - 1] + after[i], {EPOCH});
+            END IF;
+        END LOOP;
+        WHILE can_move[saved + 1] AND steps[saved + 1].status = 'saved' LOOP
             saved := saved + 1;
         END LOOP;
 
-        IF steps[applied].origin = 'status' THEN
+        IF can_move[applied] THEN
             moved := coalesce(
                 applied_at(applied_on, CASE
                     WHEN applied_on <= (times[applied] AT TIME ZONE 'UTC')::date
                     THEN times[applied]
-                    ELSE coalesce(times[applied + 1] - just_before, statement_timestamp()) END),
+                    ELSE coalesce(times[applied + 1] - just, statement_timestamp()) END),
                 times[applied]);
-            IF applied > saved + 1
-                AND (times[applied - 1], steps[applied - 1].id) > (moved, steps[applied].id)
-            THEN
-                inserted := moved;
-            ELSE
+            IF applied > saved + 1 AND moved < times[applied - 1] + after[applied] THEN
+                IF applied_on = (times[applied - 1] AT TIME ZONE 'UTC')::date THEN
+                    moved := times[applied - 1] + after[applied];
+                ELSE
+                    inserted := moved;
+                END IF;
+            END IF;
+            IF inserted IS NULL THEN
                 times[applied] := moved;
             END IF;
         ELSIF NOT only_saved AND (applied IS NULL OR own.id IS NOT NULL) THEN
-            inserted := applied_at(applied_on, times[number] - just_before);
+            inserted := applied_at(applied_on, times[number] - just);
         END IF;
         FOR i IN 1 .. saved LOOP
             times[i] := least(times[i], moved, inserted);
