@@ -73,10 +73,14 @@ def keep_journeys(latest_status: str, neighbours: str, left: str, windows: str) 
                        row_number() OVER of_job AS place, {neighbours},
                        lead(at) OVER of_job - at AS stayed,
                        max(rung_of(status)) OVER (
-                           of_job ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+                           backwards ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                        ) AS highest_after
                 FROM job_steps {OF_CHANGED}
-                WINDOW of_job AS (PARTITION BY user_id, application_id ORDER BY at, id) {windows}
+                WINDOW of_job AS (PARTITION BY user_id, application_id ORDER BY at, id),
+                    -- A frame that begins at the first row takes linear time.
+                    backwards AS (
+                        PARTITION BY user_id, application_id ORDER BY at DESC, id DESC
+                    ) {windows}
             ) AS steps
             GROUP BY user_id, application_id
             ON CONFLICT (user_id, application_id) DO UPDATE SET
