@@ -35,7 +35,7 @@ def statuses(api: Api, job: str) -> list[str]:
     return [status for status, _at in history(api, job)]
 
 
-def applied(api: Api) -> tuple[int, int]:
+def applied(api: Api) -> tuple[int, Any]:
     """How many jobs have reached applied, and the rounded median of their days there."""
     stage = api.get("/jobs/stats/funnel").json["stages"][1]
     return stage["reached"], round(stage["median_days"] or 0)
