@@ -2,7 +2,7 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import Choice, Lowercase, Schema, Text, Timestamp, merge_patch
+from jobtracker.fields import Choice, Lowercase, Prose, Schema, Text, Timestamp, merge_patch
 from jobtracker.interviews.models import MAX_NAME, MAX_NOTES, MAX_WORD, InterviewStatus
 from jobtracker.jobs.schemas import TIME, JobChildOut
 
@@ -26,7 +26,7 @@ class InterviewIn(Schema):
     location = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
     interviewer = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
     status = SchemaNode(Choice(InterviewStatus), missing=InterviewStatus.SCHEDULED)
-    notes = SchemaNode(Text(max=MAX_NOTES), missing=None, nullable=True)
+    notes = SchemaNode(Prose(max=MAX_NOTES), missing=None, nullable=True)
 
 
 INTERVIEW_PATCH = merge_patch(

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Tex
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from jobtracker import unicode
 from jobtracker.db.base import Base, counter, enum_check, identity, timestamp
 
 MAX_NAME = 255
@@ -78,8 +79,13 @@ class Priority(StrEnum):
 
 
 def normalize_tags(tags: Iterable[str]) -> list[str]:
-    """Tags as they are stored: trimmed, lowercased, without blanks and repeats, A to Z."""
-    return sorted({normal for tag in tags if (normal := tag.strip().lower())})
+    """Tags as they are stored: trimmed, lowercased, in NFC, without blanks, A to Z; of those that
+    are equal when compared, the first."""
+    unique: dict[str, str] = {}
+    for tag in tags:
+        if normal := unicode.normalize(unicode.normalize_name(tag).lower()):
+            unique.setdefault(unicode.comparison_key(normal), normal)
+    return sorted(unique.values())
 
 
 def validate_tags(tags: Iterable[str] | None) -> list[str]:

@@ -22,7 +22,10 @@ DESCRIPTION = """\
 Keep track of job applications. Sign in by `POST /auth/cognito/login`, and send the access token as
 `Authorization: Bearer …`.
 
-Times are RFC 3339 in UTC. Strings are trimmed; where nothing is required, a blank one means null.
+Times are RFC 3339 in UTC. Strings are trimmed and normalized (NFC), passwords and tokens excepted;
+where nothing is required, a blank one means null. A string of invisible characters alone is blank.
+Bidi controls are removed, except from notes. Tags are lowercase; those that differ only in case,
+compatibility variants, invisible characters or kinds of white space are one.
 An empty parameter of a query is as good as none; one that is no list is given once. Every path can
 be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
 
