@@ -3,7 +3,7 @@
 from colander import SchemaNode
 
 from jobtracker.fields import Choice, DateOrDatetime, Integer, ListOf, Number, Schema
-from jobtracker.jobs.models import TERMINAL_STATUSES, Status
+from jobtracker.jobs.models import OUTCOMES, Status
 from jobtracker.stats.models import STAGES
 
 
@@ -29,7 +29,7 @@ class OutcomeOut(Schema):
     example = {"source": "interview", "outcome": "rejected", "count": 3}
 
     source = SchemaNode(Choice(STAGES[:-1]), nullable=True)
-    outcome = SchemaNode(Choice(TERMINAL_STATUSES))
+    outcome = SchemaNode(Choice(OUTCOMES))
     count = SchemaNode(Integer())
 
 
