@@ -153,8 +153,8 @@ class AccessTokens:
         expected = {"iss": self.issuer, "client_id": self.client_id}
         if {name: claims.get(name, value) for name, value in expected.items()} != expected:
             log.error(
-                "Cognito: the app client cognito.client_id is not of cognito.user_pool_id, or the iss "
-                "of its tokens is not %s (setting cognito.issuer)",
+                "Cognito: the app client cognito.client_id is not of cognito.user_pool_id, or the "
+                "iss of its tokens is not %s (setting cognito.issuer)",
                 self.issuer,
             )
             raise Unavailable
