@@ -9,7 +9,8 @@ that has one, None in a ``nullable`` one (or its ``when_null``). Text is blank i
 visible. Other text is normalized, secrets excepted: :mod:`jobtracker.unicode`.
 """
 
-from jobtracker.fields.base import FieldType, InvalidValue
+from jobtracker.fields.base import FieldType, InvalidValue, title_of
+from jobtracker.fields.codes import Code, normalized_code
 from jobtracker.fields.containers import (
     BooleanMap,
     Counts,
@@ -18,7 +19,7 @@ from jobtracker.fields.containers import (
     TextList,
     TextMap,
 )
-from jobtracker.fields.errors import error_details
+from jobtracker.fields.errors import error_details, first_sentence
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
 from jobtracker.fields.objects import ListOf, Nested, Rendered, RowOut, Schema, merge_patch
 from jobtracker.fields.text import (

@@ -3,7 +3,7 @@
 import functools
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from jobtracker.fields.base import FieldType, InvalidValue
 def checked_text(node: Any, value: Any) -> str:
     """The value, if it is a string without NUL and lone surrogates; InvalidValue otherwise."""
     if not isinstance(value, str):
-        raise InvalidValue(node, "Must be a string.", "string_type")
+        raise InvalidValue(node, "Must be text.", "string_type")
     if "\0" in value:
         raise InvalidValue(node, "Must not contain the character NUL.", "string_characters")
     try:
@@ -28,6 +28,11 @@ def checked_text(node: Any, value: Any) -> str:
 def trimmed_text(node: Any, value: Any) -> str:
     """The text of a name as it is stored, empty if it is blank."""
     return unicode.normalize_name(checked_text(node, value))
+
+
+def one_of(words: Iterable[Any]) -> str:
+    """The message of an error of a value that is none of the words."""
+    return f"Must be one of {' or '.join(', '.join(map(str, words)).rsplit(', ', 1))}."
 
 
 class Text(FieldType):
@@ -43,7 +48,8 @@ class Text(FieldType):
     def parse(self, node: Any, value: Any) -> str | None:
         text = self.normalized(node, value)
         if self.max is not None and len(text) > self.max:
-            raise InvalidValue(node, f"Must be at most {self.max} characters.", "string_too_long")
+            hint = f"Must be at most {self.max} characters."
+            raise InvalidValue(node, hint, "string_too_long")
         if text and self.pattern and not self.pattern.fullmatch(text):
             raise InvalidValue(node, self.hint, "string_pattern")
         return text or None
@@ -84,7 +90,7 @@ class Email(Lowercase):
     ADDRESS = rf"(?=[^@]{{1,64}}@){ATOM}(\.{ATOM})*@{LABEL}(\.{LABEL})+"
 
     def __init__(self) -> None:
-        super().__init__(max=128, pattern=self.ADDRESS, hint="Must be an e-mail address.")
+        super().__init__(max=128, pattern=self.ADDRESS, hint="Must be like name@example.com.")
 
     def normalized(self, node: Any, value: Any) -> str:
         # NFC of the Kelvin sign is an ASCII K.
@@ -124,7 +130,10 @@ class WebAddress(Prose):
     def parse(self, node: Any, value: Any) -> str | None:
         text = super().parse(node, value)
         if text is not None and not self._is_http_url(text):
-            raise InvalidValue(node, "Must be an http or https address.", "url_format")
+            hint = "Must begin with http:// or https://."
+            if re.match("https?://", text, re.IGNORECASE):
+                hint = "Must be an address like https://example.com/jobs/1, without blanks."
+            raise InvalidValue(node, hint, "url_format")
         return text
 
     def _is_http_url(self, text: str) -> bool:
@@ -149,5 +158,5 @@ class Choice(FieldType):
     def parse(self, node: Any, value: Any) -> str | None:
         word = trimmed_text(node, value).lower()
         if word and word not in self.words:
-            raise InvalidValue(node, f"Must be one of {', '.join(self.words)}.", "enum")
+            raise InvalidValue(node, one_of(self.words), "enum")
         return word or None

@@ -20,7 +20,7 @@ INTERVIEW = {
 class InterviewIn(Schema):
     example = {**INTERVIEW, "scheduled_at": "2026-11-30T14:00:00+01:00"}
 
-    scheduled_at = SchemaNode(Timestamp())
+    scheduled_at = SchemaNode(Timestamp(), title="time of the interview")
     stage = SchemaNode(Lowercase(max=MAX_WORD), missing=None, nullable=True)
     kind = SchemaNode(Lowercase(max=MAX_WORD), missing=None, nullable=True)
     location = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)

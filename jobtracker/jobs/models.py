@@ -66,6 +66,8 @@ STAGE_OF = {
 TERMINAL_STATUSES = tuple(
     status for status in Status if STAGE_OF[status] in (Stage.ACCEPTED, Stage.CLOSED)
 )
+#: Those that say how the application ended. Archiving puts a job away, however it ended.
+OUTCOMES = tuple(status for status in TERMINAL_STATUSES if status is not Status.ARCHIVED)
 
 
 class Priority(StrEnum):
@@ -135,7 +137,13 @@ class Job(Base):
 
 
 #: The types of the events of jobs and of all tables below them.
-ACTIVITY_TYPES = ["job_created", "job_updated", "status_changed", "tags_updated"]
+ACTIVITY_TYPES = [
+    "job_created",
+    "job_updated",
+    "status_changed",
+    "tags_updated",
+    "next_action_changed",
+]
 
 
 class JobChild:

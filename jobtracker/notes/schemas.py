@@ -9,4 +9,4 @@ from jobtracker.notes.models import MAX_BODY
 class NoteIn(Schema):
     example = {"body": "They called back."}
 
-    body = SchemaNode(Prose(max=MAX_BODY))
+    body = SchemaNode(Prose(max=MAX_BODY), title="note")

@@ -110,6 +110,12 @@ def type_schema(field: fields.FieldType) -> JsonSchema:
             return _schema("string", format="email", maxLength=field.max, pattern=pattern)
         case fields.WebAddress():
             return _schema("string", format="iri", pattern="^https?://", maxLength=field.max)
+        case fields.Code():
+            # Blanks, and dashes between digits, are dropped.
+            pattern = r"^\s*[!-~][\s!-~]*$"
+            if field.digits is not None:
+                pattern = rf"^[\s-]*(?:[0-9][\s-]*){{{field.digits}}}$"
+            return _schema("string", maxLength=field.max, pattern=pattern)
         case fields.Text():
             regex = field.pattern and field.pattern.pattern.removeprefix("(?a:").removesuffix(")")
             anchored = f"^(?:{regex})$" if regex else None

@@ -34,6 +34,7 @@ from jobtracker.fields import (
     Timestamp,
     WebAddress,
     error_details,
+    first_sentence,
     merge_patch,
 )
 
@@ -83,6 +84,9 @@ def test_each_type_accepts_or_refuses_any_json_value_with_a_message(field: Field
             (error,) = error_details(invalid, "body")
             assert error["msg"]
             json.dumps(error).encode("ascii")
+            sentence = first_sentence(invalid, "body")
+            assert sentence.startswith(("The body ", "The entry ", "Entry "))
+            assert sentence.endswith(".")
         else:
             assert type(taken) is kind
             json.dumps(taken, default=str, ensure_ascii=False).encode()
