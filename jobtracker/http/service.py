@@ -221,7 +221,7 @@ def index_operations(event: ApplicationCreated) -> None:
     prefix = links.configured_prefix(registry)
     own = [*by_path, "/docs"]
     if prefix and any(f"{path}/".startswith(f"{prefix}/") for path in own):
-        raise InvalidSettings("http.public_origin", "its path is one of the API's own")
+        raise InvalidSettings(("http.public_origin", "its path is one of the API's own"))
 
     def find_operation(method: str, path: str) -> Operation | None:
         path = links.without_prefix(path, links.configured_prefix(registry)).removesuffix("/")
