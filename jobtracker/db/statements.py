@@ -15,6 +15,7 @@ What it saves beside the ORM is in benchmarks/README.md.
 import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -149,9 +150,15 @@ def _bounded(
     return sa.case((is_small, limit), else_=fitting.scalar_subquery())
 
 
-def columns_of(model: Any, row: Any) -> list[sa.ColumnElement[Any]]:
-    """The columns of a mapped class that a NamedTuple names as its fields."""
-    return [model.__table__.c[name] for name in row._fields]
+def columns_of(
+    model: Any, row: Any, expressions: Mapping[str, Any] = MappingProxyType({})
+) -> list[sa.ColumnElement[Any]]:
+    """The columns of a mapped class that a NamedTuple names as its fields.
+
+    :param expressions: by name, the fields that are no columns
+    """
+    columns = {**model.__table__.c, **expressions}
+    return [columns[name] for name in row._fields]
 
 
 def new_values(model: Any, names: Iterable[str]) -> dict[str, sa.ColumnElement[Any]]:
@@ -180,6 +187,7 @@ class Repository(Generic[R]):
 
     :param owner_columns: the names of the columns that identify the owner: the user, or the job
     :param texts: as for :class:`PageStatement`
+    :param expressions: as for :func:`columns_of`
     :param sets_updated_at: whether an update sets the column ``updated_at`` to now
     """
 
@@ -192,10 +200,11 @@ class Repository(Generic[R]):
         order: Sort,
         sets_updated_at: bool = False,
         texts: Sequence[Any] = (),
+        expressions: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.model, self.row, self.order, self.texts = model, row, order, texts
         self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
-        self._columns = columns_of(model, row)
+        self._columns = columns_of(model, row, expressions)
         table = model.__table__
         self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner_columns)
         self._by_id = (*self._of_owner, table.c.id == sa.bindparam("row_id"))

@@ -23,33 +23,32 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     import jobtracker
     from jobtracker.local import migrations
     from jobtracker.local.guard import GuardedApplication
-    from jobtracker.local.stack import Stack
+    from jobtracker.local.stack import Stack, local_services
 
     if "__script__" in global_config:  # of pserve, pshell or alembic
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, end)
     stack = Stack.from_settings(settings)
-    leave_environment(settings, stack.parts)
-    app = jobtracker.main(global_config, **stack.with_local_settings(settings))
-    if "postgres" in stack.parts and global_config.get("__script__") != "alembic":
+    services = local_services(settings)
+    leave_environment(services)
+    is_local = "postgres" in stack.parts  # and migrated below
+    config = {**global_config, "__script__": ""} if is_local else global_config
+    app = jobtracker.main(config, **stack.with_local_settings(settings))
+    if is_local and global_config.get("__script__") != "alembic":
         try:
             migrations.upgrade(app.registry["db_engine"])
         except OperationalError as error:  # the disk is full, for example
             raise stack.error(str(error.orig)) from None
+    app.registry["local_services"] = services  # for the banner
     return GuardedApplication(app, stack.hosts)
 
 
-def leave_environment(settings: dict[str, str], parts: Collection[str]) -> None:
-    """Remove the variables of libpq, AWS and proxies, which mean other servers than the parts."""
-    prefixes = []
-    if "postgres" in parts:
-        prefixes.append("PG")
-    if "aws" in parts and not settings.get("s3.bucket"):
-        prefixes.append("AWS_")
-    for name in [name for name in os.environ if name.startswith(tuple(prefixes))]:
+def leave_environment(services: Collection[str]) -> None:
+    """Remove the variables of libpq and AWS, which are about other servers than the local ones."""
+    prefixes = {"sqlalchemy": "PG", "s3": "AWS_"}
+    local = tuple(prefix for service, prefix in prefixes.items() if service in services)
+    for name in [name for name in os.environ if name.startswith(local)]:
         del os.environ[name]
-    hosts = ["127.0.0.1", os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))]
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, hosts))
 
 
 def end(signal_number: int, _frame: object) -> None:
