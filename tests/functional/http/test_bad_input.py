@@ -162,7 +162,7 @@ def fields_of_all_bodies() -> list[str]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_arbitrary_body_never_answers_500(ada: Api, data: Any):
@@ -191,7 +191,7 @@ def test_arbitrary_body_never_answers_500(ada: Api, data: Any):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     parameters=st.lists(

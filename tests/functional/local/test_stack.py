@@ -53,7 +53,7 @@ def test_used_port_stops_the_start_with_one_line(server: Server):
         assert setting in line
 
 
-def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server):
+def test_new_user_signs_up_uploads_and_finds_all_after_a_restart_and_a_reload(server: Server):
     server.start()
     call = server.call
 
@@ -142,7 +142,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     assert server.processes() == []
     assert CONFIRMATION_CODE in server.output()
 
-    server.start()
+    server.start("--reload")
     login["password"] = NEW_PASSWORD
     tokens = call("POST", "/auth/cognito/login", login)[1]["tokens"]
     token = tokens["access_token"]
@@ -189,10 +189,11 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart(server: Server)
     assert call("POST", "/auth/cognito/login", login)[1]["status"] == "OK"
     assert call("POST", "/users/me/sign-out-everywhere", token=token)[0] == 200
     assert call("GET", path, token=token)[0] == 401
+    check_reload_and_kill(server)
 
 
-def test_reload_keeps_the_stack_and_kill_leaves_no_process(server: Server):
-    server.start("--reload")
+def check_reload_and_kill(server: Server) -> None:
+    """A reload keeps the stack, and SIGKILL leaves no process."""
 
     def supervisors() -> list[int]:
         return [
