@@ -119,11 +119,22 @@ class PageStatement(Generic[R]):
         **parameters: Any,
     ) -> Page[R]:
         """At most ``limit`` rows, those that follow the row with the sort keys ``after``."""
-        is_small = limit is not None and limit <= SMALL_PAGE
-        statement = self._small if is_small else self._large
         parameters |= self._sort.parameters(after)
-        rows = statement.all(connection, limit=None if limit is None else limit + 1, **parameters)
-        return Page.from_rows(rows, limit, self._sort)
+
+        def read(statement: Statement[R], limit: int | None) -> Page[R]:
+            limit_of_rows = None if limit is None else limit + 1
+            rows = statement.all(connection, limit=limit_of_rows, **parameters)
+            return Page.from_rows(rows, limit, self._sort)
+
+        if limit is not None and limit <= SMALL_PAGE:
+            return read(self._small, limit)
+        # Most owners have no more than SMALL_PAGE rows. Without the sum of texts, a page of 50 takes
+        # PostgreSQL two thirds of the time.
+        if after is None and self._large is not self._small:
+            page = read(self._small, SMALL_PAGE)
+            if page.next_sort_keys is None:
+                return page
+        return read(self._large, limit)
 
 
 def _bounded(
