@@ -95,7 +95,8 @@ class Schema(colander.MappingSchema):
         """The schema's fields of each of several rows, all of one type."""
         if not sources:
             return []
-        dumped = _dumper(type(sources[0]), self._names)(sources)
+        row_type: Any = type(sources[0])
+        dumped = _dumper(row_type, self._names)(sources)
         for name, typ in self._nested:
             for fields in dumped:
                 fields[name] = typ.dump(fields[name])
