@@ -51,6 +51,8 @@ class Resource:
     """A node of the tree. Its children are the classes that name it as their parent."""
 
     children: ClassVar[dict[str, type["Resource"]]] = {}
+    #: What a message says is not there, when this is deleted concurrently.
+    kind: ClassVar[str] = "page"
 
     def __init_subclass__(
         cls, *, under: type["Resource"] | None = None, name: str = "", **kwargs: Any
@@ -70,6 +72,11 @@ class Resource:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>"
+
+    @property
+    def kind_of_child(self) -> str:
+        """What a message says is not there, when there is no child of a name."""
+        return "page"
 
     @property
     def path(self) -> str:
@@ -141,6 +148,7 @@ class RowResource(Resource, Generic[R]):
     """An item of a collection: a row of a table."""
 
     __parent__: "RowCollection[R]"
+    kind = "item"
 
     def __init__(self, parent: Resource, row: R) -> None:
         super().__init__(parent, str(row.id))
@@ -171,6 +179,10 @@ class RowCollection(Collection, Generic[R]):
 
     repository: ClassVar[Repository[Any]]
     item_class: ClassVar[type[RowResource[Any]]]
+
+    @property
+    def kind_of_child(self) -> str:
+        return self.item_class.kind
 
     @property
     def owner(self) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
@@ -20,7 +21,10 @@ def includeme(config: Any) -> None:
         "client_id": settings["cognito.client_id"],
         "endpoint_url": settings["cognito.endpoint_url"],
         "timeouts": timeouts,
+        "clock": CognitoClock(),
     }
+    if not settings["cognito.user_pool_id"].startswith(f"{settings['cognito.region']}_"):
+        log.error("cognito.user_pool_id is in another region than cognito.region")
     client_secret = settings["cognito.client_secret"]
     if client_secret is None:
         log.warning(

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-po
 
 import datetime
 import hashlib
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -13,11 +14,14 @@ from typing import Any, NamedTuple, Self
 
 import jwt
 
+from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
 from jobtracker.errors import Unavailable
 
-LEEWAY = 10  # seconds by which the clocks of Cognito and of this machine may differ
+log = logging.getLogger(__name__)
+
+LEEWAY = 10  # seconds after its exp for which a token is accepted, for clocks that differ
 # Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
 # is accepted for as long.
 VERIFIED_TTL = 60
@@ -76,7 +80,9 @@ class AccessTokens:
         client_id: str,
         endpoint_url: str | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        clock: CognitoClock | None = None,
     ) -> None:
+        self.clock = clock or CognitoClock()
         aws = f"https://cognito-idp.{region}.amazonaws.com"
         self.issuer = f"{aws}/{user_pool_id}"  # emulators issue tokens with AWS's URL too
         self.client_id = client_id
@@ -102,8 +108,11 @@ class AccessTokens:
             return None
         try:
             verified = AccessToken.from_claims(claims)
+            ahead = claims.get("iat", 0) - time.time()
         except (TypeError, ValueError, OverflowError):
             return None
+        if ahead > 0:
+            self.clock.warn(ahead)
         self._put(digest, verified, min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL))
         return verified
 
@@ -111,6 +120,25 @@ class AccessTokens:
         """Cache that a token is not valid, since it is revoked: its requests no longer count as
         those of the user, nor execute statements."""
         self._put(token_digest(token), None, time.time() + REJECTED_TTL)
+
+    def latest_sign_in(self) -> float:
+        """The latest time (Unix time) at which a user signed in, of the tokens that are cached:
+        ahead of this machine's clock if that is behind."""
+        with self._lock:
+            cached = [token for token, _ in self._verified.values() if token is not None]
+        return max((token.authenticated_at.timestamp() for token in cached), default=0.0)
+
+    def check_source(self, token: str) -> None:
+        """Unavailable when a token that Cognito has just sent is of another user pool or app
+        client, so that :meth:`verify` would not accept it; a malformed one passes."""
+        try:
+            claims = jwt.decode(token, options={"verify_signature": False})
+        except jwt.PyJWTError:
+            return
+        expected = {"iss": self.issuer, "client_id": self.client_id}
+        if {name: claims.get(name, value) for name, value in expected.items()} != expected:
+            log.error("Cognito: the app client cognito.client_id is not of cognito.user_pool_id")
+            raise Unavailable
 
     def cached_sub(self, token: str) -> str | None:
         """The ``sub`` of a token that was valid when it was last verified, if that is cached."""
@@ -137,8 +165,13 @@ class AccessTokens:
                 algorithms=["RS256"],
                 issuer=self.issuer,
                 leeway=LEEWAY,
-                # Access tokens of Cognito have client_id in the place of aud.
-                options={"require": ["exp", "iss", "sub"], "verify_aud": False},
+                # Access tokens of Cognito have client_id in the place of aud. The iat is no bound
+                # (RFC 7519, 4.1.6): it can be ahead of this machine's clock.
+                options={
+                    "require": ["exp", "iss", "sub"],
+                    "verify_aud": False,
+                    "verify_iat": False,
+                },
             )
         except (jwt.PyJWTError, KeyError, ValueError, RecursionError):
             return None

@@ -115,8 +115,9 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         f" -c statement_timeout={settings['sqlalchemy.statement_timeout']}s"
         f" -c lock_timeout={settings['sqlalchemy.lock_timeout']}s"
         f" -c idle_in_transaction_session_timeout={idle_timeout}s"
-        # For the trigger that records activity.
+        # For the triggers that insert activity and steps.
         f" -c jobtracker.activity_per_job={settings['quotas.activity_per_job']}"
+        f" -c jobtracker.history_per_job={settings['quotas.history_per_job']}"
     )
     engine = create_engine(
         settings["sqlalchemy.url"],

@@ -32,6 +32,8 @@ from jobtracker.users import queries as users
 class DocumentResource(JobChildResource[DocumentRow]):
     """``/jobs/7/documents/5``."""
 
+    kind = "document"
+
     def upload_url(self) -> str:
         """The presigned URL to PUT the file to."""
         row = self.row
@@ -55,8 +57,11 @@ class DocumentResource(JobChildResource[DocumentRow]):
         if document.status != DocumentStatus.PENDING:
             return self.check_scan()
         stored = self.request.bucket.stat(document.upload_key)
-        if stored is None or stored.size_bytes != document.size_bytes:
+        if stored is None:
+            self.request.bucket.check_exists()
             raise Conflict("The file has not arrived yet.")
+        if stored.size_bytes != document.size_bytes:
+            raise Conflict("The file that has arrived has another size than was announced.")
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
         now = self.job.touch()
         if self.request.registry.settings["documents.malware_scan"]:
@@ -152,7 +157,8 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
         """
         max_bytes = self.request.registry.settings["documents.max_bytes"]
         if size_bytes > max_bytes:
-            raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
+            size = f"{max_bytes} bytes ({max_bytes / 1024**2:.3g} MiB)"
+            raise PayloadTooLarge(f"The file is too large. A document can have at most {size}.")
         now = self.__parent__.touch()
         # Serializes concurrent creations of the user, so that the limits hold.
         users.USERS.lock(self.connection, {}, self.owner["user_id"])

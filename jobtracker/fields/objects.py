@@ -34,7 +34,8 @@ class Object(FieldType):
                     parsed[child.name] = field
         for name in list(unknown)[: max(0, MAX_ERRORS - len(errors.children))]:
             unknown_field = colander.SchemaNode(Text(), name=name)
-            errors.add(InvalidValue(unknown_field, "There is no such field.", "extra_forbidden"))
+            message, sentence = "There is no such field.", "There is an unknown field."
+            errors.add(InvalidValue(unknown_field, message, "extra_forbidden", sentence))
         if errors.children:
             raise errors
         return parsed

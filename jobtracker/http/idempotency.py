@@ -136,7 +136,7 @@ def idempotent(view: View) -> View:
             if not _STORE.execute(request.connection, quota=quota, **new):
                 raise QuotaExceeded("idempotency_keys", quota)
         elif record.request_hash != request_hash:
-            message = "This key was used for another request."
+            message = "Was used for another request."
             raise ValidationFailed.for_field("header", HEADER, message, "key_reused")
         return record.response()
 

@@ -8,7 +8,7 @@ import colander
 from pyramid.request import Request
 
 from jobtracker.errors import ApiError, BadRequest, PayloadTooLarge, ValidationFailed
-from jobtracker.fields import Schema, TextList, error_details
+from jobtracker.fields import Schema, TextList, error_details, first_sentence, title_of
 
 JSON_TYPES = frozenset({"application/json"})
 MERGE_PATCH_TYPES = frozenset({"application/json", "application/merge-patch+json"})  # RFC 7396
@@ -43,14 +43,27 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
 def json_object(request: Request) -> dict[str, Any]:
     """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise PayloadTooLarge
+        raise PayloadTooLarge(f"The request is too large: at most {MAX_BODY_BYTES} bytes.")
     try:
         value = _JSON.decode(request.body.decode())
-    except (ValueError, RecursionError):
-        raise BadRequest("The body is not valid JSON.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(_json_fault(request.body, error)) from None
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")
     return value
+
+
+def _json_fault(body: bytes, error: ValueError | RecursionError) -> str:
+    """What is wrong with a body, and where; nothing of the body is part of it."""
+    if not body.strip():
+        return "The body is empty. It must be a JSON object."
+    if isinstance(error, UnicodeDecodeError):
+        return f"The body is not UTF-8 at byte {error.start + 1}."
+    if isinstance(error, json.JSONDecodeError):
+        return f"The body is not valid JSON at line {error.lineno}, column {error.colno}."
+    if isinstance(error, RecursionError):
+        return "The body is not valid JSON: it is nested too deeply."
+    return "The body is not valid JSON: it has a number that JSON does not have, or one too long."
 
 
 def _reject_constant(name: str) -> NoReturn:
@@ -79,7 +92,8 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
         values = [value for value in given.getall(node.name) if value]
         is_list = isinstance(node.typ, TextList)
         if len(values) > 1 and not is_list:
-            raise ValidationFailed.for_field("query", node.name, "Must be given once.", "repeated")
+            given_once, title = "Must be given once.", title_of(node)
+            raise ValidationFailed.for_field("query", node.name, given_once, "repeated", title)
         if values:
             parameters[node.name] = values if is_list else values[0]
     request.validated = _deserialize(schema, parameters, "query")
@@ -89,4 +103,5 @@ def _deserialize(schema: Schema, value: Mapping[str, Any], location: str) -> Any
     try:
         return schema.deserialize(value)
     except colander.Invalid as invalid:
-        raise ValidationFailed(error_details(invalid, location)) from None
+        errors, first = error_details(invalid, location), first_sentence(invalid, location)
+        raise ValidationFailed(errors, first) from None

@@ -18,6 +18,10 @@ R = TypeVar("R", bound=HasId)
 class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
+    @property
+    def kind_of_child(self) -> str:
+        return JobResource.kind
+
     def find(self, row_id: int) -> "JobResource":
         job = queries.find_authenticated(self.connection, self._token, row_id)
         if job is None:
@@ -53,6 +57,8 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
 
 class JobResource(Resource):
     """``/jobs/7``."""
+
+    kind = "job"
 
     def __init__(self, parent: Resource, row: JobRow) -> None:
         super().__init__(parent, str(row.id))
@@ -114,6 +120,7 @@ class JobChildCollection(RowCollection[R]):
     """A collection below a job: rows with its ``user_id`` and ``application_id``."""
 
     __parent__: JobResource
+    kind = JobResource.kind  # a collection is deleted with its job
 
     @property
     def owner(self) -> dict[str, int]:

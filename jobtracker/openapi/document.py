@@ -22,7 +22,10 @@ DESCRIPTION = """\
 Keep track of job applications. Sign in by `POST /auth/cognito/login`, and send the access token as
 `Authorization: Bearer …`.
 
-Times are RFC 3339 in UTC. Strings are trimmed; where nothing is required, a blank one means null.
+Times are RFC 3339 in UTC. Strings are trimmed and normalized (NFC), passwords and tokens excepted;
+where nothing is required, a blank one means null. A string of invisible characters alone is blank.
+Bidi controls are removed, except from notes. Tags are lowercase; those that differ only in case,
+compatibility variants, invisible characters or kinds of white space are one.
 An empty parameter of a query is as good as none; one that is no list is given once. Every path can
 be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
 
@@ -45,14 +48,14 @@ ERROR = closed_object(
     },
     required=["error", "message"],
     description="`message` is for people, `error` and `details` for programs.",
-    example={"error": "NOT_FOUND", "message": "Not found."},
+    example={"error": "NOT_FOUND", "message": "There is no such job."},
 )
 FIELD_ERROR = closed_object(
     {"loc": STRINGS, "msg": STRING, "type": STRING}, required=["loc", "msg", "type"]
 )
 FIELD_ERRORS = {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}
 MISSING = {"loc": ["body", "company_name"], "msg": "A value is required.", "type": "missing"}
-CODE, MESSAGE = CODES[422]
+CODE, _ = CODES[422]
 VALIDATION_ERROR = closed_object(
     {
         "error": {**STRING, "const": CODE},
@@ -60,8 +63,13 @@ VALIDATION_ERROR = closed_object(
         "details": closed_object({"errors": FIELD_ERRORS}, required=["errors"]),
     },
     required=["error", "message", "details"],
-    description="One entry for each field at fault. The input is never part of it.",
-    example={"error": CODE, "message": MESSAGE, "details": {"errors": [MISSING]}},
+    description="One entry for each field at fault. `message` names the first of them and how many "
+    "more there are. The input is never part of it.",
+    example={
+        "error": CODE,
+        "message": "The company name is required.",
+        "details": {"errors": [MISSING]},
+    },
 )
 ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -99,6 +107,8 @@ LINK = _header(
     'Where there are more: `<URL of the next page>; rel="next"` (RFC 8288).', required=False
 )
 RETRY_AFTER = {"Retry-After": _header("Seconds after which it makes sense to try again.")}
+# The descriptions of responses by status; of others, the default message.
+DESCRIPTIONS = {404: "It does not exist, or is another user's. `message` says what."}
 # The headers of the responses by status.
 HEADERS = {
     201: {"Location": _header("The URL of what was made.")},
@@ -215,7 +225,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
             if isinstance(operation.query, PageQuery):
                 headers["Link"] = LINK
     else:
-        description = CODES[status][1]
+        description = DESCRIPTIONS.get(status) or CODES[status][1]
         component = "ValidationError" if status == 422 else "Error"
         schema = {"$ref": f"#/components/schemas/{component}"}
     response: dict[str, Any] = {"description": description}
