@@ -51,6 +51,7 @@ class UserRow(NamedTuple):
     ui_preferences: dict[str, bool]
     created_at: datetime.datetime
     revision: int
+    job_count: int
 
     def __repr__(self) -> str:
         return f"<User {self.id} {self.email}>"
