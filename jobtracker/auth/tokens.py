@@ -16,7 +16,7 @@ import jwt
 
 from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.jwks import JWKSCache
-from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
+from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts, endpoint_of
 from jobtracker.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,12 @@ class AccessToken(NamedTuple):
 
 
 class AccessTokens:
-    """Verifies the access tokens that a user pool issued to an app client."""
+    """Verifies the access tokens that a user pool issued to an app client.
+
+    At DEBUG it logs which check a token failed, without the token.
+
+    :param issuer: the claim ``iss`` of the tokens; by default that of AWS, also for emulators
+    """
 
     def __init__(
         self,
@@ -79,12 +84,13 @@ class AccessTokens:
         region: str,
         client_id: str,
         endpoint_url: str | None = None,
+        issuer: str | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: CognitoClock | None = None,
     ) -> None:
         self.clock = clock or CognitoClock()
-        aws = f"https://cognito-idp.{region}.amazonaws.com"
-        self.issuer = f"{aws}/{user_pool_id}"  # emulators issue tokens with AWS's URL too
+        aws = endpoint_of("cognito-idp", region)
+        self.issuer = issuer or f"{aws}/{user_pool_id}"
         self.client_id = client_id
         url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
         self.keys = JWKSCache(url, timeouts)
@@ -98,18 +104,21 @@ class AccessTokens:
         of the user pool cannot be fetched. Whether it is revoked, only the database says; see also
         :meth:`reject`."""
         if len(token) > MAX_TOKEN_LENGTH:
+            log.debug("An access token has more than %d characters", MAX_TOKEN_LENGTH)
             return None
         digest = token_digest(token)
         verified, expires = self._verified.get(digest, (None, 0.0))
         if time.time() < expires:
             return verified
-        claims = self._decode(token)
-        if claims is None:
-            return None
         try:
+            claims = self._decode(token)
             verified = AccessToken.from_claims(claims)
             ahead = claims.get("iat", 0) - time.time()
-        except (TypeError, ValueError, OverflowError):
+        except jwt.PyJWTError as error:
+            log.debug("An access token is not valid: %s", error)
+            return None
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            log.debug("An access token is malformed: %s", type(error).__name__)
             return None
         if ahead > 0:
             self.clock.warn(ahead)
@@ -119,6 +128,7 @@ class AccessTokens:
     def reject(self, token: str) -> None:
         """Cache that a token is not valid, since it is revoked: its requests no longer count as
         those of the user, nor execute statements."""
+        log.debug("An access token is revoked")
         self._put(token_digest(token), None, time.time() + REJECTED_TTL)
 
     def latest_sign_in(self) -> float:
@@ -137,7 +147,11 @@ class AccessTokens:
             return
         expected = {"iss": self.issuer, "client_id": self.client_id}
         if {name: claims.get(name, value) for name, value in expected.items()} != expected:
-            log.error("Cognito: the app client cognito.client_id is not of cognito.user_pool_id")
+            log.error(
+                "Cognito: the app client cognito.client_id is not of cognito.user_pool_id, or the "
+                "iss of its tokens is not %s (setting cognito.issuer)",
+                self.issuer,
+            )
             raise Unavailable
 
     def cached_sub(self, token: str) -> str | None:
@@ -152,13 +166,20 @@ class AccessTokens:
             if len(self._verified) > MAX_VERIFIED:
                 self._verified.popitem(last=False)
 
-    def _decode(self, token: str) -> dict[str, Any] | None:
+    def _decode(self, token: str) -> dict[str, Any]:
+        """Return the claims of a valid access token.
+
+        :raises jwt.PyJWTError: for one that fails a check
+        """
+        header = jwt.get_unverified_header(token)
+        # The algorithm is fixed: the token's own header must not choose it.
+        if header.get("alg") != "RS256":
+            raise jwt.InvalidAlgorithmError("alg is not RS256")
+        if not isinstance(kid := header.get("kid"), str):
+            raise jwt.InvalidTokenError("it has no kid")
+        if (key := self.keys.get(kid)) is None:
+            raise jwt.InvalidKeyError("the JWKS of the user pool has no such kid")
         try:
-            header = jwt.get_unverified_header(token)
-            # The algorithm is fixed: the token's own header must not choose it.
-            key = self.keys.get(header["kid"]) if header["alg"] == "RS256" else None
-            if key is None:
-                return None
             claims = jwt.decode(
                 token,
                 key,
@@ -173,8 +194,11 @@ class AccessTokens:
                     "verify_iat": False,
                 },
             )
-        except (jwt.PyJWTError, KeyError, ValueError, RecursionError):
-            return None
-        if claims.get("token_use") != "access" or claims.get("client_id") != self.client_id:
-            return None
+        except jwt.InvalidIssuerError:
+            message = f"iss is not {self.issuer} (setting cognito.issuer)"
+            raise jwt.InvalidIssuerError(message) from None
+        if claims.get("token_use") != "access":
+            raise jwt.InvalidTokenError("token_use is not access")
+        if claims.get("client_id") != self.client_id:
+            raise jwt.InvalidTokenError("client_id is not the setting cognito.client_id")
         return claims

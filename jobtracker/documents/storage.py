@@ -67,7 +67,10 @@ class Bucket:
             head = self._call("head_object", Key=key)
         except ObjectMissingOrChanged:
             return None
-        return StoredObject(head["ContentLength"], head["ETag"])
+        try:
+            return StoredObject(head["ContentLength"], head["ETag"])
+        except KeyError as error:  # to the service model of AWS, both are optional
+            raise _unavailable("head_object", error) from error
 
     def check_exists(self) -> None:
         """Raise Unavailable when there is no such bucket: HeadObject answers 404 then, too."""
@@ -109,7 +112,9 @@ class Bucket:
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
-            log.error("S3 delete_objects: %s", _with_hint(failed[0]["Code"]))
+            log.error("S3 delete_objects: %s", _with_hint(failed[0].get("Code", "")))
+        if any("Key" not in error for error in failed):  # optional in the service model of AWS
+            return set(keys)
         return {error["Key"] for error in failed}
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:

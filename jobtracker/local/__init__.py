@@ -17,10 +17,13 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     import jobtracker
     from jobtracker.local import migrations
     from jobtracker.local.guard import GuardedApplication
-    from jobtracker.local.stack import Stack
+    from jobtracker.local.stack import Stack, local_services
 
     stack = Stack.from_settings(settings)
-    app = jobtracker.main(global_config, **stack.with_local_settings(settings))
-    if "postgres" in stack.parts and global_config.get("__script__") != "alembic":
+    is_local = "postgres" in stack.parts  # and migrated below
+    config = {**global_config, "__script__": ""} if is_local else global_config
+    app = jobtracker.main(config, **stack.with_local_settings(settings))
+    if is_local and global_config.get("__script__") != "alembic":
         migrations.upgrade(app.registry["db_engine"])
+    app.registry["local_services"] = local_services(settings)  # for the banner
     return GuardedApplication(app, stack.hosts)

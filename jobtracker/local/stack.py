@@ -20,12 +20,34 @@ import hupper
 
 from jobtracker.local.guard import LOOPBACK_HOSTS
 from jobtracker.local.process import wait_until
+from jobtracker.settings import InvalidSettings, words
 
-# The settings that each part provides; a part whose settings are all given is not started.
-PROVIDES = {
-    "postgres": ("sqlalchemy.url",),
-    "aws": ("cognito.user_pool_id", "s3.bucket"),
-    "turnstile": ("turnstile.secret",),
+
+class Service(NamedTuple):
+    """A service that the local stack provides, unless the settings have one of their own.
+
+    :param part: of the stack that provides it
+    :param required: the settings of another one, and ``optional``: those that can be added
+    """
+
+    part: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+SERVICES = {  # by the prefix of their settings
+    "sqlalchemy": Service("postgres", ("sqlalchemy.url",)),
+    "cognito": Service(
+        "aws",
+        ("cognito.region", "cognito.user_pool_id", "cognito.client_id"),
+        ("cognito.client_secret", "cognito.endpoint_url", "cognito.issuer"),
+    ),
+    "s3": Service(
+        "aws",
+        ("s3.region", "s3.bucket"),
+        ("s3.endpoint_url", "s3.access_key_id", "s3.secret_access_key"),
+    ),
+    "turnstile": Service("turnstile", ("turnstile.secret",), ("turnstile.url",)),
 }
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 20
@@ -57,15 +79,18 @@ class Stack(NamedTuple):
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, str]) -> "Stack":
-        """Return the stack of the parts whose settings are missing."""
-        given = {name for name, value in settings.items() if value.strip()}
+        """Return the stack of the parts whose settings are missing.
+
+        :raises InvalidSettings: when some settings of a service are given, but not all
+        """
+        local = local_services(settings)
         return cls(
             folder=os.path.realpath(settings["local.folder"]),
-            parts=tuple(part for part, names in PROVIDES.items() if not given.issuperset(names)),
+            parts=tuple(dict.fromkeys(SERVICES[name].part for name in local)),
             aws_port=int(settings["local.aws_port"]),
             turnstile_port=int(settings["local.turnstile_port"]),
-            origins=tuple(settings.get("cors.origins", "").lower().split()),
-            hosts=(*LOOPBACK_HOSTS, *settings.get("local.hosts", "").lower().split()),
+            origins=tuple(words(settings.get("cors.origins", "").lower())),
+            hosts=(*LOOPBACK_HOSTS, *words(settings.get("local.hosts", "").lower())),
         )
 
     def with_local_settings(self, settings: Mapping[str, str]) -> dict[str, str]:
@@ -73,9 +98,9 @@ class Stack(NamedTuple):
         LocalError if they do not start."""
         given = {name: value for name, value in settings.items() if not name.startswith("local.")}
         provided = self._acquire() if self.parts else {}
-        # Settings of a service that is configured are not mixed with those of a local one.
-        configured = {_prefix(n) for names in PROVIDES.values() for n in names if given.get(n)}
-        return given | {n: v for n, v in provided.items() if _prefix(n) not in configured}
+        # Settings of another service are not mixed with those of the local one.
+        local = local_services(settings)
+        return given | {n: v for n, v in provided.items() if n.partition(".")[0] in local}
 
     def _acquire(self) -> dict[str, str]:
         """Keep the parts running until this process ends; start them unless they run already."""
@@ -131,5 +156,19 @@ class Stack(NamedTuple):
         return self.file(name).open("a")
 
 
-def _prefix(name: str) -> str:
-    return name.partition(".")[0]
+def local_services(settings: Mapping[str, str]) -> list[str]:
+    """The services of which no setting is given, by their prefixes.
+
+    :raises InvalidSettings: for those of which some are given, but not all that are required
+    """
+    local, problems = [], []
+    for prefix, service in SERVICES.items():
+        names = (*service.required, *service.optional)
+        given = [name for name in names if settings.get(name, "").strip()]
+        if not given:
+            local.append(prefix)
+        reason = f"is required beside {', '.join(given)}, or none of them"
+        problems += [(name, reason) for name in service.required if given and name not in given]
+    if problems:
+        raise InvalidSettings(*problems)
+    return local

@@ -17,6 +17,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
 from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
@@ -172,4 +173,9 @@ def channels_of(connections: dict[int, Any]) -> list[Channel]:
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
+    """A server for PasteDeploy.
+
+    :raises InvalidSettings: when it cannot listen on its addresses
+    """
+    check_addresses(options)
     return lambda app: serve(app, **options)
