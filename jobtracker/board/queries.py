@@ -75,10 +75,18 @@ def _page(is_continued: bool) -> PageStatement[CardRow]:
 
 
 def page(
-    connection: SupportsExecute, user_id: int, limit: int | None, after: Sequence[Any] | None
+    connection: SupportsExecute,
+    user_id: int,
+    limit: int | None,
+    after: Sequence[Any] | None,
+    job_count: int | None = None,
 ) -> Page[CardRow]:
-    """A page of the user's jobs, in the order of their statuses, then latest activity first."""
-    return _page(after is not None).page(connection, limit or MAX_LIST, after, user_id=user_id)
+    """A page of the user's jobs, in the order of their statuses, then latest activity first.
+
+    :param job_count: the number of the user's jobs, if it is known
+    """
+    statement = _page(after is not None)
+    return statement.page(connection, limit or MAX_LIST, after, number=job_count, user_id=user_id)
 
 
 def count_by_status(connection: SupportsExecute, user_id: int) -> dict[str, int]:

@@ -117,14 +117,29 @@ class PageStatement(Generic[R]):
         connection: SupportsExecute,
         limit: int | None,
         after: Sequence[Any] | None,
+        *,
+        number: int | None = None,
         **parameters: Any,
     ) -> Page[R]:
-        """At most ``limit`` rows, those that follow the row with the sort keys ``after``."""
-        is_small = limit is not None and limit <= SMALL_PAGE
-        statement = self._small if is_small else self._large
+        """At most ``limit`` rows, those that follow the row with the sort keys ``after``.
+
+        :param number: of the owner's rows, as an earlier statement found it. Where they are few,
+            their texts need not be added up, which takes a third of the time of a page of 50.
+        """
         parameters |= self._sort.parameters(after)
-        rows = statement.all(connection, limit=None if limit is None else limit + 1, **parameters)
-        return Page.from_rows(rows, limit, self._sort)
+
+        def read(statement: Statement[R], limit: int | None) -> Page[R]:
+            rows_limit = None if limit is None else limit + 1
+            rows = statement.all(connection, limit=rows_limit, **parameters)
+            return Page.from_rows(rows, limit, self._sort)
+
+        if limit is not None and limit <= SMALL_PAGE:
+            return read(self._small, limit)
+        if number is not None and number <= SMALL_PAGE:
+            page = read(self._small, SMALL_PAGE)
+            if page.next_sort_keys is None:
+                return page  # otherwise rows were inserted since
+        return read(self._large, limit)
 
 
 def _bounded(

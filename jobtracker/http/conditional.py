@@ -147,8 +147,7 @@ def conditional_tween_factory(
     def conditional_tween(request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             return handler(request)
-        operation = registry["find_operation"](request.method, request.environ["PATH_INFO"])
-        strategy = operation and operation.etag
+        strategy = request.operation and request.operation.etag
         if strategy in (ETagStrategy.BY_REVISION, ETagStrategy.BY_REVISION_UNTIL):
             return by_revision(request, has_until=strategy is ETagStrategy.BY_REVISION_UNTIL)
         if strategy is ETagStrategy.BY_ROUNDED_NOW:

@@ -75,8 +75,7 @@ def paginate(
 
     :raises ValidationFailed: for an invalid cursor, or one of another list"""
     page = read_page(request, get_page, limit=limit, cursor=cursor, **options)
-    operation = request.registry["find_operation"](request.method, request.environ["PATH_INFO"])
-    body, page = render_page(page, operation.returns.schema)
+    body, page = render_page(page, request.operation.returns.schema)
     link_to_next(request, page, **options)
     return Rendered(body)
 

@@ -18,10 +18,13 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
+from cornice.errors import Errors
+from cornice.pyramidhook import register_service_views
 from cornice.service import Service, get_services
+from pyramid.config.views import MultiView
 from pyramid.events import ApplicationCreated, NewRequest
 from pyramid.httpexceptions import HTTPNoContent
-from pyramid.interfaces import IRequestExtensions, IRequestFactory
+from pyramid.interfaces import IMultiView, IRequestExtensions, IRequestFactory
 from pyramid.request import Request
 
 from jobtracker.errors import ApiError, NotFound, VersionConflict
@@ -231,6 +234,13 @@ def index_operations(event: ApplicationCreated) -> None:
     registry["find_operation"] = find_operation
 
 
+def operation_of(request: Request) -> Operation | None:
+    """``request.operation``: what the method and the path of the request name, if anything."""
+    find_operation = request.registry["find_operation"]
+    operation: Operation | None = find_operation(request.method, request.environ["PATH_INFO"])
+    return operation
+
+
 def make_request_class(event: ApplicationCreated) -> None:
     """Make one class with the added request methods; Pyramid would make one for each request."""
     extensions = event.app.registry.queryUtility(IRequestExtensions)
@@ -238,6 +248,20 @@ def make_request_class(event: ApplicationCreated) -> None:
     extensions.descriptors.clear()
     event.app.registry.registerUtility(request_class, IRequestFactory)
     event.app.request_factory = request_class
+
+
+class MethodDispatcher(MultiView):
+    """The views of a URL, of which one is called; Pyramid calls each until one does not raise
+    PredicateMismatch, a response that takes long to make: benchmarks/README.md."""
+
+    def __call__(self, context: Any, request: Request) -> Any:
+        return self.match(context, request)(context, request)
+
+
+def dispatch_by_method(event: ApplicationCreated) -> None:
+    for registration in event.app.registry.registeredAdapters():
+        if registration.provided is IMultiView:
+            registration.factory.__class__ = MethodDispatcher
 
 
 def normalize_path(event: NewRequest) -> None:
@@ -252,9 +276,15 @@ def normalize_path(event: NewRequest) -> None:
 
 
 def includeme(config: Any) -> None:
-    # Otherwise Cornice's views for 404 and 403 override ours, and answer text/plain.
-    config.add_settings(handle_exceptions=False)
-    config.include("cornice")
+    # What Cornice's includeme() does, without its views for 404 and 403, which would override ours,
+    # and without its callbacks for each response.
+    config.registry.cornice_services = {}
+    config.add_directive("add_cornice_service", register_service_views)
+    config.add_request_method(lambda _request: Errors(), "errors", reify=True)
+    config.add_request_method(lambda _request: {}, "info", reify=True)
+    config.add_request_method(lambda _request: {}, "validated", reify=True)
+    config.add_request_method(operation_of, "operation", reify=True)
     config.add_subscriber(normalize_path, NewRequest)
     config.add_subscriber(make_request_class, ApplicationCreated)
+    config.add_subscriber(dispatch_by_method, ApplicationCreated)
     config.add_subscriber(index_operations, ApplicationCreated)

@@ -112,6 +112,7 @@ def page(
     limit: int | None,
     sort: str = "activity",
     after: Sequence[Any] | None = None,
+    job_count: int | None = None,
     **filters: Any,
 ) -> Page[JobRow]:
     """A page of the user's jobs.
@@ -119,12 +120,14 @@ def page(
     :param limit: None for :data:`jobtracker.db.keyset.MAX_LIST`
     :param sort: one of :data:`SORTS`
     :param after: the sort keys of the job that the page continues after
+    :param job_count: the number of the user's jobs, if it is known
     :param filters: ``q``: substring of company, title or location, case-insensitive; ``status``
         and ``tag``: any of them; ``tag_q``: substring of a tag
     """
     given = {name: _FILTERS[name][1](value) for name, value in filters.items() if value}
     statement = _page(sort, after is not None, tuple(sorted(given)))
-    return statement.page(connection, limit or MAX_LIST, after, user_id=user_id, **given)
+    parameters = {"user_id": user_id, **given}
+    return statement.page(connection, limit or MAX_LIST, after, number=job_count, **parameters)
 
 
 @functools.cache

@@ -51,6 +51,7 @@ class UserRow(NamedTuple):
     ui_preferences: dict[str, bool]
     created_at: datetime.datetime
     revision: int
+    job_count: int
     #: When it was read, by the clock of the database.
     read_at: datetime.datetime
 
