@@ -99,6 +99,27 @@ class TestNewJob:
         connection.execute(text(insert), {"date": day(9)})
         assert applied(ada) == (3, pytest.approx(9, abs=1))
 
+    @pytest.mark.parametrize("status", ["applied", "saved", "offer"])
+    @pytest.mark.parametrize("days_ago", [90, 60, 30, 0, -30])
+    def test_imported_job_has_the_history_of_one_that_is_dated_afterwards(
+        self, ada: Api, connection: Connection, status: str, days_ago: int
+    ):
+        ada.get("/users/me")
+        insert = """INSERT INTO jobs (user_id, company_name, job_title, status, created_at,
+                                      applied_date)
+                    SELECT id, 'x', 'y', :status, :at, :date FROM users RETURNING id"""
+        imported, dated = (
+            f"/jobs/{connection.execute(text(insert), values).scalar()}"
+            for date in (day(days_ago), None)
+            for values in [{"status": status, "at": f"{day(60)}T17:00:00Z", "date": date}]
+        )
+        ada.patch(dated, {"applied_date": day(days_ago)})
+        found = history(ada, imported)
+        if days_ago == 0 and status == "applied":  # then it is the time of the request
+            assert found[0][1][:10] == history(ada, dated)[0][1][:10] == day(0)
+        else:
+            assert found == history(ada, dated)
+
 
 class TestChangedDate:
     def test_patch_of_the_date_moves_the_step(self, ada: Api):

@@ -65,12 +65,18 @@ class Job:
     def history(self) -> History:
         return [(step.status, step.at) for step in self.steps]
 
+    @property
+    def date(self) -> datetime.date | None:
+        query = "SELECT applied_date FROM jobs WHERE id = :job"
+        return self.connection.execute(text(query), {"job": self.job_id}).scalar()
+
     def patch(self, **fields: Any) -> None:
         if date := fields.get("applied_date"):
             fields["applied_date"] = date.isoformat()
         self.api.patch(self.path, fields, status=200)
 
     def do(self, what: str, value: Any) -> None:
+        date = self.date
         if what == "status":
             self.patch(status=value)
         elif what == "date":
@@ -88,7 +94,7 @@ class Job:
         elif what == "wait":
             self.wait(value)
         self.check()
-        if what == "date":
+        if what == "date" and value != date:  # a patch without a change leaves the history
             self.check_date(value)
 
     def wait(self, minutes: int) -> None:
