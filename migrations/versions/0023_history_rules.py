@@ -176,7 +176,7 @@ DATE_APPLIED_STEP = f"""
         times timestamptz[];  -- of these: at first as if there were no date
         can_move boolean[];
         after interval[];  -- how much later each is than the one before it, at least
-        only_saved boolean := true;
+        only_saved boolean;  -- it was not applied for; archiving says nothing about that
         saved integer := 0;  -- the number of saved steps at the beginning that triggers inserted
         applied integer;  -- the index of the first applied step
         moved timestamptz;  -- its time
@@ -189,13 +189,14 @@ DATE_APPLIED_STEP = f"""
                 SELECT id FROM job_steps WHERE {OF_JOB} ORDER BY at DESC, id DESC LIMIT 1);
         END IF;
         SELECT * INTO own FROM job_steps WHERE {OF_JOB} AND origin = 'applied_date';
-        SELECT array_agg(step ORDER BY at, id) INTO steps
+        SELECT array_agg(step ORDER BY at, id),
+               bool_and(status IN ('saved', 'archived')) AND bool_or(status = 'saved')
+        INTO steps, only_saved
         FROM job_steps AS step WHERE {OF_JOB} AND origin IS DISTINCT FROM 'applied_date';
         number := coalesce(cardinality(steps), 0);
 
         FOR i IN REVERSE number .. 1 LOOP
             times[i] := steps[i].at;
-            only_saved := only_saved AND steps[i].status = 'saved';
             can_move[i] := steps[i].status IN ('saved', 'applied')
                 AND steps[i].origin IS NOT DISTINCT FROM 'status';
             -- With a smaller id, a step of the same time is before the other one.
@@ -292,11 +293,12 @@ RECORD_STEP = """
                 DELETE FROM job_steps WHERE user_id = NEW.user_id AND id = ANY (taken_back);
             END IF;
         END IF;
-        -- A change of the status moves steps only where it is to or from one that can be moved.
+        -- A change of the status moves steps only where it is to one that can be moved, or where
+        -- the job can have been only saved until now.
         IF NEW.applied_date IS DISTINCT FROM OLD.applied_date
             OR NEW.applied_date IS NOT NULL AND (
                 taken_back <> '{}' OR NEW.status <> OLD.status
-                AND (OLD.status = 'saved' OR NEW.status IN ('saved', 'applied')))
+                AND (OLD.status IN ('saved', 'archived') OR NEW.status IN ('saved', 'applied')))
         THEN
             PERFORM date_applied_step(NEW.user_id, NEW.id, NEW.status, NEW.applied_date);
         END IF;

@@ -189,6 +189,20 @@ class TestChangedDate:
         assert history(ada, job)[:2] == [("saved", noon(30)), ("applied", noon(30))]
         assert statuses(ada, job) == ["saved", "applied", status]
 
+    def test_saved_job_that_is_archived_has_not_been_applied_for(self, ada: Api):
+        job = create(ada, status="saved", applied_date=day(30))
+        created = history(ada, job)
+        ada.patch(job, {"status": "archived"})
+        for date in (day(20), None, day(30)):
+            ada.patch(job, {"applied_date": date})
+            assert statuses(ada, job) == ["saved", "archived"]
+            assert history(ada, job)[:1] == created
+        assert applied(ada) == (0, 0)
+        ada.patch(job, {"status": "offer"})
+        assert statuses(ada, job) == ["saved", "applied", "archived", "offer"]
+        ada.patch(job, {"status": "saved"})
+        assert history(ada, job) == created
+
     def test_date_before_other_steps_is_a_step_of_its_own(self, ada: Api):
         job = create(ada, status="recruiter_screen")
         ada.patch(job, {"status": "applied"})
