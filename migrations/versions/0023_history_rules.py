@@ -182,13 +182,13 @@ DATE_APPLIED_STEP = f"""
         moved timestamptz;  -- its time
         inserted timestamptz;  -- the time of a step of its own
     BEGIN
-        IF job_status = 'applied' THEN
-            -- The user has deleted the steps after it: it is the status of the job now.
-            UPDATE job_steps SET origin = 'status'
-            WHERE user_id = of_user AND origin = 'applied_date' AND id = (
-                SELECT id FROM job_steps WHERE {OF_JOB} ORDER BY at DESC, id DESC LIMIT 1);
-        END IF;
         SELECT * INTO own FROM job_steps WHERE {OF_JOB} AND origin = 'applied_date';
+        IF job_status = 'applied' AND own.id = (
+            SELECT id FROM job_steps WHERE {OF_JOB} ORDER BY at DESC, id DESC LIMIT 1)
+        THEN  -- The user has deleted the steps after it: it is the status of the job now.
+            UPDATE job_steps SET origin = 'status' WHERE user_id = of_user AND id = own.id;
+            own := NULL;
+        END IF;
         SELECT array_agg(step ORDER BY at, id),
                bool_and(status IN ('saved', 'archived')) AND bool_or(status = 'saved')
         INTO steps, only_saved
