@@ -115,12 +115,15 @@ class ValidationFailed(ApiError):
     """Invalid fields, each as ``{"loc", "msg", "type"}``.
 
     :param first: the error of the first one, as a sentence that names the field
+    :param omitted: how many more fields are invalid than there are errors
     """
 
     status = 422
 
-    def __init__(self, errors: list[dict[str, Any]], first: str | None = None) -> None:
-        message = first and first + _more_fields(len(errors) - 1)
+    def __init__(
+        self, errors: list[dict[str, Any]], first: str | None = None, omitted: int = 0
+    ) -> None:
+        message = first and first + _more_fields(len(errors) - 1 + omitted)
         super().__init__(message, details={"errors": errors})
 
     @classmethod
@@ -137,9 +140,11 @@ class ValidationFailed(ApiError):
 
 def field_sentence(subject: str, message: str) -> str:
     """A sentence of a message that begins with the verb, "Must be true or false."; another message
-    is a sentence already."""
+    is a sentence already. Enumerated words are without underscores: "recruiter screen"."""
     verb, _, rest = message.partition(" ")
-    return f"{subject} {verb.lower()} {rest}" if verb in _VERBS else message
+    if verb not in _VERBS:
+        return message
+    return f"{subject} {verb.lower()} {rest.replace('_', ' ')}"
 
 
 _VERBS = ("Must", "Can", "Cannot", "Is", "Are", "Was", "Were", "Has", "Have")

@@ -163,7 +163,8 @@ class UserPool:
         self, email: str, session: str, code: str, friendly_name: str | None = None
     ) -> SignIn:
         """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
-        response = self._verify_totp(cognito_errors.SESSION, code, friendly_name, Session=session)
+        errors = cognito_errors.with_email(email, cognito_errors.SESSION)
+        response = self._verify_totp(errors, code, friendly_name, Session=session)
         session = required(response, "Session")
         sign_in = self.answer_challenge(email, "MFA_SETUP", session, {"ANSWER": "SUCCESS"})
         if sign_in.tokens:

@@ -64,7 +64,7 @@ JOB_PATCH = fields.merge_patch(JobIn(), "JobPatch", example={"status": "offer", 
 class JobFilters(PageQuery):
     # Without it, as many as there are: clients need not know pages.
     limit = SchemaNode(fields.QueryInteger(1, MAX_LIMIT), missing=None)
-    sort = SchemaNode(fields.Choice(SORTS), missing="activity")
+    sort = SchemaNode(fields.Choice(SORTS), title="sort order", missing="activity")
     q = SchemaNode(fields.Text(max=MAX_NAME), title="search text", missing=drop, nullable=True)
     status = SchemaNode(
         fields.TextList(fields.Choice(Status), max_items=100, item_title="status"),

@@ -45,6 +45,8 @@ NO_TOTP = "Software Token MFA has not been enabled by the userPool"
 NO_SECRET = "Client abc123 is configured with secret but SECRET_HASH was not received"
 DENIED = "User: anonymous is not authorized to perform: cognito-idp:InitiateAuth"
 UNWRITABLE = "A client attempted to write unauthorized attribute"
+ALIAS = "Username cannot be of email format, since user pool is configured for email alias."
+PHONE = "Username should be a phone number."
 REQUIRED = (
     "Attributes did not conform to the schema: phone_number: The attribute phone_number is required"
 )
@@ -56,6 +58,9 @@ REQUIRED = (
         ("sign_up", "NotAuthorizedException", CLOSED, "cognito.user_pool_id"),
         ("sign_up", "NotAuthorizedException", UNWRITABLE, "cognito.client_id"),
         ("sign_up", "InvalidParameterException", REQUIRED, "cognito.user_pool_id"),
+        ("sign_up", "InvalidParameterException", ALIAS, "UsernameAttributes"),
+        ("sign_up", "InvalidParameterException", PHONE, "UsernameAttributes"),
+        ("initiate_auth", "InvalidParameterException", ALIAS, "UsernameAttributes"),
         ("sign_up", "ResourceNotFoundException", NO_CLIENT, "cognito.client_id"),
         ("sign_up", "NotAuthorizedException", NO_SECRET, "cognito.client_secret"),
         ("sign_up", "CodeDeliveryFailureException", SECRET_TEXT, "cognito.user_pool_id"),
