@@ -16,6 +16,10 @@ from psycopg.pq import Conninfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+# W3C Trace Context, and what Sentry's SDK for browsers sends.
+TRACING_HEADERS = ("baggage", "sentry-trace", "traceparent", "tracestate")
+# Segments of unreserved characters (RFC 3986, 2.3), none of them "." or "..".
+PATH_PREFIX = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*"
 TURNSTILE_URL = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
 # Cloudflare accepts every token with this secret, so it must not be used with Cloudflare's URL:
 # https://developers.cloudflare.com/turnstile/troubleshooting/testing/
@@ -172,11 +176,18 @@ def _origins(value: str) -> tuple[str, ...]:
     return tuple(origin.lower() for origin in origins)
 
 
-def _origin(value: str) -> str:
-    origins = _origins(value)
-    if len(origins) != 1:
-        raise ValueError("must be one origin like https://api.example.com")
-    return origins[0]
+def _header_names(value: str) -> tuple[str, ...]:
+    names = words(value)
+    if not all(re.fullmatch(r"[A-Za-z0-9-]+", name) for name in names):
+        raise ValueError("must be names of headers like sentry-trace, without *")
+    return tuple(names)
+
+
+def _public_origin(value: str) -> str:
+    match = re.fullmatch(rf"(https?://[^/?#\s]+)({PATH_PREFIX})/?", value)
+    if not match:
+        raise ValueError("must be one origin like https://api.example.com, and perhaps a path")
+    return match[1].lower() + match[2]
 
 
 class Setting(NamedTuple):
@@ -241,7 +252,8 @@ SETTINGS = (
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
     Setting("cors.origins", _origins, ()),
-    Setting("http.public_origin", _origin, None),
+    Setting("cors.headers", _header_names, TRACING_HEADERS),
+    Setting("http.public_origin", _public_origin, None),
     Setting("http.hsts_max_age", _positive, None),
 )
 _PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})

@@ -29,7 +29,7 @@ from pyramid.authorization import Allow, Everyone
 from pyramid.request import Request
 
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.db.statements import Repository
 from jobtracker.errors import Unauthorized
 from jobtracker.permissions import Permission
@@ -195,10 +195,10 @@ class RowCollection(Collection, Generic[R]):
             raise KeyError(row_id)
         return self.item_class(self, row)
 
-    def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page[R]:
-        """At most ``limit`` rows, those that follow the row with the sort keys ``after``; fewer
-        where they exceed :data:`jobtracker.db.keyset.MAX_BYTES`."""
-        return self.repository.page(self.connection, self.owner, limit, after)
+    def page(self, *, limit: int | None = None, after: Sequence[Any] | None = None) -> Page[R]:
+        """At most ``limit`` rows, or :data:`jobtracker.db.keyset.MAX_LIST`: those that follow the
+        row with the sort keys ``after``; fewer where they exceed MAX_BYTES."""
+        return self.repository.page(self.connection, self.owner, limit or MAX_LIST, after)
 
     def list(self) -> Sequence[R]:
         return self.repository.page(self.connection, self.owner, None).rows

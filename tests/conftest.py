@@ -205,6 +205,8 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         # The deferred triggers of revisions: to PostgreSQL the test is one transaction.
         psycopg.Cursor(driver).execute("SET CONSTRAINTS ALL IMMEDIATE")
         event.listen(sessions, "after_commit", lambda _session: start_new_revision(driver))
+        # Of SQL that the test itself executes.
+        event.listen(connection, "after_execute", lambda *_args: start_new_revision(driver))
         monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
         forget_tokens(app)
         yield connection

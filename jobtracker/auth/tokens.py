@@ -8,11 +8,11 @@ import hashlib
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import jwt
-from cachetools import FIFOCache
 
 from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.jwks import JWKSCache
@@ -95,8 +95,8 @@ class AccessTokens:
         url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
         self.keys = JWKSCache(url, timeouts)
         # By the SHA-256 of the token: the result, and when the entry expires (Unix time).
-        self._verified: FIFOCache[bytes, tuple[AccessToken | None, float]]
-        self._verified = FIFOCache(MAX_VERIFIED)
+        # The oldest first; read without a lock.
+        self._verified: OrderedDict[bytes, tuple[AccessToken | None, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> AccessToken | None:
@@ -107,8 +107,7 @@ class AccessTokens:
             log.debug("An access token has more than %d characters", MAX_TOKEN_LENGTH)
             return None
         digest = token_digest(token)
-        with self._lock:
-            verified, expires = self._verified.get(digest, (None, 0.0))
+        verified, expires = self._verified.get(digest, (None, 0.0))
         if time.time() < expires:
             return verified
         try:
@@ -123,18 +122,14 @@ class AccessTokens:
             return None
         if ahead > 0:
             self.clock.warn(ahead)
-        expires = min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL)
-        with self._lock:
-            self._verified[digest] = verified, expires
+        self._put(digest, verified, min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL))
         return verified
 
     def reject(self, token: str) -> None:
         """Cache that a token is not valid, since it is revoked: its requests no longer count as
         those of the user, nor execute statements."""
         log.debug("An access token is revoked")
-        digest = token_digest(token)
-        with self._lock:
-            self._verified[digest] = None, time.time() + REJECTED_TTL
+        self._put(token_digest(token), None, time.time() + REJECTED_TTL)
 
     def latest_sign_in(self) -> float:
         """The latest time (Unix time) at which a user signed in, of the tokens that are cached:
@@ -161,10 +156,15 @@ class AccessTokens:
 
     def cached_sub(self, token: str) -> str | None:
         """The ``sub`` of a token that was valid when it was last verified, if that is cached."""
-        digest = token_digest(token)
-        with self._lock:
-            verified, _expires = self._verified.get(digest, (None, 0.0))
+        verified, _expires = self._verified.get(token_digest(token), (None, 0.0))
         return verified.sub if verified is not None else None
+
+    def _put(self, digest: bytes, verified: AccessToken | None, expires: float) -> None:
+        with self._lock:
+            self._verified[digest] = verified, expires
+            self._verified.move_to_end(digest)
+            if len(self._verified) > MAX_VERIFIED:
+                self._verified.popitem(last=False)
 
     def _decode(self, token: str) -> dict[str, Any]:
         """Return the claims of a valid access token.

@@ -35,8 +35,6 @@ SIGN_IN_OUT = schemas.SignInOut()
 STATUS_OUT = schemas.StatusOut()
 SERVICE: dict[str, Any] = {"context": Root, "traverse": "/", "thread_pool": ThreadPool.GATEWAY}
 
-logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
-
 
 def _post(
     name: str,
@@ -179,6 +177,9 @@ def post_refresh(request: Request) -> SignIn:
             raise cognito_errors.wrong_credentials("")
         _update_profile(request, sign_in.tokens.id_token)
     return sign_in
+
+
+logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
 
 
 @logout.post(

@@ -10,7 +10,7 @@ from typing import Any
 from pyramid.events import subscriber
 
 from jobtracker.db.connections import release_autocommit, transaction_of
-from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.db.keyset import Page
 from jobtracker.documents import malware_scans, queries
 from jobtracker.documents.models import MAX_PENDING, DocumentStatus, ScanStatus
 from jobtracker.documents.object_deletions import process_deletions_after_commit
@@ -125,7 +125,7 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
     repository, item_class = DOCUMENTS, DocumentResource
 
     def page(
-        self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None
+        self, *, limit: int | None = None, after: Sequence[Any] | None = None
     ) -> Page[DocumentRow]:
         """As of any collection; results of malware scans are set before, as far as due."""
         page = super().page(limit=limit, after=after)

@@ -153,4 +153,4 @@ def _canonical(request: Request) -> bytes:
     body = request.body
     with contextlib.suppress(ValueError, RecursionError):  # a body that the operation ignores
         body = json.dumps(json.loads(body), sort_keys=True).encode()  # without the layout
-    return f"{request.method} {request.path}\n".encode() + body
+    return f"{request.method} {request.environ['PATH_INFO']}\n".encode() + body

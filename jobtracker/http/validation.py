@@ -1,5 +1,6 @@
 """Validation of a request's JSON body and query against a schema."""
 
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -48,13 +49,20 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large."""
+    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large.
+
+    A byte order mark at its beginning is ignored, as RFC 8259, 8.1, allows; the encoding is UTF-8.
+    """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"The request is too large: at most {MAX_BODY_BYTES} bytes.")
+    body: bytes = request.body
+    # In UTF-16 and UTF-32 one of the first two characters, which are ASCII, has a null byte.
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        raise BadRequest("The body must be UTF-8, not UTF-16 or UTF-32.")
     try:
-        value = _JSON.decode(request.body.decode())
+        value = _JSON.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise BadRequest(_json_fault(request.body, error)) from None
+        raise BadRequest(_json_fault(body, error)) from None
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")
     return value

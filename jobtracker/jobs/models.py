@@ -16,8 +16,6 @@ MAX_NAME = 255
 MAX_URL = 2000
 MAX_TAG = 64
 MAX_TAGS = 50
-#: The jobs that a list without a limit has at most.
-MAX_LIST = 10_000
 #: The notes that a job embeds, its newest.
 EMBEDDED_NOTES = 100
 

@@ -33,7 +33,9 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         self, *, limit: int | None = None, after: Sequence[Any] | None = None, **options: Any
     ) -> Page[JobRow]:
         """A page of the jobs; ``sort`` and filters as for :func:`queries.page`."""
-        return queries.page(self.connection, self.user.id, limit=limit, after=after, **options)
+        user = self.request.identity
+        options |= {"limit": limit, "after": after, "job_count": user.job_count}
+        return queries.page(self.connection, user.id, **options)
 
     def list(self, **options: Any) -> Sequence[JobRow]:
         """The jobs of a page, latest activity first; options as for :meth:`page`."""

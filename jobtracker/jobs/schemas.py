@@ -5,7 +5,6 @@ from typing import Any
 from colander import SchemaNode, drop
 
 from jobtracker import fields
-from jobtracker.db.keyset import MAX_LIMIT
 from jobtracker.http.pagination import PageQuery
 from jobtracker.jobs import models
 from jobtracker.jobs.models import MAX_NAME, Priority, Status
@@ -62,8 +61,6 @@ JOB_PATCH = fields.merge_patch(JobIn(), "JobPatch", example={"status": "offer", 
 
 
 class JobFilters(PageQuery):
-    # Without it, as many as there are: clients need not know pages.
-    limit = SchemaNode(fields.QueryInteger(1, MAX_LIMIT), missing=None)
     sort = SchemaNode(fields.Choice(SORTS), title="sort order", missing="activity")
     q = SchemaNode(fields.Text(max=MAX_NAME), title="search text", missing=drop, nullable=True)
     status = SchemaNode(

@@ -4,6 +4,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -29,6 +30,11 @@ compatibility variants, invisible characters or kinds of white space are one.
 An empty parameter of a query is as good as none; one that is no list is given once. Every path can
 be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
 
+# The groups of endpoints, in the order of the document; features that are not here follow them.
+TAGS = (
+    *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
+    *("history", "details", "board", "search", "stats", "saved_views", "usage", "mfa"),
+)
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
 ERROR_CODES = [*(code for code, _ in CODES.values()), "EMAIL_NOT_VERIFIED"]
@@ -126,14 +132,15 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
         "ValidationError": VALIDATION_ERROR,
     }
     paths: dict[str, Any] = {}
-    tags: set[str] = set()
-    for service in sorted(services, key=lambda service: service.template):
+    tags: dict[str, str] = {}
+    for service in sorted(services, key=_position):
         operations = {}
         for method, operation in service.operations.items():
             if operation.returns is None and operation.status != 204:
                 continue  # /openapi.json itself
             operations[method.lower()] = described = _operation(service, operation)
-            tags.update(described["tags"])
+            package = operation.view.__module__.removesuffix(".views")
+            tags[described["tags"][0]] = _sentence(sys.modules[package])
             if (body := operation.body or operation.optional_body) is not None:
                 components[body.component] = json_schema.input_schema(body)
             for schema in _schemas_in(operation.returns):
@@ -144,13 +151,30 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "JobTracker", "version": __version__, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in sorted(tags)],
+        "tags": [{"name": tag, "description": text} for tag, text in tags.items()],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {"bearer": BEARER},
         },
     }
+
+
+def _position(service: ApiService) -> tuple[int, str]:
+    """The order of the services: by their tags; within one tag, as they are declared."""
+    (tag, *_others) = {_tag(operation) for operation in service.operations.values()}
+    return (TAGS.index(tag), "") if tag in TAGS else (len(TAGS), tag)
+
+
+def _tag(operation: Operation) -> str:
+    """The name of the operation's feature."""
+    return operation.view.__module__.removesuffix(".views").rpartition(".")[2]
+
+
+def _sentence(documented: Any) -> str:
+    """The first sentence of a docstring, in Markdown."""
+    text = re.sub(r"\s+", " ", (documented.__doc__ or "").replace("``", "`")).strip()
+    return f"{text.partition('. ')[0].rstrip('.')}."
 
 
 def _statuses(service: ApiService, operation: Operation) -> list[int]:
@@ -177,7 +201,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     summary, _, rest = text.partition(". ")
     described: dict[str, Any] = {
         "operationId": operation.view.__name__,
-        "tags": [operation.view.__module__.removesuffix(".views").rpartition(".")[2]],
+        "tags": [_tag(operation)],
         "summary": summary.rstrip(".").replace("`", ""),
         "responses": {str(n): _response(n, operation) for n in _statuses(service, operation)},
         "security": [] if operation.permission is Permission.PUBLIC else [{"bearer": []}],

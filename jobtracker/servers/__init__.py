@@ -44,6 +44,7 @@ def error_response(
         REQUEST_ID: valid_or_new_request_id(request_id),
         **error.headers,
         **dict([*security_headers(settings), content_security_policy()]),
+        "Vary": "Origin",
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
     body = json_dumps({"error": error.code, "message": error.message})

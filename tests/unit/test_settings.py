@@ -69,7 +69,10 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
         ("s3.bucket", "not a bucket"),
         ("s3.access_key_id", "without-its-secret"),
         ("http.public_origin", "https://a.example https://b.example"),
-        ("http.public_origin", "https://a.example/path"),
+        ("http.public_origin", "https://a.example/path?query"),
+        ("http.public_origin", "https://a.example//path"),
+        ("http.public_origin", "https://a.example/a/../b"),
+        ("http.public_origin", "https://a.example/%61"),
         ("http.public_origin", "a.example"),
         ("http.hsts_max_age", "0"),
         ("rate_limits.auth_by_address", "often"),
@@ -91,6 +94,9 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
         ("cors.origins", "*"),
         ("cors.origins", "https://app.example/ "),
         ("cors.origins", "app.example"),
+        ("cors.headers", "*"),
+        ("cors.headers", "sentry-trace *"),
+        ("cors.headers", "X-A: b"),
         ("cors.origins", "https://app.example,https://b.example/path"),
         ("cognito.issuer", "issuer.example/pool"),
         ("cognito.issuer", "https://issuer.example/ pool"),
@@ -324,3 +330,16 @@ class TestProductionIni:
             [sys.executable, "-c", program], env=self.ENVIRONMENT, check=False
         )
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "origin"),
+    [
+        ("https://API.example", "https://api.example"),
+        ("https://api.example/", "https://api.example"),
+        ("https://API.example/Api/v1/", "https://api.example/Api/v1"),
+        ("https://api.example:8443/a.b", "https://api.example:8443/a.b"),
+    ],
+)
+def test_public_origin_can_have_a_path(value: str, origin: str):
+    assert read({**REQUIRED, "http.public_origin": value})["http.public_origin"] == origin

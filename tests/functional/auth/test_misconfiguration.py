@@ -10,13 +10,11 @@ from botocore.stub import Stubber
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-import jobtracker
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common.api import Api
-from tests.common.app import dispose_engines
 from tests.common.cognito import SECRET_TEXT, SESSION
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
@@ -230,16 +228,6 @@ class TestUserPoolId:
             ada.refused(503, "POST", path, body)
             assert "cognito.user_pool_id" in caplog.messages[-1]
         assert db.scalar(text("SELECT count(*) FROM users WHERE cognito_sub = 'other'")) == 0
-
-    def test_user_pool_of_another_region_is_logged_at_start(
-        self, settings: dict[str, str], caplog: pytest.LogCaptureFixture
-    ):
-        with caplog.at_level(logging.ERROR):
-            dispose_engines(jobtracker.main({}, **settings))
-            assert "cognito.region" not in caplog.text
-            wrong = {**settings, "cognito.region": "eu-central-1"}
-            dispose_engines(jobtracker.main({}, **wrong))
-        assert "cognito.user_pool_id is in another region than cognito.region" in caplog.text
 
 
 @pytest.mark.parametrize(
