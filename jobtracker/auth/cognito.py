@@ -3,6 +3,7 @@
 import base64
 import hmac
 import logging
+import time
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -271,15 +272,16 @@ class UserPool:
     def _call(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
+        sent_at = time.time()
         try:
             response: dict[str, Any] = getattr(self.client, operation)(**parameters)
-            self.clock.read(response)
+            self.clock.read(response, sent_at)
             return response
         except (ClientError, BotoCoreError) as error:
             code, message = error_code(error), ""
             if isinstance(error, ClientError):
                 message = error.response["Error"].get("Message", "")
-                self.clock.read(error.response)
+                self.clock.read(error.response, sent_at)
             if "AccessToken" in parameters and (
                 rejected := cognito_errors.rejected_access_token(code, message)
             ):
