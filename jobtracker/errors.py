@@ -5,6 +5,7 @@ The response never contains the input.
 """
 
 import logging
+import math
 import traceback
 from typing import Any
 
@@ -157,7 +158,16 @@ def _more_fields(number: int) -> str:
 
 
 class RateLimited(ApiError):
+    """By default, the message says how long to wait, if that is minutes."""
+
     status = 429
+
+    def __init__(self, message: str | None = None, **options: Any) -> None:
+        minutes = math.ceil((options.get("retry_after") or 0) / 60)
+        if message is None and minutes > 1:
+            wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
+            message = f"Too many requests. Please try again in {wait}."
+        super().__init__(message, **options)
 
 
 class Unavailable(ApiError):
