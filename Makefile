@@ -3,8 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
+# PasteDeploy interprets % and \ in the path of an ini file: this one is without the checkout's name.
+HERE := $(if $(findstring %,$(CURDIR))$(findstring \,$(CURDIR)),/proc/self/cwd/)
+
 # The ini file of `make migrate` and `make shell`.
-INI ?= development.ini
+INI ?= $(HERE)development.ini
 
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
@@ -15,12 +18,21 @@ BENCH ?=
 # Options of `make lock`. Without --upgrade, versions change only if setup.cfg requires it.
 LOCK ?=
 
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Of the shell: the packages of .venv are used, and those of the checkout, where it is now.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+
+# Modules are run rather than the scripts of .venv/bin, which have the path where they were installed.
+# This one runs a module that Ctrl-C ends at once, without a traceback, until it handles the signal.
+# (_signal is what the module signal imports, after much else.)
+RUN := exec $(BIN)/python -S -c 'import _signal; _signal.signal(_signal.SIGINT, _signal.SIG_DFL); \
+	import runpy, site, sys; site.main(); del sys.argv[0]; \
+	runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)'
+PIP := $(RUN) pip --quiet --disable-pip-version-check
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' $(LOCK)
 
 # In an environment of its own: its dependencies exclude those of development.
-CHECKOV := .venv/checkov/bin/checkov
+CHECKOV := .venv/checkov/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint typecheck vocabulary migrate shell fuzz torture bench format lock clean
@@ -29,21 +41,21 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 serve: $(INSTALLED) ## Serve on this machine, with PostgreSQL, Cognito, S3 and Turnstile
-	@$(BIN)/pserve development.ini
+	@$(RUN) pyramid.scripts.pserve $(HERE)development.ini parent=$$PPID
 
 test: lint typecheck ## Run lint, typecheck and pytest, with coverage
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --cov --cov-report term-missing:skip-covered
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --cov --cov-report term-missing:skip-covered
 
 lint: $(INSTALLED) $(CHECKOV) vocabulary ## Check style, formatting, imports, vocabulary and deploy/aws.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
-	$(BIN)/cfn-lint deploy/aws.yaml
-	$(CHECKOV) --config-file deploy/checkov.yaml
+	$(BIN)/python $(BIN)/lint-imports
+	$(BIN)/python $(BIN)/cfn-lint deploy/aws.yaml
+	.venv/checkov/bin/python .venv/checkov/bin/checkov --config-file deploy/checkov.yaml
 	@$(PIP) check
 
 typecheck: $(INSTALLED) ## Check types with mypy
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
 # The exit status of grep is 1 without a match, and 2 for an error.
 vocabulary:
@@ -51,16 +63,16 @@ vocabulary:
 		test $$? -eq 1 || { echo 'Names that .vocabulary rules out'; exit 1; }
 
 migrate: $(INSTALLED) ## Migrate the database of INI (development.ini) to the newest schema
-	@$(BIN)/alembic -c $(INI) upgrade head
+	@$(RUN) alembic -c $(INI) upgrade head
 
 shell: $(INSTALLED) ## Open a Python prompt with the resource tree of INI (development.ini)
-	@$(BIN)/pshell $(INI)
+	@$(RUN) pyramid.scripts.pshell $(INI)
 
 fuzz: $(INSTALLED) ## Run Schemathesis against a server for SECONDS (300)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 torture: $(INSTALLED) ## Run crashes, faults and load against running servers: ten minutes
-	$(BIN)/pytest -m torture tests/torture -s
+	$(BIN)/python -m pytest -m torture tests/torture -s
 
 bench: $(INSTALLED) ## Run the benchmarks with the options BENCH: see benchmarks/README.md
 	@$(PIP) install --require-hashes --requirement requirements/bench.txt
@@ -82,14 +94,11 @@ clean: ## Remove .venv, var/ and everything that was generated
 	rm -rf .venv var build *.egg-info .coverage* .import_linter_cache .mypy_cache .pytest_cache \
 		.ruff_cache .hypothesis
 
-# Without the marker, .venv is the result of an interrupted installation: it is created again.
-$(INSTALLED): setup.cfg pyproject.toml requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "JobTracker needs Python 3.11 or later: make PYTHON=python3.x " + "$(MAKECMDGOALS)")'
-	@test -e $@ || $(PYTHON) -m venv --clear .venv
-	@echo "Installing into .venv (about a minute, once)"
-	@$(PIP) install --require-hashes --requirement requirements/dev.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
-	@touch $@
+$(INSTALLED): setup.cfg pyproject.toml requirements/dev.txt $(BIN)/python
+	@exec $(PYTHON) -S requirements/install.py
+
+# A link, to an interpreter that may be gone.
+$(BIN)/python: ;
 
 $(CHECKOV): requirements/checkov.txt | $(INSTALLED)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/checkov

@@ -81,6 +81,7 @@ def report(environment: Environment, arguments: argparse.Namespace) -> None:
             rows = [row for users in USERS for row in _pages(both, users, arguments)]
             print(f"\n{markdown(HEAD, rows)}\n")
             print(f"{_long_list(small, small_server)}\n\n{_funnel(small, small_server)}")
+            print(f"\n{_board(small, small_server)}")
             print(f"\n{_searches(small, small_server)}")
 
 
@@ -179,6 +180,36 @@ def _funnel(environment: Environment, server: Server) -> str:
         ],
     ]
     return markdown(["Request", "ms", "ratio"], rows)
+
+
+def _board(environment: Environment, server: Server) -> str:
+    """A table of polls of the board of 5,000 jobs: made anew, and unchanged."""
+    headers = {"Authorization": f"Bearer {environment.token_of(environment.dataset.largest_user)}"}
+    http = urllib3.PoolManager()
+
+    def timed(path: str, status: int, **others: str) -> tuple[float, urllib3.BaseHTTPResponse]:
+        started = time.perf_counter()
+        response = http.request("GET", server.url + path, headers={**headers, **others})
+        seconds = time.perf_counter() - started
+        if response.status != status:
+            raise RuntimeError(f"GET {path} is {response.status}")
+        return seconds, response
+
+    seconds: dict[str, list[float]] = {"a list of 50": [], "made anew": [], "unchanged, 304": []}
+    for number in range(LIST_REPETITIONS):
+        page, _ = timed(f"/jobs?limit=50&board={number}", 200)
+        board, response = timed(f"/jobs/board?fresh={number}", 200)
+        same = {"If-None-Match": response.headers["ETag"]}
+        unchanged, _ = timed(f"/jobs/board?fresh={number}", 304, **same)
+        for times, one in zip(seconds.values(), (page, board, unchanged), strict=True):
+            times.append(one)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    baseline = medians["a list of 50"]
+    rows = [
+        [name, f"{median * 1000:.1f}", f"{median / baseline:.2f}"]
+        for name, median in medians.items()
+    ]
+    return markdown(["A poll of the board of 5,000 jobs", "ms", "ratio"], rows)
 
 
 def _searches(environment: Environment, server: Server) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from pyramid.config import Configurator
 
 from jobtracker import settings as settings_
+from jobtracker.db.checks import check_database
 from jobtracker.tree import Root
 
 __version__ = "0.1.0"
@@ -47,7 +48,8 @@ FEATURES = [
 def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     """The WSGI application, from the settings of an ini file's ``[app:main]``.
 
-    :raises jobtracker.settings.InvalidSettings: with one line that names the invalid setting
+    :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
+    :raises SystemExit: in pserve, when the database is not migrated
     """
     checked = settings_.read(settings)
     for name, reason in settings_.insecure_settings(checked):
@@ -72,4 +74,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.scan("jobtracker.http.health")
     config.include("jobtracker.openapi")  # of all of these
 
-    return config.make_wsgi_app()
+    app = config.make_wsgi_app()
+    if global_config and global_config.get("__script__") == "pserve":
+        check_database(config.registry["db_engine"], global_config["__file__"])
+    return app

@@ -7,6 +7,8 @@ import boto3.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from jobtracker.outbound_proxies import metadata_without_proxy, proxies_for
+
 
 class Timeouts(NamedTuple):
     """Time-outs of a call, in seconds: short, since a request can make several calls in turn."""
@@ -24,6 +26,11 @@ DEFAULT_TIMEOUTS = Timeouts()
 _session = functools.cache(boto3.session.Session)
 
 
+def endpoint_of(service: str, region: str) -> str:
+    """The public endpoint of a service of AWS."""
+    return f"https://{service}.{region}.amazonaws.com"
+
+
 def make_client(
     service: str,
     *,
@@ -36,22 +43,29 @@ def make_client(
     """Create a client of an AWS service; it can be shared by all threads.
 
     :param endpoint_url: the endpoint of an emulator; None for that of AWS
+    :raises SystemExit: when the environment's proxy for it is no HTTP proxy
     """
+    try:
+        proxies = proxies_for(endpoint_url or endpoint_of(service, region))
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     defaults = Config(
         connect_timeout=timeouts.connect,
         read_timeout=timeouts.read,
         # By default botocore retries after time-outs too, with a back-off.
         retries={"total_max_attempts": 1},
+        proxies=proxies,
         # Endpoints from the environment and ~/.aws are not among our settings, and may be http.
         ignore_configured_endpoint_urls=True,
     )
-    return _session().client(
-        service,
-        region_name=region,
-        endpoint_url=endpoint_url,
-        config=defaults.merge(config) if config else defaults,
-        **credentials,
-    )
+    with metadata_without_proxy():
+        return _session().client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=defaults.merge(config) if config else defaults,
+            **credentials,
+        )
 
 
 def error_code(error: BaseException | None) -> str:

@@ -5,6 +5,7 @@ The response never contains the input.
 """
 
 import logging
+import math
 import traceback
 from typing import Any
 
@@ -27,13 +28,16 @@ CODES: dict[int, tuple[str, str]] = {
     400: ("BAD_REQUEST", "The request could not be understood."),
     401: ("UNAUTHORIZED", "Please sign in."),
     403: ("FORBIDDEN", "You may not do this."),
-    404: ("NOT_FOUND", "Not found."),
+    404: ("NOT_FOUND", "There is no such page."),
     405: ("METHOD_NOT_ALLOWED", "This cannot be done here."),
-    406: ("NOT_ACCEPTABLE", "Only JSON is available."),
+    406: ("NOT_ACCEPTABLE", "This is available as JSON only (application/json)."),
     409: ("CONFLICT", "This conflicts with the present state."),
-    412: ("PRECONDITION_FAILED", "This was changed in the meantime."),
-    413: ("PAYLOAD_TOO_LARGE", "This is too large."),
-    415: ("UNSUPPORTED_MEDIA_TYPE", "Please send JSON."),
+    412: (
+        "PRECONDITION_FAILED",
+        "This was changed in the meantime. Please look at its present state and try again.",
+    ),
+    413: ("PAYLOAD_TOO_LARGE", "The request is too large."),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "Please send JSON, with Content-Type: application/json."),
     422: ("VALIDATION_ERROR", "Please check what you entered."),
     429: ("RATE_LIMITED", "Too many requests. Please wait a moment."),
     500: ("INTERNAL_ERROR", "Something went wrong on our side."),
@@ -88,7 +92,16 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
+    """Something does not exist, or is another user's.
+
+    :param kind: what it is; that of the request's context when left out
+    """
+
     status = 404
+
+    def __init__(self, kind: str | None = None) -> None:
+        super().__init__(kind and f"There is no such {kind}.")
+        self.kind = kind
 
 
 class Conflict(ApiError):
@@ -100,21 +113,61 @@ class PayloadTooLarge(ApiError):
 
 
 class ValidationFailed(ApiError):
-    """Invalid fields, each as ``{"loc", "msg", "type"}``."""
+    """Invalid fields, each as ``{"loc", "msg", "type"}``.
+
+    :param first: the error of the first one, as a sentence that names the field
+    :param omitted: how many more fields are invalid than there are errors
+    """
 
     status = 422
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__(details={"errors": errors})
+    def __init__(
+        self, errors: list[dict[str, Any]], first: str | None = None, omitted: int = 0
+    ) -> None:
+        message = first and first + _more_fields(len(errors) - 1 + omitted)
+        super().__init__(message, details={"errors": errors})
 
     @classmethod
-    def for_field(cls, where: str, name: str, message: str, kind: str) -> "ValidationFailed":
-        """The error of one field."""
-        return cls([{"loc": [where, name], "msg": message, "type": kind}])
+    def for_field(
+        cls, where: str, name: str, message: str, kind: str, title: str | None = None
+    ) -> "ValidationFailed":
+        """The error of one field.
+
+        :param title: what people call it, by default its name
+        """
+        first = field_sentence(f"The {title or name.replace('_', ' ')}", message)
+        return cls([{"loc": [where, name], "msg": message, "type": kind}], first)
+
+
+def field_sentence(subject: str, message: str) -> str:
+    """A sentence of a message that begins with the verb, "Must be true or false."; another message
+    is a sentence already. Enumerated words are without underscores: "recruiter screen"."""
+    verb, _, rest = message.partition(" ")
+    if verb not in _VERBS:
+        return message
+    return f"{subject} {verb.lower()} {rest.replace('_', ' ')}"
+
+
+_VERBS = ("Must", "Can", "Cannot", "Is", "Are", "Was", "Were", "Has", "Have")
+
+
+def _more_fields(number: int) -> str:
+    if number == 1:
+        return " One more field needs attention."
+    return f" {number} more fields need attention." if number else ""
 
 
 class RateLimited(ApiError):
+    """By default, the message says how long to wait, if that is minutes."""
+
     status = 429
+
+    def __init__(self, message: str | None = None, **options: Any) -> None:
+        minutes = math.ceil((options.get("retry_after") or 0) / 60)
+        if message is None and minutes > 1:
+            wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
+            message = f"Too many requests. Please try again in {wait}."
+        super().__init__(message, **options)
 
 
 class Unavailable(ApiError):
@@ -146,10 +199,21 @@ def http_exception(error: HTTPException, request: Request) -> Response:
     """Errors of Pyramid and Cornice: unknown route, wrong method."""
     default = 400 if error.status_code < 500 else 500
     status = error.status_code if error.status_code in CODES else default
-    response = error_response(ApiError(status=status))
-    if error.allow:
-        response.allow = error.allow
+    if status == 404:
+        context = getattr(request, "context", None)
+        return error_response(NotFound(getattr(context, "kind_of_child", None)))
+    if not error.allow:
+        return error_response(ApiError(status=status))
+    methods = " and ".join(", ".join(error.allow).rsplit(", ", 1))
+    response = error_response(ApiError(f"Only {methods} can be used here.", status=status))
+    response.allow = error.allow
     return response
+
+
+def not_found(error: NotFound, request: Request) -> Response:
+    """What a request is about was deleted concurrently, unless the error says what is missing."""
+    kind = error.kind or getattr(getattr(request, "context", None), "kind", None)
+    return error_response(NotFound(kind))
 
 
 def forbidden(request: Request) -> Response:
@@ -184,6 +248,7 @@ def _format_for_log(error: Exception) -> str:
 def includeme(config: Any) -> None:
     # retryable_error is a predicate of pyramid_retry: without a view, the request is tried again.
     config.add_exception_view(lambda error, _: error_response(error), context=ApiError)
+    config.add_exception_view(not_found, context=NotFound)
     config.add_exception_view(http_exception, context=HTTPException)
     config.add_notfound_view(http_exception)
     config.add_forbidden_view(forbidden)

@@ -23,7 +23,7 @@ from jobtracker.http.rate_limits import client_network
 from jobtracker.permissions import Permission
 from jobtracker.users import queries as users
 from jobtracker.users.queries import UserRow
-from jobtracker.users.resources import next_second
+from jobtracker.users.resources import cognito_time, next_second
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +153,9 @@ def access_token_rejected(error: AccessTokenRejected, request: Request) -> Respo
     try:
         with autocommit(request.registry) as connection:
             if error.account_ended or not token.origin_jti:
-                users.revoke_tokens(connection, next_second(), sub=token.sub)
+                _earliest, latest = cognito_time(request)
+                moment = next_second(latest)
+                users.revoke_tokens(connection, moment, sub=token.sub)
             else:
                 users.revoke_session(connection, token.key)
     except DATABASE_ERRORS as failure:

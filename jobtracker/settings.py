@@ -7,14 +7,19 @@ value counts as left out.
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import limits
+from psycopg.pq import Conninfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+# W3C Trace Context, and what Sentry's SDK for browsers sends.
+TRACING_HEADERS = ("baggage", "sentry-trace", "traceparent", "tracestate")
+# Segments of unreserved characters (RFC 3986, 2.3), none of them "." or "..".
+PATH_PREFIX = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*"
 TURNSTILE_URL = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
 # Cloudflare accepts every token with this secret, so it must not be used with Cloudflare's URL:
 # https://developers.cloudflare.com/turnstile/troubleshooting/testing/
@@ -22,13 +27,18 @@ TURNSTILE_PASS_ALL_SECRET = "1x0000000000000000000000000000000AA"  # noqa: S105 
 
 
 class InvalidSettings(SystemExit):
-    """A setting that is missing, malformed or unknown.
+    """Settings that are missing, malformed or unknown: their names, each with the reason.
 
-    A SystemExit, so that pserve, pshell and alembic stop with one line instead of a traceback.
+    A SystemExit, so that pserve, pshell and alembic stop with a line for each instead of a
+    traceback.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"Setting {name}: {reason}")
+    def __init__(self, *problems: tuple[str, str]) -> None:
+        super().__init__("\n".join(f"Setting {name}: {reason}" for name, reason in problems))
+
+
+class UnsetVariable(ValueError):
+    """An environment variable that a setting uses is not set."""
 
 
 def _matching(pattern: str, reason: str) -> Callable[[str], str]:
@@ -41,14 +51,22 @@ def _matching(pattern: str, reason: str) -> Callable[[str], str]:
 
 
 _word = _matching(r"\S+", "must not contain blanks")
-_region = _matching(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+", "must look like eu-central-1")
+_REGION = r"[a-z]{2,3}(-[a-z]+)+-[0-9]+"
+_region = _matching(_REGION, "must look like eu-central-1")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _bucket = _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "must be the name of a bucket")
 _user_pool_id = _matching(r"[\w-]+_[0-9a-zA-Z]+", "must look like us-east-1_AbCdEfGhI")
-_REDIS_URL = r"(rediss?|redis\+(cluster|sentinel|unix))://(?s:.*)"
-_storage = _matching(
-    f"memory://|postgresql://|{_REDIS_URL}",
-    "must be postgresql://, memory:// or begin with redis://",
+_issuer = _matching(r"https?://[^\s?#]+", "must be a URL, to the letter as in the tokens' iss")
+
+# What comes after the scheme of a URL: user and password, in which @ / ? # % are percent-encoded
+# (RFC 3986, 3.2.1), host and port, path, query. Otherwise a part of the password would be taken for
+# the host, and get into logs and error messages.
+_AFTER_SCHEME = re.compile(
+    r"((?:[^\s@/?#%]|%[0-9A-Fa-f]{2})*@)?[^\s@/?#]*(/[^\s@?#]*)?(\?[^\s@#]*)?"
+)
+_PERCENT_ENCODE = (
+    "is not a valid URL: in its user and password, @ / ? # and % have to be percent-encoded, "
+    "as %40 %2F %3F %23 and %25 (in an ini file, % is written as %%)"
 )
 
 
@@ -70,9 +88,32 @@ def _boolean(value: str) -> bool:
     return value.lower() == "true"
 
 
+def _storage(value: str) -> str:
+    """Parse the URL of the storage of rate limits; messages contain no part of it."""
+    if value in ("memory://", "postgresql://"):
+        return value
+    scheme, separator, rest = value.partition("://")
+    if not separator or not re.fullmatch(r"rediss?|redis\+(cluster|sentinel|unix)", scheme):
+        raise ValueError("must be postgresql://, memory:// or begin with redis://")
+    if not _AFTER_SCHEME.fullmatch(rest):
+        raise ValueError(_PERCENT_ENCODE)
+    try:
+        parts = urlsplit(value)
+        if scheme in ("redis", "rediss"):  # the others can have several addresses
+            _ = parts.port
+    except ValueError:
+        raise ValueError(_PERCENT_ENCODE) from None
+    return value
+
+
+def words(value: str) -> list[str]:
+    """The items of a list, which are separated by blanks, commas or both."""
+    return value.replace(",", " ").split()
+
+
 def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
-        return tuple(ip_network(word) for word in value.split())
+        return tuple(ip_network(word) for word in words(value))
     except ValueError:
         raise ValueError("must be addresses or networks like 10.0.0.0/8") from None
 
@@ -88,12 +129,19 @@ def _rates(value: str) -> tuple[limits.RateLimitItem, ...]:
 
 
 def _database_url(value: str) -> str:
+    """Parse the URL of the database; messages contain no part of it."""
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme not in ("postgresql", "postgresql+psycopg"):
+        raise ValueError("must be a URL like postgresql://user:password@host/database")
+    if not _AFTER_SCHEME.fullmatch(rest):
+        raise ValueError(_PERCENT_ENCODE)
     try:
         url = make_url(value)
-    except (ArgumentError, ValueError):  # its text may contain a part of the password
-        raise ValueError("must be a URL like postgresql://user:password@host/database") from None
-    if url.drivername not in ("postgresql", "postgresql+psycopg"):
-        raise ValueError("must begin with postgresql://")
+    except (ArgumentError, ValueError):
+        raise ValueError(_PERCENT_ENCODE) from None
+    # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+    if not url.query.keys() <= {each.keyword.decode() for each in Conninfo.get_defaults()}:
+        raise ValueError("has a parameter in its query that PostgreSQL does not have")
     return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
@@ -106,30 +154,40 @@ def _url(value: str) -> str:
         host = None
     if not host or parts.scheme not in ("http", "https"):
         raise ValueError("must be a URL like https://host")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("must begin with https:// (http:// is for this machine's own addresses)")
     return value.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host, without its port, is this machine's by its name or address."""
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return host.lower().removesuffix(".") == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _origins(value: str) -> tuple[str, ...]:
-    origins = value.split()
+    origins = words(value)
     if not all(re.fullmatch(r"https?://[^/?#\s]+", origin) for origin in origins):
         raise ValueError("must be origins like https://app.example.com, without a path")
     return tuple(origin.lower() for origin in origins)
 
 
-def _origin(value: str) -> str:
-    origins = _origins(value)
-    if len(origins) != 1:
-        raise ValueError("must be one origin like https://api.example.com")
-    return origins[0]
+def _header_names(value: str) -> tuple[str, ...]:
+    names = words(value)
+    if not all(re.fullmatch(r"[A-Za-z0-9-]+", name) for name in names):
+        raise ValueError("must be names of headers like sentry-trace, without *")
+    return tuple(names)
+
+
+def _public_origin(value: str) -> str:
+    match = re.fullmatch(rf"(https?://[^/?#\s]+)({PATH_PREFIX})/?", value)
+    if not match:
+        raise ValueError("must be one origin like https://api.example.com, and perhaps a path")
+    return match[1].lower() + match[2]
 
 
 class Setting(NamedTuple):
@@ -156,6 +214,7 @@ SETTINGS = (
     Setting("cognito.client_id", _word),
     Setting("cognito.client_secret", _word, None),
     Setting("cognito.endpoint_url", _url, None),
+    Setting("cognito.issuer", _issuer, None),
     Setting("s3.region", _region),
     Setting("s3.bucket", _bucket),
     Setting("s3.endpoint_url", _url, None),
@@ -193,7 +252,8 @@ SETTINGS = (
     Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
     Setting("cursors.secret", _word, None),
     Setting("cors.origins", _origins, ()),
-    Setting("http.public_origin", _origin, None),
+    Setting("cors.headers", _header_names, TRACING_HEADERS),
+    Setting("http.public_origin", _public_origin, None),
     Setting("http.hsts_max_age", _positive, None),
 )
 _PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})
@@ -202,19 +262,40 @@ _PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS}
 def read(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of an ini file, parsed; those of other packages are left as they are.
 
-    :raises InvalidSettings: for the first setting that is missing, malformed or unknown
+    :raises InvalidSettings: for all settings that are missing, malformed or unknown
     """
     known = {setting.name for setting in SETTINGS}
-    for name in raw:
-        if name.startswith(_PREFIXES) and name not in known:
-            raise InvalidSettings(name, "there is no such setting")
-    typed = {setting.name: _read_one(setting, raw.get(setting.name, "")) for setting in SETTINGS}
+    unknown = (name for name in raw if name.startswith(_PREFIXES) and name not in known)
+    problems = [(name, "there is no such setting") for name in unknown]
+    typed = {}
+    for setting in SETTINGS:
+        try:
+            typed[setting.name] = _read_one(setting, raw.get(setting.name, ""))
+        except UnsetVariable as error:
+            # Two settings can use one variable: it is reported once.
+            if str(error) not in (reason for _name, reason in problems):
+                problems.append((setting.name, str(error)))
+        except ValueError as error:
+            problems.append((setting.name, str(error)))
+    if not problems:
+        problems.extend(_contradictions(typed))
+    if problems:
+        raise InvalidSettings(*problems)
+    return {**raw, **typed}
+
+
+def _contradictions(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The settings that are valid, but not together, each with the reason."""
     is_pass_all = typed["turnstile.secret"] == TURNSTILE_PASS_ALL_SECRET
     if is_pass_all and typed["turnstile.url"] == TURNSTILE_URL:
-        raise InvalidSettings("turnstile.secret", "is the published test secret that lets all pass")
+        yield "turnstile.secret", "is the published test secret that lets all pass"
     if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
-        raise InvalidSettings("s3.access_key_id", "goes with s3.secret_access_key, both or neither")
-    return {**raw, **typed}
+        yield "s3.access_key_id", "goes with s3.secret_access_key, both or neither"
+    # The id of a pool of AWS begins with its region, in which the issuer of its tokens is.
+    region = typed["cognito.user_pool_id"].partition("_")[0]
+    is_aws = typed["cognito.issuer"] is None
+    if is_aws and re.fullmatch(_REGION, region) and region != typed["cognito.region"]:
+        yield "cognito.user_pool_id", f"is a pool of {region}, but cognito.region is another region"
 
 
 def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -247,20 +328,24 @@ def _is_remote(address: str) -> bool:
         address = address[1:].partition("]")[0]
     elif address.count(":") == 1:
         address = address.partition(":")[0]
-    return not (address.startswith(("/", "@")) or address == "" or _is_loopback(address))
+    return not (address.startswith(("/", "@")) or address == "" or is_loopback(address))
+
+
+def expand(raw: str) -> str:
+    """The value of a setting with its environment variables, without blanks around it.
+
+    :raises UnsetVariable: for variables that are not set
+    """
+    names = dict.fromkeys(re.findall(r"\$\{(\w+)\}", raw))
+    if unset := [name for name in names if name not in os.environ]:
+        raise UnsetVariable(f"the environment variable {' and '.join(unset)} is not set")
+    return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], raw).strip()
 
 
 def _read_one(setting: Setting, raw: str) -> Any:
-    try:
-        value = re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], raw).strip()
-    except KeyError as missing:
-        reason = f"the environment variable {missing.args[0]} is not set"
-        raise InvalidSettings(setting.name, reason) from None
-    if not value:
-        if setting.default is ...:
-            raise InvalidSettings(setting.name, "is required")
-        return setting.default
-    try:
+    """:raises ValueError: with the reason"""
+    if value := expand(raw):
         return setting.parse(value)
-    except ValueError as error:
-        raise InvalidSettings(setting.name, str(error)) from None
+    if setting.default is ...:
+        raise ValueError("is required")
+    return setting.default

@@ -29,7 +29,7 @@ from pyramid.authorization import Allow, Everyone
 from pyramid.request import Request
 
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.db.statements import Repository
 from jobtracker.errors import Unauthorized
 from jobtracker.permissions import Permission
@@ -51,6 +51,8 @@ class Resource:
     """A node of the tree. Its children are the classes that name it as their parent."""
 
     children: ClassVar[dict[str, type["Resource"]]] = {}
+    #: What a message says is not there, when this is deleted concurrently.
+    kind: ClassVar[str] = "page"
 
     def __init_subclass__(
         cls, *, under: type["Resource"] | None = None, name: str = "", **kwargs: Any
@@ -70,6 +72,11 @@ class Resource:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>"
+
+    @property
+    def kind_of_child(self) -> str:
+        """What a message says is not there, when there is no child of a name."""
+        return "page"
 
     @property
     def path(self) -> str:
@@ -141,6 +148,7 @@ class RowResource(Resource, Generic[R]):
     """An item of a collection: a row of a table."""
 
     __parent__: "RowCollection[R]"
+    kind = "item"
 
     def __init__(self, parent: Resource, row: R) -> None:
         super().__init__(parent, str(row.id))
@@ -173,6 +181,10 @@ class RowCollection(Collection, Generic[R]):
     item_class: ClassVar[type[RowResource[Any]]]
 
     @property
+    def kind_of_child(self) -> str:
+        return self.item_class.kind
+
+    @property
     def owner(self) -> dict[str, int]:
         """The columns that identify the owner, with their values."""
         return {"user_id": self.user.id}
@@ -183,10 +195,10 @@ class RowCollection(Collection, Generic[R]):
             raise KeyError(row_id)
         return self.item_class(self, row)
 
-    def page(self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None) -> Page[R]:
-        """At most ``limit`` rows, those that follow the row with the sort keys ``after``; fewer
-        where they exceed :data:`jobtracker.db.keyset.MAX_BYTES`."""
-        return self.repository.page(self.connection, self.owner, limit, after)
+    def page(self, *, limit: int | None = None, after: Sequence[Any] | None = None) -> Page[R]:
+        """At most ``limit`` rows, or :data:`jobtracker.db.keyset.MAX_LIST`: those that follow the
+        row with the sort keys ``after``; fewer where they exceed MAX_BYTES."""
+        return self.repository.page(self.connection, self.owner, limit or MAX_LIST, after)
 
     def list(self) -> Sequence[R]:
         return self.repository.page(self.connection, self.owner, None).rows

@@ -4,12 +4,19 @@
 in one place. ``config.attributes["connection"]`` is used instead, if it is set.
 """
 
+import logging
+
 from alembic import context
-from pyramid.paster import bootstrap
+from psycopg.errors import InsufficientPrivilege
+from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobtracker.db.base import Base
+from jobtracker.db.checks import first_line, unsuitable_properties
 from jobtracker.db.engine import disable_timeouts
+
+log = logging.getLogger("alembic.env")
 
 # The advisory lock that serializes concurrent migrations; the number is arbitrary.
 LOCK = 0x10B7AC4E
@@ -52,11 +59,22 @@ def main() -> None:
         migrate(connection)
         return
     ini = context.config.config_file_name
-    with (
-        bootstrap(ini, options={"__script__": "alembic"}) as env,
-        env["registry"]["db_engine"].connect() as connection,
-    ):
-        migrate(connection)
+    setup_logging(ini)
+    with bootstrap(ini, options={"__script__": "alembic"}) as env:
+        try:
+            with env["registry"]["db_engine"].connect() as connection:
+                for problem in unsuitable_properties(connection):
+                    log.warning("PostgreSQL: %s", problem)
+                migrate(connection)
+                revision = context.get_context().get_current_revision()
+                context.config.print_stdout("The schema is at revision %s", revision)
+        except DBAPIError as error:
+            # A database that is not available, a lock, the role; others are errors of a migration.
+            if not isinstance(error, OperationalError) and not isinstance(
+                error.orig, InsufficientPrivilege
+            ):
+                raise
+            raise SystemExit(f"PostgreSQL: {first_line(error)}") from None
 
 
 main()

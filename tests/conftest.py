@@ -6,10 +6,12 @@ application's sessions are bound to it and begin savepoints, so that requests co
 as in production.
 """
 
+import contextlib
 import functools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +22,7 @@ import hypothesis
 import moto.cognitoidp.models
 import moto.cognitoidp.urls
 import moto.s3.urls
+import psutil
 import psycopg
 import pytest
 from moto.cognitoidp.utils import verify_totp
@@ -44,8 +47,41 @@ from tests.common.user_pool import REGION, MotoUserPool
 hypothesis.settings.register_profile("tests", database=None, print_blob=True)
 hypothesis.settings.load_profile("tests")
 
+# In the environment of all processes that the tests start: which run of pytest that was.
+RUN_VARIABLE = "JOBTRACKER_TEST_RUN"
+# Neither one of xdist's processes, nor a run of pytest by a test.
+IS_OUTERMOST = RUN_VARIABLE not in os.environ
+os.environ.setdefault(RUN_VARIABLE, f"{os.getpid()} {time.time()}")
+SECONDS_TO_END = 10
+
 # Durability is not tested here.
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if it leaves processes behind."""
+    if not IS_OUTERMOST:
+        return
+    deadline = time.monotonic() + SECONDS_TO_END
+    while (left := processes_of_run()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if left:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        reporter.write_line(f"ERROR: processes are left behind: {left}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def processes_of_run() -> list[str]:
+    """The command lines of the processes that tests have started."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            is_of_run = process.environ().get(RUN_VARIABLE) == os.environ[RUN_VARIABLE]
+            if is_of_run and process.pid != os.getpid():
+                found.append(f"{process.pid} {' '.join(process.cmdline())}")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -169,6 +205,8 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         # The deferred triggers of revisions: to PostgreSQL the test is one transaction.
         psycopg.Cursor(driver).execute("SET CONSTRAINTS ALL IMMEDIATE")
         event.listen(sessions, "after_commit", lambda _session: start_new_revision(driver))
+        # Of SQL that the test itself executes.
+        event.listen(connection, "after_execute", lambda *_args: start_new_revision(driver))
         monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
         forget_tokens(app)
         yield connection

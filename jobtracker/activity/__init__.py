@@ -1,1 +1,1 @@
-"""Activity: the events of a job, recorded by triggers."""
+"""Activity: what happened to a job, newest first, and how much happened in the last days."""

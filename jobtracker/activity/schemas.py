@@ -30,7 +30,9 @@ class ActivityOut(JobChildOut):
 
 
 class MetricsQuery(fields.Schema):
-    range_days = SchemaNode(fields.QueryInteger(1, MAX_DAYS), missing=DEFAULT_DAYS)
+    range_days = SchemaNode(
+        fields.QueryInteger(1, MAX_DAYS), title="number of days", missing=DEFAULT_DAYS
+    )
 
 
 class ActivityMetricsOut(fields.Schema):

@@ -20,7 +20,15 @@ metrics = ApiService(
 
 @activity.get(permission=Permission.READ, query=ActivityQuery(), returns=ListOf(ActivityOut()))
 def get_activity(request: Request) -> Rendered:
-    """What happened to a job last, newest first."""
+    """What happened to a job last, newest first.
+
+    `data` depends on the `type`. `status_changed` and `next_action_changed` have `from` and `to`,
+    the latter with `next_action_at` and `next_action_title`; `tags_updated` has `added` and
+    `removed`; `job_updated` the names of the other `fields`. Interviews have `interview_id`,
+    `stage`, `kind`, `interviewer`, `status` and `scheduled_at`, `interview_updated` also `changes`,
+    `{field: {from, to}}` with texts of at most 100 characters. Documents have `document_id`,
+    `doc_type` and `filename`, notes `note_id`.
+    """
     return paginate(request, request.context.page, **request.validated)
 
 

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
@@ -20,6 +21,7 @@ def includeme(config: Any) -> None:
         "client_id": settings["cognito.client_id"],
         "endpoint_url": settings["cognito.endpoint_url"],
         "timeouts": timeouts,
+        "clock": CognitoClock(),
     }
     client_secret = settings["cognito.client_secret"]
     if client_secret is None:
@@ -29,7 +31,9 @@ def includeme(config: Any) -> None:
         )
     clients = {
         "cognito": UserPool(client_secret=client_secret, **app_client),
-        "access_tokens": AccessTokens(settings["cognito.user_pool_id"], **app_client),
+        "access_tokens": AccessTokens(
+            settings["cognito.user_pool_id"], issuer=settings["cognito.issuer"], **app_client
+        ),
         "turnstile": Turnstile(settings["turnstile.url"], settings["turnstile.secret"], timeouts),
     }
     config.registry.update(clients)

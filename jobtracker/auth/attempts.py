@@ -13,6 +13,7 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.auth import queries
+from jobtracker.auth.cognito_errors import AttemptsExceeded
 from jobtracker.auth.sign_in import SignIn
 from jobtracker.db.connections import autocommit
 from jobtracker.errors import DATABASE_ERRORS, ApiError, RateLimited
@@ -67,7 +68,7 @@ def may_send_mail(request: Request, operation: str) -> bool:
     try:
         count_hit(request, MAILS, f"{operation} {email}")
     except RateLimited:
-        return _is_known_network(request)
+        return is_known_network(request)
     return True
 
 
@@ -80,7 +81,7 @@ def _count(request: Request, operation: str) -> list[tuple[str, str]]:
     try:
         count_hit(request, *total)
     except RateLimited:
-        if not _is_known_network(request):
+        if not is_known_network(request):
             _refund(request, [by_network])
             raise
         return [by_network]
@@ -95,7 +96,7 @@ def _refund(request: Request, counted: list[tuple[str, str]]) -> None:
 def _is_failure(error: ApiError) -> bool:
     # A password is too weak only where the code or the current password was correct.
     is_weak = (error.details or {}).get("code") == "WEAK_PASSWORD"
-    return error.status in FAILURES and not is_weak
+    return isinstance(error, AttemptsExceeded) or (error.status in FAILURES and not is_weak)
 
 
 def _is_same_challenge(request: Request, sign_in: SignIn) -> bool:
@@ -104,7 +105,8 @@ def _is_same_challenge(request: Request, sign_in: SignIn) -> bool:
     return name is not None and name == request.validated.get("challenge_name")
 
 
-def _is_known_network(request: Request) -> bool:
+def is_known_network(request: Request) -> bool:
+    """Whether the owner of the account has lately signed in, or entered a code, from there."""
     email, network = request.validated["email"], client_network(request)
     with autocommit(request.registry) as connection:
         return queries.is_sign_in_network(connection, email, network)

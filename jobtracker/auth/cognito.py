@@ -3,6 +3,7 @@
 import base64
 import hmac
 import logging
+import time
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from jobtracker.auth import cognito_errors
 from jobtracker.auth.account_cache import AccountCache
+from jobtracker.auth.clock import CognitoClock
+from jobtracker.auth.cognito_configuration import misconfiguration, with_hint
 from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required
 from jobtracker.aws import error_code, make_client
@@ -31,8 +34,16 @@ class UserPool:
     :param client_secret: None for an app client without one, a public client
     """
 
-    def __init__(self, client_id: str, client_secret: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str | None = None,
+        *,
+        clock: CognitoClock | None = None,
+        **options: Any,
+    ) -> None:
         self.client_id, self.client_secret = client_id, client_secret
+        self.clock = clock or CognitoClock()
         # No retries: most of these operations are not idempotent, since a session is valid once.
         config = Config(signature_version=UNSIGNED)
         self.client = make_client("cognito-idp", config=config, **options)
@@ -46,9 +57,9 @@ class UserPool:
 
     def confirm_sign_up(self, email: str, code: str) -> None:
         """Confirm the address of an account with the code that was sent to it; BadRequest for a
-        wrong or expired code, an unknown account and one that is confirmed."""
+        wrong or expired code, an unknown account and one that is confirmed (AlreadyConfirmed)."""
         form = {"Username": email, "ConfirmationCode": code}
-        self._call_with_secret_hash("confirm_sign_up", cognito_errors.CODE_BY_EMAIL, **form)
+        self._call_with_secret_hash("confirm_sign_up", cognito_errors.CONFIRM_SIGN_UP, **form)
 
     def resend_confirmation_code(self, email: str) -> None:
         """Send the confirmation code again; succeeds whatever the state of the account."""
@@ -65,7 +76,7 @@ class UserPool:
             code = error_code(error.__cause__)
             is_fault = code in cognito_errors.DELIVERY_FAILURES
             level = logging.ERROR if is_fault else logging.INFO
-            log.log(level, "Cognito %s sent no code: %s", operation, code)
+            log.log(level, "Cognito %s sent no code: %s", operation, with_hint(code))
 
     def reset_password(self, email: str, code: str, new_password: str) -> str | None:
         """Set a new password with the code that was sent for it, and revoke all refresh tokens;
@@ -77,7 +88,8 @@ class UserPool:
         :returns: the ``sub`` of the account, if the sign-in succeeded
         """
         form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
-        self._call_with_secret_hash("confirm_forgot_password", cognito_errors.CODE_BY_EMAIL, **form)
+        errors = cognito_errors.CONFIRM_FORGOT_PASSWORD
+        self._call_with_secret_hash("confirm_forgot_password", errors, **form)
         try:
             tokens = self._password_auth(cognito_errors.DEFAULT, email, new_password).tokens
             if tokens is None:
@@ -152,7 +164,8 @@ class UserPool:
         self, email: str, session: str, code: str, friendly_name: str | None = None
     ) -> SignIn:
         """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
-        response = self._verify_totp(cognito_errors.SESSION, code, friendly_name, Session=session)
+        errors = cognito_errors.with_email(email, cognito_errors.SESSION)
+        response = self._verify_totp(errors, code, friendly_name, Session=session)
         session = required(response, "Session")
         sign_in = self.answer_challenge(email, "MFA_SETUP", session, {"ANSWER": "SUCCESS"})
         if sign_in.tokens:
@@ -259,21 +272,24 @@ class UserPool:
     def _call(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
+        sent_at = time.time()
         try:
-            return getattr(self.client, operation)(**parameters)
+            response: dict[str, Any] = getattr(self.client, operation)(**parameters)
+            self.clock.read(response, sent_at)
+            return response
         except (ClientError, BotoCoreError) as error:
-            code = error_code(error)
-            message = (
-                error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
-            )
+            code, message = error_code(error), ""
+            if isinstance(error, ClientError):
+                message = error.response["Error"].get("Message", "")
+                self.clock.read(error.response, sent_at)
             if "AccessToken" in parameters and (
                 rejected := cognito_errors.rejected_access_token(code, message)
             ):
                 raise rejected from error
-            api_error = errors.get(code, cognito_errors.unavailable)(message)
-            if cognito_errors.is_about_client_secret(message):
-                log.error("Cognito %s: cognito.client_secret is not that of the client", operation)
+            if hint := misconfiguration(message):
+                log.error("Cognito %s: %s", operation, hint)
                 raise Unavailable from error
+            api_error = errors.get(code, cognito_errors.unavailable)(message)
             if isinstance(api_error, Unavailable):
-                log.error("Cognito %s: %s", operation, code)
+                log.error("Cognito %s: %s", operation, with_hint(code))
             raise api_error from error

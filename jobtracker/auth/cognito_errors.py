@@ -5,10 +5,12 @@ Cognito's own messages are not passed on: they reveal whether an account exists.
 https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_Operations.html
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from jobtracker import errors
+from jobtracker.auth.cognito_configuration import is_about_form
 from jobtracker.errors import ApiError, BadRequest
 
 # Makes the API error from Cognito's message; and those functions by Cognito's error code.
@@ -16,7 +18,9 @@ ErrorFactory = Callable[[str], ApiError]
 ErrorMap = dict[str, ErrorFactory]
 
 # The same for a wrong password, an unknown address, an expired session and a revoked token.
-WRONG_CREDENTIALS = "These credentials are not valid, or no longer so. Please sign in again."
+WRONG_CREDENTIALS = (
+    "These credentials are not valid, or no longer so. Please sign in again, or set a new password."
+)
 
 
 class AccessTokenRejected(errors.Unauthorized):
@@ -28,6 +32,13 @@ class AccessTokenRejected(errors.Unauthorized):
     def __init__(self, *, account_ended: bool) -> None:
         super().__init__(WRONG_CREDENTIALS)
         self.account_ended = account_ended
+
+
+class AttemptsExceeded(errors.RateLimited):
+    """Cognito's lockout after wrong passwords, of one second at first, of about 15 minutes at most.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/authentication.html#authentication-flow-lockout-behavior
+    """
 
 
 def _always(error: type[ApiError], *args: Any, **options: Any) -> ErrorFactory:
@@ -60,16 +71,31 @@ def rejected_access_token(code: str, message: str) -> AccessTokenRejected | None
 
 
 throttled = _always(errors.RateLimited, retry_after=30)
+attempts_exceeded = _always(
+    AttemptsExceeded,
+    "There were too many wrong passwords. Please wait some minutes before you try again.",
+    retry_after=30,
+)
 unavailable = _always(errors.Unavailable)
 wrong_credentials = _always(errors.Unauthorized, WRONG_CREDENTIALS)
-account_exists = _always(errors.Conflict, "There is an account with this address already.")
+account_exists = _always(
+    errors.Conflict, "There is an account with this address already. Please sign in."
+)
 no_totp_secret = _always(errors.Conflict, "Please begin to set up the authenticator app first.")
 mfa_required = _always(
     errors.Conflict, "A second factor is required here. It cannot be switched off."
 )
 wrong_code = _bad_request("This code is not correct.", "CODE_MISMATCH")
-wrong_or_expired_code = _bad_request(
-    "This code is not correct, or no longer valid.", "CODE_MISMATCH"
+# The same in every state of the account, so they say what to do in each.
+wrong_confirmation_code = _bad_request(
+    "This code is not correct, or no longer valid. If your address is confirmed already, please "
+    "sign in; otherwise ask for a new code.",
+    "CODE_MISMATCH",
+)
+wrong_reset_code = _bad_request(
+    "This code is not correct, or no longer valid. Please ask for a new one; if you have not "
+    "confirmed your address yet, confirm it first.",
+    "CODE_MISMATCH",
 )
 password_required = _always(
     errors.Forbidden,
@@ -78,8 +104,14 @@ password_required = _always(
 )
 password_reset_required = _always(
     errors.Forbidden,
-    "Please set a new password first, with a code by e-mail.",
+    "Your password has to be reset. Please ask for a code by e-mail (forgot password), and set a "
+    "new password with it.",
     details={"code": "PASSWORD_RESET_REQUIRED"},
+)
+temporary_password_expired = _always(
+    errors.Forbidden,
+    "Your temporary password has expired. Please ask for a new invitation.",
+    details={"code": "TEMPORARY_PASSWORD_EXPIRED"},
 )
 
 # Password policy violations, and their codes in the API.
@@ -98,23 +130,84 @@ def weak_password(message: str) -> ApiError:
     violations = [part.strip() for part in message.partition(":")[2].split(";") if part.strip()]
     known = [VIOLATIONS.get(violation, violation) for violation in violations]
     details = {"code": "WEAK_PASSWORD", "violations": known or ["Choose another password"]}
-    return BadRequest("This password is too weak.", details=details)
+    return BadRequest(f"This password is too weak{_missing(known)}.", details=details)
 
 
-def _wrong_password(text: str, other_cause: str, other_error: ErrorFactory) -> ErrorFactory:
-    """Errors of NotAuthorizedException, whose causes are distinguished by Cognito's message."""
-    wrong = _bad_request(text, "WRONG_PASSWORD")
-    return lambda message: (other_error if other_cause in message.lower() else wrong)(message)
+# What a password lacks, in words, by the codes of violations.
+_LACKS = {
+    "min_length": "more characters",
+    "uppercase": "a capital letter",
+    "lowercase": "a small letter",
+    "number": "a digit",
+    "special_char": "a special character",
+}
 
 
-wrong_password = _wrong_password("The password is not correct.", "attempts exceeded", throttled)
-wrong_current_password = _wrong_password(
-    "The current password is not correct.", "access token", wrong_credentials
+def _missing(violations: list[str]) -> str:
+    lacks = [_LACKS[each] for each in violations if each in _LACKS]
+    return f": it needs {' and '.join(', '.join(lacks).rsplit(', ', 1))}" if lacks else ""
+
+
+def used_password(message: str) -> ApiError:
+    """The error of a password that the history policy of the user pool excludes."""
+    text = "You have used this password before. Please choose another one."
+    return BadRequest(text, details=weak_password(message).details)
+
+
+#: Causes of NotAuthorizedException, by a part of Cognito's message.
+CAUSES: ErrorMap = {
+    "attempts exceeded": attempts_exceeded,
+    "reset required": password_reset_required,
+    "password has expired": temporary_password_expired,
+    "account has expired": temporary_password_expired,
+}
+
+
+def _not_authorized(otherwise: ErrorFactory, causes: ErrorMap = CAUSES) -> ErrorFactory:
+    """The errors of NotAuthorizedException, whose causes only Cognito's message tells apart."""
+
+    def error(message: str) -> ApiError:
+        text = message.lower()
+        found = (factory for part, factory in causes.items() if part in text)
+        return next(found, otherwise)(message)
+
+    return error
+
+
+wrong_password = _not_authorized(_bad_request("The password is not correct.", "WRONG_PASSWORD"))
+wrong_current_password = _not_authorized(
+    _bad_request("The current password is not correct.", "WRONG_PASSWORD"),
+    CAUSES | {"access token": wrong_credentials},
 )
+
+# What people call the parameters of Cognito, in lower case.
+_PARAMETERS = {
+    "username": "e-mail address",
+    "password": "password",
+    "previouspassword": "current password",
+    "proposedpassword": "new password",
+    "confirmationcode": "code",
+    "usercode": "code",
+    "friendlydevicename": "name of the device",
+}
+
+
+def invalid_parameter(message: str) -> ApiError:
+    """The error of a parameter that Cognito does not accept; of the message only the name of the
+    parameter is passed on."""
+    # "1 validation error detected: Value at 'password' failed to satisfy constraint: ..."
+    parameter = re.search(r" at '(\w+)' failed to satisfy", message)
+    title = _PARAMETERS.get(parameter[1].lower()) if parameter else None
+    if message.startswith("Invalid email address format"):
+        title = "e-mail address"
+    if title is None:
+        return BadRequest("The sign-in service does not accept this.")
+    return BadRequest(f"The sign-in service does not accept the {title}. Please choose another.")
+
 
 #: For all operations; a code that is not listed becomes 503.
 DEFAULT: ErrorMap = {
-    "NotAuthorizedException": wrong_credentials,
+    "NotAuthorizedException": _not_authorized(wrong_credentials),
     "UserNotFoundException": wrong_credentials,
     "UserNotConfirmedException": _email_not_verified(),
     "PasswordResetRequiredException": password_reset_required,
@@ -123,8 +216,8 @@ DEFAULT: ErrorMap = {
     "EnableSoftwareTokenMFAException": wrong_code,  # from VerifySoftwareToken
     "ExpiredCodeException": _bad_request("This code is no longer valid.", "EXPIRED_CODE"),
     "InvalidPasswordException": weak_password,
-    "PasswordHistoryPolicyViolationException": weak_password,
-    "InvalidParameterException": _always(BadRequest, "The sign-in service does not accept this."),
+    "PasswordHistoryPolicyViolationException": used_password,
+    "InvalidParameterException": invalid_parameter,
     "TooManyRequestsException": throttled,
     "LimitExceededException": throttled,
     "TooManyFailedAttemptsException": throttled,
@@ -161,24 +254,43 @@ ACCOUNT_CODES = (
 )
 
 
-def _invalid_parameter_or_account(message: str) -> ApiError:
-    """The error of InvalidParameterException, which is about the state of the account unless it is
-    about the form of a parameter."""
-    is_form = "validation error" in message
-    return (DEFAULT["InvalidParameterException"] if is_form else wrong_or_expired_code)(message)
+class AlreadyConfirmed(BadRequest):
+    """ConfirmSignUp of an account that is confirmed; the response is that of a wrong code."""
 
 
-#: For ConfirmSignUp and ConfirmForgotPassword. Which of these codes Cognito sends depends on the
-#: account, also with PreventUserExistenceErrors: CodeMismatch for an unknown one, ExpiredCode for
-#: one that was sent no code, NotAuthorized for one that is confirmed. So they look the same.
-#: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
-CODE_BY_EMAIL: ErrorMap = (
-    DEFAULT
-    | dict.fromkeys(
-        (*ACCOUNT_CODES, "CodeMismatchException", "ExpiredCodeException"), wrong_or_expired_code
-    )
-    | {"InvalidParameterException": _invalid_parameter_or_account}
-)
+def _code_by_email(wrong_code: ErrorFactory) -> ErrorMap:
+    """The errors of a code that was sent by e-mail. Which of these codes Cognito sends depends on
+    the account, also with PreventUserExistenceErrors: CodeMismatch for an unknown one, ExpiredCode
+    for one that was sent no code, NotAuthorized for one that is confirmed. So they look the same.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-managing-errors.html
+    """
+
+    def invalid_form_or_code(message: str) -> ApiError:
+        # About the state of the account, unless it is about the form of a parameter.
+        return (invalid_parameter if is_about_form(message) else wrong_code)(message)
+
+    codes = (*ACCOUNT_CODES, "CodeMismatchException", "ExpiredCodeException")
+    return {
+        **DEFAULT,
+        **dict.fromkeys(codes, wrong_code),
+        "InvalidParameterException": invalid_form_or_code,
+    }
+
+
+def _confirmed_or_wrong(message: str) -> ApiError:
+    wrong = wrong_confirmation_code(message)
+    # "User cannot be confirmed. Current status is CONFIRMED"; before: "User cannot confirm because
+    # user status is not UNCONFIRMED."
+    if re.search(r"status is (not UN)?CONFIRMED", message):
+        return AlreadyConfirmed(wrong.message, details=wrong.details)
+    return wrong
+
+
+CONFIRM_SIGN_UP: ErrorMap = _code_by_email(wrong_confirmation_code) | {
+    "NotAuthorizedException": _confirmed_or_wrong
+}
+CONFIRM_FORGOT_PASSWORD: ErrorMap = _code_by_email(wrong_reset_code)
 
 
 class CodeNotSent(ApiError):
@@ -190,6 +302,8 @@ DELIVERY_FAILURES = (
     "CodeDeliveryFailureException",
     "InvalidEmailRoleAccessPolicyException",
     "InvalidLambdaResponseException",
+    "InvalidSmsRoleAccessPolicyException",
+    "InvalidSmsRoleTrustRelationshipException",
     "UnexpectedLambdaException",
     "UserLambdaValidationException",
 )
@@ -200,9 +314,3 @@ SENDING: ErrorMap = DEFAULT | dict.fromkeys(
     (*ACCOUNT_CODES, "InvalidParameterException", "LimitExceededException", *DELIVERY_FAILURES),
     _always(CodeNotSent),
 )
-
-
-def is_about_client_secret(message: str) -> bool:
-    """Whether a message of Cognito says that the SecretHash or ClientSecret is wrong or missing."""
-    text = message.lower()
-    return "secret" in text and "client" in text

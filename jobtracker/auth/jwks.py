@@ -19,6 +19,10 @@ COOLDOWN = 30
 COOLDOWN_WITHOUT_KEYS = 5
 
 
+class UnexpectedStatus(ValueError):
+    """The response of the JWKS URL has another status than 200, or is no JSON object."""
+
+
 class JWKSCache:
     """The keys of a JWKS URL by key id; it can be shared by all threads.
 
@@ -55,13 +59,15 @@ class JWKSCache:
                 self._keys = self._fetch()
                 self._fetched_at = now
         except (requests.RequestException, jwt.PyJWTError, ValueError, TypeError) as error:
-            log.error("The JWKS of the user pool: %s", type(error).__name__)
+            reason = error if isinstance(error, UnexpectedStatus) else type(error).__name__
+            hint = "cognito.user_pool_id, cognito.region or cognito.endpoint_url, if this persists"
+            log.error("The JWKS of the user pool: %s: %s", reason, hint)
         finally:
             self._fetch_lock.release()
 
     def _fetch(self) -> dict[str, jwt.PyJWK]:
         status, document = self.http.request("GET", self.url)
         if status != 200 or not isinstance(document, dict):
-            raise ValueError(f"HTTP status {status}")
+            raise UnexpectedStatus(f"HTTP status {status}")
         keys = jwt.PyJWKSet.from_dict(document).keys
         return {key.key_id: key for key in keys if key.key_id is not None}

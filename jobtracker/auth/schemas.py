@@ -5,24 +5,46 @@ from typing import Any
 import colander
 from colander import SchemaNode
 
-from jobtracker.fields import Email, Integer, InvalidValue, Nested, RawText, Schema, Text, TextMap
+from jobtracker.fields import (
+    Code,
+    Email,
+    Integer,
+    InvalidValue,
+    Nested,
+    RawText,
+    Schema,
+    Text,
+    TextMap,
+    normalized_code,
+)
 from jobtracker.users.schemas import MAX_PASSWORD
 
 NO_BLANKS = "[!-~]+"  # printable ASCII
 # Limits are those of Cognito's API reference. It has none for tokens, of about 2,000 characters.
 MAX_TOKEN = 8192
 PASSWORD = RawText(max=MAX_PASSWORD)
-CODE = Text(max=2048, pattern=NO_BLANKS, hint="Must not contain blanks.")
-TOTP_CODE = Text(pattern="[0-9]{6}", hint="Must be six digits.")
-REFRESH_TOKEN = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be a token.")
+CODE = Code(max=2048)
+TOTP_CODE = Code(digits=6)
+REFRESH_TOKEN = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be one that a sign-in returned.")
 SESSION = RawText(max=2048)
 LABEL = Text(max=255)
+
+
+class ChallengeResponses(TextMap):
+    """The answer to a challenge, by Cognito's names; codes (``SOFTWARE_TOKEN_MFA_CODE``, for
+    example) are normalized."""
+
+    def parse(self, node: Any, value: Any) -> dict[str, str]:
+        return {
+            name: normalized_code(text) if name.endswith("_CODE") else text
+            for name, text in super().parse(node, value).items()
+        }
 
 
 class EmailIn(Schema):
     example = {"email": "ada@example.com"}
 
-    email = SchemaNode(Email())
+    email = SchemaNode(Email(), title="e-mail address")
 
 
 class LoginIn(EmailIn):
@@ -35,7 +57,7 @@ class SignUpIn(LoginIn):
     example = {**LoginIn.example, "name": "Ada", "turnstile_token": "XXXX.DUMMY.TOKEN.XXXX"}
 
     name = SchemaNode(Text(max=100))
-    turnstile_token = SchemaNode(Text(max=2048))  # Cloudflare's limit
+    turnstile_token = SchemaNode(Text(max=2048), title="CAPTCHA")  # Cloudflare's limit
 
 
 class ConfirmIn(EmailIn):
@@ -60,7 +82,7 @@ class ChallengeIn(EmailIn):
 
     challenge_name = SchemaNode(Text(max=64, pattern="[A-Z_]+", hint="Must be Cognito's name."))
     session = SchemaNode(SESSION)
-    responses = SchemaNode(TextMap(max_entries=20, max_text=MAX_TOKEN))
+    responses = SchemaNode(ChallengeResponses(max_entries=20, max_text=MAX_TOKEN))
 
     def validator(self, node: Any, form: dict[str, Any]) -> None:
         """Reject another account in ``responses``: attempts are counted by ``email``."""
@@ -86,7 +108,7 @@ class MfaVerifyIn(EmailIn):
 
     session = SchemaNode(SESSION)
     code = SchemaNode(TOTP_CODE)
-    friendly_name = SchemaNode(LABEL, missing=None)
+    friendly_name = SchemaNode(LABEL, title="name of the device", missing=None)
 
 
 class RefreshIn(Schema):

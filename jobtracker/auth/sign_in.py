@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import jwt
 
+from jobtracker import unicode
 from jobtracker.errors import Unavailable
 
 NEXT_STEPS = ("MFA_SETUP", "SOFTWARE_TOKEN_MFA", "NEW_PASSWORD_REQUIRED", "CUSTOM_CHALLENGE")
@@ -49,7 +50,8 @@ class Profile:
     def from_attributes(cls, attributes: Mapping[str, str]) -> Self:
         """The profile of Cognito's user attributes, or of the claims of an ID token."""
         email = attributes.get("email", "").lower()
-        return cls(required(attributes, "sub"), email, attributes.get("name") or None)
+        name = unicode.normalize_name(attributes.get("name") or "")
+        return cls(required(attributes, "sub"), email, name or None)
 
     @classmethod
     def from_id_token(cls, id_token: str) -> Self:

@@ -33,13 +33,15 @@ class Turnstile:
         try:
             form = {"secret": self.secret, "response": token}
             _status, result = self.http.request("POST", self.url, form)
-            success, codes = result["success"], set(result.get("error-codes", ()))
+            success, codes = result["success"], set(map(str, result.get("error-codes", ())))
         except (requests.RequestException, ValueError, TypeError, KeyError) as error:
-            log.error("Turnstile: %s", type(error).__name__)
+            log.error("Turnstile: %s (turnstile.url, if this persists)", type(error).__name__)
             raise Unavailable from None
         if success is not True:
             if not codes <= TOKEN_ERRORS:
-                log.error("Turnstile: %s", sorted(codes))
+                is_secret = any("input-secret" in code for code in codes)
+                hint = ": turnstile.secret is not that of the widget" if is_secret else ""
+                log.error("Turnstile: %s%s", ", ".join(sorted(codes)), hint)
                 raise Unavailable
             message = "We could not tell that you are a person. Please try again."
             raise BadRequest(message, details={"code": "CAPTCHA_FAILED"})

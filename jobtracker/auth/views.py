@@ -9,7 +9,7 @@ import colander
 from pyramid.request import Request
 
 from jobtracker.auth import cognito_errors, schemas
-from jobtracker.auth.attempts import limit_failures, may_send_mail
+from jobtracker.auth.attempts import is_known_network, limit_failures, may_send_mail
 from jobtracker.auth.sign_in import Profile, SignIn
 from jobtracker.auth.tokens import AccessToken
 from jobtracker.auth.totp import otpauth_uri
@@ -34,8 +34,6 @@ LOGOUT_IN = schemas.LogoutIn()
 SIGN_IN_OUT = schemas.SignInOut()
 STATUS_OUT = schemas.StatusOut()
 SERVICE: dict[str, Any] = {"context": Root, "traverse": "/", "thread_pool": ThreadPool.GATEWAY}
-
-logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
 
 
 def _post(
@@ -81,16 +79,24 @@ def post_sign_up(request: Request) -> dict[str, str]:
 @limit_failures("confirm")
 def post_confirm(request: Request) -> dict[str, str]:
     """Show with the code that the address is yours. For an unknown account, and one that is
-    confirmed, every code is a wrong one."""
-    request.cognito.confirm_sign_up(**request.validated)
-    return _ok("Your e-mail address is confirmed.")
+    confirmed, every code is a wrong one, except where it was confirmed from the same network."""
+    return _confirm(request)
 
 
 @_post("verification/confirm", schemas.ConfirmIn(), STATUS_OUT, 400)
 @limit_failures("confirm")
 def post_verification_confirm(request: Request) -> dict[str, str]:
     """The same as ``confirm``, by the name that the SPA's code page knows."""
-    request.cognito.confirm_sign_up(**request.validated)
+    return _confirm(request)
+
+
+def _confirm(request: Request) -> dict[str, str]:
+    try:
+        request.cognito.confirm_sign_up(**request.validated)
+    except cognito_errors.AlreadyConfirmed:
+        # Only to the owner: a stranger would learn that there is such an account.
+        if not is_known_network(request):
+            raise
     return _ok("Your e-mail address is confirmed.")
 
 
@@ -105,10 +111,13 @@ def post_verification_send(request: Request) -> dict[str, str]:
 @_post("forgot-password", schemas.EmailIn(), STATUS_OUT, by_email=True)
 def post_forgot_password(request: Request) -> dict[str, str]:
     """Ask for a code to set a new password. The answer is the same whether or not there is such an
-    account."""
+    account. One whose address is not confirmed gets no code: confirm it first."""
     if may_send_mail(request, "forgot-password"):
         request.cognito.forgot_password(**request.validated)
-    return _ok("If there is an account with this address, we have sent it a code.")
+    return _ok(
+        "If there is an account with this address, we have sent it a code. If you have not "
+        "confirmed your address yet, ask for a new confirmation code first."
+    )
 
 
 @_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400, single_statement=True)
@@ -118,14 +127,16 @@ def post_reset_password(request: Request) -> dict[str, str]:
     tokens are revoked, access tokens included."""
     _check_connection(request)
     sub = request.cognito.reset_password(**request.validated)
-    revoke_tokens(request.connection, sub=sub, email=request.validated["email"])
+    revoke_tokens(request, sub=sub, email=request.validated["email"])
     return _ok("Your password is changed. Please sign in.")
 
 
 @_post("login", schemas.LoginIn(), SIGN_IN_OUT, 401, 403)
 @limit_failures("login")
 def post_login(request: Request) -> SignIn:
-    """Sign in: to tokens, or to a challenge that must be answered first."""
+    """Sign in: to tokens, or to a challenge that must be answered first. ``details.code`` of a 403
+    is EMAIL_NOT_VERIFIED, PASSWORD_RESET_REQUIRED (ask for a code by ``forgot-password``, and set a
+    new password by ``reset-password``) or TEMPORARY_PASSWORD_EXPIRED."""
     return _sync_user(request, request.cognito.sign_in)
 
 
@@ -168,6 +179,9 @@ def post_refresh(request: Request) -> SignIn:
     return sign_in
 
 
+logout = ApiService("logout", "/auth/cognito/logout", **SERVICE)
+
+
 @logout.post(
     permission=Permission.PUBLIC, returns=STATUS_OUT, optional_body=LOGOUT_IN, single_statement=True
 )
@@ -207,7 +221,7 @@ def _revoke_session(request: Request, token: AccessToken) -> None:
     if token.origin_jti:
         users.revoke_session(request.connection, token.key)
     else:
-        revoke_tokens(request.connection, sub=token.sub)
+        revoke_tokens(request, sub=token.sub)
 
 
 @contextlib.contextmanager
@@ -231,6 +245,7 @@ def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
     _check_connection(request)
     sign_in = operation(**request.validated)
     if sign_in.tokens:
+        request.access_tokens.check_source(sign_in.tokens.access_token)
         _update_profile(request, sign_in.tokens.id_token)
     return sign_in
 

@@ -5,25 +5,23 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, all_, and_, bindparam, func, or_, select
+from sqlalchemy import all_, bindparam, case, func, select
 
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import Page
-from jobtracker.db.statements import PageStatement, Statement
-from jobtracker.jobs.models import MAX_LIST, TERMINAL_STATUSES, Job
+from jobtracker.db.keyset import MAX_LIST, Page
+from jobtracker.db.statements import PageStatement, Statement, columns_of
+from jobtracker.jobs.models import TERMINAL_STATUSES, Job
 from jobtracker.jobs.queries import CARD_TEXTS, SORTS
 
-#: The time without activity after which an open job needs a follow-up.
+#: The time without activity after which an open job without a planned action needs a follow-up.
 FOLLOW_UP_AFTER = datetime.timedelta(days=5)
 
-#: The next action is due, or the job is open and without recent activity.
-NEEDS_FOLLOW_UP = or_(
-    and_(Job.next_action_at.is_not(None), Job.next_action_at <= NOW),
-    and_(
-        Job.status != all_(sql_array(TERMINAL_STATUSES)),
-        Job.last_activity_at <= NOW - FOLLOW_UP_AFTER,
-    ),
+_IS_OPEN = Job.status != all_(sql_array(TERMINAL_STATUSES))
+#: From when on a job needs a follow-up: the time of its next action; without one, where it is open,
+#: after some days without activity; otherwise never, NULL.
+FOLLOW_UP_AT = func.coalesce(
+    Job.next_action_at, case((_IS_OPEN, Job.last_activity_at + FOLLOW_UP_AFTER))
 )
 
 
@@ -43,12 +41,19 @@ class CardRow(NamedTuple):
     priority: str
     tags: list[str]
     needs_follow_up: bool
+    #: When it will need a follow-up; None if it does, or never will.
+    next_follow_up_at: datetime.datetime | None
 
 
-CARD_COLUMNS: list[ColumnElement[Any]] = [
-    NEEDS_FOLLOW_UP if name == "needs_follow_up" else Job.__table__.c[name]
-    for name in CardRow._fields
-]
+CARD_COLUMNS = columns_of(
+    Job,
+    CardRow,
+    {
+        "needs_follow_up": func.coalesce(FOLLOW_UP_AT <= NOW, False),
+        "next_follow_up_at": case((FOLLOW_UP_AT > NOW, FOLLOW_UP_AT)),
+    },
+)
+
 
 _OF_USER = Job.user_id == bindparam("user_id")
 _COUNT_BY_STATUS = Statement(
@@ -70,10 +75,18 @@ def _page(is_continued: bool) -> PageStatement[CardRow]:
 
 
 def page(
-    connection: SupportsExecute, user_id: int, limit: int | None, after: Sequence[Any] | None
+    connection: SupportsExecute,
+    user_id: int,
+    limit: int | None,
+    after: Sequence[Any] | None,
+    job_count: int | None = None,
 ) -> Page[CardRow]:
-    """A page of the user's jobs, in the order of their statuses, then latest activity first."""
-    return _page(after is not None).page(connection, limit or MAX_LIST, after, user_id=user_id)
+    """A page of the user's jobs, in the order of their statuses, then latest activity first.
+
+    :param job_count: the number of the user's jobs, if it is known
+    """
+    statement = _page(after is not None)
+    return statement.page(connection, limit or MAX_LIST, after, number=job_count, user_id=user_id)
 
 
 def count_by_status(connection: SupportsExecute, user_id: int) -> dict[str, int]:

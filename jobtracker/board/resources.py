@@ -37,7 +37,8 @@ class BoardResource(Resource, under=JobCollection, name="board"):
         self, *, limit: int | None = None, after: Sequence[Any] | None = None
     ) -> Page[CardRow]:
         """A page of the cards; without a limit all of them, up to the maximum of a list."""
-        return queries.page(self.connection, self.user.id, limit, after)
+        user = self.request.identity
+        return queries.page(self.connection, user.id, limit, after, user.job_count)
 
     def counts(self, cards: Sequence[CardRow] | None = None) -> Mapping[str, int]:
         """The number of jobs by status; ``cards``: all cards, where these were read already."""

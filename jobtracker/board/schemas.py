@@ -4,21 +4,15 @@ from colander import SchemaNode
 
 from jobtracker import fields
 from jobtracker.board.queries import CardRow
-from jobtracker.db.keyset import MAX_LIMIT
-from jobtracker.http.pagination import PageQuery
 from jobtracker.jobs.models import Priority, Status
 from jobtracker.jobs.schemas import TAGS, JobOut
 
 JOB = {**JobOut.example, "last_action_at": None, "needs_follow_up": False}
-CARD = {name: JOB[name] for name in CardRow._fields}
+CARD = {name: JOB[name] for name in CardRow._fields if name in JOB}
 
 
 # More than the JSON of a board without its cards.
 META_BYTES = 1024
-
-
-class BoardQuery(PageQuery):
-    limit = SchemaNode(fields.QueryInteger(1, MAX_LIMIT), missing=None)
 
 
 class CardOut(fields.Schema):

@@ -172,7 +172,7 @@ def needs_transaction(request: Request) -> bool:
     """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return False
-    operation = request.registry["find_operation"](request.method, request.environ["PATH_INFO"])
+    operation = request.operation
     return (
         operation is None
         or not operation.single_statement

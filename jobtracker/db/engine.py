@@ -20,6 +20,9 @@ from jobtracker.renderer import json_dumps
 # Seconds that PostgreSQL has beyond statement_timeout to report the time-out itself.
 GRACE = 0.5
 
+# The time-outs of PostgreSQL, all of which make_engine() sets.
+TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
 # Cursors kept by a connection, each with the last row that it read.
 MAX_CURSORS = 100
 
@@ -115,8 +118,9 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         f" -c statement_timeout={settings['sqlalchemy.statement_timeout']}s"
         f" -c lock_timeout={settings['sqlalchemy.lock_timeout']}s"
         f" -c idle_in_transaction_session_timeout={idle_timeout}s"
-        # For the trigger that records activity.
+        # For the triggers that insert activity and steps.
         f" -c jobtracker.activity_per_job={settings['quotas.activity_per_job']}"
+        f" -c jobtracker.history_per_job={settings['quotas.history_per_job']}"
     )
     engine = create_engine(
         settings["sqlalchemy.url"],
@@ -127,6 +131,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         connect_args={
             "connect_timeout": settings["sqlalchemy.connect_timeout"],
             "options": options,
+            "client_encoding": "utf8",  # otherwise that of the database: bytes from SQL_ASCII
         },
         json_serializer=json_dumps,
         **({"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None} if autocommit else {}),
@@ -154,7 +159,14 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
 def disable_timeouts(connection: Connection) -> None:
     """Remove a connection from the pool and all of its time-outs: for migrations."""
     connection.detach()
-    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+    for name in TIMEOUTS:
         connection.execute(text(f"SET {name} = 0"))
     connection.commit()
+    cast(TimeoutConnection, connection.connection.dbapi_connection).response_timeout = None
+
+
+def disable_timeouts_of_transaction(connection: Connection) -> None:
+    """Remove the time-outs of the transaction that a connection has begun: for pshell's prompt."""
+    for name in TIMEOUTS:
+        connection.execute(text(f"SET LOCAL {name} = 0"))
     cast(TimeoutConnection, connection.connection.dbapi_connection).response_timeout = None

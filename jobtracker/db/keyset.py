@@ -8,8 +8,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, tuple_
 
-# The maximum number of rows of a page.
+# The maximum number of rows of a page with a limit.
 MAX_LIMIT = 1000
+
+#: The rows that a list without a limit has at most.
+MAX_LIST = 10_000
 
 #: The maximum bytes of a page, of its texts in PostgreSQL as of its JSON.
 MAX_BYTES = 8 * 1024 * 1024

@@ -15,6 +15,7 @@ What it saves beside the ORM is in benchmarks/README.md.
 import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -116,14 +117,29 @@ class PageStatement(Generic[R]):
         connection: SupportsExecute,
         limit: int | None,
         after: Sequence[Any] | None,
+        *,
+        number: int | None = None,
         **parameters: Any,
     ) -> Page[R]:
-        """At most ``limit`` rows, those that follow the row with the sort keys ``after``."""
-        is_small = limit is not None and limit <= SMALL_PAGE
-        statement = self._small if is_small else self._large
+        """At most ``limit`` rows, those that follow the row with the sort keys ``after``.
+
+        :param number: of the owner's rows, as an earlier statement found it. Where they are few,
+            their texts need not be added up, which takes a third of the time of a page of 50.
+        """
         parameters |= self._sort.parameters(after)
-        rows = statement.all(connection, limit=None if limit is None else limit + 1, **parameters)
-        return Page.from_rows(rows, limit, self._sort)
+
+        def read(statement: Statement[R], limit: int | None) -> Page[R]:
+            rows_limit = None if limit is None else limit + 1
+            rows = statement.all(connection, limit=rows_limit, **parameters)
+            return Page.from_rows(rows, limit, self._sort)
+
+        if limit is not None and limit <= SMALL_PAGE:
+            return read(self._small, limit)
+        if number is not None and number <= SMALL_PAGE:
+            page = read(self._small, SMALL_PAGE)
+            if page.next_sort_keys is None:
+                return page  # otherwise rows were inserted since
+        return read(self._large, limit)
 
 
 def _bounded(
@@ -149,9 +165,15 @@ def _bounded(
     return sa.case((is_small, limit), else_=fitting.scalar_subquery())
 
 
-def columns_of(model: Any, row: Any) -> list[sa.ColumnElement[Any]]:
-    """The columns of a mapped class that a NamedTuple names as its fields."""
-    return [model.__table__.c[name] for name in row._fields]
+def columns_of(
+    model: Any, row: Any, expressions: Mapping[str, Any] = MappingProxyType({})
+) -> list[sa.ColumnElement[Any]]:
+    """The columns of a mapped class that a NamedTuple names as its fields.
+
+    :param expressions: by name, the fields that are no columns
+    """
+    columns = {**model.__table__.c, **expressions}
+    return [columns[name] for name in row._fields]
 
 
 def new_values(model: Any, names: Iterable[str]) -> dict[str, sa.ColumnElement[Any]]:
@@ -174,6 +196,7 @@ class Repository(Generic[R]):
 
     :param owner_columns: the names of the columns that identify the owner: the user, or the job
     :param texts: as for :class:`PageStatement`
+    :param expressions: as for :func:`columns_of`
     :param sets_updated_at: whether an update sets the column ``updated_at`` to now
     """
 
@@ -186,10 +209,11 @@ class Repository(Generic[R]):
         order: Sort,
         sets_updated_at: bool = False,
         texts: Sequence[Any] = (),
+        expressions: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.model, self.row, self.order, self.texts = model, row, order, texts
         self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
-        self._columns = columns_of(model, row)
+        self._columns = columns_of(model, row, expressions)
         table = model.__table__
         self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner_columns)
         self._by_id = (*self._of_owner, table.c.id == sa.bindparam("row_id"))

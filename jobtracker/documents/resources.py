@@ -10,7 +10,7 @@ from typing import Any
 from pyramid.events import subscriber
 
 from jobtracker.db.connections import release_autocommit, transaction_of
-from jobtracker.db.keyset import MAX_LIMIT, Page
+from jobtracker.db.keyset import Page
 from jobtracker.documents import malware_scans, queries
 from jobtracker.documents.models import MAX_PENDING, DocumentStatus, ScanStatus
 from jobtracker.documents.object_deletions import process_deletions_after_commit
@@ -24,13 +24,15 @@ from jobtracker.errors import (
     Unavailable,
 )
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
-from jobtracker.quotas import QuotaExceeded
+from jobtracker.quotas import QuotaExceeded, size_in_words
 from jobtracker.tree import ResourceDeleted
 from jobtracker.users import queries as users
 
 
 class DocumentResource(JobChildResource[DocumentRow]):
     """``/jobs/7/documents/5``."""
+
+    kind = "document"
 
     def upload_url(self) -> str:
         """The presigned URL to PUT the file to."""
@@ -55,8 +57,11 @@ class DocumentResource(JobChildResource[DocumentRow]):
         if document.status != DocumentStatus.PENDING:
             return self.check_scan()
         stored = self.request.bucket.stat(document.upload_key)
-        if stored is None or stored.size_bytes != document.size_bytes:
+        if stored is None:
+            self.request.bucket.check_exists()
             raise Conflict("The file has not arrived yet.")
+        if stored.size_bytes != document.size_bytes:
+            raise Conflict("The file that has arrived has another size than was announced.")
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
         now = self.job.touch()
         if self.request.registry.settings["documents.malware_scan"]:
@@ -120,7 +125,7 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
     repository, item_class = DOCUMENTS, DocumentResource
 
     def page(
-        self, *, limit: int = MAX_LIMIT, after: Sequence[Any] | None = None
+        self, *, limit: int | None = None, after: Sequence[Any] | None = None
     ) -> Page[DocumentRow]:
         """As of any collection; results of malware scans are set before, as far as due."""
         page = super().page(limit=limit, after=after)
@@ -152,7 +157,8 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
         """
         max_bytes = self.request.registry.settings["documents.max_bytes"]
         if size_bytes > max_bytes:
-            raise PayloadTooLarge(f"A document can have at most {max_bytes} bytes.")
+            limit = size_in_words(max_bytes)
+            raise PayloadTooLarge(f"The file is too large. A document can have at most {limit}.")
         now = self.__parent__.touch()
         # Serializes concurrent creations of the user, so that the limits hold.
         users.USERS.lock(self.connection, {}, self.owner["user_id"])

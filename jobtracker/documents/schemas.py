@@ -1,14 +1,37 @@
 """The JSON of documents. Keys in the bucket are never shown."""
 
+from typing import Any
+
 from colander import SchemaNode
 
 from jobtracker.documents import models
-from jobtracker.fields import Choice, Integer, Nested, Schema, Text, TextMap, Timestamp
+from jobtracker.fields import (
+    Choice,
+    Integer,
+    InvalidValue,
+    Nested,
+    Schema,
+    Text,
+    TextMap,
+    Timestamp,
+)
 from jobtracker.jobs.schemas import JobChildOut
 
 # RFC 9110, section 8.3.1, in what a header can carry: type/subtype; parameters.
 _WORD = r"[\w!#$&^.+-]+"
 MEDIA_TYPE = rf"(?a:{_WORD}/{_WORD}( *; *{_WORD}=({_WORD}|\"[ !#-\[\]-~]*\"))*)"
+
+
+class FileSize(Integer):
+    """The size of a file in bytes; a file cannot be empty."""
+
+    def parse(self, node: Any, value: Any) -> int:
+        try:
+            return super().parse(node, value)
+        except InvalidValue as error:
+            if value == 0 and error.type == "greater_than_equal":
+                error.sentence = "The file is empty."
+            raise
 
 
 class PresignUploadIn(Schema):
@@ -19,20 +42,21 @@ class PresignUploadIn(Schema):
         "size_bytes": 48213,
     }
 
-    doc_type = SchemaNode(Choice(models.DocType))
-    filename = SchemaNode(Text(max=models.MAX_FILENAME))
+    doc_type = SchemaNode(Choice(models.DocType), title="type of the document")
+    filename = SchemaNode(Text(max=models.MAX_FILENAME), title="name of the file")
     content_type = SchemaNode(
         Text(max=models.MAX_CONTENT_TYPE, pattern=MEDIA_TYPE, hint="Must be like application/pdf."),
         missing=None,
     )
-    size_bytes = SchemaNode(Integer(min=1))
+    size_bytes = SchemaNode(FileSize(min=1), title="size of the file")
 
 
 class ConfirmUploadIn(Schema):
     example = {"document_id": 5}
 
-    document_id = SchemaNode(Integer())
-    size_bytes = SchemaNode(Integer(), missing=None)  # sent by the SPA; ignored
+    document_id = SchemaNode(Integer(), title="id of the document")
+    # Sent by the SPA; ignored.
+    size_bytes = SchemaNode(Integer(), title="size of the file", missing=None)
 
 
 class DocumentOut(JobChildOut):

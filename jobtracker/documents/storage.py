@@ -67,7 +67,17 @@ class Bucket:
             head = self._call("head_object", Key=key)
         except ObjectMissingOrChanged:
             return None
-        return StoredObject(head["ContentLength"], head["ETag"])
+        try:
+            return StoredObject(head["ContentLength"], head["ETag"])
+        except KeyError as error:  # to the service model of AWS, both are optional
+            raise _unavailable("head_object", error) from error
+
+    def check_exists(self) -> None:
+        """Raise Unavailable when there is no such bucket: HeadObject answers 404 then, too."""
+        try:
+            self._call("head_bucket")
+        except ObjectMissingOrChanged as error:
+            raise _unavailable("head_bucket", error.__cause__) from error
 
     def copy(self, source: str, target: str, *, etag: str) -> None:
         """Copy an object without its tags, to a key that has none: a copy that timed out and
@@ -102,7 +112,9 @@ class Bucket:
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
-            log.error("S3 DeleteObjects: %s", failed[0]["Code"])
+            log.error("S3 delete_objects: %s", _with_hint(failed[0].get("Code", "")))
+        if any("Key" not in error for error in failed):  # optional in the service model of AWS
+            return set(keys)
         return {error["Key"] for error in failed}
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
@@ -114,7 +126,7 @@ class Bucket:
             except (ClientError, BotoCoreError) as error:
                 is_response = isinstance(error, ClientError)
                 status = error.response["ResponseMetadata"]["HTTPStatusCode"] if is_response else 0
-                if status in (404, 412):
+                if status in (404, 412) and error_code(error) != "NoSuchBucket":
                     raise ObjectMissingOrChanged from error
                 transient = status >= 500 or isinstance(error, ConnectionClosedError)
                 if not (transient and may_retry):
@@ -135,6 +147,42 @@ def attachment(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
+#: What an operator has to correct, by the code of S3's error or the class of boto's. Errors of
+#: HEAD have no code but the status.
+HINTS = {
+    **dict.fromkeys(("404", "NoSuchBucket"), "s3.bucket does not exist"),
+    **dict.fromkeys(
+        ("403", "AccessDenied", "AllAccessDisabled"),
+        "the credentials have no permission for this on s3.bucket",
+    ),
+    **dict.fromkeys(
+        (
+            *("400", "301", "307", "PermanentRedirect", "TemporaryRedirect"),
+            *("AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+        ),
+        "s3.bucket is in another region than s3.region, or the credentials have expired",
+    ),
+    **dict.fromkeys(
+        (
+            *("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"),
+            *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
+            *("TokenRetrievalError", "UnauthorizedSSOTokenError", "MetadataRetrievalError"),
+        ),
+        "no valid credentials: s3.access_key_id and s3.secret_access_key, or boto's chain",
+    ),
+    "RequestTimeTooSkewed": "the clock of this machine differs from S3's",
+    **dict.fromkeys(
+        ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "SSLError"),
+        "s3.region or s3.endpoint_url, if this persists",
+    ),
+}
+
+
 def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
-    log.error("S3 %s: %s", operation, error_code(error))
+    log.error("S3 %s: %s", operation, _with_hint(error_code(error)))
     return Unavailable()
+
+
+def _with_hint(code: str) -> str:
+    """An error code, and what an operator has to correct."""
+    return f"{code}: {HINTS[code]}" if code in HINTS else code

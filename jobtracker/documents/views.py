@@ -78,7 +78,7 @@ def post_confirm_upload(request: Request) -> DocumentRow:
     try:
         document = request.context[request.validated["document_id"]]
     except KeyError:
-        raise NotFound from None
+        raise NotFound(DocumentResource.kind) from None
     return document.confirm()
 
 

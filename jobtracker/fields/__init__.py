@@ -5,10 +5,12 @@ Unlike colander's own types they convert nothing (to those, ``true`` and ``1.9``
 their errors never contain the input.
 
 Null and blank text both stand for no value: an error in a required field, the default in a field
-that has one, None in a ``nullable`` one (or its ``when_null``).
+that has one, None in a ``nullable`` one (or its ``when_null``). Text is blank if nothing of it is
+visible. Other text is normalized, secrets excepted: :mod:`jobtracker.unicode`.
 """
 
-from jobtracker.fields.base import FieldType, InvalidValue
+from jobtracker.fields.base import FieldType, InvalidValue, title_of
+from jobtracker.fields.codes import Code, normalized_code
 from jobtracker.fields.containers import (
     BooleanMap,
     Counts,
@@ -17,8 +19,17 @@ from jobtracker.fields.containers import (
     TextList,
     TextMap,
 )
-from jobtracker.fields.errors import error_details
+from jobtracker.fields.errors import error_details, first_sentence, omitted_errors
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
 from jobtracker.fields.objects import ListOf, Nested, Rendered, RowOut, Schema, merge_patch
-from jobtracker.fields.text import Choice, Email, Lowercase, RawText, Text, WebAddress, trimmed_text
+from jobtracker.fields.text import (
+    Choice,
+    Email,
+    Lowercase,
+    Prose,
+    RawText,
+    Text,
+    WebAddress,
+    trimmed_text,
+)
 from jobtracker.fields.times import Date, DateOrDatetime, Timestamp

@@ -6,15 +6,30 @@ import colander
 
 
 class InvalidValue(colander.Invalid):
-    """An invalid value; ``type`` is the code of the error."""
+    """An invalid value.
 
-    def __init__(self, node: Any, message: str, code: str) -> None:
+    :param message: has the field as its subject: "Must be true or false."
+    :param code: the ``type`` of the error
+    :param sentence: the message for people, if it is not made of the field's title and the message
+    """
+
+    def __init__(self, node: Any, message: str, code: str, sentence: str = "") -> None:
         super().__init__(node, message)
-        self.type = code
+        self.type, self.sentence = code, sentence
+
+
+def title_of(node: Any) -> str:
+    """What people call a field: the title of its node, by default its name."""
+    title: str = node.title
+    # Colander makes a title of the name: "Company Name". Those of the schemas are like "job URL".
+    return title.lower() if title.istitle() else title
 
 
 class FieldType(colander.SchemaType):
     """A field type: subclasses parse input, serialize output, or both."""
+
+    #: Whether titles of its fields are in the plural.
+    plural = False
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         if cstruct is colander.null:

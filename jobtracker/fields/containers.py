@@ -6,14 +6,24 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from jobtracker.errors import field_sentence
 from jobtracker.fields.base import FieldType, InvalidValue
 from jobtracker.fields.text import RawText, checked_text
 from jobtracker.renderer import json_dumps
 
 
-class TextList(FieldType):
-    """A list of text: blank items are dropped, and the others normalized, then counted."""
+def too_many(node: Any, number: int) -> InvalidValue:
+    """The error of more entries than a number."""
+    return InvalidValue(node, f"Can have at most {number} entries.", "too_long")
 
+
+class TextList(FieldType):
+    """A list of text: blank items are dropped, and the others normalized, then counted.
+
+    :param item_title: what people call an item
+    """
+
+    plural = True
     # Of items before that: a megabyte of blank ones would take half a second.
     MAX_GIVEN = 10_000
 
@@ -22,23 +32,38 @@ class TextList(FieldType):
         item: FieldType,
         max_items: int,
         normalize: Callable[[Iterable[str]], list[str]] = list,
+        item_title: str = "entry",
     ) -> None:
         self.item, self.max_items, self.normalize = item, max_items, normalize
+        self.item_title = item_title
 
     def parse(self, node: Any, value: Any) -> list[str]:
         if not isinstance(value, list):
             raise InvalidValue(node, "Must be a list.", "list_type")
         if len(value) > self.MAX_GIVEN:
-            raise InvalidValue(node, f"Must be at most {self.max_items}.", "too_long")
-        parsed = (self.item.parse(node, item) for item in value)
+            raise too_many(node, self.max_items)
+        parsed = (self._parse_item(node, value, index) for index in range(len(value)))
         items = self.normalize(item for item in parsed if item is not None)
         if len(items) > self.max_items:
-            raise InvalidValue(node, f"Must be at most {self.max_items}.", "too_long")
+            raise too_many(node, self.max_items)
         return items
+
+    def _parse_item(self, node: Any, items: list[Any], index: int) -> str | None:
+        try:
+            parsed: str | None = self.item.parse(node, items[index])
+        except InvalidValue as error:
+            subject = f"The {self.item_title}"
+            if len(items) > 1:
+                subject = f"{self.item_title.capitalize()} {index + 1}"
+            sentence = field_sentence(subject, str(error.msg))
+            raise InvalidValue(node, str(error.msg), error.type, sentence) from None
+        return parsed
 
 
 class TextMap(FieldType):
     """A JSON object whose values are text."""
+
+    plural = True
 
     def __init__(self, max_entries: int, max_text: int) -> None:
         self.max_entries, self.text = max_entries, RawText(max=max_text)
@@ -47,24 +72,31 @@ class TextMap(FieldType):
         if not isinstance(value, dict):
             raise InvalidValue(node, "Must be an object.", "dict_type")
         if len(value) > self.max_entries:
-            raise InvalidValue(node, f"Must have at most {self.max_entries} entries.", "too_long")
+            raise too_many(node, self.max_entries)
+        if not all(isinstance(item, str) for item in value.values()):
+            raise InvalidValue(node, "Must have values that are text.", "string_type")
         text = functools.partial(self.text.parse, node)
         return {text(key) or "": text(item) or "" for key, item in value.items()}
 
 
 class BooleanMap(FieldType):
-    """A JSON object whose values are booleans; ``removable``: or null, as in a merge patch."""
+    """A JSON object whose values are booleans; ``removable``: or null, as in a merge patch.
 
-    def __init__(self, key: str, removable: bool = False) -> None:
+    :param hint: the message of an error where a name does not match the pattern ``key``
+    """
+
+    plural = True
+
+    def __init__(self, key: str, removable: bool = False, hint: str = "") -> None:
         self.key, self.removable = re.compile(key), removable
+        self.hint = hint or f"Must have names that match {key}."
 
     def parse(self, node: Any, value: Any) -> dict[str, bool | None]:
         if not isinstance(value, dict):
             raise InvalidValue(node, "Must be an object.", "dict_type")
         for key, item in value.items():
             if not self.key.fullmatch(key):
-                hint = f"Must have names that match {self.key.pattern}."
-                raise InvalidValue(node, hint, "string_pattern")
+                raise InvalidValue(node, self.hint, "string_pattern")
             if not isinstance(item, bool) and not (item is None and self.removable):
                 raise InvalidValue(node, "Must have values that are true or false.", "bool_type")
         return value
@@ -115,7 +147,7 @@ class JsonObject(FieldType):
                 raise InvalidValue(node, hint, "number_range")
 
     def _too_long(self, node: Any) -> InvalidValue:
-        return InvalidValue(node, f"Must be at most {self.max_bytes} bytes of JSON.", "too_long")
+        return InvalidValue(node, f"Must be at most {self.max_bytes} bytes.", "too_long")
 
 
 class Counts(FieldType):

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from jobtracker.fields.base import FieldType, InvalidValue
-from jobtracker.fields.text import checked_text
+from jobtracker.fields.text import checked_text, one_of
 
 
 class Integer(FieldType):
@@ -22,7 +22,7 @@ class Integer(FieldType):
         if not isinstance(value, int) or isinstance(value, bool):
             raise InvalidValue(node, "Must be a whole number.", "int_type")
         if self.choices and value not in self.choices:
-            raise InvalidValue(node, f"Must be one of {', '.join(map(str, self.choices))}.", "enum")
+            raise InvalidValue(node, one_of(self.choices), "enum")
         if self.min is not None and value < self.min:
             raise InvalidValue(node, f"Must be at least {self.min}.", "greater_than_equal")
         if self.max is not None and value > self.max:
@@ -40,7 +40,7 @@ class QueryInteger(Integer):
     def parse(self, node: Any, value: Any) -> int:
         text = checked_text(node, value)
         if not re.fullmatch("[0-9]+", text):
-            raise InvalidValue(node, f"Must be a whole number from {self.min}.", "int_type")
+            raise InvalidValue(node, f"Must be a whole number, at least {self.min}.", "int_type")
         # More digits than this exceed any bound, and int() refuses more than 4300 digits.
         return min(super().parse(node, int(text.lstrip("0")[:19] or "0")), self.limit)
 

@@ -1,21 +1,21 @@
 """Text, e-mail addresses, URLs and enumerated words."""
 
+import functools
 import re
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobtracker import unicode
 from jobtracker.fields.base import FieldType, InvalidValue
-
-# No white space, no control character, no byte order mark.
-_VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ufeff]")
 
 
 def checked_text(node: Any, value: Any) -> str:
     """The value, if it is a string without NUL and lone surrogates; InvalidValue otherwise."""
     if not isinstance(value, str):
-        raise InvalidValue(node, "Must be a string.", "string_type")
+        raise InvalidValue(node, "Must be text.", "string_type")
     if "\0" in value:
         raise InvalidValue(node, "Must not contain the character NUL.", "string_characters")
     try:
@@ -26,13 +26,20 @@ def checked_text(node: Any, value: Any) -> str:
 
 
 def trimmed_text(node: Any, value: Any) -> str:
-    """The text without surrounding white space, empty if no character is visible."""
-    text = checked_text(node, value).strip()
-    return text if _VISIBLE.search(text) else ""
+    """The text of a name as it is stored, empty if it is blank."""
+    return unicode.normalize_name(checked_text(node, value))
+
+
+def one_of(words: Iterable[Any]) -> str:
+    """The message of an error of a value that is none of the words."""
+    return f"Must be one of {' or '.join(', '.join(map(str, words)).rsplit(', ', 1))}."
 
 
 class Text(FieldType):
-    """Trimmed text; ``hint`` is the message of an error where the pattern does not match."""
+    """Trimmed text in NFC, without bidi controls; ``max`` applies after normalization.
+
+    :param hint: the message of an error where the pattern does not match
+    """
 
     def __init__(self, max: int | None = None, pattern: str = "", hint: str = "") -> None:
         self.max, self.hint = max, hint
@@ -41,7 +48,8 @@ class Text(FieldType):
     def parse(self, node: Any, value: Any) -> str | None:
         text = self.normalized(node, value)
         if self.max is not None and len(text) > self.max:
-            raise InvalidValue(node, f"Must be at most {self.max} characters.", "string_too_long")
+            hint = f"Must be at most {self.max} characters."
+            raise InvalidValue(node, hint, "string_too_long")
         if text and self.pattern and not self.pattern.fullmatch(text):
             raise InvalidValue(node, self.hint, "string_pattern")
         return text or None
@@ -51,15 +59,22 @@ class Text(FieldType):
         return trimmed_text(node, value)
 
 
-class Lowercase(Text):
-    """Trimmed text in lower case; ``max`` applies after conversion, which can add characters."""
+class Prose(Text):
+    """Text in which bidi controls remain: a note."""
 
     def normalized(self, node: Any, value: Any) -> str:
-        return trimmed_text(node, value).lower()
+        return unicode.normalize_prose(checked_text(node, value))
+
+
+class Lowercase(Text):
+    """Text in lower case, which can have more characters than the given one."""
+
+    def normalized(self, node: Any, value: Any) -> str:
+        return unicode.normalize(trimmed_text(node, value).lower())
 
 
 class RawText(Text):
-    """Text that is not trimmed: a password, a token, a session."""
+    """Text that is taken as it is: a password, a token, a session."""
 
     def normalized(self, node: Any, value: Any) -> str:
         return checked_text(node, value)
@@ -75,36 +90,70 @@ class Email(Lowercase):
     ADDRESS = rf"(?=[^@]{{1,64}}@){ATOM}(\.{ATOM})*@{LABEL}(\.{LABEL})+"
 
     def __init__(self) -> None:
-        super().__init__(max=128, pattern=self.ADDRESS, hint="Must be an e-mail address.")
+        super().__init__(max=128, pattern=self.ADDRESS, hint="Must be like name@example.com.")
 
     def normalized(self, node: Any, value: Any) -> str:
-        if not trimmed_text(node, value).isascii():  # the Kelvin sign's lower case is an ASCII k
+        # NFC of the Kelvin sign is an ASCII K.
+        if not unicode.without_ignorable(checked_text(node, value).strip()).isascii():
             raise InvalidValue(node, self.hint, "string_pattern")
         return super().normalized(node, value)
+
+
+# Of Catalan, Greek, Hebrew, Sindhi, Tibetan and Japanese: RFC 5892, section 2.6 and appendix A.
+_PUNCTUATION_IN_HOSTS = "\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u30fb"
+
+
+@functools.lru_cache(1024)
+def _kind_in_host(character: str) -> str:
+    """The kind of a character of a host name, as the pattern of WebAddress has it."""
+    if character in ".\u3002\uff0e\uff61":  # browsers take the full stops of CJK for dots
+        return "."
+    if character in "-_":
+        return "-"
+    if character in "\u200c\u200d":
+        return "j"
+    if character in _PUNCTUATION_IN_HOSTS:
+        return "m"
+    category = unicodedata.category(character)
+    if category[0] not in "LMN" or not unicode.without_ignorable(character):
+        return "!"
+    if category[0] == "M":
+        return "m"
+    return "o" if category == "Lo" else "a"
 
 
 class WebAddress(Text):
     """An absolute http or https URL, safe as the target of a link."""
 
-    # Labels of letters and digits of any script, with hyphens between.
-    HOST = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
+    # RFC 5891, section 4.2, and underscores, by kinds of characters: letters and digits of any
+    # script, marks after them, hyphens between, joiners between those of the scripts that have them
+    # (RFC 5892, appendix A).
+    LABEL = r"[ao]([aom-]|(?<=[om])j(?=[om]))*(?<!-)"
+    HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.?")
+    # urlsplit drops tabs and newlines, as browsers do: "java\nscript:" would be a scheme.
+    UNSAFE = re.compile(rf"[\x00-\x20\x7f-\x9f\u2028\u2029\\{unicode.BIDI_CONTROLS}]")
+
+    def normalized(self, node: Any, value: Any) -> str:
+        return unicode.normalize_url(checked_text(node, value))
 
     def parse(self, node: Any, value: Any) -> str | None:
         text = super().parse(node, value)
         if text is not None and not self._is_http_url(text):
-            raise InvalidValue(node, "Must be an http or https address.", "url_format")
+            hint = "Must begin with http:// or https://."
+            if re.match("https?://", text, re.IGNORECASE):
+                hint = "Must be an address like https://example.com/jobs/1, without blanks."
+            raise InvalidValue(node, hint, "url_format")
         return text
 
     def _is_http_url(self, text: str) -> bool:
-        # urlsplit drops tabs and newlines, as browsers do: "java\nscript:" would be a scheme.
-        if re.search(r"[\x00-\x20\x7f\\]", text):
+        if self.UNSAFE.search(text):
             return False
         try:
             parts = urlsplit(text)
             host, _port = parts.hostname or "", parts.port
         except ValueError:  # an invalid port or IPv6 address
             return False
-        is_host = self.HOST.fullmatch(host) or ":" in host
+        is_host = self.HOST.fullmatch("".join(map(_kind_in_host, host))) or ":" in host
         return parts.scheme in ("http", "https") and bool(is_host)
 
 
@@ -118,5 +167,5 @@ class Choice(FieldType):
     def parse(self, node: Any, value: Any) -> str | None:
         word = trimmed_text(node, value).lower()
         if word and word not in self.words:
-            raise InvalidValue(node, f"Must be one of {', '.join(self.words)}.", "enum")
+            raise InvalidValue(node, one_of(self.words), "enum")
         return word or None

@@ -15,6 +15,7 @@ class StepResource(JobChildResource[StepRow]):
     """``/jobs/7/history/9``."""
 
     __parent__: "HistoryCollection"
+    kind = "step"
 
     def delete(self) -> None:
         """Delete a step; the latest that remains is the job's status. Conflict when none does."""

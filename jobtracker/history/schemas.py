@@ -30,7 +30,7 @@ class StepIn(Schema):
     example = {"status": "interviewing", "at": "2026-11-20T13:00:00.000000Z"}
 
     status = SchemaNode(Choice(Status))
-    at = SchemaNode(PastMoment(), missing=None, nullable=True)
+    at = SchemaNode(PastMoment(), title="time of the step", missing=None, nullable=True)
 
 
 class StepOut(StepIn, JobChildOut):

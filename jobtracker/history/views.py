@@ -16,7 +16,13 @@ step = ApiService("step", "/jobs/{job_id}/history/{step_id}", context=StepResour
 
 @history.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(StepOut()))
 def get_history(request: Request) -> Rendered:
-    """Which status a job had from when on, in this order. The last is its present status."""
+    """Which status a job had from when on, in this order. The last is its present status.
+
+    A change of the status is a step; if the status changes back within five minutes, it is none.
+    The job's `applied_date` is the time of its first step with status applied: a date of the past
+    moves this step, at noon in UTC, or inserts one, unless the job is saved. It does not move steps
+    that you posted, nor past the step that follows.
+    """
     return paginate(request, request.context.page, **request.validated)
 
 

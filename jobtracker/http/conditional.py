@@ -2,9 +2,10 @@
 
 The user's revision is incremented by every transaction that changes anything of the user's. It is
 part of the ETag of each GET, so that a GET with If-None-Match costs one query, for the user.
-Responses are cached by their ETags, so that a cached one cannot be out of date.
+Responses are cached by the digest in their ETags, so that a cached one cannot be out of date.
 
-A resource that supports If-Match has a version of its own, which precedes a hyphen in its ETag.
+An ETag is a digest, which a prefix and a hyphen can precede. Of a resource that supports If-Match
+the prefix is its own version; of one that changes at a known time without a write, that time.
 """
 
 import base64
@@ -14,7 +15,7 @@ import operator
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -24,7 +25,16 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-_ETAG = re.compile(r'(W/)?"([^"]*)"')
+from jobtracker.http.links import path_prefix
+
+# An entity tag (RFC 9110, 8.8.3), weak or strong.
+_ETAG = re.compile(r'"([^"]*)"')
+# What this module makes of it: a prefix, a digest. What follows is a proxy's.
+_PREFIX = re.compile(r"([A-Za-z0-9]+)(?![\w.])")
+_PREFIX_AND_DIGEST = re.compile(r"(?:([A-Za-z0-9]+)-)?([\w.]{20})(?![\w.])", re.ASCII)
+_MICROSECONDS = re.compile("[0-9]{1,18}")
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 # Bytes that a cached response takes beside its body and headers.
 ENTRY_OVERHEAD_BYTES = 500
@@ -32,8 +42,9 @@ ENTRY_OVERHEAD_BYTES = 500
 # Seconds by which the time is rounded in BY_ROUNDED_NOW.
 ROUNDING = 10
 
-# Key in the WSGI environ: the response can change although the revision does not.
+# Keys in the WSGI environ: the response can change although the revision does not; and when.
 _BY_BODY = "jobtracker.etag_by_body"
+_CHANGES_AT = "jobtracker.changes_at"
 
 HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
@@ -45,6 +56,9 @@ class ETagStrategy(Enum):
     BY_REVISION = "revision"
     #: The revision and ``request.rounded_now``: for what counts up to now.
     BY_ROUNDED_NOW = "rounded now"
+    #: The revision, and the time of the first change that is no write: for what changes at times
+    #: that are known. The view calls :func:`set_times_of_change`.
+    BY_REVISION_UNTIL = "revision until"
     #: The body, which has to be made: for what can change at any moment.
     BY_BODY = "body"
 
@@ -60,9 +74,19 @@ def use_body_etag(request: Request) -> None:
     request.environ[_BY_BODY] = True
 
 
+def set_times_of_change(request: Request, times: Iterable[datetime.datetime | None]) -> None:
+    """Declare when the response will change without a write, by the clock of the database.
+
+    :param times: later than the statement that the response is made of; None for never
+    """
+    request.environ[_CHANGES_AT] = min((time for time in times if time is not None), default=None)
+
+
 class CachedResponse(NamedTuple):
     body: bytes
     headers: tuple[tuple[str, str], ...]
+    #: The prefix of the ETag in BY_REVISION_UNTIL.
+    until: str = ""
 
     @property
     def size(self) -> int:
@@ -72,7 +96,7 @@ class CachedResponse(NamedTuple):
 
 
 class ResponseCache:
-    """The most recently used responses by ETag, thread-safe.
+    """The most recently used responses by the digest in their ETags, thread-safe.
 
     :param max_bytes: of all responses; one that takes more than an eighth is not cached
     """
@@ -92,20 +116,27 @@ class ResponseCache:
                 self._responses[tag] = response
 
 
-def entity_tags(header: str, *, include_weak: bool = False) -> list[str]:
-    """The entity tags of If-Match, or including weak ones of If-None-Match.
+def entity_tags(header: str) -> list[tuple[str, str]]:
+    """The entity tags of If-None-Match that can be ours, as prefix and digest.
 
-    Which comparison is weak: RFC 9110, 13.1.1 and 13.1.2. Compressing proxies weaken strong tags.
+    Compressing proxies change tags: nginx makes them weak (``W/"x"``), and Apache, Caddy, Jetty and
+    others append the coding (``"x-gzip"``, ``"x--gzip"``, ``"x;br"``). Both are ignored.
     """
-    return [tag for weak, tag in _ETAG.findall(header) if include_weak or not weak]
+    matches = map(_PREFIX_AND_DIGEST.match, _ETAG.findall(header))
+    return [(match[1] or "", match[2]) for match in matches if match]
 
 
 def if_match_versions(request: Request) -> frozenset[str] | None:
-    """The versions that If-Match accepts; None for any."""
+    """The versions that If-Match accepts; None for any.
+
+    Those of tags that a proxy has changed, too, weak ones included. RFC 9110, 13.1.1, demands the
+    strong comparison since equal weak tags can stand for different bytes. Here not bytes are
+    compared but versions, which are different after each change, whatever coding a proxy applies.
+    """
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
         return None
-    return frozenset(tag.partition("-")[0] for tag in entity_tags(header))
+    return frozenset(match[1] for tag in _ETAG.findall(header) if (match := _PREFIX.match(tag)))
 
 
 def conditional_tween_factory(
@@ -116,10 +147,9 @@ def conditional_tween_factory(
     def conditional_tween(request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             return handler(request)
-        operation = registry["find_operation"](request.method, request.environ["PATH_INFO"])
-        strategy = operation and operation.etag
-        if strategy is ETagStrategy.BY_REVISION:
-            return by_revision(request)
+        strategy = request.operation and request.operation.etag
+        if strategy in (ETagStrategy.BY_REVISION, ETagStrategy.BY_REVISION_UNTIL):
+            return by_revision(request, has_until=strategy is ETagStrategy.BY_REVISION_UNTIL)
         if strategy is ETagStrategy.BY_ROUNDED_NOW:
             return by_revision(request, str(request.rounded_now))
         response = handler(request)
@@ -131,19 +161,20 @@ def conditional_tween_factory(
         tag = _digest(str(request.identity.id).encode(), response.body)
         return _with_etag(request, response, tag)
 
-    def by_revision(request: Request, moment: str = "") -> Response:
+    def by_revision(request: Request, moment: str = "", *, has_until: bool = False) -> Response:
         user = request.identity
         if user is None:
             return handler(request)
         environ = request.environ
-        target = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        target = f"{path_prefix(request)}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
         state = f"{user.id} {user.revision} {moment} {target}"
         tag = _digest(registry["representation"], state.encode())
         if_none_match = environ.get("HTTP_IF_NONE_MATCH", "")
-        for known in entity_tags(if_none_match, include_weak=True):
-            if known.rpartition("-")[2] == tag:
-                return _not_modified(known)
-        if (cached := cache.get(tag)) is not None:
+        for prefix, digest in entity_tags(if_none_match):
+            if digest == tag and not (has_until and _is_past(prefix, user.read_at)):
+                return _not_modified(_join(prefix, digest))
+        cached = cache.get(tag)
+        if cached is not None and not _is_past(cached.until, user.read_at):
             response = Response(cached.body, headerlist=list(cached.headers))
             if if_none_match.strip() == "*":
                 return _not_modified(response.headers["ETag"].strip('"'))
@@ -152,9 +183,13 @@ def conditional_tween_factory(
         if _BY_BODY in environ:
             return by_body(request, response)
         if response.status_code == 200:
+            until = ""
+            if has_until and (changes_at := environ[_CHANGES_AT]) is not None:
+                until = str(_microseconds(changes_at))
+                response.headers["ETag"] = f'"{until}"'
             response = _with_etag(request, response, tag)
             if response.status_code == 200:
-                cache.put(tag, CachedResponse(response.body, tuple(response.headerlist)))
+                cache.put(tag, CachedResponse(response.body, tuple(response.headerlist), until))
         return response
 
     return conditional_tween
@@ -162,10 +197,10 @@ def conditional_tween_factory(
 
 def _with_etag(request: Request, response: Response, tag: str) -> Response:
     """The response with its ETag, or 304."""
-    version = response.headers.get("ETag", "").strip('"')
-    etag = f"{version}-{tag}" if version else tag
+    prefix = response.headers.get("ETag", "").strip('"')
+    etag = _join(prefix, tag)
     if_none_match = request.environ.get("HTTP_IF_NONE_MATCH", "")
-    if if_none_match.strip() == "*" or etag in entity_tags(if_none_match, include_weak=True):
+    if if_none_match.strip() == "*" or (prefix, tag) in entity_tags(if_none_match):
         return _not_modified(etag)
     response.headers["ETag"] = f'"{etag}"'
     response.headers.update(HEADERS)
@@ -174,6 +209,22 @@ def _with_etag(request: Request, response: Response, tag: str) -> Response:
 
 def _not_modified(etag: str) -> Response:
     return Response(status=304, headerlist=[("ETag", f'"{etag}"'), *HEADERS.items()])
+
+
+def _join(prefix: str, digest: str) -> str:
+    return f"{prefix}-{digest}" if prefix else digest
+
+
+def _microseconds(time: datetime.datetime) -> int:
+    return (time - EPOCH) // datetime.timedelta(microseconds=1)
+
+
+def _is_past(until: str, now: datetime.datetime) -> bool:
+    """Whether the time in an ETag has come.
+
+    A client can invent one: it then gets 304 for what it may never have received, and nobody else.
+    """
+    return bool(until) and not (_MICROSECONDS.fullmatch(until) and _microseconds(now) < int(until))
 
 
 def _digest(*parts: bytes) -> str:

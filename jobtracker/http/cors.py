@@ -1,4 +1,4 @@
-"""CORS for the origins of the setting ``cors.origins``.
+"""CORS for the origins of the setting ``cors.origins``, with the headers of ``cors.headers``.
 
 A tween outside of all others, so that errors and unknown paths have the headers too: without them
 a browser hides the response from the SPA. https://fetch.spec.whatwg.org/#http-cors-protocol
@@ -11,12 +11,13 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 EXPOSE_HEADERS = "ETag, Link, Location, Retry-After, X-Request-ID"
-PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, "
-    "If-None-Match, X-Request-ID",
-    "Access-Control-Max-Age": "7200",  # seconds: Chromium's maximum
-}
+ALLOW_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+# The headers of requests that the API itself reads.
+ALLOW_HEADERS = (
+    *("Authorization", "Content-Type", "Idempotency-Key"),
+    *("If-Match", "If-None-Match", "X-Request-ID"),
+)
+MAX_AGE = "7200"  # seconds: Chromium's maximum
 
 
 def cors_headers(origin: str, origins: frozenset[str]) -> dict[str, str]:
@@ -35,6 +36,13 @@ def cors_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
     origins = frozenset(registry.settings["cors.origins"])
+    preflight_headers = {
+        "Access-Control-Allow-Methods": ALLOW_METHODS,
+        "Access-Control-Allow-Headers": ", ".join(
+            [*ALLOW_HEADERS, *registry.settings["cors.headers"]]
+        ),
+        "Access-Control-Max-Age": MAX_AGE,
+    }
 
     def cors_tween(request: Request) -> Response:
         origin = request.environ.get("HTTP_ORIGIN", "")
@@ -47,7 +55,7 @@ def cors_tween_factory(
         if headers := cors_headers(origin, origins):
             response.headers.update(headers)
             if preflight:
-                response.headers.update(PREFLIGHT_HEADERS)
+                response.headers.update(preflight_headers)
         return response
 
     return cors_tween

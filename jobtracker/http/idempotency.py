@@ -136,7 +136,7 @@ def idempotent(view: View) -> View:
             if not _STORE.execute(request.connection, quota=quota, **new):
                 raise QuotaExceeded("idempotency_keys", quota)
         elif record.request_hash != request_hash:
-            message = "This key was used for another request."
+            message = "Was used for another request."
             raise ValidationFailed.for_field("header", HEADER, message, "key_reused")
         return record.response()
 
@@ -153,4 +153,4 @@ def _canonical(request: Request) -> bytes:
     body = request.body
     with contextlib.suppress(ValueError, RecursionError):  # a body that the operation ignores
         body = json.dumps(json.loads(body), sort_keys=True).encode()  # without the layout
-    return f"{request.method} {request.path}\n".encode() + body
+    return f"{request.method} {request.environ['PATH_INFO']}\n".encode() + body

@@ -33,7 +33,8 @@ R = TypeVar("R")
 class PageQuery(Schema):
     """The parameters of every list."""
 
-    limit = colander.SchemaNode(QueryInteger(1, MAX_LIMIT), missing=MAX_LIMIT)
+    # Without it, as many as there are, up to MAX_LIST: clients need not know pages.
+    limit = colander.SchemaNode(QueryInteger(1, MAX_LIMIT), missing=None)
     # Characters of sort keys can take six in JSON.
     cursor = colander.SchemaNode(Text(max=4000), missing=None)
 
@@ -74,8 +75,7 @@ def paginate(
 
     :raises ValidationFailed: for an invalid cursor, or one of another list"""
     page = read_page(request, get_page, limit=limit, cursor=cursor, **options)
-    operation = request.registry["find_operation"](request.method, request.environ["PATH_INFO"])
-    body, page = render_page(page, operation.returns.schema)
+    body, page = render_page(page, request.operation.returns.schema)
     link_to_next(request, page, **options)
     return Rendered(body)
 
@@ -89,7 +89,7 @@ def read_page(
     **options: Any,
 ) -> Page[R]:
     """The page after a cursor. Raises as :func:`paginate`."""
-    scope = cursor_scope(request, request.path, **options)
+    scope = cursor_scope(request, _path(request), **options)
     try:
         after = None if cursor is None else request.cursors.loads(cursor, scope)
     except ValueError:
@@ -124,11 +124,16 @@ def render_page(page: Page[R], schema: Schema, max_bytes: int = MAX_BYTES) -> tu
 def link_to_next(request: Request, page: Page[Any], **options: Any) -> None:
     """Set the response's Link to the page that follows, if any."""
     if page.next_sort_keys is not None:
-        scope = cursor_scope(request, request.path, **options)
+        scope = cursor_scope(request, _path(request), **options)
         query = [(name, value) for name, value in request.GET.items() if name != "cursor"]
         query.append(("cursor", request.cursors.dumps(page.next_sort_keys, scope)))
-        target = f"{reference(request, request.path)}?{urlencode(query)}"
+        target = f"{reference(request, _path(request))}?{urlencode(query)}"
         request.response.headers["Link"] = f'<{target}>; rel="next"'
+
+
+def _path(request: Request) -> str:
+    """The path of the request without a prefix; no path of the API needs percent-encoding."""
+    return request.environ["PATH_INFO"]
 
 
 def cursor_scope(request: Request, path: str, **options: Any) -> str:

@@ -34,9 +34,8 @@ def security_headers_tween_factory(
 
     def security_headers_tween(request: Request) -> Response:
         response = handler(request)
-        headerlist = response.headerlist
-        has_policy = any(name == CSP for name, _ in headerlist)  # the pages of /docs
-        headerlist.extend(headers if has_policy else with_policy)
+        # The pages of /docs have a policy of their own.
+        response.headerlist.extend(headers if CSP in dict(response.headerlist) else with_policy)
         return response
 
     return security_headers_tween

@@ -18,10 +18,13 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
+from cornice.errors import Errors
+from cornice.pyramidhook import register_service_views
 from cornice.service import Service, get_services
+from pyramid.config.views import MultiView
 from pyramid.events import ApplicationCreated, NewRequest
 from pyramid.httpexceptions import HTTPNoContent
-from pyramid.interfaces import IRequestExtensions, IRequestFactory
+from pyramid.interfaces import IMultiView, IRequestExtensions, IRequestFactory
 from pyramid.request import Request
 
 from jobtracker.errors import ApiError, NotFound, VersionConflict
@@ -31,6 +34,7 @@ from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.rate_limits import RateLimit, check_rate_limits
 from jobtracker.permissions import Permission
 from jobtracker.renderer import json_dumps
+from jobtracker.settings import InvalidSettings
 from jobtracker.tree import Resource
 
 R = TypeVar("R", bound=Resource)
@@ -214,13 +218,27 @@ def index_operations(event: ApplicationCreated) -> None:
     """Let the tweens and the server look up an operation without the router."""
     registry = event.app.registry
     services = services_of(registry)
-    by_path = {_ID_PLACEHOLDER.sub("/{}", each.template): each.operations for each in services}
+    by_path = {
+        _ID_PLACEHOLDER.sub("/{}", each.template.rstrip("/")): each.operations for each in services
+    }
+    prefix = links.configured_prefix(registry)
+    own = [*by_path, "/docs"]
+    if prefix and any(f"{path}/".startswith(f"{prefix}/") for path in own):
+        raise InvalidSettings(("http.public_origin", "its path is one of the API's own"))
 
     def find_operation(method: str, path: str) -> Operation | None:
-        operations = by_path.get(_ID_SEGMENT.sub("/{}", path.removesuffix("/")), {})
+        path = links.without_prefix(path, links.configured_prefix(registry)).removesuffix("/")
+        operations = by_path.get(_ID_SEGMENT.sub("/{}", path), {})
         return operations.get("GET" if method == "HEAD" else method)
 
     registry["find_operation"] = find_operation
+
+
+def operation_of(request: Request) -> Operation | None:
+    """``request.operation``: what the method and the path of the request name, if anything."""
+    find_operation = request.registry["find_operation"]
+    operation: Operation | None = find_operation(request.method, request.environ["PATH_INFO"])
+    return operation
 
 
 def make_request_class(event: ApplicationCreated) -> None:
@@ -232,19 +250,41 @@ def make_request_class(event: ApplicationCreated) -> None:
     event.app.request_factory = request_class
 
 
-def strip_trailing_slash(event: NewRequest) -> None:
-    """``/jobs/`` is ``/jobs``: the same resource, without a redirect."""
-    path = event.request.environ["PATH_INFO"]
+class MethodDispatcher(MultiView):
+    """The views of a URL, of which one is called; Pyramid calls each until one does not raise
+    PredicateMismatch, a response that takes long to make: benchmarks/README.md."""
+
+    def __call__(self, context: Any, request: Request) -> Any:
+        return self.match(context, request)(context, request)
+
+
+def dispatch_by_method(event: ApplicationCreated) -> None:
+    for registration in event.app.registry.registeredAdapters():
+        if registration.provided is IMultiView:
+            registration.factory.__class__ = MethodDispatcher
+
+
+def normalize_path(event: NewRequest) -> None:
+    """``/jobs/`` is ``/jobs``, and so is ``/api/jobs`` below ``/api``: the same resource, without a
+    redirect."""
+    environ = event.request.environ
+    prefix = links.configured_prefix(event.request.registry)
+    path = links.without_prefix(environ["PATH_INFO"], prefix) or "/"
     if "\n" in path:  # which "$" at the end of a route's pattern ignores
         raise NotFound
-    if len(path) > 1 and path.endswith("/"):
-        event.request.environ["PATH_INFO"] = path[:-1]
+    environ["PATH_INFO"] = path[:-1] if len(path) > 2 and path.endswith("/") else path
 
 
 def includeme(config: Any) -> None:
-    # Otherwise Cornice's views for 404 and 403 override ours, and answer text/plain.
-    config.add_settings(handle_exceptions=False)
-    config.include("cornice")
-    config.add_subscriber(strip_trailing_slash, NewRequest)
+    # What Cornice's includeme() does, without its views for 404 and 403, which would override ours,
+    # and without its callbacks for each response.
+    config.registry.cornice_services = {}
+    config.add_directive("add_cornice_service", register_service_views)
+    config.add_request_method(lambda _request: Errors(), "errors", reify=True)
+    config.add_request_method(lambda _request: {}, "info", reify=True)
+    config.add_request_method(lambda _request: {}, "validated", reify=True)
+    config.add_request_method(operation_of, "operation", reify=True)
+    config.add_subscriber(normalize_path, NewRequest)
     config.add_subscriber(make_request_class, ApplicationCreated)
+    config.add_subscriber(dispatch_by_method, ApplicationCreated)
     config.add_subscriber(index_operations, ApplicationCreated)

@@ -1,14 +1,22 @@
 """Validation of a request's JSON body and query against a schema."""
 
+import codecs
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import colander
 from pyramid.request import Request
 
 from jobtracker.errors import ApiError, BadRequest, PayloadTooLarge, ValidationFailed
-from jobtracker.fields import Schema, TextList, error_details
+from jobtracker.fields import (
+    InvalidValue,
+    Schema,
+    TextList,
+    error_details,
+    first_sentence,
+    omitted_errors,
+)
 
 JSON_TYPES = frozenset({"application/json"})
 MERGE_PATCH_TYPES = frozenset({"application/json", "application/merge-patch+json"})  # RFC 7396
@@ -41,16 +49,36 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large."""
+    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large.
+
+    A byte order mark at its beginning is ignored, as RFC 8259, 8.1, allows; the encoding is UTF-8.
+    """
     if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise PayloadTooLarge
+        raise PayloadTooLarge(f"The request is too large: at most {MAX_BODY_BYTES} bytes.")
+    body: bytes = request.body
+    # In UTF-16 and UTF-32 one of the first two characters, which are ASCII, has a null byte.
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        raise BadRequest("The body must be UTF-8, not UTF-16 or UTF-32.")
     try:
-        value = _JSON.decode(request.body.decode())
-    except (ValueError, RecursionError):
-        raise BadRequest("The body is not valid JSON.") from None
+        value = _JSON.decode(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(_json_fault(body, error)) from None
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")
     return value
+
+
+def _json_fault(body: bytes, error: ValueError | RecursionError) -> str:
+    """What is wrong with a body, and where; nothing of the body is part of it."""
+    if not body.strip():
+        return "The body is empty. It must be a JSON object."
+    if isinstance(error, UnicodeDecodeError):
+        return f"The body is not UTF-8 at byte {error.start + 1}."
+    if isinstance(error, json.JSONDecodeError):
+        return f"The body is not valid JSON at line {error.lineno}, column {error.colno}."
+    if isinstance(error, RecursionError):
+        return "The body is not valid JSON: it is nested too deeply."
+    return "The body is not valid JSON: it has a number that JSON does not have, or one too long."
 
 
 def _reject_constant(name: str) -> NoReturn:
@@ -75,18 +103,28 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     except UnicodeDecodeError:
         raise BadRequest("The query is not UTF-8.") from None
     parameters: dict[str, Any] = {}
+    repeated = []
     for node in schema.children:
         values = [value for value in given.getall(node.name) if value]
         is_list = isinstance(node.typ, TextList)
         if len(values) > 1 and not is_list:
-            raise ValidationFailed.for_field("query", node.name, "Must be given once.", "repeated")
-        if values:
+            repeated.append(InvalidValue(node, "Must be given once.", "repeated"))
+        elif values:
             parameters[node.name] = values if is_list else values[0]
-    request.validated = _deserialize(schema, parameters, "query")
+    request.validated = _deserialize(schema, parameters, "query", repeated)
 
 
-def _deserialize(schema: Schema, value: Mapping[str, Any], location: str) -> Any:
+def _deserialize(
+    schema: Schema, value: Mapping[str, Any], where: str, errors: Sequence[InvalidValue] = ()
+) -> Any:
+    """The validated value; ValidationFailed if it is invalid, or if there are errors already."""
     try:
-        return schema.deserialize(value)
-    except colander.Invalid as invalid:
-        raise ValidationFailed(error_details(invalid, location)) from None
+        validated = schema.deserialize(value)
+        if not errors:
+            return validated
+        invalid = colander.Invalid(schema)
+    except colander.Invalid as error:
+        invalid = error
+    invalid.children[:0] = errors
+    details, first = error_details(invalid, where), first_sentence(invalid, where)
+    raise ValidationFailed(details, first, omitted_errors(invalid))

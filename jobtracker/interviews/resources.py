@@ -9,6 +9,8 @@ from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobR
 class InterviewResource(JobChildResource[InterviewRow]):
     """``/jobs/7/interviews/4``."""
 
+    kind = "interview"
+
     def update(self, **fields: Any) -> InterviewRow:
         """Set some fields. Equal values are no change and no activity."""
         if any(getattr(self.row, name) != value for name, value in fields.items()):

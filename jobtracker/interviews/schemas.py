@@ -2,7 +2,7 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import Choice, Lowercase, Schema, Text, Timestamp, merge_patch
+from jobtracker.fields import Choice, Lowercase, Prose, Schema, Text, Timestamp, merge_patch
 from jobtracker.interviews.models import MAX_NAME, MAX_NOTES, MAX_WORD, InterviewStatus
 from jobtracker.jobs.schemas import TIME, JobChildOut
 
@@ -20,13 +20,13 @@ INTERVIEW = {
 class InterviewIn(Schema):
     example = {**INTERVIEW, "scheduled_at": "2026-11-30T14:00:00+01:00"}
 
-    scheduled_at = SchemaNode(Timestamp())
+    scheduled_at = SchemaNode(Timestamp(), title="time of the interview")
     stage = SchemaNode(Lowercase(max=MAX_WORD), missing=None, nullable=True)
     kind = SchemaNode(Lowercase(max=MAX_WORD), missing=None, nullable=True)
     location = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
     interviewer = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
     status = SchemaNode(Choice(InterviewStatus), missing=InterviewStatus.SCHEDULED)
-    notes = SchemaNode(Text(max=MAX_NOTES), missing=None, nullable=True)
+    notes = SchemaNode(Prose(max=MAX_NOTES), missing=None, nullable=True)
 
 
 INTERVIEW_PATCH = merge_patch(

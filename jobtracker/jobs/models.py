@@ -9,14 +9,13 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Tex
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from jobtracker import unicode
 from jobtracker.db.base import Base, counter, enum_check, identity, timestamp
 
 MAX_NAME = 255
 MAX_URL = 2000
 MAX_TAG = 64
 MAX_TAGS = 50
-#: The jobs that a list without a limit has at most.
-MAX_LIST = 10_000
 #: The notes that a job embeds, its newest.
 EMBEDDED_NOTES = 100
 
@@ -67,6 +66,8 @@ STAGE_OF = {
 TERMINAL_STATUSES = tuple(
     status for status in Status if STAGE_OF[status] in (Stage.ACCEPTED, Stage.CLOSED)
 )
+#: Those that say how the application ended. Archiving puts a job away, however it ended.
+OUTCOMES = tuple(status for status in TERMINAL_STATUSES if status is not Status.ARCHIVED)
 
 
 class Priority(StrEnum):
@@ -76,8 +77,13 @@ class Priority(StrEnum):
 
 
 def normalize_tags(tags: Iterable[str]) -> list[str]:
-    """Tags as they are stored: trimmed, lowercased, without blanks and repeats, A to Z."""
-    return sorted({normal for tag in tags if (normal := tag.strip().lower())})
+    """Tags as they are stored: trimmed, lowercased, in NFC, without blanks, A to Z; of those that
+    are equal when compared, the first."""
+    unique: dict[str, str] = {}
+    for tag in tags:
+        if normal := unicode.normalize(unicode.normalize_name(tag).lower()):
+            unique.setdefault(unicode.comparison_key(normal), normal)
+    return sorted(unique.values())
 
 
 def validate_tags(tags: Iterable[str] | None) -> list[str]:
@@ -131,7 +137,13 @@ class Job(Base):
 
 
 #: The types of the events of jobs and of all tables below them.
-ACTIVITY_TYPES = ["job_created", "job_updated", "status_changed", "tags_updated"]
+ACTIVITY_TYPES = [
+    "job_created",
+    "job_updated",
+    "status_changed",
+    "tags_updated",
+    "next_action_changed",
+]
 
 
 class JobChild:

@@ -11,10 +11,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from jobtracker.db import statements
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.keyset import Page, Sort, SortKey, newest_first
+from jobtracker.db.keyset import MAX_LIST, Page, Sort, SortKey, newest_first
 from jobtracker.db.statements import PageStatement, Statement, columns_of
 from jobtracker.errors import NotFound, VersionConflict
-from jobtracker.jobs.models import MAX_LIST, Job, Status, validate_tags
+from jobtracker.jobs.models import Job, Status, validate_tags
 from jobtracker.users.models import User
 from jobtracker.users.queries import AUTHENTICATED, TokenKey
 
@@ -138,19 +138,22 @@ def page(
     limit: int | None,
     sort: str = "activity",
     after: Sequence[Any] | None = None,
+    job_count: int | None = None,
     **filters: Any,
 ) -> Page[JobRow]:
     """A page of the user's jobs.
 
-    :param limit: None for :data:`jobtracker.jobs.models.MAX_LIST`
+    :param limit: None for :data:`jobtracker.db.keyset.MAX_LIST`
     :param sort: one of :data:`SORTS`
     :param after: the sort keys of the job that the page continues after
+    :param job_count: the number of the user's jobs, if it is known
     :param filters: ``q``: substring of company, title or location; ``status`` and ``tag``: any of
         them; ``tag_q``: substring of a tag. Texts are compared as ``fold()`` makes them.
     """
     given = {name: value for name, value in filters.items() if value}
     statement = _page(sort, after is not None, tuple(sorted(given)))
-    return statement.page(connection, limit or MAX_LIST, after, user_id=user_id, **given)
+    parameters = {"user_id": user_id, **given}
+    return statement.page(connection, limit or MAX_LIST, after, number=job_count, **parameters)
 
 
 @functools.cache

@@ -18,6 +18,10 @@ R = TypeVar("R", bound=HasId)
 class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     """``/jobs``."""
 
+    @property
+    def kind_of_child(self) -> str:
+        return JobResource.kind
+
     def find(self, row_id: int) -> "JobResource":
         job = queries.find_authenticated(self.connection, self._token, row_id)
         if job is None:
@@ -29,7 +33,9 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         self, *, limit: int | None = None, after: Sequence[Any] | None = None, **options: Any
     ) -> Page[JobRow]:
         """A page of the jobs; ``sort`` and filters as for :func:`queries.page`."""
-        return queries.page(self.connection, self.user.id, limit=limit, after=after, **options)
+        user = self.request.identity
+        options |= {"limit": limit, "after": after, "job_count": user.job_count}
+        return queries.page(self.connection, user.id, **options)
 
     def list(self, **options: Any) -> Sequence[JobRow]:
         """The jobs of a page, latest activity first; options as for :meth:`page`."""
@@ -53,6 +59,8 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
 
 class JobResource(Resource):
     """``/jobs/7``."""
+
+    kind = "job"
 
     def __init__(self, parent: Resource, row: JobRow) -> None:
         super().__init__(parent, str(row.id))
@@ -114,6 +122,7 @@ class JobChildCollection(RowCollection[R]):
     """A collection below a job: rows with its ``user_id`` and ``application_id``."""
 
     __parent__: JobResource
+    kind = JobResource.kind  # a collection is deleted with its job
 
     @property
     def owner(self) -> dict[str, int]:

@@ -5,7 +5,6 @@ from typing import Any
 from colander import SchemaNode, drop
 
 from jobtracker import fields
-from jobtracker.db.keyset import MAX_LIMIT
 from jobtracker.http.pagination import PageQuery
 from jobtracker.jobs import models
 from jobtracker.jobs.models import MAX_NAME, Priority, Status
@@ -15,7 +14,9 @@ from jobtracker.jobs.queries import SORTS
 TIME = "2026-11-23T09:30:00.000000Z"
 
 TAG = fields.Lowercase(max=models.MAX_TAG)
-TAGS = fields.TextList(TAG, max_items=models.MAX_TAGS, normalize=models.normalize_tags)
+TAGS = fields.TextList(
+    TAG, max_items=models.MAX_TAGS, normalize=models.normalize_tags, item_title="tag"
+)
 
 JOB: dict[str, Any] = {
     "company_name": "Acme",
@@ -40,25 +41,39 @@ class JobIn(fields.Schema):
     location = SchemaNode(fields.Text(max=MAX_NAME), missing=None, nullable=True)
     status = SchemaNode(fields.Choice(Status), missing=Status.APPLIED)
     applied_date = SchemaNode(fields.Date(), missing=None, nullable=True)
-    job_url = SchemaNode(fields.WebAddress(max=models.MAX_URL), missing=None, nullable=True)
+    job_url = SchemaNode(
+        fields.WebAddress(max=models.MAX_URL), title="job URL", missing=None, nullable=True
+    )
     tags = SchemaNode(TAGS, missing=(), nullable=True, when_null=())
     priority = SchemaNode(fields.Choice(Priority), missing=Priority.NORMAL)
-    next_action_at = SchemaNode(fields.Timestamp(), missing=None, nullable=True)
-    next_action_title = SchemaNode(fields.Text(max=MAX_NAME), missing=None, nullable=True)
-    last_action_at = SchemaNode(fields.Timestamp(), missing=None, nullable=True)
+    next_action_at = SchemaNode(
+        fields.Timestamp(), title="time of the next action", missing=None, nullable=True
+    )
+    next_action_title = SchemaNode(
+        fields.Text(max=MAX_NAME), title="next action", missing=None, nullable=True
+    )
+    last_action_at = SchemaNode(
+        fields.Timestamp(), title="time of the last action", missing=None, nullable=True
+    )
 
 
 JOB_PATCH = fields.merge_patch(JobIn(), "JobPatch", example={"status": "offer", "location": None})
 
 
 class JobFilters(PageQuery):
-    # Without it, as many as there are: clients need not know pages.
-    limit = SchemaNode(fields.QueryInteger(1, MAX_LIMIT), missing=None)
-    sort = SchemaNode(fields.Choice(SORTS), missing="activity")
-    q = SchemaNode(fields.Text(max=MAX_NAME), missing=drop, nullable=True)
-    status = SchemaNode(fields.TextList(fields.Choice(Status), max_items=100), missing=drop)
-    tag = SchemaNode(fields.TextList(TAG, max_items=100), missing=drop)
-    tag_q = SchemaNode(fields.Text(max=models.MAX_TAG), missing=drop, nullable=True)
+    sort = SchemaNode(fields.Choice(SORTS), title="sort order", missing="activity")
+    q = SchemaNode(fields.Text(max=MAX_NAME), title="search text", missing=drop, nullable=True)
+    status = SchemaNode(
+        fields.TextList(fields.Choice(Status), max_items=100, item_title="status"),
+        title="statuses",
+        missing=drop,
+    )
+    tag = SchemaNode(
+        fields.TextList(TAG, max_items=100, item_title="tag"), title="tags", missing=drop
+    )
+    tag_q = SchemaNode(
+        fields.Text(max=models.MAX_TAG), title="text of a tag", missing=drop, nullable=True
+    )
 
 
 class JobChildOut(fields.RowOut):

@@ -59,7 +59,8 @@ def get_job(request: Request) -> dict[str, Any]:
 )
 def patch_job(request: Request) -> JobRow:
     """Change some fields (JSON Merge Patch): null clears, tags replace all tags. A new status
-    is a step of the history, whose number has a quota."""
+    is a step of the history, whose number has a quota; a change back within five minutes takes
+    both steps back. The applied date is the time of the first applied step."""
     return request.context.update(request.versions, **request.validated)
 
 

@@ -83,7 +83,6 @@ class Aws(ServerProcess):
         for folder in (log.parent, temporary):
             folder.mkdir(parents=True, exist_ok=True)
         environment = {
-            "PYTHONPATH": str(CHECKOUT),
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.folder),
             "TMPDIR": str(temporary),
@@ -107,7 +106,7 @@ class Aws(ServerProcess):
         accepted = json.dumps([[*self.hosts], [*self.origins]])
         command = [sys.executable, "-m", "jobtracker.local.aws_server", accepted]
         # If the supervisor is killed, the pipe is closed, and MiniStack stops.
-        self.launch(command, log, env=environment, stdin=subprocess.PIPE)
+        self.launch(command, log, env=environment, cwd=CHECKOUT, stdin=subprocess.PIPE)
 
     def is_ready(self) -> bool:
         try:

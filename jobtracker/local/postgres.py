@@ -5,27 +5,34 @@ and makes every folder above the data readable by all.
 """
 
 import atexit
-import contextlib
+import ctypes
 import functools
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from jobtracker.local.process import ServerProcess
 
+SECONDS_TO_STOP = 30
+PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
 MAX_SOCKET_PATH = 103  # bytes of a Unix socket's path: 107 on Linux, 103 on macOS
-SOCKET = ".s.PGSQL.5432"
+# Given everywhere, as the user's shell may have another in PGPORT.
+PORT = "5432"
+SOCKET = f".s.PGSQL.{PORT}"
 INITDB = ("-U", "postgres", "--auth=trust", "--encoding=UTF8")
-# Case conversion of all of Unicode, independent of the machine's locales.
-LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C")
+# Case conversion of all of Unicode, independent of the machine's locales and of LC_*.
+LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
 
 
 def bin_folder() -> Path:
@@ -56,32 +63,40 @@ class Postgres(ServerProcess):
 
     @functools.cached_property
     def socket_folder(self) -> Path:
-        """The data folder or, if its path is too long, a temporary one."""
-        if len(os.fsencode(self.data / SOCKET)) <= MAX_SOCKET_PATH:
+        """The data folder or a temporary one, if the path is too long or has characters, as commas,
+        that mean something to libpq or in a URL."""
+        socket = os.fsencode(self.data / SOCKET)
+        if len(socket) <= MAX_SOCKET_PATH and re.fullmatch(rb"[\w./-]+", socket):
             return self.data
-        folder = tempfile.mkdtemp(prefix="jobtracker-")
+        temporary = tempfile.gettempdir()
+        parent = temporary if len(temporary) < MAX_SOCKET_PATH // 2 else "/tmp"  # noqa: S108
+        folder = tempfile.mkdtemp(prefix="jobtracker-", dir=parent)
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return Path(folder)
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@/{database}?host={self.socket_folder}"
+        return f"postgresql://postgres@:{PORT}/{database}?host={self.socket_folder}"
 
     def start(self) -> None:
         """Start the server and wait for it to accept connections; RuntimeError if it does not."""
         self._prepare_folders()
-        if not (self.data / "PG_VERSION").exists():
-            self._run_program("initdb", *INITDB, *LOCALE)
-        elif (self.data / "postmaster.pid").exists():
-            # Of a server whose parent was killed, if it still runs.
-            with contextlib.suppress(RuntimeError):
-                self._run_program("pg_ctl", "stop", "--mode=fast", "--wait")
+        if (self.data / "postmaster.pid").exists():
+            self._stop_orphan()
         # Relative to the data folder.
         socket_folder = "." if self.socket_folder == self.data else str(self.socket_folder)
-        options = {"unix_socket_directories": socket_folder, "listen_addresses": ""}
-        parameters = [f"--{name}={value}" for name, value in {**options, **self.options}.items()]
+        configuration = {
+            "unix_socket_directories": socket_folder,
+            "port": PORT,
+            "listen_addresses": "",
+            **self.options,
+        }
+        parameters = [f"--{name}={value}" for name, value in configuration.items()]
         program = bin_folder() / "postgres"
         command: list[str | Path] = [program, "-D", self._data_argument, *parameters]
-        self.launch(command, self.log, stdin=subprocess.DEVNULL, cwd=self.data, **self._as_user)
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "cwd": self.data, **self._as_user}
+        if sys.platform == "linux":
+            options["preexec_fn"] = _stop_with_parent
+        self.launch(command, self.log, **options)
 
     def is_ready(self) -> bool:
         try:
@@ -101,29 +116,77 @@ class Postgres(ServerProcess):
 
     def _prepare_folders(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        for folder in (self.data, self.socket_folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            owner = self._as_user.get("user", os.geteuid())
-            if folder.is_symlink() or folder.lstat().st_uid not in (os.geteuid(), owner):
-                raise RuntimeError(f"{folder} belongs to somebody else")
-            folder.chmod(0o700)
-            if self._as_user:
-                os.lchown(folder, owner, self._as_user["group"])
         if self._as_user:
-            _make_traversable(bin_folder())
+            _make_usable(bin_folder().parent)
+        if not (self.data / "PG_VERSION").exists():
+            # Renamed when it is complete, as initdb may be interrupted.
+            new = self.data.with_name(f"{self.data.name}.new")
+            shutil.rmtree(new, ignore_errors=True)
+            self._prepare_folder(new)
+            self._initialize(new)
+            new.rename(self.data)
+        for folder in (self.data, self.socket_folder):
+            self._prepare_folder(folder)
 
-    def _run_program(self, program: str, *arguments: str) -> None:
-        """Run a program on the data folder; RuntimeError with its output if it fails."""
-        options = {"cwd": self.data, "capture_output": True, "text": True, **self._as_user}
-        command: list[str | Path] = [bin_folder() / program, "-D", self._data_argument, *arguments]
-        done = subprocess.run(command, check=False, **options)
+    def _prepare_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = self._as_user.get("user", os.geteuid())
+        if folder.is_symlink() or folder.lstat().st_uid not in (os.geteuid(), owner):
+            raise RuntimeError(f"{folder} belongs to somebody else")
+        folder.chmod(0o700)
+        if self._as_user:
+            os.lchown(folder, owner, self._as_user["group"])
+
+    def _initialize(self, folder: Path) -> None:
+        """Run initdb; RuntimeError with its output if it fails."""
+        argument = self._data_argument if self._as_user else folder
+        options = {"cwd": folder, "capture_output": True, "text": True, **self._as_user}
+        with tempfile.TemporaryDirectory(prefix="jobtracker-") as temporary:
+            programs = bin_folder()
+            if re.search(r'["$`\\\n\r]', str(programs)):
+                # initdb has sh start postgres, with the path in double quotes.
+                package = programs.parents[1]
+                for each in package.parent.glob(f"{package.name}*"):  # its libraries too
+                    shutil.copytree(each, Path(temporary, each.name), symlinks=True)
+                Path(temporary).chmod(0o755)
+                programs = temporary / programs.relative_to(package.parent)
+            command: list[str | Path] = [programs / "initdb", "-D", argument, *INITDB, *LOCALE]
+            done = subprocess.run(command, check=False, errors="replace", **options)
         if done.returncode:
-            raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
+            raise RuntimeError(f"initdb failed: {' '.join(done.stderr.split())}")
+
+    def _stop_orphan(self) -> None:
+        """Stop the server whose parent was killed, if it still runs."""
+        file = self.data / "postmaster.pid"
+        try:
+            process = psutil.Process(int(file.read_text().partition("\n")[0]))
+            is_ours = process.name() == "postgres" and self.data.samefile(process.cwd())
+        except (ValueError, OSError, psutil.NoSuchProcess):
+            return
+        except psutil.AccessDenied:
+            is_ours = False
+        if is_ours:
+            process.send_signal(self.STOP_SIGNAL)
+            process.wait(SECONDS_TO_STOP)
+        else:
+            # The process id is that of another process now, after a power failure for example.
+            file.unlink()
+            (self.data / f"{SOCKET}.lock").unlink(missing_ok=True)
 
 
-def _make_traversable(folder: Path) -> None:
-    """Allow all users to traverse a folder and those above, but not to read them."""
-    for each in (folder, *folder.parents):
+def _stop_with_parent() -> None:
+    """Have the kernel stop this process when its parent ends, also if that is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, Postgres.STOP_SIGNAL)
+
+
+def _make_usable(installation: Path) -> None:
+    """Allow all users to read PostgreSQL's installation, and to traverse the folders above it."""
+    for each in (installation, *installation.rglob("*")):
+        mode = each.lstat().st_mode
+        readable = mode | 0o444 | (0o111 if mode & 0o100 else 0)
+        if not each.is_symlink() and mode != readable:
+            each.chmod(readable)
+    for each in installation.parents:
         mode = each.stat().st_mode
         if not mode & 0o001:
             print(f"{each}: all users may traverse it now, for PostgreSQL's user", flush=True)

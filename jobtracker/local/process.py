@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+SECONDS_TO_STOP = 60
+
 
 def wait_until(
     condition: Callable[[], object],
@@ -44,14 +46,24 @@ def write_private(file: Path, text: str) -> None:
     new.replace(file)
 
 
+def last_line(file: Path) -> str:
+    """Return the last line of a log that is not blank."""
+    lines = file.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+
+
 class ServerProcess:
-    """A server that runs as a child process."""
+    """A server that runs as a child process.
+
+    ``is_needed``: while it starts, whether somebody still waits for it
+    """
 
     NAME: str
     SECONDS_TO_START: float
     STOP_SIGNAL: signal.Signals
 
     process: "subprocess.Popen[bytes] | None" = None
+    is_needed: Callable[[], bool] = staticmethod(lambda: True)
 
     def launch(self, command: Sequence[str | Path], log: Path, **options: Any) -> None:
         """Start the process, with options of Popen; RuntimeError if it is not ready in time."""
@@ -59,9 +71,11 @@ class ServerProcess:
             # In its own session: Ctrl-C stops pserve only; the supervisor stops this.
             options |= {"stdout": output, "stderr": output, "start_new_session": True}
             self.process = subprocess.Popen(command, **options)
-        if not wait_until(self.is_ready, self.SECONDS_TO_START, self.process):
+        if not wait_until(
+            lambda: self.is_ready() or not self.is_needed(), self.SECONDS_TO_START, self.process
+        ):
             self.stop()
-            raise RuntimeError(f"{self.NAME} does not start: see {log}")
+            raise RuntimeError(f"{self.NAME} does not start: {last_line(log)} (see {log})")
 
     def is_ready(self) -> bool:
         raise NotImplementedError
@@ -70,5 +84,9 @@ class ServerProcess:
         """Stop the process, if it runs, and wait until it has ended."""
         if self.process is not None:
             self.process.send_signal(self.STOP_SIGNAL)
-            self.process.wait()
+            try:
+                self.process.wait(SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
             self.process = None

@@ -1,9 +1,16 @@
 """The server of development.ini: waitress, after a banner with the addresses of all parts."""
 
-from collections.abc import Callable
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import unquote
 
+from sqlalchemy import make_url
+
+from jobtracker.aws import endpoint_of
 from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
 from jobtracker.local.process import check_port
 from jobtracker.local.stack import LocalError
@@ -14,14 +21,20 @@ from jobtracker.servers.waitress_server import serve
 def server_factory(
     global_config: dict[str, str], host: str, port: str, **options: str
 ) -> Callable[[Any], None]:
-    """Return a server for PasteDeploy; LocalError, before the stack starts, if the port is used."""
+    """Return a server for PasteDeploy; LocalError, before the stack starts, if the port is used.
+
+    With ``pserve development.ini parent=PID`` it stops when that process has ended.
+    """
+    if parent := global_config.get("parent"):
+        threading.Thread(target=stop_without, args=[int(parent)], daemon=True).start()
     try:
         check_port(host, int(port), "port in [server:main]")
     except RuntimeError as error:
         raise LocalError(f"JobTracker does not start: {error}") from None
 
     def serve_with_banner(app: Any) -> None:
-        print(banner(app.registry.settings, f"http://{host}:{port}"), flush=True)
+        local = app.registry["local_services"]
+        print(banner(app.registry.settings, f"http://{host}:{port}", local), flush=True)
         try:
             serve(app, host=host, port=port, **options)
         except OSError as error:  # the port was taken in the meantime
@@ -30,15 +43,34 @@ def server_factory(
     return serve_with_banner
 
 
-def banner(settings: dict[str, Any], url: str) -> str:
-    """Return the addresses of all parts, one a line."""
+def stop_without(parent: int) -> None:
+    """Stop this process when its parent has ended, also if the parent was killed."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def banner(settings: dict[str, Any], url: str, local: Collection[str]) -> str:
+    """Return the addresses of all parts, one a line.
+
+    :param local: the services that are local, by the prefixes of their settings
+    """
+    cognito, s3 = (
+        settings[f"{prefix}.endpoint_url"] or endpoint_of(service, settings[f"{prefix}.region"])
+        for prefix, service in (("cognito", "cognito-idp"), ("s3", "s3"))
+    )
+    database = make_url(settings["sqlalchemy.url"]).set(drivername="postgresql")
+    sent = f"is not sent: the code is {CONFIRMATION_CODE}, for a reset {RESET_CODE}"
     rows = [
         ("JobTracker", f"{url}  try it on {url}/docs"),
-        ("Cognito", f"{settings['cognito.endpoint_url']}  pool {settings['cognito.user_pool_id']}"),
-        ("S3", f"{settings['s3.endpoint_url']}  bucket {settings['s3.bucket']}"),
-        ("PostgreSQL", unquote(settings["sqlalchemy.url"].replace("+psycopg", ""))),
-        ("Turnstile", f"takes the token {DUMMY_TOKEN}"),
-        ("E-mail", f"is not sent: the code is {CONFIRMATION_CODE}, for a reset {RESET_CODE}"),
+        ("Cognito", f"{cognito}  pool {settings['cognito.user_pool_id']}"),
+        ("S3", f"{s3}  bucket {settings['s3.bucket']}"),
+        ("PostgreSQL", unquote(database.render_as_string(hide_password=True))),
+        (
+            "Turnstile",
+            f"takes the token {DUMMY_TOKEN}" if "turnstile" in local else settings["turnstile.url"],
+        ),
+        ("E-mail", sent if "cognito" in local else "is sent by the user pool"),
         ("Stop", "Ctrl-C. Accounts, rows and files are kept"),
     ]
     return "\n".join(["", *(f"  {name:<11} {value}" for name, value in rows), ""])

@@ -36,7 +36,7 @@ class MfaConfirmIn(Schema):
     example = {"code": "123456", "friendly_name": "Phone"}
 
     code = SchemaNode(TOTP_CODE)
-    friendly_name = SchemaNode(LABEL, missing=None)
+    friendly_name = SchemaNode(LABEL, title="name of the device", missing=None)
 
 
 class MfaDisableIn(Schema):

@@ -7,6 +7,8 @@ from jobtracker.notes.queries import NOTES, NoteRow
 class NoteResource(JobChildResource[NoteRow]):
     """``/jobs/7/notes/3``."""
 
+    kind = "note"
+
 
 class NoteCollection(JobChildCollection[NoteRow], under=JobResource, name="notes"):
     """``/jobs/7/notes``, newest first."""

@@ -2,11 +2,11 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import Schema, Text
+from jobtracker.fields import Prose, Schema
 from jobtracker.notes.models import MAX_BODY
 
 
 class NoteIn(Schema):
     example = {"body": "They called back."}
 
-    body = SchemaNode(Text(max=MAX_BODY))
+    body = SchemaNode(Prose(max=MAX_BODY), title="note")

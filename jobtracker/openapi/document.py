@@ -4,6 +4,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,10 +23,18 @@ DESCRIPTION = """\
 Keep track of job applications. Sign in by `POST /auth/cognito/login`, and send the access token as
 `Authorization: Bearer …`.
 
-Times are RFC 3339 in UTC. Strings are trimmed; where nothing is required, a blank one means null.
+Times are RFC 3339 in UTC. Strings are trimmed and normalized (NFC), passwords and tokens excepted;
+where nothing is required, a blank one means null. A string of invisible characters alone is blank.
+Bidi controls are removed, except from notes. Tags are lowercase; those that differ only in case,
+compatibility variants, invisible characters or kinds of white space are one.
 An empty parameter of a query is as good as none; one that is no list is given once. Every path can
 be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
 
+# The groups of endpoints, in the order of the document; features that are not here follow them.
+TAGS = (
+    *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
+    *("history", "details", "board", "search", "stats", "saved_views", "usage", "mfa"),
+)
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
 ERROR_CODES = [*(code for code, _ in CODES.values()), "EMAIL_NOT_VERIFIED"]
@@ -45,14 +54,14 @@ ERROR = closed_object(
     },
     required=["error", "message"],
     description="`message` is for people, `error` and `details` for programs.",
-    example={"error": "NOT_FOUND", "message": "Not found."},
+    example={"error": "NOT_FOUND", "message": "There is no such job."},
 )
 FIELD_ERROR = closed_object(
     {"loc": STRINGS, "msg": STRING, "type": STRING}, required=["loc", "msg", "type"]
 )
 FIELD_ERRORS = {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}
 MISSING = {"loc": ["body", "company_name"], "msg": "A value is required.", "type": "missing"}
-CODE, MESSAGE = CODES[422]
+CODE, _ = CODES[422]
 VALIDATION_ERROR = closed_object(
     {
         "error": {**STRING, "const": CODE},
@@ -60,8 +69,13 @@ VALIDATION_ERROR = closed_object(
         "details": closed_object({"errors": FIELD_ERRORS}, required=["errors"]),
     },
     required=["error", "message", "details"],
-    description="One entry for each field at fault. The input is never part of it.",
-    example={"error": CODE, "message": MESSAGE, "details": {"errors": [MISSING]}},
+    description="One entry for each field at fault. `message` names the first of them and how many "
+    "more there are. The input is never part of it.",
+    example={
+        "error": CODE,
+        "message": "The company name is required.",
+        "details": {"errors": [MISSING]},
+    },
 )
 ID = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -99,6 +113,8 @@ LINK = _header(
     'Where there are more: `<URL of the next page>; rel="next"` (RFC 8288).', required=False
 )
 RETRY_AFTER = {"Retry-After": _header("Seconds after which it makes sense to try again.")}
+# The descriptions of responses by status; of others, the default message.
+DESCRIPTIONS = {404: "It does not exist, or is another user's. `message` says what."}
 # The headers of the responses by status.
 HEADERS = {
     201: {"Location": _header("The URL of what was made.")},
@@ -116,14 +132,15 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
         "ValidationError": VALIDATION_ERROR,
     }
     paths: dict[str, Any] = {}
-    tags: set[str] = set()
-    for service in sorted(services, key=lambda service: service.template):
+    tags: dict[str, str] = {}
+    for service in sorted(services, key=_position):
         operations = {}
         for method, operation in service.operations.items():
             if operation.returns is None and operation.status != 204:
                 continue  # /openapi.json itself
             operations[method.lower()] = described = _operation(service, operation)
-            tags.update(described["tags"])
+            package = operation.view.__module__.removesuffix(".views")
+            tags[described["tags"][0]] = _sentence(sys.modules[package])
             if (body := operation.body or operation.optional_body) is not None:
                 components[body.component] = json_schema.input_schema(body)
             for schema in _schemas_in(operation.returns):
@@ -134,13 +151,30 @@ def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "JobTracker", "version": __version__, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in sorted(tags)],
+        "tags": [{"name": tag, "description": text} for tag, text in tags.items()],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
             "securitySchemes": {"bearer": BEARER},
         },
     }
+
+
+def _position(service: ApiService) -> tuple[int, str]:
+    """The order of the services: by their tags; within one tag, as they are declared."""
+    (tag, *_others) = {_tag(operation) for operation in service.operations.values()}
+    return (TAGS.index(tag), "") if tag in TAGS else (len(TAGS), tag)
+
+
+def _tag(operation: Operation) -> str:
+    """The name of the operation's feature."""
+    return operation.view.__module__.removesuffix(".views").rpartition(".")[2]
+
+
+def _sentence(documented: Any) -> str:
+    """The first sentence of a docstring, in Markdown."""
+    text = re.sub(r"\s+", " ", (documented.__doc__ or "").replace("``", "`")).strip()
+    return f"{text.partition('. ')[0].rstrip('.')}."
 
 
 def _statuses(service: ApiService, operation: Operation) -> list[int]:
@@ -167,7 +201,7 @@ def _operation(service: ApiService, operation: Operation) -> dict[str, Any]:
     summary, _, rest = text.partition(". ")
     described: dict[str, Any] = {
         "operationId": operation.view.__name__,
-        "tags": [operation.view.__module__.removesuffix(".views").rpartition(".")[2]],
+        "tags": [_tag(operation)],
         "summary": summary.rstrip(".").replace("`", ""),
         "responses": {str(n): _response(n, operation) for n in _statuses(service, operation)},
         "security": [] if operation.permission is Permission.PUBLIC else [{"bearer": []}],
@@ -215,7 +249,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
             if isinstance(operation.query, PageQuery):
                 headers["Link"] = LINK
     else:
-        description = CODES[status][1]
+        description = DESCRIPTIONS.get(status) or CODES[status][1]
         component = "ValidationError" if status == 422 else "Error"
         schema = {"$ref": f"#/components/schemas/{component}"}
     response: dict[str, Any] = {"description": description}

@@ -9,13 +9,15 @@ from typing import Any
 
 import colander
 
-from jobtracker import fields
+from jobtracker import fields, unicode
 
 JsonSchema = dict[str, Any]
-# Text that checked_text accepts, and what Text treats as blank, as ECMA-262 regular expressions.
+# ECMA-262 regular expressions of text that checked_text accepts, and of what Text treats as blank:
+# without the characters beyond the Basic Multilingual Plane.
 NO_NUL = r"^[^\u0000]*$"
-NOT_BLANK = r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f\ufeff][^\u0000]*$"
-BLANK = r"^[\s\u0001-\u001f\u007f-\u009f\ufeff]*$"
+_INVISIBLE = unicode.BLANK + unicode.IGNORABLE + unicode.BIDI_CONTROLS + unicode.LONE_MARKS
+NOT_BLANK = rf"^[^\u0000]*[^\u0000{_INVISIBLE}][^\u0000]*$"
+BLANK = rf"^[{_INVISIBLE}]*$"
 INPUT_ONLY = ("maxLength", "pattern", "minimum", "maximum", "maxProperties", "description")
 
 
@@ -108,6 +110,12 @@ def type_schema(field: fields.FieldType) -> JsonSchema:
             return _schema("string", format="email", maxLength=field.max, pattern=pattern)
         case fields.WebAddress():
             return _schema("string", format="iri", pattern="^https?://", maxLength=field.max)
+        case fields.Code():
+            # Blanks, and dashes between digits, are dropped.
+            pattern = r"^\s*[!-~][\s!-~]*$"
+            if field.digits is not None:
+                pattern = rf"^[\s-]*(?:[0-9][\s-]*){{{field.digits}}}$"
+            return _schema("string", maxLength=field.max, pattern=pattern)
         case fields.Text():
             regex = field.pattern and field.pattern.pattern.removeprefix("(?a:").removesuffix(")")
             anchored = f"^(?:{regex})$" if regex else None

@@ -14,6 +14,7 @@ from pyramid.response import Response
 from swagger_ui_bundle import swagger_ui_path
 
 from jobtracker.errors import NotFound
+from jobtracker.http.links import path_prefix
 from jobtracker.http.security_headers import CSP
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
@@ -42,7 +43,7 @@ openapi = ApiService("openapi", "/openapi.json", context=Root, traverse="/")
 @openapi.get(permission=Permission.PUBLIC)
 def get_openapi(request: Request) -> Response:
     """The OpenAPI document of all services."""
-    return request.registry["openapi_response"].response(request)
+    return request.registry["openapi_body"](path_prefix(request)).response(request)
 
 
 class PrecompressedBody:
@@ -63,11 +64,17 @@ class PrecompressedBody:
             accepted = request.accept_encoding.acceptable_offers(["gzip", "identity"])
             encoding = accepted[0][0] if accepted else "identity"
         body, etag = self.encodings[encoding]
-        response = Response(body=body, content_type=self.content_type, conditional_response=True)
+        # Also in a tag that a proxy has changed: jobtracker.http.conditional.
+        if self.encodings["identity"][1] in request.environ.get("HTTP_IF_NONE_MATCH", ""):
+            response = Response(status=304, headerlist=[])
+        else:
+            response = Response(
+                body=body, content_type=self.content_type, conditional_response=True
+            )
         response.etag = etag
         response.cache_control = "public, no-cache"
         response.vary = "Accept-Encoding"
-        if encoding != "identity":
+        if encoding != "identity" and response.status_code == 200:
             response.content_encoding = encoding
         return response
 
@@ -77,12 +84,19 @@ def _precompressed(path: Path, content_type: str) -> PrecompressedBody:
     return PrecompressedBody(path.read_bytes(), content_type)
 
 
+@functools.lru_cache(maxsize=8)
+def _page(prefix: str) -> PrecompressedBody:
+    path, content_type = FILES[""]
+    return PrecompressedBody(path.read_bytes().replace(b"{prefix}", prefix.encode()), content_type)
+
+
 def get_file(request: Request) -> Response:
     """Serve the page, or a file that it loads; NotFound if there is no file of that name."""
     name = request.matchdict.get("name", "")
     if name not in FILES:
         raise NotFound
-    response = _precompressed(*FILES[name]).response(request)
+    body = _precompressed(*FILES[name]) if name else _page(path_prefix(request))
+    response = body.response(request)
     response.headers[CSP] = POLICY
     return response
 

@@ -17,6 +17,8 @@ NAME_IS_TAKEN = "A view with this name already exists."
 class SavedViewResource(RowResource[SavedViewRow]):
     """``/saved-views/2``."""
 
+    kind = "saved view"
+
     def update(self, **changes: Any) -> SavedViewRow:
         """Set the name or data. Equal values are no change. Conflict when the name is taken."""
         current = {name: getattr(self.row, name) for name in changes}

@@ -14,8 +14,10 @@ class SavedViewIn(Schema):
         "data": {"filters": {"status": ["applied"], "tag": ["remote"]}, "sort": "updated_desc"},
     }
 
-    name = SchemaNode(Text(max=MAX_NAME))
-    data = SchemaNode(JsonObject(max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+    name = SchemaNode(Text(max=MAX_NAME), title="name of the view")
+    data = SchemaNode(
+        JsonObject(max_bytes=MAX_BYTES, max_depth=MAX_DEPTH), title="data of the view"
+    )
 
 
 SAVED_VIEW_PATCH = merge_patch(SavedViewIn(), "SavedViewPatch", example={"name": "Remote"})

@@ -9,7 +9,7 @@ from jobtracker.search.resources import DEFAULT_LIMIT, MAX_LIMIT
 
 
 class SearchQuery(Schema):
-    q = SchemaNode(Text(max=MAX_NAME), missing=None, nullable=True)
+    q = SchemaNode(Text(max=MAX_NAME), title="search text", missing=None, nullable=True)
     limit = SchemaNode(QueryInteger(1, MAX_LIMIT, clamp=True), missing=DEFAULT_LIMIT)
 
 

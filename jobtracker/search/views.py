@@ -5,7 +5,7 @@ from collections import Counter
 from pyramid.request import Request
 
 from jobtracker.board.resources import Board
-from jobtracker.http.conditional import ETagStrategy
+from jobtracker.http.conditional import ETagStrategy, set_times_of_change
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
 from jobtracker.search.resources import SearchResource
@@ -15,7 +15,10 @@ search = ApiService("search", "/jobs/search", context=SearchResource)
 
 
 @search.get(
-    permission=Permission.READ, query=SearchQuery(), returns=FoundOut(), etag=ETagStrategy.BY_BODY
+    permission=Permission.READ,
+    query=SearchQuery(),
+    returns=FoundOut(),
+    etag=ETagStrategy.BY_REVISION_UNTIL,
 )
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title
@@ -28,4 +31,5 @@ def get_search(request: Request) -> Board:
     what was found, whole characters as users see them, and all else is escaped.
     """
     found = request.context.search(**request.validated)
+    set_times_of_change(request, (hit["next_follow_up_at"] for hit in found))
     return Board.from_cards(found, Counter(hit["status"] for hit in found))

@@ -12,7 +12,6 @@ import logging
 import re
 import resource
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from jobtracker.errors import ApiError, BadRequest
@@ -21,6 +20,7 @@ from jobtracker.http.request_id import HEADER as REQUEST_ID
 from jobtracker.http.request_id import valid_or_new_request_id
 from jobtracker.http.security_headers import content_security_policy, security_headers
 from jobtracker.renderer import json_dumps
+from jobtracker.settings import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ def error_response(
         REQUEST_ID: valid_or_new_request_id(request_id),
         **error.headers,
         **dict([*security_headers(settings), content_security_policy()]),
+        "Vary": "Origin",
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
     body = json_dumps({"error": error.code, "message": error.message})
@@ -70,7 +71,7 @@ def check_environment(settings: Mapping[str, Any], hosts: list[str], connections
         if allowed < needed:
             reason = "is more than the limit of open files allows, %d (ulimit -n)"
             log.warning(f"Setting connection_limit: {reason}", hard)
-    if not settings["proxies.trusted"] and not all(map(_is_loopback, hosts)):
+    if not settings["proxies.trusted"] and not all(map(is_loopback, hosts)):
         reason = "is empty: all clients behind a proxy share one rate limit"
         log.warning("Setting proxies.trusted: listening on %s, it %s", ", ".join(hosts), reason)
 
@@ -82,10 +83,3 @@ def limit_malloc() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, LARGE_ALLOCATION)
         mallopt(M_ARENA_MAX, MAX_ARENAS)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

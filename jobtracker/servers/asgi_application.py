@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Future
 from typing import Any
 
@@ -48,28 +48,37 @@ class ASGIApplication:
         try:
             asgi.check_request(environ)
             operation = self._find_operation(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            pool = ThreadPool.READ if operation is None else operation.thread_pool
+            user = None if pool is ThreadPool.HEALTH else self._user_of(environ)
+            run = functools.partial(self._run, pool, environ, send)
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-                await self._run_with_body(operation, environ, receive, send)
+                await self._run_with_body(run, operation, user, environ, receive)
             else:
-                await self._run(operation, environ, send)
+                await run(user)
         except ApiError as error:
             self._send_error(error, environ, send)
             await asgi.discard_body(receive)
 
     async def _run_with_body(
-        self, operation: Operation | None, environ: dict[str, Any], receive: Any, send: Any
+        self,
+        run: Callable[[Hashable], Awaitable[None]],
+        operation: Operation | None,
+        user: Hashable,
+        environ: dict[str, Any],
+        receive: Any,
     ) -> None:
         length = asgi.content_length(environ)
         if operation is None:  # the application answers 404 or 405, whatever the body
             asgi.set_body(environ, b"")
-            await self._run(None, environ, send)
+            await run(user)
             await asgi.discard_body(receive)
             return
         limit = max_body_bytes(operation, length, self._limits.body_bytes)
         size = limit if length is None else length
         if needs_authorization(operation, size):
             await self._check_authorization(environ)
-        with self._transfers.begin(size, self._owner_of(environ)) as transfer:
+            user = self._user_of(environ)  # of a token that is verified now
+        with self._transfers.begin(size, _owner_of(user)) as transfer:
             try:
                 async with transfer.within(self._limits.body_seconds):
                     body = await asgi.read_body(receive, length, limit, transfer)
@@ -79,7 +88,7 @@ class ASGIApplication:
             asgi.set_body(environ, body)
             del body
             with environ["wsgi.input"]:  # frees the body, whatever refers to the environ
-                await self._run(operation, environ, send)
+                await run(user)
 
     async def _check_authorization(self, environ: dict[str, Any]) -> None:
         errors: list[ApiError] = []
@@ -94,12 +103,12 @@ class ASGIApplication:
         if errors:
             raise errors[0]
 
-    async def _run(self, operation: Operation | None, environ: dict[str, Any], send: Any) -> None:
-        pool = ThreadPool.READ if operation is None else operation.thread_pool
+    async def _run(
+        self, pool: ThreadPool, environ: dict[str, Any], send: Any, user: Hashable
+    ) -> None:
         large: list[Future[None]] = []
         loop = asyncio.get_running_loop()
         respond = functools.partial(self._respond, environ, send, loop, large)
-        user = self._user_of(environ) if pool is not ThreadPool.HEALTH else None
         refuse = functools.partial(self._send_error, environ=environ, send=send)
         await self._pools[pool].run(respond, user, refuse)
         if large:
@@ -128,7 +137,7 @@ class ASGIApplication:
         self, environ: dict[str, Any], send: Any, response: tuple[int, asgi.Headers, bytes]
     ) -> None:
         try:
-            owner = self._owner_of(environ)
+            owner = _owner_of(self._user_of(environ))
             with self._transfers.begin(len(response[2]), owner) as transfer:
                 async with transfer.within(self._limits.response_seconds):
                     await asgi.send_large_response(send, transfer, *response)
@@ -140,12 +149,12 @@ class ASGIApplication:
             log.exception("Unexpected error in the application")
             self._send_error(ApiError(), environ, send)
 
-    def _owner_of(self, environ: dict[str, Any]) -> Hashable:
-        """By whom transfers are limited: the user, or the network without what a token claims."""
-        user = self._user_of(environ)
-        return user[0] if isinstance(user, tuple) else user
-
     def _send_error(self, error: ApiError, environ: dict[str, Any], send: Any) -> None:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
         response = error_response(error, self._registry.settings, origin, request_id)
         asgi.send_response(send, *response)
+
+
+def _owner_of(user: Hashable) -> Hashable:
+    """By whom transfers are limited: the user, or the network without what a token claims."""
+    return user[0] if isinstance(user, tuple) else user

@@ -22,6 +22,7 @@ from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
 from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.servers.addresses import reserve
 from jobtracker.servers.asgi_application import ASGIApplication
 from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
@@ -29,6 +30,9 @@ from jobtracker.servers.limits import Limits
 
 # Seconds after which a waiting thread requests the interpreter lock; Python's default is 0.005.
 SWITCH_INTERVAL = 0.02
+
+# Seconds between two looks at whether the main process runs.
+PARENT_INTERVAL = 0.5
 
 # Granian's own loggers write to the handlers of the ini file.
 TO_ROOT = {"handlers": [], "propagate": True}
@@ -72,6 +76,7 @@ def server_factory(
         body_seconds=float(body_seconds),
         response_seconds=float(response_seconds),
     )
+    address, reservation = reserve(host, port)
 
     def serve(app: Any) -> None:
         check_environment(app.registry.settings, [host], limits.connections)
@@ -80,7 +85,7 @@ def server_factory(
         multiprocessing.set_start_method("fork", force=True)
         server = Server(
             target=ini,
-            address=host,
+            address=address,
             port=int(port),
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
@@ -96,6 +101,7 @@ def server_factory(
             workers_kill_timeout=int(seconds_to_finish),
             respawn_failed_workers=True,
         )
+        main_process = os.getpid()
         setup_logging(ini)  # Granian has replaced it by its own
         freeze_gc()
 
@@ -104,27 +110,32 @@ def server_factory(
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
             limit_malloc()
-            end_with_parent(int(seconds_to_finish))
+            end_with(main_process, int(seconds_to_finish))
             reduce_switching()
             watch = ConnectionWatch(int(port), limits)
             if sys.platform == "linux":
                 watch.start()
             return ASGIApplication(app, threads_of, limits, watch)
 
-        server.serve(target_loader=start_worker, wrap_loader=False)
+        with reservation:
+            server.serve(target_loader=start_worker, wrap_loader=False)
 
     return serve
 
 
-def end_with_parent(seconds_to_finish: int) -> None:
-    """Stop this worker when the main process ends without stopping its workers."""
+def end_with(main_process: int, seconds_to_finish: int) -> None:
+    """Stop this worker when the main process ends without stopping its workers.
+
+    The pipe of multiprocessing.parent_process() is open in workers that were started later, too:
+    they would end one after the other.
+    """
 
     def wait() -> None:
-        if (parent := multiprocessing.parent_process()) is not None:
-            parent.join()
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(seconds_to_finish)
-            os.kill(os.getpid(), signal.SIGKILL)
+        while os.getppid() == main_process:
+            time.sleep(PARENT_INTERVAL)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(seconds_to_finish)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=wait, daemon=True).start()
 

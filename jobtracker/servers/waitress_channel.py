@@ -9,6 +9,7 @@ time-out, for connections without any activity.
 import contextlib
 import copy
 import functools
+import re
 import socket
 import struct
 import time
@@ -22,6 +23,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 
 from jobtracker.errors import CODES, ApiError, BadRequest, Unavailable
+from jobtracker.http.links import without_prefix
+from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.servers import check_host, error_response
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import UNVERIFIED_BYTES, max_body_bytes, needs_authorization
@@ -30,6 +33,8 @@ from jobtracker.servers.transfers import STALLED_AFTER
 # Seconds for which the rest of a rejected body is received: the connection is reset otherwise, and
 # the client may not see the response.
 DISCARD_SECONDS = 2
+
+_ORIGIN = re.compile(rb"^Origin:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
 class RequestParser(HTTPRequestParser):
@@ -52,6 +57,7 @@ class RequestParser(HTTPRequestParser):
 
     def received(self, data: bytes) -> int:
         is_header = not self.headers_finished
+        header = self.header_plus + data if is_header else b""
         consumed = super().received(data)
         if is_header and self.headers_finished and not (self.error or self.empty):
             try:
@@ -61,6 +67,9 @@ class RequestParser(HTTPRequestParser):
         if self.error:
             self.expect_continue = False  # otherwise waitress goes on receiving
             self.is_incomplete = True
+            # waitress does not parse a header that is too large, nor one after a malformed line.
+            if "ORIGIN" not in self.headers and (origin := _ORIGIN.search(header)):
+                self.headers["ORIGIN"] = origin[1].strip().decode("latin-1")
         return consumed
 
     def _check_header(self) -> None:
@@ -68,8 +77,7 @@ class RequestParser(HTTPRequestParser):
         check_host(self.headers.get("HOST", ""), f"HTTP/{self.version}")
         if self.body_rcv is None:
             return
-        path = "/" + self.path.lstrip("/")  # as waitress passes it on
-        operation = self._registry["find_operation"](self.command, path)
+        operation = self.operation
         if operation is None:  # the application answers 404 or 405, whatever the body
             self.body_rcv = None
             self.is_incomplete = self.completed = self.connection_close = True
@@ -83,6 +91,17 @@ class RequestParser(HTTPRequestParser):
         self.adj.max_request_body_size = limit + 1  # waitress rejects what is not less
         self.size = limit if length is None else length
         self.needs_authorization = needs_authorization(operation, self.size)
+
+    @property
+    def path_info(self) -> str:
+        """The path as waitress passes it on: its setting ``url_prefix`` becomes SCRIPT_NAME."""
+        return without_prefix("/" + self.path.lstrip("/"), self.adj.url_prefix)
+
+    @property
+    def operation(self) -> Operation | None:
+        """What is requested; None if there is no such operation."""
+        operation: Operation | None = self._registry["find_operation"](self.command, self.path_info)
+        return operation
 
     def reject(self, error: ApiError) -> None:
         self.error = error
@@ -122,7 +141,8 @@ class RejectedRequestTask(ErrorTask):
 
 
 def send_error(task: WSGITask | ErrorTask, error: ApiError) -> None:
-    headers = task.request.headers
+    # Not task.request: waitress makes an empty one for an error of the application.
+    headers = task.channel.requests[0].headers
     status, task.response_headers, body = error_response(
         error,
         task.channel.server.registry.settings,
@@ -179,9 +199,11 @@ class Channel(HTTPChannel):
         super().__init__(server, *args, **options)
 
     @property
-    def path(self) -> str | None:
-        """Of the request that is to be run; a rejected one may have none."""
-        return getattr(self.requests[0], "path", None)
+    def thread_pool(self) -> ThreadPool | None:
+        """Of the request that is to be run; None of a rejected one, and of an unknown operation."""
+        request = self.requests[0]
+        operation = None if request.error else request.operation
+        return None if operation is None else operation.thread_pool
 
     @property
     def held_bytes(self) -> int:

@@ -16,7 +16,9 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
+from jobtracker.http.service import ThreadPool
 from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
@@ -72,7 +74,7 @@ class Dispatcher(ThreadedTaskDispatcher):
             super().add_task(task)
         elif task.total_outbufs_len:
             task.is_waiting = True  # a pipelined request, until the response before it is sent
-        elif task.path == "/health":
+        elif task.thread_pool is ThreadPool.HEALTH:
             with self.lock:
                 self.queue.appendleft(task)
                 self.queue_cv.notify()
@@ -88,7 +90,7 @@ def environ_of(channel: Channel) -> dict[str, str]:
     headers = request.headers
     names = ("AUTHORIZATION", "X_FORWARDED_FOR")
     environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
-    target = {"REQUEST_METHOD": request.command.upper(), "PATH_INFO": request.path}
+    target = {"REQUEST_METHOD": request.command.upper(), "PATH_INFO": request.path_info}
     return {"REMOTE_ADDR": channel.addr[0], **target, **environ}
 
 
@@ -172,4 +174,9 @@ def channels_of(connections: dict[int, Any]) -> list[Channel]:
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
+    """A server for PasteDeploy.
+
+    :raises InvalidSettings: when it cannot listen on its addresses
+    """
+    check_addresses(options)
     return lambda app: serve(app, **options)

@@ -15,7 +15,8 @@ STAGES = tuple(stage for stage in Stage if stage is not Stage.CLOSED)
 class JobFunnelSummary(Base):
     """What the funnel counts of a job, computed from its steps by triggers of ``job_steps``.
 
-    Stages are numbered from 1, as elements of PostgreSQL's arrays.
+    Stages are numbered from 1, as elements of PostgreSQL's arrays. Archiving ends the time in a
+    stage, and is otherwise ignored.
     """
 
     __tablename__ = "job_journeys"
@@ -23,11 +24,12 @@ class JobFunnelSummary(Base):
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     application_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    # The time of the first step; status and time of the latest.
+    # The time of the first step; the latest status but archived, unless there is no other; the
+    # time of the latest step.
     began: Mapped[datetime.datetime]
     status: Mapped[str]
     since: Mapped[datetime.datetime]
-    # The current stage, unless closed, and the furthest one before the last.
+    # The current stage, unless closed or archived, and the furthest one before the last.
     stage_index: Mapped[int | None] = mapped_column("rung", Integer)
     source: Mapped[int | None] = mapped_column(Integer)
     # Bit sets of the stages that were reached, and of those that a later one followed.

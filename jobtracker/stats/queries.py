@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, DateTime, any_, bindparam, case, func, sel
 from jobtracker.db.base import sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Statement
-from jobtracker.jobs.models import TERMINAL_STATUSES, Status
+from jobtracker.jobs.models import OUTCOMES, Status
 from jobtracker.stats.models import STAGES, JobFunnelSummary
 
 STATUSES = tuple(Status)
@@ -39,7 +39,7 @@ def _funnel(has_since: bool, has_until: bool) -> Statement[FunnelRow]:
     source, status = JobFunnelSummary.source, JobFunnelSummary.status
     outcomes = (
         select(source, status.label("outcome"), func.count().label("count"))
-        .where(*cohort, status == any_(sql_array(TERMINAL_STATUSES)))
+        .where(*cohort, status == any_(sql_array(OUTCOMES)))
         .group_by(source, status)
         .order_by(source.nulls_first(), status)
         .subquery()

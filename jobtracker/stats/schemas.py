@@ -3,13 +3,17 @@
 from colander import SchemaNode
 
 from jobtracker.fields import Choice, DateOrDatetime, Integer, ListOf, Number, Schema
-from jobtracker.jobs.models import TERMINAL_STATUSES, Status
+from jobtracker.jobs.models import OUTCOMES, Status
 from jobtracker.stats.models import STAGES
 
 
 class FunnelQuery(Schema):
-    since = SchemaNode(DateOrDatetime(), name="from", missing=None, nullable=True)
-    until = SchemaNode(DateOrDatetime(), name="to", missing=None, nullable=True)
+    since = SchemaNode(
+        DateOrDatetime(), name="from", title="start of the period", missing=None, nullable=True
+    )
+    until = SchemaNode(
+        DateOrDatetime(), name="to", title="end of the period", missing=None, nullable=True
+    )
 
 
 class StageOut(Schema):
@@ -25,7 +29,7 @@ class OutcomeOut(Schema):
     example = {"source": "interview", "outcome": "rejected", "count": 3}
 
     source = SchemaNode(Choice(STAGES[:-1]), nullable=True)
-    outcome = SchemaNode(Choice(TERMINAL_STATUSES))
+    outcome = SchemaNode(Choice(OUTCOMES))
     count = SchemaNode(Integer())
 
 

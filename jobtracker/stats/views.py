@@ -32,6 +32,9 @@ def get_funnel(request: Request) -> dict[str, Any]:
     `outcomes` are the jobs that are closed or accepted now, by their status and by the furthest
     stage from lead to offer that they ever were at (`source`, null where there was none). `edges`
     count how often one status came after another.
+
+    To archive a job is to put it away: it counts as what it was before, in `outcomes` and `edges`
+    too. A job that is archived while it is open has no outcome, and its time there ends then.
     """
     given = request.validated
     return request.context.funnel(since=given["from"], until=given["to"], now=request.rounded_now)

@@ -51,6 +51,9 @@ class UserRow(NamedTuple):
     ui_preferences: dict[str, bool]
     created_at: datetime.datetime
     revision: int
+    job_count: int
+    #: When it was read, by the clock of the database.
+    read_at: datetime.datetime
 
     def __repr__(self) -> str:
         return f"<User {self.id} {self.email}>"
@@ -60,9 +63,10 @@ class UserRow(NamedTuple):
         return self.email_verified_at is not None
 
 
-COLUMNS = columns_of(User, UserRow)
+_READ_AT = {"read_at": NOW}
+COLUMNS = columns_of(User, UserRow, _READ_AT)
 # Without columns of an owner: a user belongs to nothing else.
-USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User))
+USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User), expressions=_READ_AT)
 _BY_SUB = User.cognito_sub == bindparam("sub")
 _AUTHENTICATED_AT = bindparam("authenticated_at", type_=DateTime(timezone=True))
 #: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`.

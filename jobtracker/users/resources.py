@@ -6,9 +6,10 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
+from pyramid.request import Request
+
 from jobtracker.db.base import translate_constraint_error
-from jobtracker.db.connections import SupportsExecute
-from jobtracker.errors import ApiError, Unavailable, ValidationFailed, VersionConflict
+from jobtracker.errors import ApiError, BadRequest, Unavailable, ValidationFailed, VersionConflict
 from jobtracker.tree import OwnerOnly, Resource, Root
 from jobtracker.users import queries
 from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User
@@ -36,14 +37,17 @@ class UserResource(Resource, under=UserCollection, name="me"):
         return user
 
     def change_password(self, current_password: str, new_password: str) -> None:
-        """Change the password at Cognito, and revoke all tokens."""
+        """Change the password at Cognito, and revoke all tokens; BadRequest for the same one."""
+        if new_password == current_password:
+            message = "The new password is the current one. Please choose another one."
+            raise BadRequest(message, details={"code": "SAME_PASSWORD"})
         cognito, token = self.request.cognito, self.request.bearer_token
         cognito.change_password(token, current_password, new_password)
         try:
             self.sign_out_everywhere()
         except ApiError as error:
             # Any other error would read as if the password had not been changed.
-            revoke_tokens(self.connection, sub=self.row.cognito_sub)
+            revoke_tokens(self.request, sub=self.row.cognito_sub)
             message = "Your password was changed, but your other devices may still be signed in."
             raise Unavailable(message) from error
 
@@ -56,7 +60,7 @@ class UserResource(Resource, under=UserCollection, name="me"):
         token = self.request.bearer_token
         if token is not None:
             self.request.cognito.sign_out_everywhere(token)
-        revoke_tokens(self.connection, sub=self.row.cognito_sub)
+        revoke_tokens(self.request, sub=self.row.cognito_sub)
 
 
 class SettingsResource(Resource, under=UserResource, name="settings"):
@@ -91,29 +95,35 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
         user = self.__parent__.row
         if not preferences:
             return user
-        message = f"There can be at most {MAX_PREFERENCES} in all."
+        message = f"Can have at most {MAX_PREFERENCES} entries in all."
         too_many = ValidationFailed.for_field("body", "preferences", message, "too_long")
         with translate_constraint_error(User.PREFERENCES_COUNT, too_many):
             user = queries.merge_ui_preferences(self.connection, user.id, preferences)
         return self.__parent__.set_current_user(user)
 
 
-def revoke_tokens(
-    connection: SupportsExecute, *, sub: str | None = None, email: str | None = None
-) -> None:
+def revoke_tokens(request: Request, *, sub: str | None = None, email: str | None = None) -> None:
     """Revoke all access tokens that there are, of the users with that Cognito ``sub`` or address.
 
     The times in tokens are whole seconds. This waits for the next one, so that every token issued
     before this call has an earlier time, and every token issued after it has not.
     """
-    moment = next_second()
-    time.sleep(max(0, moment.timestamp() - time.time()))
-    queries.revoke_tokens(connection, moment, sub=sub, email=email)
+    earliest, latest = cognito_time(request)
+    moment = next_second(latest)
+    time.sleep(max(0, moment.timestamp() - earliest))
+    queries.revoke_tokens(request.connection, moment, sub=sub, email=email)
 
 
-def next_second() -> datetime.datetime:
-    """The end of the current second."""
-    return datetime.datetime.fromtimestamp(int(time.time()) + 1, datetime.UTC)
+def cognito_time(request: Request) -> tuple[float, float]:
+    """The bounds of the Unix time by the clock of the times in tokens: not before the latest
+    sign-in, if this machine's clock is behind."""
+    clock, sign_in = request.cognito.clock, request.access_tokens.latest_sign_in()
+    return max(clock.earliest(), sign_in), max(clock.latest(), sign_in)
+
+
+def next_second(now: float | None = None) -> datetime.datetime:
+    """The end of a second, by default of the current one."""
+    return datetime.datetime.fromtimestamp(int(now or time.time()) + 1, datetime.UTC)
 
 
 def _version(user: UserRow) -> str:

@@ -8,12 +8,15 @@ from jobtracker.users import models
 # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SignUp.html
 MAX_PASSWORD = 256
 PREFERENCE = "[a-z0-9_]{1,64}"
+PREFERENCE_HINT = "Must have names of 1 to 64 small letters, digits and underscores."
 
 
 class UiPreferencesIn(fields.Schema):
     example = {"preferences": {"compact_rows": True, "show_archived": False, "old_tour": None}}
 
-    preferences = SchemaNode(fields.BooleanMap(key=PREFERENCE, removable=True))
+    preferences = SchemaNode(
+        fields.BooleanMap(key=PREFERENCE, removable=True, hint=PREFERENCE_HINT)
+    )
 
 
 class UiPreferencesOut(fields.Schema):
@@ -63,11 +66,15 @@ class SettingsOut(fields.Schema):
         "data_retention_days": 0,
     }
 
-    auto_refresh_seconds = SchemaNode(fields.Integer(choices=models.AUTO_REFRESH_SECONDS))
+    auto_refresh_seconds = SchemaNode(
+        fields.Integer(choices=models.AUTO_REFRESH_SECONDS), title="refresh interval"
+    )
     theme = SchemaNode(fields.Choice(models.Theme))
-    default_jobs_sort = SchemaNode(fields.Choice(models.JobsSort))
-    default_jobs_view = SchemaNode(fields.Choice(models.JobsView))
-    data_retention_days = SchemaNode(fields.Integer(min=0, max=models.MAX_RETENTION_DAYS))
+    default_jobs_sort = SchemaNode(fields.Choice(models.JobsSort), title="sort order")
+    default_jobs_view = SchemaNode(fields.Choice(models.JobsView), title="default view")
+    data_retention_days = SchemaNode(
+        fields.Integer(min=0, max=models.MAX_RETENTION_DAYS), title="number of days to keep data"
+    )
 
 
 SETTINGS_IN = fields.merge_patch(SettingsOut(), "SettingsIn", SettingsOut.example)

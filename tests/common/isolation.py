@@ -32,7 +32,12 @@ def assert_hidden_from_others(owner: Api, other: Api) -> None:
     before = _resources(owner, ids)
     for endpoint in endpoints():
         names = PLACEHOLDER.findall(endpoint.template)
-        for tried in (ids, {**others, names[-1]: ids[names[-1]]}) if names else ():
+        # All is the owner's, or the last alone.
+        pairs = [(ids, missing)] if names else []
+        pairs += [
+            ({**others, last: ids[last]}, {**others, last: missing[last]}) for last in names[-1:]
+        ]
+        for tried, no_such in pairs:
             for headers in _preconditions(owner, fill(endpoint.template, ids)):
                 hidden, absent = (
                     other.call(
@@ -40,7 +45,7 @@ def assert_hidden_from_others(owner: Api, other: Api) -> None:
                         status=404,
                         headers={**SAME_REQUEST_ID, **headers},
                     )
-                    for each in (tried, missing)
+                    for each in (tried, no_such)
                 )
                 assert hidden.body == absent.body, (endpoint, headers)
                 assert hidden.headers == absent.headers, (endpoint, headers)

@@ -1,5 +1,6 @@
 """A server process: pserve with development.ini and the local stack."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -44,8 +45,12 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def program(self, name: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        # By the interpreter, of this checkout: it may have been moved since the installation.
         return subprocess.Popen(  # noqa: S603 (our own program)
-            [Path(sys.executable).parent / name, *arguments], cwd=self.folder, **options
+            [sys.executable, Path(sys.executable).parent / name, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            **options,
         )
 
     def start(self, *arguments: str) -> None:

@@ -105,7 +105,8 @@ def main(kind: str, port: str, ini: str, origin: str, *options: str) -> None:
     address = {"host": "127.0.0.1", "port": port, **LIMITS}
     given = dict(option.split("=") for option in options)
     if kind == "waitress":
-        waitress_server.serve(App(toy_app, origin), **{**address, **WAITRESS, **given})
+        settings = {**address, **WAITRESS, **given}
+        waitress_server.server_factory({}, **settings)(App(toy_app, origin))
     else:
         settings = {**address, **GRANIAN, **given}
         app = App(validator(toy_app), origin)

@@ -54,7 +54,7 @@ class MotoUserPool:
         self.client_id = app_client["ClientId"]
         self.client_secret = app_client["ClientSecret"]
         self.issuer = f"https://cognito-idp.{aws.region}.amazonaws.com/{self.pool_id}"
-        endpoint = {"region": aws.region, "endpoint_url": aws.url}
+        endpoint: dict[str, Any] = {"region": aws.region, "endpoint_url": aws.url}
         self.server_side = UserPool(self.client_id, self.client_secret, **endpoint)
         self.user = functools.cache(self._user)
 

@@ -1,16 +1,21 @@
 """The variables and functions of pshell."""
 
 import datetime
+import time
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from pyramid.scripting import prepare
 from sqlalchemy.orm import Session
 
+import jobtracker
 from jobtracker.errors import Unauthorized
-from jobtracker.pshell import setup
+from jobtracker.pshell import TransactionFailed, setup
 from jobtracker.users.models import User
 from tests.common.api import Api
+from tests.common.app import dispose_engines
 
 
 @pytest.fixture
@@ -93,3 +98,97 @@ def test_rollback_discards_changes(prompt: dict[str, Any], ada: Api):
     prompt["root"]["jobs"].create(company_name="Acme", job_title="Engineer")
     prompt["rollback"]()
     assert ada.get("/jobs").json == []
+
+
+@pytest.mark.parametrize("unknown", ["nobody@example.com", "no-such-sub", "", 0, 10**12])
+def test_act_as_for_an_unknown_user_says_so_and_keeps_the_user(
+    prompt: dict[str, Any], unknown: str | int
+):
+    prompt["act_as"]("ada@example.com")
+    with pytest.raises(LookupError, match=f"There is no user {unknown!r}"):
+        prompt["act_as"](unknown)
+    assert prompt["request"].current_user.email == "ada@example.com"
+
+
+def test_act_as_for_an_address_of_several_users_lists_their_ids(prompt: dict[str, Any]):
+    twins = [User(cognito_sub=f"twin-{number}", email="twin@example.com") for number in (1, 2)]
+    prompt["db"].add_all(twins)
+    prompt["db"].flush()
+    with pytest.raises(LookupError, match=rf"act as one of {twins[0].id}, {twins[1].id}"):
+        prompt["act_as"]("twin@example.com")
+    assert prompt["act_as"](twins[1].id).cognito_sub == "twin-2"
+
+
+def test_second_act_as_replaces_the_user_of_the_root(
+    prompt: dict[str, Any], ada: Api, bob: Api, db: Session
+):
+    bob.get("/users/me")
+    prompt["act_as"]("ada@example.com")
+    job = prompt["root"]["jobs"].create(company_name="Acme", job_title="Engineer")
+    prompt["act_as"]("bob@example.com")
+    assert prompt["root"]["jobs"].list() == []
+    with pytest.raises(KeyError):
+        prompt["root"]["jobs"][job.row.id]
+    prompt["act_as"]("ada@example.com")
+    assert [each.id for each in prompt["root"]["jobs"].list()] == [job.row.id]
+
+
+def test_help_describes_what_the_prompt_has(prompt: dict[str, Any]):
+    for name in ("db", "models", "act_as", "commit", "rollback"):
+        assert 10 < len(prompt[name].__doc__) < 100
+
+
+class TestTransaction:
+    """With an application whose time-outs are as short as they can be, and real transactions."""
+
+    @pytest.fixture
+    def impatient(self, settings: dict[str, str], app: Any) -> Iterator[dict[str, Any]]:
+        timeouts = ("statement_timeout", "idle_in_transaction_timeout", "lock_timeout")
+        short = {f"sqlalchemy.{name}": "1" for name in timeouts}
+        application = jobtracker.main({}, **{**settings, **short})
+        env = prepare(registry=application.registry)
+        manager = setup(env)
+        next(manager)
+        env["db"].add(User(cognito_sub="grace", email="grace@example.com"))
+        env["commit"]()
+        env["act_as"]("grace")
+        yield env
+        env["rollback"]()
+        env["db"].query(User).filter_by(cognito_sub="grace").delete()
+        env["commit"]()
+        next(manager, None)
+        env["closer"]()
+        dispose_engines(application)
+
+    def test_prompt_has_no_time_outs(self, impatient: dict[str, Any]):
+        jobs = impatient["root"]["jobs"]
+        for number in range(2):  # also in the transaction after a commit
+            jobs.create(company_name=f"Acme {number}", job_title="Engineer")
+            time.sleep(1.3)
+            impatient["request"].connection.execute("SELECT pg_sleep(1.3)")
+            impatient["commit"]()
+        assert len(jobs.list()) == 2
+
+    def test_failed_statement_asks_for_a_rollback_and_the_prompt_goes_on(
+        self, impatient: dict[str, Any]
+    ):
+        jobs = impatient["root"]["jobs"]
+        jobs.create(company_name="Acme", job_title="Engineer")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            impatient["request"].connection.execute("SELECT 1/0")
+        with pytest.raises(TransactionFailed, match=r"rollback\(\)"):
+            jobs.list()
+        with pytest.raises(TransactionFailed, match=r"rollback\(\)"):
+            impatient["commit"]()
+        impatient["rollback"]()
+        assert jobs.list() == []
+        jobs.create(company_name="Acme", job_title="Engineer")
+        impatient["commit"]()
+        assert len(jobs.list()) == 1
+
+    def test_lost_connection_is_replaced_by_a_rollback(self, impatient: dict[str, Any]):
+        connection = impatient["request"].connection
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        impatient["rollback"]()
+        assert impatient["root"]["jobs"].list() == []

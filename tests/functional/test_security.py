@@ -30,6 +30,7 @@ from tests.common.user_pool import KEY_ID, MotoUserPool, public_key, signing_key
 
 # The endpoints without a token, by hand: an endpoint that is not here must require one.
 PUBLIC = {
+    "/",
     "/health",
     "/openapi.json",
     "/auth/cognito/signup",

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from sqlalchemy import make_url
 
 from jobtracker.local import CHECKOUT
 from jobtracker.settings import SETTINGS, InvalidSettings, insecure_settings, read
@@ -67,7 +69,10 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
         ("s3.bucket", "not a bucket"),
         ("s3.access_key_id", "without-its-secret"),
         ("http.public_origin", "https://a.example https://b.example"),
-        ("http.public_origin", "https://a.example/path"),
+        ("http.public_origin", "https://a.example/path?query"),
+        ("http.public_origin", "https://a.example//path"),
+        ("http.public_origin", "https://a.example/a/../b"),
+        ("http.public_origin", "https://a.example/%61"),
         ("http.public_origin", "a.example"),
         ("http.hsts_max_age", "0"),
         ("rate_limits.auth_by_address", "often"),
@@ -89,6 +94,14 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
         ("cors.origins", "*"),
         ("cors.origins", "https://app.example/ "),
         ("cors.origins", "app.example"),
+        ("cors.headers", "*"),
+        ("cors.headers", "sentry-trace *"),
+        ("cors.headers", "X-A: b"),
+        ("cors.origins", "https://app.example,https://b.example/path"),
+        ("cognito.issuer", "issuer.example/pool"),
+        ("cognito.issuer", "https://issuer.example/ pool"),
+        ("cognito.user_pool_id", "us-east-1_AbCdEfGhI"),  # another region than cognito.region
+        ("sqlalchemy.url", "postgresql://db.example/d?sslmod=verify-full"),
         ("turnstile.secret", "1x0000000000000000000000000000000AA"),
     ],
 )
@@ -104,13 +117,36 @@ def test_plain_http_is_accepted_only_for_loopback_urls(url: str):
     assert settings["s3.endpoint_url"] == settings["turnstile.url"] == url
 
 
+def test_issuer_is_not_normalized_and_allows_a_pool_of_any_region():
+    own = {"cognito.issuer": "http://cognito:9229/pool/", "cognito.user_pool_id": "us-east-1_A"}
+    assert read({**REQUIRED, **own})["cognito.issuer"] == "http://cognito:9229/pool/"
+
+
+def test_all_invalid_settings_are_reported_a_line_each():
+    invalid = {
+        "cors.origin": "x",
+        "s3.bucket": "",
+        "cognito.region": "x",
+        "s3.region": "${UNSET_1}",
+    }
+    unset = {"cognito.client_id": "${UNSET_1}", "s3.region": "${UNSET_1}"}
+    with pytest.raises(InvalidSettings) as stopped:
+        read({**REQUIRED, **invalid, **unset, "sqlalchemy.url": "postgresql://${UNSET_2}"})
+    lines = str(stopped.value).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        *("Setting cors.origin", "Setting sqlalchemy.url", "Setting cognito.region"),
+        *("Setting cognito.client_id", "Setting s3.bucket"),  # s3.region: the same variable
+    ]
+
+
 def test_unknown_setting_is_refused():
     with pytest.raises(InvalidSettings, match=r"^Setting cors\.origin: there is no such setting$"):
         read({**REQUIRED, "cors.origin": "https://app.example"})
 
 
-def test_origins_are_split_and_lowercased():
-    value = "https://App.example\n  http://localhost:5173"
+@pytest.mark.parametrize("separator", [",", " ", ", ", "\n  "])
+def test_origins_are_split_and_lowercased(separator: str):
+    value = f"https://App.example{separator}http://localhost:5173"
     origins = read({**REQUIRED, "cors.origins": value})["cors.origins"]
     assert origins == ("https://app.example", "http://localhost:5173")
 
@@ -125,18 +161,61 @@ def test_environment_variables_are_substituted_and_escaped(monkeypatch: pytest.M
         read({**REQUIRED, "sqlalchemy.url": url})
 
 
+# Of which no message may contain a part.
+PASSWORDS = ["se@cret", "se/cret", "12/cret", "se#cret", "se?cret", "12?cret", "se%cret", "se cret"]
+
+
+@pytest.mark.parametrize("password", [*PASSWORDS, "12/se@cret", "se@cret@x", "%4"])
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("sqlalchemy.url", "postgresql://user:{}@db.example/d"),
+        ("sqlalchemy.url", "postgresql+psycopg://user:{}@db.example:5432/d?sslmode=require"),
+        ("sqlalchemy.url", "postgresql://{}:x@db.example/d"),
+        ("rate_limits.storage", "redis://:{}@redis.example:6379/0"),
+        ("rate_limits.storage", "rediss://user:{}@redis.example"),
+        ("rate_limits.storage", "redis+cluster://user:{}@a.example:1,b.example:2"),
+        ("rate_limits.storage", "redis+sentinel://:{}@a.example:1/primary"),
+        ("rate_limits.storage", "redis+unix://user:{}@/run/redis.sock"),
+    ],
+)
+def test_password_in_a_url_has_to_be_percent_encoded(name: str, url: str, password: str):
+    with pytest.raises(InvalidSettings, match="percent-encoded") as stopped:
+        read({**REQUIRED, name: url.format(password)})
+    message = str(stopped.value)
+    assert message.startswith(f"Setting {name}: ")
+    assert not any(part in message for part in ("cret", "12", "%4@", ".example"))
+    read({**REQUIRED, name: url.format(quote(password, safe=""))})
+
+
 @pytest.mark.parametrize(
     "url",
     [
         "postgres://user:secret@db.example/d",
         "postgresql://user:secret@db.example:port/d",
         "postgresql://user:a@b:secret@c/d",
+        "postgresql://db.example:5432/d?user=ada&password=x@secret",
+        "host=db.example user=ada password=secret",
     ],
 )
 def test_error_message_does_not_contain_the_password(url: str):
     with pytest.raises(InvalidSettings) as stopped:
         read({**REQUIRED, "sqlalchemy.url": url})
     assert "secret" not in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://",
+        "postgresql:///d?host=/var/run/postgresql&port=5433",
+        "postgresql://ada@db.example/d?passfile=/etc/pgpass",
+        "postgresql://ada@/d?host=a.example&host=b.example:5433",
+    ],
+)
+def test_password_can_be_left_to_libpq(url: str):
+    parsed = make_url(read({**REQUIRED, "sqlalchemy.url": url})["sqlalchemy.url"])
+    assert parsed.password is None
 
 
 LOCAL = {"sqlalchemy.url": "postgresql:///d"}
@@ -197,7 +276,7 @@ class TestProductionIni:
 
     def run(self, program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 (our own program)
-            [Path(sys.executable).parent / program, self.INI],
+            [sys.executable, Path(sys.executable).parent / program, self.INI],
             env=environment,
             capture_output=True,
             text=True,
@@ -224,6 +303,23 @@ class TestProductionIni:
         (line,) = stopped.stderr.splitlines()
         assert variable in line
 
+    @pytest.mark.parametrize("program", ["pserve", "alembic"])
+    def test_programs_stop_with_a_line_for_each_missing_variable(self, program: str):
+        arguments = ["-c", self.INI, "upgrade", "head"] if program == "alembic" else [self.INI]
+        stopped = subprocess.run(  # noqa: S603 (our own program)
+            [Path(sys.executable).parent / program, *arguments],
+            env={"PYTHONPATH": str(CHECKOUT)},
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert stopped.returncode == 1
+        lines = stopped.stderr.splitlines()
+        assert len(lines) == len(self.ENVIRONMENT)
+        for variable in self.ENVIRONMENT:
+            assert sum(f"variable {variable} is not set" in line for line in lines) == 1
+
     def test_production_ini_does_not_import_the_local_stack(self):
         program = (
             "import sys, pyramid.paster;"
@@ -234,3 +330,16 @@ class TestProductionIni:
             [sys.executable, "-c", program], env=self.ENVIRONMENT, check=False
         )
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "origin"),
+    [
+        ("https://API.example", "https://api.example"),
+        ("https://api.example/", "https://api.example"),
+        ("https://API.example/Api/v1/", "https://api.example/Api/v1"),
+        ("https://api.example:8443/a.b", "https://api.example:8443/a.b"),
+    ],
+)
+def test_public_origin_can_have_a_path(value: str, origin: str):
+    assert read({**REQUIRED, "http.public_origin": value})["http.public_origin"] == origin

@@ -130,5 +130,5 @@ def includeme(config: Any) -> None:
     try:
         registry["rate_limiter"] = RateLimiter(storage, connect=partial(autocommit, registry))
     except limits.errors.ConfigurationError as error:
-        raise InvalidSettings("rate_limits.storage", str(error)) from None
+        raise InvalidSettings(("rate_limits.storage", str(error))) from None
     registry["requests_by_user"] = RequestsByUser(registry.settings)

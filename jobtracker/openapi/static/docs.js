@@ -2,13 +2,16 @@
 // they are gone when the page is.
 "use strict";
 
+// Where the API is: this file is /docs/docs.js, perhaps below a path prefix.
+const api = new URL("..", document.currentScript.src).href;
+
 const form = document.getElementById("sign-in");
 const { email, password, code } = form.elements;
 const button = form.querySelector("button");
 const output = form.querySelector("output");
 
 const ui = SwaggerUIBundle({
-  url: "/openapi.json",
+  url: `${api}openapi.json`,
   dom_id: "#swagger-ui",
   deepLinking: true,
   tryItOutEnabled: true,
@@ -73,7 +76,7 @@ function expect(newChallenge) {
 }
 
 async function post(name, body) {
-  const response = await fetch(`/auth/cognito/${name}`, {
+  const response = await fetch(`${api}auth/cognito/${name}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),

@@ -53,8 +53,6 @@ def test_patch_of_a_job_records_the_names_of_changed_fields(ada: Api, job: str):
         "applied_date": "2026-01-01",
         "job_url": "https://a.b",
         "priority": "high",
-        "next_action_at": "2026-11-30T09:00:00Z",
-        "next_action_title": "Ask",
     }
     ada.patch(job, patch)
     assert entries_of(ada, job) == [("Job updated", {"fields": sorted(patch)})]

@@ -51,7 +51,6 @@ SIGN_IN_BY_STATE = {
     "unknown or wrong password": ("NotAuthorizedException", "Incorrect username or password."),
     "unknown, LEGACY": ("UserNotFoundException", "User does not exist."),
     "disabled": ("NotAuthorizedException", "User is disabled."),
-    "locked": ("NotAuthorizedException", "Password attempts exceeded"),
 }
 CODE = {"email": EMAIL, "code": WRONG_CODE}
 ENDPOINTS: dict[str, tuple[str, dict[str, str], int, dict[str, Any]]] = {
@@ -92,6 +91,7 @@ def test_malformed_password_is_not_called_a_wrong_code(ada: Api, cognito: Stubbe
     body = {**CODE, "new_password": " x"}
     error = ada.refused(400, "POST", f"{AUTH}/reset-password", body)
     assert "details" not in error
+    assert "does not accept the password" in error["message"]
 
 
 def test_session_of_no_sign_in_answers_the_same_for_every_address(ada: Api, cognito: Stubber):

@@ -162,7 +162,7 @@ def test_concurrent_failures_do_not_exceed_the_limit(
     at: Callable[[str], Api], refusing: Callable[[Exception], None], monkeypatch: pytest.MonkeyPatch
 ):
     # The threads would share the connection of the test.
-    monkeypatch.setattr("jobtracker.auth.attempts._is_known_network", lambda _request: False)
+    monkeypatch.setattr("jobtracker.auth.attempts.is_known_network", lambda _request: False)
     refusing(BadRequest())
     answers = repeat_concurrently(lambda _number: attempt(at(AWAY), "confirm", CODE), 12)
     assert sorted(answers) == [400] * 3 + [429] * 9

@@ -208,7 +208,7 @@ class TestForgottenPassword:
         [
             ("email", "nobody", "string_pattern"),
             ("code", " ", "missing"),
-            ("code", "12 34", "string_pattern"),
+            ("code", "zwölf", "string_pattern"),
             ("code", 123456, "string_type"),
             ("new_password", "", "missing"),
             ("new_password", "x" * 257, "string_too_long"),

@@ -50,10 +50,18 @@ def test_board_orders_by_status_then_latest_activity(ada: Api, bob: Api):
         ({"next_action_at": "2026-01-01T00:00:00Z"}, 0, True),
         ({"next_action_at": "2026-01-01T00:00:00Z", "status": "rejected"}, 0, True),
         ({"next_action_at": "2999-01-01T00:00:00Z"}, 0, False),
-        ({"next_action_at": "2999-01-01T00:00:00Z"}, 6, True),
+        ({"next_action_at": "2999-01-01T00:00:00Z"}, 6, False),
+        ({"next_action_at": "2999-01-01T00:00:00Z", "status": "saved"}, 99, False),
+        ({"next_action_at": "2999-01-01T00:00:00Z", "status": "offer"}, 99, False),
+        ({"next_action_at": "2999-01-01T00:00:00Z", "status": "rejected"}, 99, False),
+        ({"next_action_at": "2999-01-01T00:00:00Z", "next_action_title": "Call"}, 99, False),
+        # An action without a time is not planned for the future.
+        ({"next_action_title": "Call"}, 4.9, False),
+        ({"next_action_title": "Call"}, 5.1, True),
+        ({"next_action_title": "Call", "status": "accepted"}, 99, False),
     ],
 )
-def test_card_needs_follow_up_when_idle_or_next_action_is_due(
+def test_card_needs_follow_up_when_next_action_is_due_or_idle_without_one(
     ada: Api, connection: Connection, fields: dict[str, str], days: float, needed: bool
 ):
     make(ada, **fields)
@@ -64,6 +72,23 @@ def test_card_needs_follow_up_when_idle_or_next_action_is_due(
     assert card["needs_follow_up"] is needed
     found = ada.get("/jobs/search?q=acme").json
     assert found == {**board, "jobs": [{**card, "highlight": "<mark>Acme</mark>"}]}
+
+
+def test_planned_action_postpones_the_follow_up_until_it_is_cleared(
+    ada: Api, connection: Connection
+):
+    path = f"/jobs/{make(ada)['id']}"
+    idle = "UPDATE jobs SET last_activity_at = now() - interval '6 days'"
+    for patch, needed in (
+        ({"next_action_at": "2999-01-01T00:00:00Z"}, False),
+        ({"next_action_at": "2026-01-01T00:00:00Z"}, True),
+        ({"next_action_at": "2999-01-01T00:00:00+14:00"}, False),
+        ({"next_action_at": None}, True),
+    ):
+        ada.patch(path, patch)
+        connection.execute(text(idle))
+        (card,) = ada.get("/jobs/board").json["jobs"]
+        assert card["needs_follow_up"] is needed, patch
 
 
 @pytest.mark.parametrize("name", ["board", "search", "stats", "metrics"])

@@ -16,7 +16,7 @@ from jobtracker.local.postgres import Postgres
 from jobtracker.search import queries
 from jobtracker.settings import read
 
-BEFORE, AFTER = "0020", "0022"
+BEFORE, AFTER = "0021", "0022"
 ROWS = """
     INSERT INTO users (cognito_sub, email) VALUES ('ada', 'a'), ('bob', 'b');
     INSERT INTO jobs (user_id, company_name, job_title, tags)

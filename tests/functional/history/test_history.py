@@ -43,9 +43,9 @@ def test_new_job_has_one_step(ada: Api, job: str):
 def test_change_of_status_adds_a_step(ada: Api, job: str):
     for patch in ({"status": "offer"}, {"status": "offer"}, {"location": "Graz"}):
         patched = ada.patch(job, patch).json
-    ada.patch(job, {"status": "applied"})
+    ada.patch(job, {"status": "accepted"})
     history = ada.get(f"{job}/history").json
-    assert [step["status"] for step in history] == ["applied", "offer", "applied"]
+    assert [step["status"] for step in history] == ["applied", "offer", "accepted"]
     assert history[1]["at"] < patched["updated_at"] < history[2]["at"]
 
 

@@ -1,7 +1,9 @@
 """CORS: headers on every response to a listed origin, and on no other."""
 
 import pytest
+from webtest import TestApp
 
+import jobtracker
 from tests.common.api import ORIGIN, Api
 
 
@@ -23,6 +25,27 @@ def test_preflight_is_answered_for_every_path(anonymous: Api, path: str):
     for header in ("authorization", "content-type", "if-match", "if-none-match"):
         assert header in headers["Access-Control-Allow-Headers"].lower()
     assert headers["Access-Control-Allow-Credentials"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ("", ("baggage", "sentry-trace", "traceparent", "tracestate")),
+        ("X-Trace", ("x-trace",)),
+        ("sentry-trace, baggage", ("sentry-trace", "baggage")),
+        ("X-A\nX-B", ("x-a", "x-b")),
+    ],
+)
+def test_preflight_allows_the_headers_of_the_setting_and_those_of_the_api(
+    settings: dict[str, str], given: str, allowed: tuple[str, ...]
+):
+    app = jobtracker.main({}, **{**settings, "cors.headers": given})
+    preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+    answer = TestApp(app).options("/jobs", headers=preflight)
+    names = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    own = ("authorization", "content-type", "idempotency-key", "if-match", "if-none-match")
+    assert set(names) == {*own, "x-request-id", *allowed}
+    assert len(set(names)) == len(names)
 
 
 def test_headers_for_the_spa_are_exposed(anonymous: Api):

@@ -103,7 +103,7 @@ def test_nothing_is_stored_of_a_change_of_password(
 ):
     # A user of this test alone, whose tokens are revoked afterwards.
     eve = anonymous.signed_in(user_pool.user("eve.once@example.com", "Eve").access_token)
-    passwords = {"current_password": PASSWORD, "new_password": PASSWORD}
+    passwords = {"current_password": PASSWORD, "new_password": PASSWORD + "x"}
     eve.post("/users/me/change-password", passwords, headers=key)
     eve.refused(401, "POST", "/users/me/change-password", passwords, headers=key)
     assert connection.execute(text("SELECT * FROM idempotent_answers")).all() == []

@@ -57,12 +57,21 @@ def test_version_of_a_job_changes_only_with_the_job_itself(client: Api, user_dat
 
 
 def test_if_match_of_the_current_version_succeeds(client: Api):
-    for given in ("{etag}", '"a", {etag}', '{etag},"a"', '"0-x", {etag}, W/"b"', "*", " * "):
+    for given in (
+        *("{etag}", '"a", {etag}', '{etag},"a"', '"0-x", {etag}, W/"b"', "*", " * "),
+        *("W/{etag}", '"a" , W/{etag}', "\t{etag}\t,", 'garbage, "0", {etag}'),
+        # Of Apache, Caddy, lighttpd; Jetty; LiteSpeed; nginx in front of one of them.
+        *('"{bare}-gzip"', '"{bare}-br"', '"{bare}-zstd"', '"{bare}--gzip"', '"{bare};gzip"'),
+        *('"{bare};br"', 'W/"{bare}-gzip"', '"a", W/"{bare}--gzip"', '"{bare}:zstd"'),
+    ):
         path = client.post("/jobs", {"company_name": "Acme", "job_title": "x"}).headers["Location"]
         etag = client.get(path).headers["ETag"]
-        headers = if_match(given.format(etag=etag))
-        etag = client.patch(path, {"location": "Linz"}, headers=headers, status=200).headers["ETag"]
-        client.delete(path, headers=if_match(given.format(etag=etag)), status=204)
+        for location in ("Linz", "Graz"):  # the ETag of a GET, and that of a PATCH
+            headers = if_match(given.format(etag=etag, bare=etag.strip('"')))
+            body = {"location": location}
+            etag = client.patch(path, body, headers=headers, status=200).headers["ETag"]
+        headers = if_match(given.format(etag=etag, bare=etag.strip('"')))
+        client.delete(path, headers=headers, status=204)
 
 
 @pytest.mark.parametrize("path", ["job", "/users/me/settings"])
@@ -74,7 +83,16 @@ def test_if_match_of_another_version_answers_412(client: Api, job: str, path: st
     now = client.get(path)
     etag = now.headers["ETag"]
     for given in (
-        *(stale, f"W/{etag}", f'W/{etag}, {stale}, "a"', etag.strip('"'), "garbage", "", ","),
+        *(stale, f"W/{stale}", f'W/{stale}, "a"', etag.strip('"'), "garbage", "", ","),
+        *(f'"{stale[1:-1]}{suffix}"' for suffix in ("-gzip", "--gzip", ";br", "-zstd")),
+        *(
+            '"gzip"',
+            '"-gzip"',
+            '";gzip"',
+            'W/"-br"',
+            f'"x{etag[1:]}',
+            f'"{etag[1:-1].partition("-")[0]}.5"',
+        ),
         *('""', '"-"', '"*"', '"-1"', f'"{"9" * 26}"', '"9223372036854775808"', "\u00fc"),
         *('"\u00b2"', '"a", ' * 2000, '"' * 5001),
     ):
@@ -150,7 +168,11 @@ def test_put_settings_with_an_outdated_if_match_answers_412(client: Api):
         assert error["details"] == {"current": present}
     assert client.get(path).json == present
     etag = first.headers["ETag"]
-    client.refused(412, "PUT", path, {"theme": "system"}, headers=if_match(f"W/{etag}"))
+    weak, compressed = f"W/{known}", f'"{known[1:-1]}-gzip"'
+    for given in (weak, compressed, f"{weak}, {compressed}"):
+        client.refused(412, "PUT", path, {"theme": "system"}, headers=if_match(given))
+    for given in (f"W/{etag}", f'"{etag[1:-1]}-gzip"', f'"{etag[1:-1]};br"'):
+        client.put(path, {"theme": "light"}, headers=if_match(given), status=200)
     second = client.put(path, {"theme": "system"}, headers=if_match(etag), status=200)
     client.put(path, {"theme": "dark"}, headers=if_match(f'"a", {second.headers["ETag"]}'))
     client.put(path, {"theme": "light"}, headers=if_match("*"), status=200)

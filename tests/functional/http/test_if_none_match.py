@@ -3,11 +3,10 @@
 import itertools
 
 import pytest
-from sqlalchemy import Engine, text
 
 from jobtracker.http.conditional import entity_tags
 from tests.common.api import Api
-from tests.common.conditional import RESUME, TIME_DEPENDENT, UserData, revision_of, send
+from tests.common.conditional import RESUME, TIME_DEPENDENT, UserData, send
 from tests.common.user_pool import PASSWORD
 
 
@@ -16,7 +15,7 @@ def test_unchanged_resource_answers_304_without_a_body(client: Api, user_data: U
         for is_kept in (False, True):
             first = send(client, path)
             etag = first.headers["ETag"]
-            assert entity_tags(etag) == [etag.strip('"')]
+            assert ["-".join(filter(None, tag)) for tag in entity_tags(etag)] == [etag.strip('"')]
             assert first.headers["Cache-Control"] == "private, no-cache"
             assert set(first.headers["Vary"].split(", ")) >= {"Authorization", "Origin"}
             head = client.call("HEAD", path)
@@ -43,6 +42,10 @@ def test_unchanged_resource_answers_304_without_a_body(client: Api, user_data: U
     [
         (304, ["{etag}", '"a", {etag} , "b"', '"a",{etag}', '"a", ' * 2000 + "{etag}"]),
         (304, ["W/{etag}", '"a", W/{etag}']),  # RFC 9110, 13.1.2: the weak comparison
+        # What proxies that compress make of it: Apache, Caddy, lighttpd; Jetty; LiteSpeed.
+        (304, ['"{bare}-gzip"', '"{bare}-br"', '"{bare}-zstd"', 'W/"{bare}-gzip"']),
+        (304, ['"{bare}--gzip"', '"{bare};gzip"', '"{bare};br"', '"a" , "{bare}-deflate"']),
+        (200, ['"-gzip"', '"gzip"', '"{bare}x"', '"{bare}.gzip"', '"{bare}_"']),
         (200, ['"a"', '""', "", "garbage", '"', "{bare}", 'W/"a", "*"', "\u00fc", '"' * 5001]),
     ],
 )
@@ -58,8 +61,7 @@ def test_if_none_match_compares_weakly(client: Api, status: int, given: list[str
         assert (answer.body == b"") == (status == 304 or method == "HEAD")
         assert "Authorization" in answer.headers["Vary"]
         assert answer.headers["Cache-Control"] == "private, no-cache"
-        if status == 200:
-            assert answer.headers["ETag"] == etag
+        assert answer.headers["ETag"] == etag
 
 
 def test_if_none_match_star_answers_304_with_and_without_cached_response(client: Api):
@@ -117,53 +119,3 @@ def test_responses_to_writes_are_no_store(client: Api, user_data: UserData):
         client.delete(user_data.job),
     ):
         assert answer.headers["Cache-Control"] == "no-store"
-
-
-@pytest.mark.parametrize("path", ["/jobs/board", "/jobs/search?q=acme"])
-@pytest.mark.parametrize(
-    "past",
-    [
-        "next_action_at = now() - interval '1 second'",
-        "last_activity_at = now() - interval '5 days 1 second'",
-    ],
-)
-def test_etag_changes_when_a_follow_up_becomes_due(
-    client: Api, engine: Engine, path: str, past: str
-):
-    body = {"company_name": "Acme", "job_title": "x", "next_action_at": "2999-01-01T00:00:00Z"}
-    client.post("/jobs", body)
-    before = revision_of(engine, client)
-    old = send(client, path)
-    assert b'"needs_follow_up":false' in old.body
-    assert send(client, path, If_None_Match=old.headers["ETag"]).status_code == 304
-    with engine.begin() as connection:
-        # As if it had been so for long: without the triggers.
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-        connection.execute(text(f"UPDATE jobs SET {past}"))  # noqa: S608
-    assert revision_of(engine, client) == before
-    now = send(client, path, If_None_Match=old.headers["ETag"])
-    assert now.status_code == 200
-    assert b'"needs_follow_up":true' in now.body
-    assert send(client, path, If_None_Match=now.headers["ETag"]).status_code == 304
-
-
-def test_etag_changes_when_the_next_action_becomes_due_without_a_write(client: Api, engine: Engine):
-    with engine.begin() as connection:
-        soon = connection.execute(
-            text(
-                "SELECT to_char((now() + interval '0.4 seconds') AT TIME ZONE 'UTC',"
-                ' \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')'
-            )
-        ).scalar_one()
-    client.post("/jobs", {"company_name": "Acme", "job_title": "x", "next_action_at": soon})
-    paths = ("/jobs/board", "/jobs/search?q=acme")
-    known = {path: send(client, path) for path in paths}
-    before = revision_of(engine, client)
-    with engine.begin() as connection:
-        connection.execute(text("SELECT pg_sleep(0.5)"))
-    for path, old in known.items():
-        now = send(client, path, If_None_Match=old.headers["ETag"])
-        assert now.status_code == 200
-        assert b'"needs_follow_up":true' in now.body
-        assert b'"needs_follow_up":false' in old.body
-    assert revision_of(engine, client) == before

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from jobtracker.jobs.models import Status
 from tests.common.api import Api
 from tests.common.pagination import assert_field_refused, next_path, user_id, walk
-from tests.common.rows import insert_jobs
+from tests.common.rows import insert_jobs, insert_rows
 
 SORTS = ("activity", "created", "updated", "company", "status")
 
@@ -52,6 +52,40 @@ class TestLimits:
         assert len(second.json) == 1
         assert next_path(second) is None
         assert len({job["id"] for job in (*first.json, *second.json)}) == 10_001
+
+    def test_list_without_a_limit_is_whole_in_each_order_and_with_each_filter(
+        self, client: Api, engine: Engine
+    ):
+        insert_jobs(engine, user_id(client), 1500, tags=["remote"], location="Graz")
+        own = {"Authorization": f"Bearer {client.token}"}
+        filters = ("", "q=graz", "status=applied", "tag=remote", "tag_q=mot", "limit=", "limit=&q=")
+        sorts = ("sort=company", "sort=created", "sort=updated", "sort=status", "sort=activity")
+        for query in (*filters, *sorts, "q=g&status=applied&tag=remote&tag_q=r&sort=status"):
+            whole = client.app.get(f"/jobs?{query}", headers=own)
+            assert len(whole.json) == 1500, query
+            assert next_path(whole) is None
+            named = client.app.get(f"/jobs?{query.replace('limit=', '')}&limit=1000", headers=own)
+            assert named.json == whole.json[:1000]
+            assert next_path(named) is not None
+        for path in ("/jobs/board", "/jobs/board?limit="):
+            whole = client.app.get(path, headers=own)
+            assert len(whole.json["jobs"]) == 1500
+            assert next_path(whole) is None
+
+    def test_lists_of_a_job_without_a_limit_are_whole(self, client: Api, engine: Engine, job: str):
+        owner = {"user_id": user_id(client), "application_id": int(job.rpartition("/")[2])}
+        at = "=now()"
+        insert_rows(engine, "notes", 1500, **owner, body="x")
+        insert_rows(engine, "interviews", 1500, **owner, scheduled_at=at)
+        insert_rows(engine, "job_steps", 1500, **owner, status="applied", at=at)
+        own = {"Authorization": f"Bearer {client.token}"}
+        for name in ("notes", "interviews", "history"):
+            whole = client.app.get(f"{job}/{name}", headers=own)
+            assert len(whole.json) >= 1500, name
+            assert next_path(whole) is None
+            named = client.app.get(f"{job}/{name}?limit=1000", headers=own)
+            assert named.json == whole.json[:1000]
+            assert next_path(named) is not None
 
 
 class TestLinks:

@@ -8,7 +8,6 @@ import limits
 import pytest
 from webtest import TestApp
 
-from jobtracker.http.proxies import client_address
 from jobtracker.http.rate_limits import RateLimiter, RequestsByUser
 from jobtracker.settings import read
 from tests.common.api import Api
@@ -20,11 +19,10 @@ RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 
 @pytest.fixture
 def rates(app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sets a rate, or the trusted proxies."""
+    """Sets a rate."""
 
     def set_rate(name: str, value: str) -> None:
-        names = {f"rate_limits.{name}": value} if name != "proxies" else {"proxies.trusted": value}
-        for setting, text in names.items():
+        for setting, text in {f"rate_limits.{name}": value}.items():
             required = {
                 "sqlalchemy.url": "postgresql://x/x",
                 "cognito.region": "us-east-1",
@@ -155,36 +153,6 @@ def test_limiter_without_redis_counts_in_memory(unused_port: int, caplog: pytest
     clock.now = 60
     limiter.hit(rate, "x", "bob")
     assert caplog.text.count("counted by this process alone") == 2
-
-
-@pytest.mark.parametrize(
-    ("remote", "forwarded", "client"),
-    [
-        ("192.0.2.1", None, "192.0.2.1"),
-        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # not a proxy of ours
-        ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
-        ("10.0.0.1", "203.0.113.5, 198.51.100.7", "198.51.100.7"),  # the first: anybody's word
-        ("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),  # two proxies
-        ("10.0.0.1", "garbage, 10.0.0.2", "10.0.0.2"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", None, "10.0.0.1"),
-        ("::ffff:10.0.0.1", "::ffff:198.51.100.7", "198.51.100.7"),
-        ("2001:db8::1", "198.51.100.7", "198.51.100.7"),
-        ("", "198.51.100.7", "198.51.100.7"),  # a Unix socket: this machine
-    ],
-)
-def test_client_address_is_the_last_untrusted_one(
-    app: Any, rates: Any, remote: str, forwarded: str | None, client: str
-):
-    rates("proxies", "10.0.0.0/8 2001:db8::/32 127.0.0.1")
-
-    class FakeRequest:
-        registry = app.registry
-        environ = {"REMOTE_ADDR": remote}
-
-    if forwarded is not None:
-        FakeRequest.environ["HTTP_X_FORWARDED_FOR"] = forwarded
-    assert str(client_address(FakeRequest)) == client
 
 
 def test_ipv6_addresses_of_one_network_share_a_limit(anonymous: Api, rates: Any):

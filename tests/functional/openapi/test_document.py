@@ -46,9 +46,41 @@ def test_every_operation_has_summary_tags_and_security(document: dict[str, Any])
     for path, _method, operation in operations(document):
         assert operation["summary"]
         assert operation["tags"]
-        public = path.startswith(("/auth/", "/health"))
+        public = path == "/" or path.startswith(("/auth/", "/health"))
         assert operation["security"] == ([] if public else [{"bearer": []}])
         assert ("401" in operation["responses"]) or public
+
+
+def test_groups_are_in_the_order_of_a_user_s_way_with_a_sentence_each(document: dict[str, Any]):
+    names = [tag["name"] for tag in document["tags"]]
+    first = ["health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"]
+    assert names[:8] == first
+    assert names.index("mfa") > names.index("saved_views") > names.index("board")
+    assert len(set(names)) == len(names)
+    for tag in document["tags"]:
+        assert tag["description"][0].isupper()
+        assert tag["description"].endswith(".")
+        assert "\n" not in tag["description"]
+    used = [operation["tags"] for _path, _method, operation in operations(document)]
+    assert all(len(tags) == 1 for tags in used)
+    # The operations of a group follow one another, in the order of the groups.
+    assert list(dict.fromkeys(tag for (tag,) in used)) == names
+
+
+def test_operations_of_a_group_are_in_the_order_of_their_use(document: dict[str, Any]):
+    def paths(tag: str) -> list[str]:
+        found = [path for path, _, operation in operations(document) if operation["tags"] == [tag]]
+        return list(dict.fromkeys(found))
+
+    auth = [path.removeprefix("/auth/cognito/") for path in paths("auth")]
+    expected = ["signup", "confirm", "login", "challenge", "mfa/setup", "mfa/verify", "refresh"]
+    assert [name for name in auth if name in expected] == expected
+    assert auth[-1] == "logout"
+    assert paths("health") == ["/", "/health"]
+    assert paths("jobs") == ["/jobs", "/jobs/{job_id}"]
+    assert paths("users")[0] == "/users/me"
+    methods = [method for path, method, _ in operations(document) if path == "/jobs/{job_id}"]
+    assert methods == ["get", "patch", "delete"]
 
 
 def test_bodies_and_responses_refer_to_named_components(document: dict[str, Any]):
@@ -100,6 +132,27 @@ class TestServed:
         assert unchanged.body == b""
         assert unchanged.headers["ETag"] == first.headers["ETag"]
         anonymous.get("/openapi.json", status=200, headers={"If-None-Match": '"other"'})
+
+    @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/docs.js"])
+    def test_etag_that_a_proxy_changed_answers_304(self, anonymous: Api, path: str):
+        for encoding in ("identity", "gzip"):
+            own = {"Accept-Encoding": encoding}
+            etag = anonymous.get(path, headers=own).headers["ETag"]
+            bare = etag.strip('"')
+            for changed in (
+                f"W/{etag}",
+                f'"{bare}-gzip"',
+                f'"{bare};br"',
+                f'"a", W/"{bare}--gzip"',
+            ):
+                headers = {**own, "If-None-Match": changed}
+                answer = anonymous.get(path, status=304, headers=headers)
+                assert answer.body == b""
+                assert answer.headers["ETag"] == etag
+                assert answer.headers["Cache-Control"] == "public, no-cache"
+            for other in (f'"{bare[1:]}"', '"-gzip"', "garbage"):
+                headers = {**own, "If-None-Match": other}
+                anonymous.get(path, status=200, headers=headers)
 
     @pytest.mark.parametrize(
         ("accepted", "encoding"),

@@ -134,7 +134,7 @@ class Page:
 
 
 @pytest.fixture
-def page(url: str, tmp_path: Path) -> Iterator[Page]:
+def page(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     options = ChromeOptions()
     options.binary_location = CHROMIUM or ""
     for argument in (
@@ -152,6 +152,7 @@ def page(url: str, tmp_path: Path) -> Iterator[Page]:
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    monkeypatch.setenv("no_proxy", "localhost")  # chromedriver, for selenium
     with Chrome(options, ChromeService(CHROMEDRIVER)) as browser:
         yield Page(browser, url)
 

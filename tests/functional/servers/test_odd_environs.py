@@ -22,12 +22,18 @@ def status_of(api: Api, environ: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize(
-    "path", ["*", "443", "", "jobs", "//jobs", "/..", "/jobs/\0", "/\xff", "/\xc3\xbc"]
+    "path", ["*", "443", "jobs", "//jobs", "/..", "/jobs/\0", "/\xff", "/\xc3\xbc"]
 )
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "CONNECT", "get", "X" * 500])
 def test_an_odd_path_is_a_client_error(anonymous: Api, path: str, method: str):
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
     assert 400 <= status_of(anonymous, environ) < 500
+
+
+def test_an_empty_path_is_the_root(anonymous: Api):
+    """RFC 9110, 4.2.3; of an application that is mounted below SCRIPT_NAME."""
+    assert status_of(anonymous, {"PATH_INFO": ""}) == 200
+    assert status_of(anonymous, {"PATH_INFO": "", "REQUEST_METHOD": "POST"}) == 405
 
 
 @pytest.mark.parametrize("query", ["q=z\xc3\xbcrich", "q=\xff", "q=%FF", "%", "\0", "?", "&&="])

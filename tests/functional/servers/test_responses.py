@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.common.api import ORIGIN
 from tests.common.toy_server import ToyServer, receive
 
 
@@ -62,9 +63,12 @@ def test_head_has_the_headers_of_get_without_the_body(server: ToyServer):
 
 @pytest.mark.parametrize("path", ["/raises", "/unstarted", "/crlf", "/hop-by-hop"])
 def test_an_error_of_the_application_is_500(server: ToyServer, path: str):
-    response = server.send(request(path))
+    response = server.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nOrigin: {ORIGIN}\r\n\r\n".encode())
     assert response.status == 500
     assert response.json["error"] == "INTERNAL_ERROR"
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    assert headers["access-control-allow-origin"] == ORIGIN
+    assert headers["vary"] == "Origin"
     assert "Traceback" in server.log()
 
 

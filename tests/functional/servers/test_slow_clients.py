@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -38,46 +38,59 @@ def strict(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
     server.close()
 
 
+@pytest.fixture(scope="module", params=["granian", "waitress"])
+def patient(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
+    """A server that waits for headers and for readers of responses."""
+    server = start(request.param, header_seconds=60, response_seconds=60)
+    yield server
+    assert "Traceback" not in server.log()
+    server.close()
+
+
 @pytest.fixture(params=["granian", "waitress"])
-def strict_with(request: pytest.FixtureRequest) -> Iterator[Callable[..., ToyServer]]:
-    servers = []
-
-    def start_with(**changes: float) -> ToyServer:
-        servers.append(start(request.param, **changes))
-        return servers[-1]
-
-    yield start_with
-    for server in servers:
-        assert "Traceback" not in server.log()
-        server.close()
+def small(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
+    """A server with little room for responses."""
+    server = start(request.param, max_buffered_bytes=5_000_000)
+    yield server
+    assert "Traceback" not in server.log()
+    server.close()
 
 
-@pytest.mark.parametrize(
-    ("request_", "drip"),
-    [
-        (b"", b""),
-        (b"G", b""),
-        (b"GET / HTTP/1.1\r\n", b""),
-        (b"GET / HTTP/1.1\r\nX: ", b"x"),
-        (b"", b"\r\n"),
-        (b"PRI * HTTP/2.0\r\n", b""),
-    ],
-    ids=["silent", "a byte", "a line", "dripping header", "blank lines", "HTTP/2"],
-)
-def test_connection_without_a_complete_header_is_closed(
-    strict: ToyServer, request_: bytes, drip: bytes
-):
-    with connect(strict.port) as client:
-        client.sendall(request_)
-        assert seconds_until_closed(client, drip=drip) < LIMITS["header_seconds"] + 2
+def seconds_of(server: ToyServer, requests: dict[str, tuple[bytes, bytes]]) -> dict[str, float]:
+    """Seconds until the connections of clients that are all there at once are closed.
+
+    :param requests: what each client sends, and what it sends again and again then
+    """
+
+    def measure(request_and_drip: tuple[bytes, bytes]) -> float:
+        request, drip = request_and_drip
+        with connect(server.port) as client:
+            client.sendall(request)
+            if request.endswith(b"\r\n\r\n"):
+                assert receive(client).status == 200
+            return seconds_until_closed(client, drip=drip)
+
+    with ThreadPoolExecutor(len(requests)) as threads:
+        return dict(zip(requests, threads.map(measure, requests.values()), strict=True))
 
 
-@pytest.mark.parametrize("drip", [b"", b"x", b"\r\n"], ids=["silent", "a header", "blank lines"])
-def test_connection_without_a_second_request_is_closed(strict: ToyServer, drip: bytes):
-    with connect(strict.port) as client:
-        client.sendall(GET % b"health")
-        assert receive(client).status == 200
-        assert seconds_until_closed(client, drip=drip) < IDLE + 2
+def test_connection_without_a_complete_header_is_closed(strict: ToyServer):
+    requests = {
+        "silent": (b"", b""),
+        "a byte": (b"G", b""),
+        "a line": (b"GET / HTTP/1.1\r\n", b""),
+        "dripping header": (b"GET / HTTP/1.1\r\nX: ", b"x"),
+        "blank lines": (b"", b"\r\n"),
+        "HTTP/2": (b"PRI * HTTP/2.0\r\n", b""),
+    }
+    seconds = seconds_of(strict, requests)
+    assert max(seconds.values()) < LIMITS["header_seconds"] + 2, seconds
+
+
+def test_connection_without_a_second_request_is_closed(strict: ToyServer):
+    drips = {"silent": b"", "a header": b"x", "blank lines": b"\r\n"}
+    seconds = seconds_of(strict, {name: (GET % b"health", drip) for name, drip in drips.items()})
+    assert max(seconds.values()) < IDLE + 2, seconds
 
 
 def test_connection_is_kept_between_two_requests(strict: ToyServer):
@@ -88,19 +101,21 @@ def test_connection_is_kept_between_two_requests(strict: ToyServer):
             time.sleep(pause)
 
 
-@pytest.mark.parametrize(
-    "headers", [b"Content-Length: 9000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5000\r\n"]
-)
-def test_dripping_body_is_answered_with_400(strict: ToyServer, headers: bytes):
-    with connect(strict.port) as client:
-        client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\n" + headers)
-        began = time.monotonic()
-        client.settimeout(0.1)
-        while time.monotonic() - began < LIMITS["body_seconds"] + 1:
-            client.sendall(b"x")
-            time.sleep(0.05)
-        client.settimeout(5)
-        assert receive(client).status == 400
+def test_dripping_body_is_answered_with_400(strict: ToyServer):
+    def status(headers: bytes) -> int:
+        with connect(strict.port) as client:
+            client.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\n" + headers)
+            began = time.monotonic()
+            client.settimeout(0.1)
+            while time.monotonic() - began < LIMITS["body_seconds"] + 1:
+                client.sendall(b"x")
+                time.sleep(0.05)
+            client.settimeout(5)
+            return receive(client).status
+
+    headers = [b"Content-Length: 9000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5000\r\n"]
+    with ThreadPoolExecutor(len(headers)) as threads:
+        assert list(threads.map(status, headers)) == [400, 400]
 
 
 def test_unread_response_is_discarded_and_its_connection_closed(strict: ToyServer):
@@ -133,40 +148,32 @@ def test_health_is_answered_at_the_connection_limit(strict: ToyServer):
             assert (status, seconds < 5) == (200, True)
 
 
-def test_connection_with_a_request_is_not_closed_at_the_connection_limit(
-    strict_with: Callable[..., ToyServer],
-):
-    server = strict_with(header_seconds=60)
+def test_connection_with_a_request_is_not_closed_at_the_connection_limit(patient: ToyServer):
     with ThreadPoolExecutor(1) as threads:
-        busy = threads.submit(server.get, "/sleep/2")
+        busy = threads.submit(patient.get, "/sleep/2")
         time.sleep(0.2)
-        with connections(server.port, 2 * LIMITS["connection_limit"]):
+        with connections(patient.port, 2 * LIMITS["connection_limit"]):
             assert busy.result()[0] == 200
 
 
-def test_pipelined_requests_whose_responses_are_unread_occupy_no_thread(
-    strict_with: Callable[..., ToyServer],
-):
-    server = strict_with(response_seconds=60)
-    with connections(server.port, 10, LARGE * 20):
+def test_pipelined_requests_whose_responses_are_unread_occupy_no_thread(patient: ToyServer):
+    with connections(patient.port, 10, LARGE * 20):
         time.sleep(0.5)
         for _ in range(3):
-            status, seconds = server.get("/echo")
+            status, seconds = patient.get("/echo")
             assert (status, seconds < 2) == (200, True)
 
 
-def test_unread_responses_give_way_to_another_large_one(strict_with: Callable[..., ToyServer]):
-    server = strict_with(response_seconds=60)
-    with connections(server.port, 10, LARGE):
+def test_unread_responses_give_way_to_another_large_one(patient: ToyServer):
+    with connections(patient.port, 10, LARGE):
         time.sleep(STALLED_AFTER + 1)
-        assert server.get("/health")[0] == 200
-        assert server.get("/large/9000000")[0] == 200
+        assert patient.get("/health")[0] == 200
+        assert patient.get("/large/9000000")[0] == 200
 
 
-def test_large_response_without_room_is_503(strict_with: Callable[..., ToyServer]):
-    server = strict_with(max_buffered_bytes=5_000_000)
-    response = server.send(LARGE)
+def test_large_response_without_room_is_503(small: ToyServer):
+    response = small.send(LARGE)
     assert (response.status, response.json["error"]) == (503, "SERVICE_UNAVAILABLE")
     assert {name.lower() for name in response.headers} >= {"retry-after"}
-    assert server.get("/health")[0] == 200
-    assert server.get("/large/4000000")[0] == 200
+    assert small.get("/health")[0] == 200
+    assert small.get("/large/4000000")[0] == 200

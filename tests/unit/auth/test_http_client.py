@@ -50,7 +50,7 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login a password b\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # not for this machine
     status, headers = client.request("GET", url)
     assert status == 200
     assert "authorization" not in headers

@@ -104,3 +104,11 @@ def test_totp_set_up_in_a_sign_in_is_listed_as_enabled(
         assert user_pool.verify_totp_in_sign_in("ada@example.com", SESSION, "123456").tokens
         cognito.assert_no_pending_responses()
     assert ("not listed as enabled" in caplog.text) != is_listed
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("Zoe\u0308\u202e", "Zo\u00eb"), ("\u3164", None), ("\u202e", None)]
+)
+def test_name_of_an_account_is_normalized(name: str, expected: str | None):
+    attributes = {"sub": "s", "email": "ada@example.com", "name": name}
+    assert Profile.from_attributes(attributes).name == expected

@@ -72,8 +72,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def access_tokens(port: int) -> AccessTokens:
+def access_tokens(port: int, issuer: str | None = None) -> AccessTokens:
     return AccessTokens(
+        issuer=issuer,
         region="eu-central-1",
         user_pool_id="eu-central-1_Test",
         client_id="client",
@@ -278,3 +279,54 @@ def test_unreachable_jwks_raises_unavailable():
     tokens = access_tokens(1)
     with pytest.raises(Unavailable):
         tokens.verify(token())
+
+
+def test_issuer_is_compared_exactly_with_the_setting(keys: KeyServer):
+    tokens = access_tokens(keys.server_port, issuer="http://cognito:9229/pool")
+    assert verified_sub(tokens, token(iss="http://cognito:9229/pool")) == "ada"
+    for other in (ISSUER, "http://cognito:9229/pool/", "http://cognito:9229", ""):
+        assert tokens.verify(token(iss=other)) is None
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"exp": 1}, "expired"),
+        ({"iss": "https://other.example"}, f"iss is not {ISSUER} (setting cognito.issuer)"),
+        ({"token_use": "id"}, "token_use"),
+        ({"client_id": "other"}, "cognito.client_id"),
+        ({"kid": "unknown"}, "kid"),
+        ({"nbf": 4_000_000_000}, "not yet valid"),
+        ({"auth_time": "x"}, "malformed: ValueError"),
+        ({"padding": "x" * 4000}, "more than 4096 characters"),
+    ],
+)
+def test_check_that_a_token_failed_is_logged_without_the_token(
+    tokens: AccessTokens, claims: dict[str, Any], reason: str, caplog: pytest.LogCaptureFixture
+):
+    bad = token(**{"jti": "secret", **claims})
+    with caplog.at_level("DEBUG", "jobtracker.auth.tokens"):
+        assert tokens.verify(bad) is None
+    (record,) = caplog.records
+    assert record.levelname == "DEBUG"
+    assert reason in record.getMessage()
+    for part in ("secret", "ada", *bad.split(".")):
+        assert part not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("garbage", "not valid"),
+        ("a.b.c", "not valid"),
+        (jwt.encode({"sub": "ada"}, "x" * 32, algorithm="HS256"), "alg is not RS256"),
+        (jwt.encode({"sub": "ada"}, KEY, algorithm="RS256"), "no kid"),
+    ],
+)
+def test_token_of_another_kind_is_logged_without_a_fetch(
+    tokens: AccessTokens, keys: KeyServer, bad: str, reason: str, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level("DEBUG", "jobtracker.auth.tokens"):
+        assert tokens.verify(bad) is None
+    assert reason in caplog.records[-1].getMessage()
+    assert keys.paths == []

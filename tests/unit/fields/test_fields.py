@@ -24,6 +24,7 @@ from jobtracker.fields import (
     ListOf,
     Lowercase,
     Nested,
+    Prose,
     QueryInteger,
     RawText,
     Schema,
@@ -33,9 +34,9 @@ from jobtracker.fields import (
     Timestamp,
     WebAddress,
     error_details,
+    first_sentence,
     merge_patch,
 )
-from jobtracker.jobs.models import normalize_tags
 
 json_values = st.recursive(
     st.none()
@@ -53,6 +54,7 @@ json_values = st.recursive(
 TYPES: list[tuple[FieldType, type]] = [
     (Text(max=9), str),
     (Lowercase(max=9), str),
+    (Prose(max=9), str),
     (RawText(max=9), str),
     (Email(), str),
     (WebAddress(max=30), str),
@@ -82,6 +84,9 @@ def test_each_type_accepts_or_refuses_any_json_value_with_a_message(field: Field
             (error,) = error_details(invalid, "body")
             assert error["msg"]
             json.dumps(error).encode("ascii")
+            sentence = first_sentence(invalid, "body")
+            assert sentence.startswith(("The body ", "The entry ", "Entry "))
+            assert sentence.endswith(".")
         else:
             assert type(taken) is kind
             json.dumps(taken, default=str, ensure_ascii=False).encode()
@@ -219,11 +224,44 @@ class TestPatchOfOptionalFields:
         assert wrong(Some(), {"pace": None})[0]["type"] == "missing"
 
 
-@given(st.lists(st.text()))
-def test_normalize_tags_is_idempotent_sorted_and_unique(tags: list[str]):
-    normalized = normalize_tags(tags)
-    assert normalize_tags(normalized) == normalized == sorted(set(normalized))
-    assert "" not in normalized
+@given(st.text(st.characters(codec="utf-8")))
+def test_text_that_was_taken_is_taken_as_it_is(text: str):
+    """Front ends send back what they were given."""
+    for field in (Text(max=60), Prose(max=60), Lowercase(max=60), WebAddress(max=60)):
+        node = SchemaNode(field, name="field", missing=None)
+        for given_text in (text, f"https://{text}.example/"):
+            try:
+                taken = node.deserialize(given_text)
+            except colander.Invalid:
+                continue
+            assert node.deserialize(taken) == taken
+
+
+def test_maximum_length_is_that_of_normalized_text():
+    for text in ("\u00fc" * 9, "u\u0308" * 9):
+        assert SchemaNode(Text(max=9), name="field").deserialize(text) == "\u00fc" * 9
+    with pytest.raises(colander.Invalid):  # two characters in any normal form
+        SchemaNode(Text(max=9), name="field").deserialize("\u0958" * 5)
+
+
+@pytest.mark.parametrize(
+    "text", ["Ada@Example.com\u200b", "\u202aada@example.com\u202c", "\ufeffada@example.com"]
+)
+def test_address_is_taken_without_invisible_characters(text: str):
+    assert SchemaNode(Email(), name="email").deserialize(text) == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    "text", ["ada@example\u212a.com", "\u00e4da@example.com", "ada@ex\u0430.com"]
+)
+def test_address_with_another_letter_is_invalid(text: str):
+    with pytest.raises(colander.Invalid):
+        SchemaNode(Email(), name="email").deserialize(text)
+
+
+def test_secrets_are_taken_as_they_are():
+    secret = " Zu\u0308rich\u200b\u202e "
+    assert SchemaNode(RawText(max=99), name="password").deserialize(secret) == secret
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=255))

@@ -8,6 +8,8 @@ from .queries import CONTACTS, ContactRow
 class ContactResource(JobChildResource[ContactRow]):
     """``/jobs/7/contacts/2``."""
 
+    kind = "contact"
+
 
 class ContactCollection(JobChildCollection[ContactRow], under=JobResource, name="contacts"):
     """``/jobs/7/contacts``, A to Z."""

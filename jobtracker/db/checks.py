@@ -1,0 +1,76 @@
+"""Checks of the database at the start of a server: its schema, and what it was created with."""
+
+import logging
+from collections.abc import Iterator
+
+import psycopg
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+log = logging.getLogger(__name__)
+
+MIN_VERSION = 15  # of PostgreSQL
+HAS_VERSIONS = text("SELECT to_regclass('alembic_version') IS NOT NULL")
+VERSIONS = text("SELECT version_num FROM alembic_version")
+PROPERTIES = text(
+    "SELECT current_setting('server_version_num')::int / 10000, getdatabaseencoding(),"
+    " lower('\u00c4') = '\u00e4'"
+)
+
+
+def check_database(engine: Engine, ini: str) -> None:
+    """Check that the database is migrated, and log what is wrong with it otherwise.
+
+    A schema that is newer than this program is accepted, as during a deployment, and so is a
+    database that is not available: it can be later. No connection is left open.
+
+    :param ini: the ini file, which has the section of Alembic
+    :raises SystemExit: when the schema is missing or older than the migrations
+    """
+    try:
+        with engine.connect() as connection:
+            for problem in unsuitable_properties(connection):
+                log.warning("PostgreSQL: %s", problem)
+            is_migrated = connection.execute(HAS_VERSIONS).scalar_one()
+            revisions = set(connection.execute(VERSIONS).scalars()) if is_migrated else set()
+    except DBAPIError as error:
+        log.warning("PostgreSQL: the schema is not checked: %s", first_line(error))
+        return
+    finally:
+        engine.dispose()
+    try:
+        scripts = ScriptDirectory.from_config(Config(ini))
+    except CommandError as error:
+        log.warning("The schema is not checked: %s", error)
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    hint = f"run alembic -c {ini} upgrade head"
+    if not revisions:
+        raise SystemExit(f"The database has no schema: {hint}")
+    if revisions <= known and revisions != set(scripts.get_heads()):
+        current = ", ".join(sorted(revisions))
+        raise SystemExit(f"The schema of the database is older, at revision {current}: {hint}")
+
+
+def unsuitable_properties(connection: Connection) -> Iterator[str]:
+    """What the server and the database cannot change any more, as far as it is unsuitable."""
+    version, encoding, folds_all_letters = connection.execute(PROPERTIES).one()
+    if version < MIN_VERSION:
+        yield f"version {version} is not supported, {MIN_VERSION} or later is required"
+    if encoding != "UTF8":
+        yield f"the encoding of the database is {encoding}, UTF8 is required"
+    elif not folds_all_letters:
+        yield (
+            "the locale of the database is C: searches are case-insensitive for ASCII only. "
+            "Create it with another one, C.UTF-8 for example"
+        )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error of PostgreSQL or psycopg; it contains no password."""
+    cause = getattr(error, "orig", None) or error
+    name = type(cause).__name__ if isinstance(cause, psycopg.Error) else "error"
+    return f"{name}: {cause}".splitlines()[0]
