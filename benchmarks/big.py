@@ -6,6 +6,7 @@ import argparse
 import re
 import statistics
 import time
+from urllib.parse import quote
 
 import psycopg
 import urllib3
@@ -37,6 +38,33 @@ INSERT_STEPS = """
            timestamptz '2026-01-01 08:00:00+00' + k * interval '1 day' + id * interval '1 minute'
     FROM jobs, generate_series(1, 8) k WHERE user_id = %(user)s
 """
+# Ten notes for each job, of 5 to 60 words: as in languages, few words are common and most are rare.
+SEARCHED_NOTES = """
+    INSERT INTO notes (user_id, application_id, body)
+    SELECT user_id, id, (
+        SELECT string_agg(left(md5(number::text), 3 + number %% 7), ' ')
+        FROM generate_series(1, (5 + (id * 7 + k * 13) %% 56)::int) AS w,
+             LATERAL (SELECT floor(4000 * random() ^ 4)::int + 0 * w) AS word (number)
+    ) || CASE WHEN (id + k) %% 9 = 0 THEN ' C++ and .NET, CI/CD' ELSE '' END
+      || CASE WHEN (id + k) %% 50 = 0 THEN ' \u6771\u4eac\u90fd\u5e81\u3067\u50cd\u304f' ELSE '' END
+    FROM jobs, generate_series(1, 10) k
+    WHERE user_id = %(user)s ORDER BY k, id
+"""
+KEEP_WORDS_OF_JOBS = """
+    INSERT INTO job_words (user_id, application_id, words, texts, tags)
+    SELECT user_id, id, words_of_job(jobs), folded_texts(jobs), folded(tags)
+    FROM jobs WHERE user_id = %(user)s ON CONFLICT DO NOTHING
+"""
+KEEP_WORDS_OF_NOTES = """
+    SELECT add_words_of_note(notes) FROM (
+        SELECT * FROM notes WHERE user_id = %(user)s ORDER BY id
+    ) AS notes
+"""
+COMMON_WORDS = """
+    SELECT word FROM ts_stat('SELECT words FROM note_words WHERE user_id = {}')
+    WHERE word <> '/' AND length(word) > 2 ORDER BY ndoc DESC, word
+"""
+SEARCH_REPETITIONS = 15
 HEAD = ("A page of 50 out of", "users", "requests/s", "ratio", "ms p50 / p99")
 
 
@@ -54,6 +82,7 @@ def report(environment: Environment, arguments: argparse.Namespace) -> None:
             print(f"\n{markdown(HEAD, rows)}\n")
             print(f"{_long_list(small, small_server)}\n\n{_funnel(small, small_server)}")
             print(f"\n{_board(small, small_server)}")
+            print(f"\n{_searches(small, small_server)}")
 
 
 def _has_pages(server: Server, environment: Environment) -> bool:
@@ -181,6 +210,71 @@ def _board(environment: Environment, server: Server) -> str:
         for name, median in medians.items()
     ]
     return markdown(["A poll of the board of 5,000 jobs", "ms", "ratio"], rows)
+
+
+def _searches(environment: Environment, server: Server) -> str:
+    """A table of searches of 5,000 jobs with 50,000 notes, and a list of 50, in turns."""
+    user = environment.dataset.largest_user
+    with psycopg.connect(environment.database_url, autocommit=True) as connection:
+        connection.execute(KEEP_WORDS_OF_JOBS, {"user": user})
+        # Without the triggers, of which most keep the activity.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(SEARCHED_NOTES, {"user": user})
+        connection.execute("SET session_replication_role = origin")
+        connection.execute(KEEP_WORDS_OF_NOTES, {"user": user})
+        connection.execute("VACUUM (ANALYZE)")
+        words = [row[0] for row in connection.execute(COMMON_WORDS.format(user).encode())]
+    http = urllib3.PoolManager()
+    headers = {"Authorization": f"Bearer {environment.token_of(user)}"}
+
+    def seconds(path: str) -> float:
+        started = time.perf_counter()
+        response = http.request("GET", server.url + path, headers=headers)
+        if response.status != 200:
+            raise RuntimeError(f"GET {path} is {response.status}")
+        return time.perf_counter() - started
+
+    queries = _queries(words)
+    pages = []
+    times: dict[str, list[float]] = {name: [] for name in queries}
+    for number in range(SEARCH_REPETITIONS):
+        for name, q in queries.items():
+            # Another query each time, because the response cache has the previous response.
+            pages.append(seconds(f"/jobs?limit=50&fresh={number}{name}".replace(" ", "-")))
+            times[name].append(seconds(f"/jobs/search?q={quote(q)}&fresh={number}"))
+    page = statistics.median(pages)
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    rows = [["a list of 50", f"{page * 1000:.1f}", "1.00"]]
+    for name in sorted(medians, key=medians.__getitem__, reverse=True):
+        rows.append([name, f"{medians[name] * 1000:.1f}", f"{medians[name] / page:.2f}"])
+    return markdown(["Search of 5,000 jobs with 50,000 notes", "ms", "ratio"], rows)
+
+
+def _queries(words: list[str]) -> dict[str, str]:
+    """Twenty searches, by what they look for; ``words`` are of the notes, common ones first."""
+    common, rare = words[:40], words[-40:]
+    return {
+        "a common word": common[0],
+        "the company of each job": "company",
+        "one letter": "e",
+        "another letter": "c",
+        "two common words": " ".join(common[:2]),
+        "three common words": " ".join(common[2:5]),
+        "the twelve most common words": " ".join(common[:12]),
+        "the next twelve": " ".join(common[12:24]),
+        "twelve letters": "a b c d e f 1 2 3 4 5 6",
+        "twelve rare words": " ".join(rare[:12]),
+        "eleven rare words and a common one": " ".join([*rare[:11], common[0]]),
+        "eleven common words and a rare one": " ".join([*common[:11], rare[0]]),
+        "a rare word": rare[0],
+        "a word that no job has": "nothingatall",
+        "a word of the title and one of the notes": f"engineer {common[0]}",
+        "C++": "C++",
+        ".NET": ".NET",
+        "CI/CD": "CI/CD",
+        "two common words, joined": "/".join(common[:2]),
+        "a part of a Japanese text": "\u90fd\u5e81",
+    }
 
 
 def _next_path(link: str) -> str | None:

@@ -60,8 +60,9 @@ INSERT_STEPS = """
 
 # For searches of the same readers; the triggers are disabled while jobs are inserted.
 INSERT_WORDS = """
-    INSERT INTO job_words (user_id, application_id, words)
-    SELECT user_id, id, words_of_job(jobs) FROM jobs WHERE user_id <= 1000
+    INSERT INTO job_words (user_id, application_id, words, texts, tags)
+    SELECT user_id, id, words_of_job(jobs), folded_texts(jobs), folded(tags)
+    FROM jobs WHERE user_id <= 1000
 """
 
 INSERT_NOTES = """

@@ -5,6 +5,7 @@ The response never contains the input.
 """
 
 import logging
+import math
 import traceback
 from typing import Any
 
@@ -115,12 +116,15 @@ class ValidationFailed(ApiError):
     """Invalid fields, each as ``{"loc", "msg", "type"}``.
 
     :param first: the error of the first one, as a sentence that names the field
+    :param omitted: how many more fields are invalid than there are errors
     """
 
     status = 422
 
-    def __init__(self, errors: list[dict[str, Any]], first: str | None = None) -> None:
-        message = first and first + _more_fields(len(errors) - 1)
+    def __init__(
+        self, errors: list[dict[str, Any]], first: str | None = None, omitted: int = 0
+    ) -> None:
+        message = first and first + _more_fields(len(errors) - 1 + omitted)
         super().__init__(message, details={"errors": errors})
 
     @classmethod
@@ -137,9 +141,11 @@ class ValidationFailed(ApiError):
 
 def field_sentence(subject: str, message: str) -> str:
     """A sentence of a message that begins with the verb, "Must be true or false."; another message
-    is a sentence already."""
+    is a sentence already. Enumerated words are without underscores: "recruiter screen"."""
     verb, _, rest = message.partition(" ")
-    return f"{subject} {verb.lower()} {rest}" if verb in _VERBS else message
+    if verb not in _VERBS:
+        return message
+    return f"{subject} {verb.lower()} {rest.replace('_', ' ')}"
 
 
 _VERBS = ("Must", "Can", "Cannot", "Is", "Are", "Was", "Were", "Has", "Have")
@@ -152,7 +158,16 @@ def _more_fields(number: int) -> str:
 
 
 class RateLimited(ApiError):
+    """By default, the message says how long to wait, if that is minutes."""
+
     status = 429
+
+    def __init__(self, message: str | None = None, **options: Any) -> None:
+        minutes = math.ceil((options.get("retry_after") or 0) / 60)
+        if message is None and minutes > 1:
+            wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
+            message = f"Too many requests. Please try again in {wait}."
+        super().__init__(message, **options)
 
 
 class Unavailable(ApiError):

@@ -153,7 +153,8 @@ def access_token_rejected(error: AccessTokenRejected, request: Request) -> Respo
     try:
         with autocommit(request.registry) as connection:
             if error.account_ended or not token.origin_jti:
-                moment = next_second(cognito_time(request))
+                _earliest, latest = cognito_time(request)
+                moment = next_second(latest)
                 users.revoke_tokens(connection, moment, sub=token.sub)
             else:
                 users.revoke_session(connection, token.key)

@@ -30,6 +30,7 @@ _VISIBLE = re.compile(
 )
 _IGNORABLE = re.compile(f"[{IGNORABLE}{_MORE_IGNORABLE}{BIDI_CONTROLS}]")
 _BIDI_CONTROL = re.compile(f"[{BIDI_CONTROLS}]")
+_BIDI_EDGE = re.compile(f"[{BIDI_CONTROLS}{BLANK}]*")
 _EDGE = re.compile(rf"[{BLANK}\U0001d159{IGNORABLE}{_MORE_IGNORABLE}]*")
 # What belongs to the character before it: a variation selector, or the tags of an emoji flag.
 _VARIATION = re.compile(
@@ -91,6 +92,16 @@ def normalize_prose(text: str) -> str:
         return text.strip()
     text = trimmed(normalize(text))
     return text if is_visible(text) else ""
+
+
+def normalize_url(text: str) -> str:
+    """The text of a URL, as it is stored: as :func:`normalize_prose`, and without the bidi controls
+    around it, with which a URL is copied from text in Arabic or Hebrew."""
+    text = normalize_prose(text)
+    if text.isascii():
+        return text
+    text = text[_end_of(_BIDI_EDGE, text) :]
+    return normalize_prose(text[: len(text) - _end_of(_BIDI_EDGE, text[::-1])])
 
 
 def trimmed(text: str) -> str:

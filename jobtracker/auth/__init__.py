@@ -23,8 +23,6 @@ def includeme(config: Any) -> None:
         "timeouts": timeouts,
         "clock": CognitoClock(),
     }
-    if not settings["cognito.user_pool_id"].startswith(f"{settings['cognito.region']}_"):
-        log.error("cognito.user_pool_id is in another region than cognito.region")
     client_secret = settings["cognito.client_secret"]
     if client_secret is None:
         log.warning(

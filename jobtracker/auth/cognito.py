@@ -3,6 +3,7 @@
 import base64
 import hmac
 import logging
+import time
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -163,7 +164,8 @@ class UserPool:
         self, email: str, session: str, code: str, friendly_name: str | None = None
     ) -> SignIn:
         """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
-        response = self._verify_totp(cognito_errors.SESSION, code, friendly_name, Session=session)
+        errors = cognito_errors.with_email(email, cognito_errors.SESSION)
+        response = self._verify_totp(errors, code, friendly_name, Session=session)
         session = required(response, "Session")
         sign_in = self.answer_challenge(email, "MFA_SETUP", session, {"ANSWER": "SUCCESS"})
         if sign_in.tokens:
@@ -270,15 +272,16 @@ class UserPool:
     def _call(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
+        sent_at = time.time()
         try:
             response: dict[str, Any] = getattr(self.client, operation)(**parameters)
-            self.clock.read(response)
+            self.clock.read(response, sent_at)
             return response
         except (ClientError, BotoCoreError) as error:
             code, message = error_code(error), ""
             if isinstance(error, ClientError):
                 message = error.response["Error"].get("Message", "")
-                self.clock.read(error.response)
+                self.clock.read(error.response, sent_at)
             if "AccessToken" in parameters and (
                 rejected := cognito_errors.rejected_access_token(code, message)
             ):

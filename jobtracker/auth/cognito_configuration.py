@@ -18,6 +18,9 @@ MISCONFIGURATIONS = {
     r"signup is not permitted": (
         "the user pool cognito.user_pool_id does not allow sign-up (AllowAdminCreateUserOnly)"
     ),
+    r"cannot be of email format|username should be a phone number": (
+        "the user pool cognito.user_pool_id must have email in UsernameAttributes"
+    ),
     r"unauthorized attribute": (
         "the app client cognito.client_id may not write the attributes email and name"
     ),

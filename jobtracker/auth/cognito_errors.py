@@ -198,6 +198,8 @@ def invalid_parameter(message: str) -> ApiError:
     # "1 validation error detected: Value at 'password' failed to satisfy constraint: ..."
     parameter = re.search(r" at '(\w+)' failed to satisfy", message)
     title = _PARAMETERS.get(parameter[1].lower()) if parameter else None
+    if message.startswith("Invalid email address format"):
+        title = "e-mail address"
     if title is None:
         return BadRequest("The sign-in service does not accept this.")
     return BadRequest(f"The sign-in service does not accept the {title}. Please choose another.")

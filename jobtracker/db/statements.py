@@ -187,12 +187,6 @@ def new_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"new_{name}": value for name, value in values.items()}
 
 
-def contains_pattern(part: str) -> str:
-    """The LIKE pattern of texts that contain the part; ``%`` and ``_`` match themselves."""
-    escaped = part.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    return f"%{escaped}%"
-
-
 # The columns that identify the owner, with their values.
 Owner = Mapping[str, int]
 

@@ -24,7 +24,7 @@ from jobtracker.errors import (
     Unavailable,
 )
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
-from jobtracker.quotas import QuotaExceeded
+from jobtracker.quotas import QuotaExceeded, size_in_words
 from jobtracker.tree import ResourceDeleted
 from jobtracker.users import queries as users
 
@@ -157,8 +157,8 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
         """
         max_bytes = self.request.registry.settings["documents.max_bytes"]
         if size_bytes > max_bytes:
-            size = f"{max_bytes} bytes ({max_bytes / 1024**2:.3g} MiB)"
-            raise PayloadTooLarge(f"The file is too large. A document can have at most {size}.")
+            limit = size_in_words(max_bytes)
+            raise PayloadTooLarge(f"The file is too large. A document can have at most {limit}.")
         now = self.__parent__.touch()
         # Serializes concurrent creations of the user, so that the limits hold.
         users.USERS.lock(self.connection, {}, self.owner["user_id"])

@@ -19,7 +19,7 @@ from jobtracker.fields.containers import (
     TextList,
     TextMap,
 )
-from jobtracker.fields.errors import error_details, first_sentence
+from jobtracker.fields.errors import error_details, first_sentence, omitted_errors
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
 from jobtracker.fields.objects import ListOf, Nested, Rendered, RowOut, Schema, merge_patch
 from jobtracker.fields.text import (

@@ -73,6 +73,8 @@ class TextMap(FieldType):
             raise InvalidValue(node, "Must be an object.", "dict_type")
         if len(value) > self.max_entries:
             raise too_many(node, self.max_entries)
+        if not all(isinstance(item, str) for item in value.values()):
+            raise InvalidValue(node, "Must have values that are text.", "string_type")
         text = functools.partial(self.text.parse, node)
         return {text(key) or "": text(item) or "" for key, item in value.items()}
 
@@ -145,7 +147,7 @@ class JsonObject(FieldType):
                 raise InvalidValue(node, hint, "number_range")
 
     def _too_long(self, node: Any) -> InvalidValue:
-        return InvalidValue(node, f"Must be at most {self.max_bytes} bytes as JSON.", "too_long")
+        return InvalidValue(node, f"Must be at most {self.max_bytes} bytes.", "too_long")
 
 
 class Counts(FieldType):

@@ -33,6 +33,11 @@ def first_sentence(invalid: colander.Invalid, where: str) -> str:
     return field_sentence(subject, message)
 
 
+def omitted_errors(invalid: colander.Invalid) -> int:
+    """How many more fields are invalid than error_details() has errors of."""
+    return getattr(invalid, "omitted", 0)
+
+
 def _errors(invalid: colander.Invalid) -> list[colander.Invalid]:
     return invalid.children or [invalid]
 

@@ -40,7 +40,7 @@ class QueryInteger(Integer):
     def parse(self, node: Any, value: Any) -> int:
         text = checked_text(node, value)
         if not re.fullmatch("[0-9]+", text):
-            raise InvalidValue(node, f"Must be a whole number from {self.min}.", "int_type")
+            raise InvalidValue(node, f"Must be a whole number, at least {self.min}.", "int_type")
         # More digits than this exceed any bound, and int() refuses more than 4300 digits.
         return min(super().parse(node, int(text.lstrip("0")[:19] or "0")), self.limit)
 

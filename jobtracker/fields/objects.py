@@ -32,7 +32,9 @@ class Object(FieldType):
             else:
                 if field is not colander.drop:
                     parsed[child.name] = field
-        for name in list(unknown)[: max(0, MAX_ERRORS - len(errors.children))]:
+        reported = list(unknown)[: max(0, MAX_ERRORS - len(errors.children))]
+        errors.omitted = len(unknown) - len(reported)
+        for name in reported:
             unknown_field = colander.SchemaNode(Text(), name=name)
             message, sentence = "There is no such field.", "There is an unknown field."
             errors.add(InvalidValue(unknown_field, message, "extra_forbidden", sentence))

@@ -99,6 +99,10 @@ class Email(Lowercase):
         return super().normalized(node, value)
 
 
+# Of Catalan, Greek, Hebrew, Sindhi, Tibetan and Japanese: RFC 5892, section 2.6 and appendix A.
+_PUNCTUATION_IN_HOSTS = "\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u30fb"
+
+
 @functools.lru_cache(1024)
 def _kind_in_host(character: str) -> str:
     """The kind of a character of a host name, as the pattern of WebAddress has it."""
@@ -108,6 +112,8 @@ def _kind_in_host(character: str) -> str:
         return "-"
     if character in "\u200c\u200d":
         return "j"
+    if character in _PUNCTUATION_IN_HOSTS:
+        return "m"
     category = unicodedata.category(character)
     if category[0] not in "LMN" or not unicode.without_ignorable(character):
         return "!"
@@ -116,7 +122,7 @@ def _kind_in_host(character: str) -> str:
     return "o" if category == "Lo" else "a"
 
 
-class WebAddress(Prose):
+class WebAddress(Text):
     """An absolute http or https URL, safe as the target of a link."""
 
     # RFC 5891, section 4.2, and underscores, by kinds of characters: letters and digits of any
@@ -126,6 +132,9 @@ class WebAddress(Prose):
     HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.?")
     # urlsplit drops tabs and newlines, as browsers do: "java\nscript:" would be a scheme.
     UNSAFE = re.compile(rf"[\x00-\x20\x7f-\x9f\u2028\u2029\\{unicode.BIDI_CONTROLS}]")
+
+    def normalized(self, node: Any, value: Any) -> str:
+        return unicode.normalize_url(checked_text(node, value))
 
     def parse(self, node: Any, value: Any) -> str | None:
         text = super().parse(node, value)

@@ -36,6 +36,8 @@ class Timestamp(FieldType):
         re.IGNORECASE,
     )
 
+    HINT = "Must be a time with its UTC offset, like 2026-01-31T14:30:00+01:00."
+
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:
         text = trimmed_text(node, value)
         if not text:
@@ -43,12 +45,16 @@ class Timestamp(FieldType):
         with contextlib.suppress(ValueError, OverflowError):  # the offset can lead out of range
             if self.FORMAT.fullmatch(text):
                 return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
-        hint = "Must be a time with its UTC offset, like 2026-01-31T14:30:00+01:00."
-        raise InvalidValue(node, hint, "timestamp_format")
+        raise InvalidValue(node, self.HINT, "timestamp_format")
 
 
 class DateOrDatetime(Timestamp):
     """A timestamp, or a date, which stands for its midnight in UTC."""
+
+    HINT = (
+        "Must be a date like 2026-01-31, or a time with its UTC offset, like "
+        "2026-01-31T14:30:00+01:00."
+    )
 
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:
         text = trimmed_text(node, value)

@@ -2,14 +2,21 @@
 
 import codecs
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import colander
 from pyramid.request import Request
 
 from jobtracker.errors import ApiError, BadRequest, PayloadTooLarge, ValidationFailed
-from jobtracker.fields import Schema, TextList, error_details, first_sentence, title_of
+from jobtracker.fields import (
+    InvalidValue,
+    Schema,
+    TextList,
+    error_details,
+    first_sentence,
+    omitted_errors,
+)
 
 JSON_TYPES = frozenset({"application/json"})
 MERGE_PATCH_TYPES = frozenset({"application/json", "application/merge-patch+json"})  # RFC 7396
@@ -96,20 +103,28 @@ def validate_query(schema: Schema, request: Request, **_kwargs: Any) -> None:
     except UnicodeDecodeError:
         raise BadRequest("The query is not UTF-8.") from None
     parameters: dict[str, Any] = {}
+    repeated = []
     for node in schema.children:
         values = [value for value in given.getall(node.name) if value]
         is_list = isinstance(node.typ, TextList)
         if len(values) > 1 and not is_list:
-            given_once, title = "Must be given once.", title_of(node)
-            raise ValidationFailed.for_field("query", node.name, given_once, "repeated", title)
-        if values:
+            repeated.append(InvalidValue(node, "Must be given once.", "repeated"))
+        elif values:
             parameters[node.name] = values if is_list else values[0]
-    request.validated = _deserialize(schema, parameters, "query")
+    request.validated = _deserialize(schema, parameters, "query", repeated)
 
 
-def _deserialize(schema: Schema, value: Mapping[str, Any], location: str) -> Any:
+def _deserialize(
+    schema: Schema, value: Mapping[str, Any], where: str, errors: Sequence[InvalidValue] = ()
+) -> Any:
+    """The validated value; ValidationFailed if it is invalid, or if there are errors already."""
     try:
-        return schema.deserialize(value)
-    except colander.Invalid as invalid:
-        errors, first = error_details(invalid, location), first_sentence(invalid, location)
-        raise ValidationFailed(errors, first) from None
+        validated = schema.deserialize(value)
+        if not errors:
+            return validated
+        invalid = colander.Invalid(schema)
+    except colander.Invalid as error:
+        invalid = error
+    invalid.children[:0] = errors
+    details, first = error_details(invalid, where), first_sentence(invalid, where)
+    raise ValidationFailed(details, first, omitted_errors(invalid))

@@ -2,7 +2,7 @@
 
 import datetime
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -12,9 +12,9 @@ from jobtracker.db import statements
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_LIST, Page, Sort, SortKey, newest_first
-from jobtracker.db.statements import PageStatement, Statement, columns_of, contains_pattern
+from jobtracker.db.statements import PageStatement, Statement, columns_of
 from jobtracker.errors import NotFound, VersionConflict
-from jobtracker.jobs.models import Job, Status, normalize_tags, validate_tags
+from jobtracker.jobs.models import Job, Status, validate_tags
 from jobtracker.users.models import User
 from jobtracker.users.queries import AUTHENTICATED, TokenKey
 
@@ -90,19 +90,45 @@ _DELETE = Statement(
     sa.delete(Job.__table__).where(*_BY_ID, _VERSION_MATCHES).returning(*COLUMNS), JobRow
 )
 
-_TEXT = (Job.company_name, Job.job_title, Job.location)
-_TAG = sa.func.unnest(Job.tags).column_valued("tag")
-_HAS_TAG = sa.select(sa.literal(1)).where(_TAG.like(sa.bindparam("tag_q"), escape="\\")).exists()
-# The condition of each filter, and the function that makes its parameter.
-_FILTERS: dict[str, tuple[sa.ColumnElement[bool], Callable[[Any], Any]]] = {
-    "q": (
-        sa.or_(*(column.ilike(sa.bindparam("q"), escape="\\") for column in _TEXT)),
-        contains_pattern,
+# What a trigger keeps of a job for comparison: the texts, and the tags, as fold() makes them. The
+# model is that of the search, which is a layer above.
+_KEYS = sa.table(
+    "job_words",
+    *(sa.column(name, sa.BigInteger) for name in ("user_id", "application_id")),
+    sa.column("texts", sa.Text),
+    sa.column("tags", ARRAY(TEXT)),
+)
+_TAG = sa.func.unnest(_KEYS.c.tags).column_valued("tag")
+
+
+def _once(function: str, name: str, type_: Any) -> Any:
+    """A function of a parameter, which PostgreSQL computes once for a statement."""
+    function_of: Any = getattr(sa.func, function)
+    return sa.select(function_of(sa.bindparam(name, type_=type_), type_=type_)).scalar_subquery()
+
+
+_Q, _TAG_Q = _once("fold", "q", TEXT), _once("fold", "tag_q", TEXT)
+_TAGS_OF_QUERY = _once("folded", "tag", ARRAY(TEXT))
+# The conditions on a job's keys. A filter of blanks alone is none.
+_KEY_FILTERS: dict[str, sa.ColumnElement[bool]] = {
+    "q": sa.func.strpos(_KEYS.c.texts, _Q) != 0,
+    "tag": sa.or_(_KEYS.c.tags.overlap(_TAGS_OF_QUERY), sa.func.cardinality(_TAGS_OF_QUERY) == 0),
+    "tag_q": sa.or_(
+        sa.select(sa.literal(1)).where(sa.func.strpos(_TAG, _TAG_Q) > 0).exists(), _TAG_Q == ""
     ),
-    "status": (Job.status == sa.any_(sa.bindparam("status", type_=ARRAY(TEXT))), list),
-    "tag": (Job.tags.overlap(sa.bindparam("tag", type_=ARRAY(TEXT))), normalize_tags),
-    "tag_q": (_HAS_TAG, lambda part: contains_pattern(part.lower())),
 }
+_HAS_STATUS = Job.status == sa.any_(sa.bindparam("status", type_=ARRAY(TEXT)))
+
+
+def _conditions(filters: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
+    if "status" in filters:
+        yield _HAS_STATUS
+    if of_keys := [_KEY_FILTERS[name] for name in filters if name in _KEY_FILTERS]:
+        of_user = _KEYS.c.user_id == sa.bindparam("user_id")
+        found = sa.select(_KEYS.c.application_id).where(of_user, *of_keys)
+        # IS TRUE, so that PostgreSQL makes a hash table of the ids, and no join whose time depends
+        # on its estimates.
+        yield Job.id.in_(found).is_(sa.true())
 
 
 def page(
@@ -121,10 +147,10 @@ def page(
     :param sort: one of :data:`SORTS`
     :param after: the sort keys of the job that the page continues after
     :param job_count: the number of the user's jobs, if it is known
-    :param filters: ``q``: substring of company, title or location, case-insensitive; ``status``
-        and ``tag``: any of them; ``tag_q``: substring of a tag
+    :param filters: ``q``: substring of company, title or location; ``status`` and ``tag``: any of
+        them; ``tag_q``: substring of a tag. Texts are compared as ``fold()`` makes them.
     """
-    given = {name: _FILTERS[name][1](value) for name, value in filters.items() if value}
+    given = {name: value for name, value in filters.items() if value}
     statement = _page(sort, after is not None, tuple(sorted(given)))
     parameters = {"user_id": user_id, **given}
     return statement.page(connection, limit or MAX_LIST, after, number=job_count, **parameters)
@@ -132,9 +158,8 @@ def page(
 
 @functools.cache
 def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatement[JobRow]:
-    conditions = (_FILTERS[name][0] for name in filters)
     of_user = Job.user_id == sa.bindparam("user_id")
-    query = _SELECT.where(of_user, *conditions)
+    query = _SELECT.where(of_user, *_conditions(filters))
     return PageStatement(
         query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=[of_user]
     )

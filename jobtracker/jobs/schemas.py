@@ -61,7 +61,7 @@ JOB_PATCH = fields.merge_patch(JobIn(), "JobPatch", example={"status": "offer", 
 
 
 class JobFilters(PageQuery):
-    sort = SchemaNode(fields.Choice(SORTS), missing="activity")
+    sort = SchemaNode(fields.Choice(SORTS), title="sort order", missing="activity")
     q = SchemaNode(fields.Text(max=MAX_NAME), title="search text", missing=drop, nullable=True)
     status = SchemaNode(
         fields.TextList(fields.Choice(Status), max_items=100, item_title="status"),

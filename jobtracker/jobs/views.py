@@ -21,7 +21,9 @@ job = ApiService("job", "/jobs/{job_id}", context=JobResource)
 
 @jobs.get(permission=Permission.READ, query=JobFilters(), returns=ListOf(JOB_OUT))
 def get_jobs(request: Request) -> Rendered:
-    """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored.
+    """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored. `q`
+    is a part of company, title or location, `tag` a whole tag, `tag_q` a part of one: in any case
+    and Unicode form, with any white space, without invisible characters.
     Without a limit these are all, up to 10,000 jobs or 8 MiB. Where there are more, the header
     `Link` leads to the next page."""
     return paginate(request, request.context.page, **request.validated)

@@ -18,7 +18,7 @@ class SavedView(Base):
     __tablename__ = "saved_views"
     __table_args__ = (
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
-        sa.UniqueConstraint("user_id", "name"),
+        sa.Index("uq_saved_views_user_id_name", "user_id", sa.text("fold(name)"), unique=True),
         sa.CheckConstraint(
             f"json_typeof(data) = 'object' AND octet_length(data::text) <= {MAX_BYTES}", name="data"
         ),

@@ -6,39 +6,73 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from jobtracker.search.models import MAX_WORDS
+from jobtracker.search import graphemes
+from jobtracker.search.words import UNSPACED, WORD, FoldedText, fold, words
 
 # Characters before the first match, and of the whole excerpt, up to the next word.
 CONTEXT, LENGTH = 60, 180
+# Characters that a blank is looked for in; a text without spaces is cut at any character.
+MAX_WORD = 60
 
-# As words_in() of the database: to sort combining characters takes quadratic time.
+# As casefolded() of the database: to sort combining characters takes quadratic time.
 _LONG_WORD = re.compile(r"(\S{255})")
+
+# Of words_in() of the database: "+" and "#" after a word belong to it. A word is not bounded by
+# characters of scripts without spaces.
+_SUFFIX = rf"(?:#|\+\+|\+(?![{WORD}]))"
+_BEGIN = rf"(?:(?<=[{UNSPACED}])|(?<![{WORD}]))"
+_END = rf"(?:(?=[{UNSPACED}])|(?![{WORD}]))"
+_REST = rf"(?:(?![{UNSPACED}])[{WORD}])*{_SUFFIX}*"
+_BETWEEN = rf"[^{WORD}]*"
+_IS_UNSPACED = re.compile(rf"[{UNSPACED}]").match
 
 
 @functools.lru_cache(maxsize=64)  # of the queries, each of which has many texts
 def word_pattern(q: str) -> re.Pattern[str] | None:
-    """A pattern with a group for each word of the query; the last can be a prefix."""
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", q))[:MAX_WORDS]
-    if not words:
+    """A pattern of folded texts with a group for each word; the last can be a prefix."""
+    found = words(q)
+    if not found:
         return None
-    *whole, prefix = map(re.escape, words)
-    groups = [*(rf"({word})(?![^\W_])" for word in whole), rf"({prefix})[^\W_]*"]
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(groups)})", re.IGNORECASE)
+    groups = (
+        _BETWEEN.join(
+            _part_pattern(part, is_prefix=word is found[-1] and number == len(word))
+            for number, part in enumerate(word, start=1)
+        )
+        for word in found
+    )
+    return re.compile("|".join(f"({group})" for group in groups))
+
+
+def _part_pattern(part: str, *, is_prefix: bool) -> str:
+    pattern = re.escape(part)
+    if _IS_UNSPACED(part):
+        return pattern
+    if not part.startswith("."):
+        pattern = _BEGIN + pattern
+    if part[-1] in "+#":
+        return pattern + ("[+#]*" if is_prefix else "(?![+#])")
+    if is_prefix:
+        return pattern + _REST
+    # "c" is no part of "C++", but "security" is one of "Security+".
+    return rf"{pattern}{_END}" + (rf"(?!{_SUFFIX})" if re.fullmatch("[a-z]", part) else "")
 
 
 def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     """An excerpt of the text with the most words of the query, the first of several.
 
-    The result is HTML: the text is escaped, so that ``<mark>`` is the only element.
+    The result is HTML: the text is escaped, so that ``<mark>`` is the only element. Marks are
+    around whole grapheme clusters.
     """
     pattern = word_pattern(q)
     if pattern is None:
         return None
     lines = [" ".join(_normalized(text).split()) for text in texts if text]
-    counts = [len({match.lastindex for match in pattern.finditer(line)}) for line in lines]
+    folded = [fold(line) for line in lines]
+    counts = [len({match.lastindex for match in pattern.finditer(each.text)}) for each in folded]
     if not any(counts):
         return None
-    return _mark(pattern, lines[counts.index(max(counts))])
+    best = counts.index(max(counts))
+    return _mark(pattern, lines[best], folded[best])
 
 
 def _normalized(text: str) -> str:
@@ -48,15 +82,37 @@ def _normalized(text: str) -> str:
     return unicodedata.normalize("NFC", _LONG_WORD.sub(r"\1 ", text))
 
 
-def _mark(pattern: re.Pattern[str], line: str) -> str:
-    first = next(pattern.finditer(line))
-    start = line.rfind(" ", 0, first.start() - CONTEXT) + 1 if first.start() > CONTEXT else 0
-    end = line.find(" ", max(first.end(), start + LENGTH))
-    end = len(line) if end < 0 else end
+def _mark(pattern: re.Pattern[str], line: str, folded: FoldedText) -> str:
+    spans = (folded.original(*match.span()) for match in pattern.finditer(folded.text))
+    marks = (graphemes.expand(line, *span) for span in spans)
+    mark_start, mark_end = next(marks)
+    start = _start(line, mark_start)
+    end = _end(line, max(mark_end, start + LENGTH))
     parts, position = [], start
-    for match in pattern.finditer(line, start, end):
-        parts += [html.escape(line[position : match.start()])]
-        parts += [f"<mark>{html.escape(match[0])}</mark>"]
-        position = match.end()
+    while mark_end <= end:
+        if mark_start >= position:  # two matches can be of one cluster
+            parts += [html.escape(line[position:mark_start])]
+            parts += [f"<mark>{html.escape(line[mark_start:mark_end])}</mark>"]
+            position = mark_end
+        mark_start, mark_end = next(marks, (end, end + 1))
     parts.append(html.escape(line[position:end]))
     return ("\u2026" if start else "") + "".join(parts) + ("\u2026" if end < len(line) else "")
+
+
+def _start(line: str, mark_start: int) -> int:
+    """Where the excerpt begins: at a word, or at a grapheme cluster."""
+    start = mark_start - CONTEXT
+    if start <= 0:
+        return 0
+    blank = line.rfind(" ", max(0, start - MAX_WORD), start)
+    start = blank + 1 if blank >= 0 else 0 if start <= MAX_WORD else start
+    return graphemes.expand(line, start, start)[0]
+
+
+def _end(line: str, end: int) -> int:
+    """Where the excerpt ends: after a word, or after a grapheme cluster."""
+    if end >= len(line):
+        return len(line)
+    blank = line.find(" ", end, end + MAX_WORD)
+    end = blank if blank >= 0 else len(line) if end + MAX_WORD >= len(line) else end
+    return graphemes.expand(line, end, end)[1]

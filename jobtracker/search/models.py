@@ -1,7 +1,7 @@
 """The tables of words that searches read."""
 
-from sqlalchemy import ForeignKeyConstraint, Index
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import BigInteger, Text
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base
@@ -11,39 +11,36 @@ from jobtracker.jobs.models import job_foreign_key
 MAX_WORDS = 12
 
 
-def _gin_index(table: str) -> Index:
-    return Index(
-        f"ix_{table}_words", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}
-    )
-
-
 class JobWords(Base):
-    """The words of a job: company and title weigh most, then tags, then the location.
+    """What a job is found by. A trigger of jobs keeps it.
 
-    A trigger of jobs keeps them. They include the user as a word (``@7``), as those of notes do,
-    so that the index finds the words of one user alone.
+    The words of company and title weigh most (A), then tags (B), then the location (C). ``texts``
+    are these three texts, and ``tags`` the tags, as ``fold()`` makes them: filters compare them.
     """
 
     __tablename__ = "job_words"
-    __table_args__ = (job_foreign_key(), _gin_index(__tablename__))
+    __table_args__ = (job_foreign_key(),)
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     application_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     words: Mapped[str] = mapped_column(TSVECTOR)
+    texts: Mapped[str]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
 class NoteWords(Base):
-    """The words of a note, which weigh least. A trigger of notes keeps them."""
+    """The words of some notes of a job, which weigh least (D). Triggers of notes keep them.
+
+    Each note's words end with the lexeme ``/``, in the order of ``note_ids``; ``note_id`` is the
+    first of them. So that a search reads few rows, and the write of a note a short one, a row has
+    about 6,000 bytes.
+    """
 
     __tablename__ = "note_words"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["user_id", "note_id"], ["notes.user_id", "notes.id"], ondelete="CASCADE"
-        ),
-        _gin_index(__tablename__),
-    )
+    __table_args__ = (job_foreign_key(),)
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
+    application_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     note_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    application_id: Mapped[int]
+    note_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     words: Mapped[str] = mapped_column(TSVECTOR)

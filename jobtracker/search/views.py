@@ -22,10 +22,13 @@ search = ApiService("search", "/jobs/search", context=SearchResource)
 )
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title
-    and company, which weigh most, tags, location and notes; the last can be the beginning of one.
-    Nothing but letters and digits counts, and of the words the first 12. No words, no jobs.
+    and company, which weigh most, tags, location and notes; the last can be the beginning of one,
+    and jobs that have it as a whole come first. Case, accents and other forms of letters do not
+    count. `C++`, `C#` and `.NET` are words; words that are joined, as in `CI/CD` or `node.js`, are
+    found by each of them and as a whole. Of a text without spaces (Chinese, Japanese, Thai and
+    others) any part is found. The first 12 words count. No words, no jobs.
     `highlight` is a piece of the text that was found, as HTML: `<mark>` and `</mark>` are around
-    the words, and all else is escaped.
+    what was found, whole characters as users see them, and all else is escaped.
     """
     found = request.context.search(**request.validated)
     set_times_of_change(request, (hit["next_follow_up_at"] for hit in found))

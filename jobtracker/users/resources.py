@@ -108,16 +108,17 @@ def revoke_tokens(request: Request, *, sub: str | None = None, email: str | None
     The times in tokens are whole seconds. This waits for the next one, so that every token issued
     before this call has an earlier time, and every token issued after it has not.
     """
-    now = cognito_time(request)
-    moment = next_second(now)
-    time.sleep(max(0, moment.timestamp() - now))
+    earliest, latest = cognito_time(request)
+    moment = next_second(latest)
+    time.sleep(max(0, moment.timestamp() - earliest))
     queries.revoke_tokens(request.connection, moment, sub=sub, email=email)
 
 
-def cognito_time(request: Request) -> float:
-    """The Unix time by the clock of the times in tokens, as far as it is known: not before the
-    latest sign-in, if this machine's clock is behind."""
-    return max(request.cognito.clock.now(), request.access_tokens.latest_sign_in())
+def cognito_time(request: Request) -> tuple[float, float]:
+    """The bounds of the Unix time by the clock of the times in tokens: not before the latest
+    sign-in, if this machine's clock is behind."""
+    clock, sign_in = request.cognito.clock, request.access_tokens.latest_sign_in()
+    return max(clock.earliest(), sign_in), max(clock.latest(), sign_in)
 
 
 def next_second(now: float | None = None) -> datetime.datetime:

@@ -11,7 +11,7 @@ from typing import Any
 from alembic import op
 
 revision: str = "0023"
-down_revision: str | None = "0021"
+down_revision: str | None = "0022"
 branch_labels: str | None = None
 depends_on: str | None = None
 
@@ -118,13 +118,15 @@ WITH_ARCHIVED = keep_journeys(
 # ------------------------------------------------------------------------------------ the history
 
 # When a job was applied for at a date: at noon in UTC, which is on that date in nearly all time
-# zones; on the day of not_after itself, then. Null for a date after it (by 14 hours, so that it is
-# after it in all time zones), and for one that no step can have.
+# zones; on the day of the recording or of not_after, then. Null for a date after not_after (by 14
+# hours, so that it is after it in all time zones), and for one that no step can have.
 APPLIED_AT = f"""
-    CREATE OR REPLACE FUNCTION applied_at(applied_on date, not_after timestamptz)
-    RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    CREATE OR REPLACE FUNCTION applied_at(
+        applied_on date, recorded_at timestamptz, not_after timestamptz
+    ) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE
         WHEN applied_on < '1970-01-01' OR not_after < {EPOCH} THEN NULL
+        WHEN applied_on = (recorded_at AT TIME ZONE 'UTC')::date THEN recorded_at
         WHEN applied_on < (not_after AT TIME ZONE 'UTC')::date
         THEN (applied_on + time '12:00') AT TIME ZONE 'UTC'
         WHEN applied_on <= ((not_after + interval '14 hours') AT TIME ZONE 'UTC')::date
@@ -163,8 +165,9 @@ STEPS_TAKEN_BACK = f"""
 # date and the first applied step, or there is none, a step of its own is inserted at the date. The
 # order of all other steps remains, and so the latest.
 DATE_APPLIED_STEP = f"""
-    CREATE OR REPLACE FUNCTION date_applied_step(of_user bigint, of_job bigint, applied_on date)
-    RETURNS void LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION date_applied_step(
+        of_user bigint, of_job bigint, job_status text, applied_on date
+    ) RETURNS void LANGUAGE plpgsql AS $$
     DECLARE
         just CONSTANT interval := '1 microsecond';
         own job_steps;  -- the step that exists for the date alone
@@ -173,27 +176,27 @@ DATE_APPLIED_STEP = f"""
         times timestamptz[];  -- of these: at first as if there were no date
         can_move boolean[];
         after interval[];  -- how much later each is than the one before it, at least
-        only_saved boolean := true;
+        only_saved boolean;  -- it was not applied for; archiving says nothing about that
         saved integer := 0;  -- the number of saved steps at the beginning that triggers inserted
         applied integer;  -- the index of the first applied step
         moved timestamptz;  -- its time
         inserted timestamptz;  -- the time of a step of its own
     BEGIN
-        SELECT * INTO own FROM job_steps WHERE {OF_JOB} ORDER BY at DESC, id DESC LIMIT 1;
-        -- The user has deleted the steps after it: it is the status of the job now.
-        IF own.origin = 'applied_date' AND EXISTS (
-            SELECT FROM jobs WHERE user_id = of_user AND id = of_job AND status = 'applied')
-        THEN
-            UPDATE job_steps SET origin = 'status' WHERE user_id = of_user AND id = own.id;
-        END IF;
         SELECT * INTO own FROM job_steps WHERE {OF_JOB} AND origin = 'applied_date';
-        SELECT array_agg(step ORDER BY at, id) INTO steps
+        IF job_status = 'applied' AND own.id = (
+            SELECT id FROM job_steps WHERE {OF_JOB} ORDER BY at DESC, id DESC LIMIT 1)
+        THEN  -- The user has deleted the steps after it: it is the status of the job now.
+            UPDATE job_steps SET origin = 'status' WHERE user_id = of_user AND id = own.id;
+            own := NULL;
+        END IF;
+        SELECT array_agg(step ORDER BY at, id),
+               bool_and(status IN ('saved', 'archived')) AND bool_or(status = 'saved')
+        INTO steps, only_saved
         FROM job_steps AS step WHERE {OF_JOB} AND origin IS DISTINCT FROM 'applied_date';
         number := coalesce(cardinality(steps), 0);
 
         FOR i IN REVERSE number .. 1 LOOP
             times[i] := steps[i].at;
-            only_saved := only_saved AND steps[i].status = 'saved';
             can_move[i] := steps[i].status IN ('saved', 'applied')
                 AND steps[i].origin IS NOT DISTINCT FROM 'status';
             -- With a smaller id, a step of the same time is before the other one.
@@ -216,10 +219,8 @@ DATE_APPLIED_STEP = f"""
 
         IF can_move[applied] THEN
             moved := coalesce(
-                applied_at(applied_on, CASE
-                    WHEN applied_on <= (times[applied] AT TIME ZONE 'UTC')::date
-                    THEN times[applied]
-                    ELSE coalesce(times[applied + 1] - just, statement_timestamp()) END),
+                applied_at(applied_on, times[applied],
+                           coalesce(times[applied + 1] - just, statement_timestamp())),
                 times[applied]);
             IF applied > saved + 1 AND moved < times[applied - 1] + after[applied] THEN
                 IF applied_on = (times[applied - 1] AT TIME ZONE 'UTC')::date THEN
@@ -232,7 +233,7 @@ DATE_APPLIED_STEP = f"""
                 times[applied] := moved;
             END IF;
         ELSIF NOT only_saved AND (applied IS NULL OR own.id IS NOT NULL) THEN
-            inserted := applied_at(applied_on, times[number] - just);
+            inserted := applied_at(applied_on, NULL, times[number] - just);
         END IF;
         FOR i IN 1 .. saved LOOP
             times[i] := least(times[i], moved, inserted);
@@ -270,13 +271,14 @@ RECORD_STEP = """
     BEGIN
         IF TG_OP = 'INSERT' THEN
             IF NEW.status = 'applied' THEN
-                step_at := applied_at(NEW.applied_date, NEW.created_at);
+                step_at := applied_at(NEW.applied_date, NEW.created_at,
+                                      greatest(NEW.created_at, statement_timestamp()));
             END IF;
             INSERT INTO job_steps (user_id, application_id, status, at, created_at, origin)
             VALUES (NEW.user_id, NEW.id, NEW.status, coalesce(step_at, NEW.created_at),
                     NEW.created_at, 'status');
             IF NEW.applied_date IS NOT NULL AND NEW.status NOT IN ('saved', 'applied') THEN
-                PERFORM date_applied_step(NEW.user_id, NEW.id, NEW.applied_date);
+                PERFORM date_applied_step(NEW.user_id, NEW.id, NEW.status, NEW.applied_date);
             END IF;
             RETURN NULL;
         END IF;
@@ -291,13 +293,14 @@ RECORD_STEP = """
                 DELETE FROM job_steps WHERE user_id = NEW.user_id AND id = ANY (taken_back);
             END IF;
         END IF;
-        -- A change of the status moves steps only where it is to or from one that can be moved.
+        -- A change of the status moves steps only where it is to one that can be moved, or where
+        -- the job can have been only saved until now.
         IF NEW.applied_date IS DISTINCT FROM OLD.applied_date
             OR NEW.applied_date IS NOT NULL AND (
                 taken_back <> '{}' OR NEW.status <> OLD.status
-                AND (OLD.status = 'saved' OR NEW.status IN ('saved', 'applied')))
+                AND (OLD.status IN ('saved', 'archived') OR NEW.status IN ('saved', 'applied')))
         THEN
-            PERFORM date_applied_step(NEW.user_id, NEW.id, NEW.applied_date);
+            PERFORM date_applied_step(NEW.user_id, NEW.id, NEW.status, NEW.applied_date);
         END IF;
         RETURN NULL;
     END $$
@@ -523,7 +526,8 @@ UPDATE_EXISTING = f"""
                 AND job_steps.status = 'archived';
             FOREACH job IN ARRAY batch LOOP
                 IF job.applied_date IS NOT NULL THEN
-                    PERFORM date_applied_step(job.user_id, job.id, job.applied_date);
+                    PERFORM date_applied_step(
+                        job.user_id, job.id, job.status, job.applied_date);
                 END IF;
             END LOOP;
             after_user := job.user_id;
@@ -594,7 +598,8 @@ def downgrade() -> None:
     )
     op.execute(RECORD_STEP_BEFORE)
     op.execute(
-        "SELECT date_applied_step(user_id, id, NULL) FROM jobs WHERE applied_date IS NOT NULL"
+        "SELECT date_applied_step(user_id, id, status, NULL)"
+        " FROM jobs WHERE applied_date IS NOT NULL"
     )
     op.execute(WITH_ARCHIVED)
     op.execute("UPDATE job_steps SET origin = NULL WHERE status = 'archived'")

@@ -8,6 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from webtest import TestApp
 
+from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common.api import SAME_REQUEST_ID, Api
 from tests.common.cognito import CLIENT_ID, SESSION, secret_hash
 from tests.common.user_pool import PASSWORD, MotoUserPool
@@ -298,3 +299,11 @@ def test_weak_password_says_what_it_needs(ada: Api, cognito: Stubber):
         cognito.add_client_error("change_password", "InvalidPasswordException", text + violations)
         path, body = REQUESTS["change_password"]
         assert ada.refused(400, "POST", path, body)["message"] == expected
+
+
+def test_address_that_cognito_does_not_accept_is_named(ada: Api, cognito: Stubber):
+    text = "Invalid email address format."
+    cognito.add_client_error("sign_up", "InvalidParameterException", text)
+    body = {**LOGIN, "name": "Ada", "turnstile_token": DUMMY_TOKEN}
+    error = ada.refused(400, "POST", f"{AUTH}/signup", body)
+    assert "does not accept the e-mail address" in error["message"]

@@ -115,6 +115,12 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
             400,
             {"code": "CODE_MISMATCH"},
         ),
+        (
+            "verify_software_token",
+            "UserNotConfirmedException",
+            403,
+            {"code": "EMAIL_NOT_VERIFIED", "email": EMAIL},
+        ),
         ("verify_software_token", "NotAuthorizedException", 401, None),
         ("change_password", "LimitExceededException", 429, None),
         ("change_password", "InternalErrorException", 503, None),

@@ -10,13 +10,11 @@ from botocore.stub import Stubber
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-import jobtracker
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common.api import Api
-from tests.common.app import dispose_engines
 from tests.common.cognito import SECRET_TEXT, SESSION
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
@@ -45,6 +43,8 @@ NO_TOTP = "Software Token MFA has not been enabled by the userPool"
 NO_SECRET = "Client abc123 is configured with secret but SECRET_HASH was not received"
 DENIED = "User: anonymous is not authorized to perform: cognito-idp:InitiateAuth"
 UNWRITABLE = "A client attempted to write unauthorized attribute"
+ALIAS = "Username cannot be of email format, since user pool is configured for email alias."
+PHONE = "Username should be a phone number."
 REQUIRED = (
     "Attributes did not conform to the schema: phone_number: The attribute phone_number is required"
 )
@@ -56,6 +56,9 @@ REQUIRED = (
         ("sign_up", "NotAuthorizedException", CLOSED, "cognito.user_pool_id"),
         ("sign_up", "NotAuthorizedException", UNWRITABLE, "cognito.client_id"),
         ("sign_up", "InvalidParameterException", REQUIRED, "cognito.user_pool_id"),
+        ("sign_up", "InvalidParameterException", ALIAS, "UsernameAttributes"),
+        ("sign_up", "InvalidParameterException", PHONE, "UsernameAttributes"),
+        ("initiate_auth", "InvalidParameterException", ALIAS, "UsernameAttributes"),
         ("sign_up", "ResourceNotFoundException", NO_CLIENT, "cognito.client_id"),
         ("sign_up", "NotAuthorizedException", NO_SECRET, "cognito.client_secret"),
         ("sign_up", "CodeDeliveryFailureException", SECRET_TEXT, "cognito.user_pool_id"),
@@ -225,16 +228,6 @@ class TestUserPoolId:
             ada.refused(503, "POST", path, body)
             assert "cognito.user_pool_id" in caplog.messages[-1]
         assert db.scalar(text("SELECT count(*) FROM users WHERE cognito_sub = 'other'")) == 0
-
-    def test_user_pool_of_another_region_is_logged_at_start(
-        self, settings: dict[str, str], caplog: pytest.LogCaptureFixture
-    ):
-        with caplog.at_level(logging.ERROR):
-            dispose_engines(jobtracker.main({}, **settings))
-            assert "cognito.region" not in caplog.text
-            wrong = {**settings, "cognito.region": "eu-central-1"}
-            dispose_engines(jobtracker.main({}, **wrong))
-        assert "cognito.user_pool_id is in another region than cognito.region" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,27 @@ class TestNewJob:
         connection.execute(text(insert), {"date": day(9)})
         assert applied(ada) == (3, pytest.approx(9, abs=1))
 
+    @pytest.mark.parametrize("status", ["applied", "saved", "offer"])
+    @pytest.mark.parametrize("days_ago", [90, 60, 30, 0, -30])
+    def test_imported_job_has_the_history_of_one_that_is_dated_afterwards(
+        self, ada: Api, connection: Connection, status: str, days_ago: int
+    ):
+        ada.get("/users/me")
+        insert = """INSERT INTO jobs (user_id, company_name, job_title, status, created_at,
+                                      applied_date)
+                    SELECT id, 'x', 'y', :status, :at, :date FROM users RETURNING id"""
+        imported, dated = (
+            f"/jobs/{connection.execute(text(insert), values).scalar()}"
+            for date in (day(days_ago), None)
+            for values in [{"status": status, "at": f"{day(60)}T17:00:00Z", "date": date}]
+        )
+        ada.patch(dated, {"applied_date": day(days_ago)})
+        found = history(ada, imported)
+        if days_ago == 0 and status == "applied":  # then it is the time of the request
+            assert found[0][1][:10] == history(ada, dated)[0][1][:10] == day(0)
+        else:
+            assert found == history(ada, dated)
+
 
 class TestChangedDate:
     def test_patch_of_the_date_moves_the_step(self, ada: Api):
@@ -167,6 +188,20 @@ class TestChangedDate:
         ada.patch(job, {"status": status})
         assert history(ada, job)[:2] == [("saved", noon(30)), ("applied", noon(30))]
         assert statuses(ada, job) == ["saved", "applied", status]
+
+    def test_saved_job_that_is_archived_has_not_been_applied_for(self, ada: Api):
+        job = create(ada, status="saved", applied_date=day(30))
+        created = history(ada, job)
+        ada.patch(job, {"status": "archived"})
+        for date in (day(20), None, day(30)):
+            ada.patch(job, {"applied_date": date})
+            assert statuses(ada, job) == ["saved", "archived"]
+            assert history(ada, job)[:1] == created
+        assert applied(ada) == (0, 0)
+        ada.patch(job, {"status": "offer"})
+        assert statuses(ada, job) == ["saved", "applied", "archived", "offer"]
+        ada.patch(job, {"status": "saved"})
+        assert history(ada, job) == created
 
     def test_date_before_other_steps_is_a_step_of_its_own(self, ada: Api):
         job = create(ada, status="recruiter_screen")

@@ -95,7 +95,7 @@ def test_message_names_the_first_invalid_field_of_a_job(
         ("POST", "{job}/documents/confirm-upload", {}, "The id of the document is required."),
         (
             *("POST", "/saved-views", {"name": "x", "data": {"a": "x" * 99_999}}),
-            "The data of the view must be at most 16384 bytes as JSON.",
+            "The data of the view must be at most 16384 bytes.",
         ),
         ("PATCH", "/users/me/ui-preferences", {}, "The preferences are required."),
         (
@@ -124,19 +124,53 @@ def test_message_names_the_first_invalid_field_of_a_job(
             "The code must be 6 digits.",
         ),
         ("GET", "/jobs?limit=0", None, "The limit must be at least 1."),
-        ("GET", "/jobs?limit=x", None, "The limit must be a whole number from 1."),
+        ("GET", "/jobs?limit=x", None, "The limit must be a whole number, at least 1."),
         ("GET", "/jobs?limit=1&limit=2", None, "The limit must be given once."),
         ("GET", "/jobs?cursor=x", None, "The cursor is not of this list."),
         ("GET", "/jobs?status=x", None, "The status must be one of saved, applied,"),
         ("GET", "/jobs?status=offer&status=x", None, "Status 2 must be one of saved, applied,"),
         ("GET", "/jobs?q=" + "x" * 256, None, "The search text must be at most 255 characters."),
-        ("GET", "/jobs/stats/funnel?to=x", None, "The end of the period must be a time"),
+        (
+            *("GET", "/jobs/stats/funnel?to=x", None),
+            "The end of the period must be a date like 2026-01-31, or a time with its UTC offset,",
+        ),
+        ("GET", "/jobs?sort=x", None, "The sort order must be one of activity,"),
+        ("POST", "{job}/history", {"status": "x"}, "saved, applied, recruiter screen, interview"),
+        (
+            *("POST", "{job}/documents/presign-upload", {**UPLOAD, "doc_type": "x"}),
+            "must be one of resume, job description, cover letter or thank you.",
+        ),
+        (
+            "POST",
+            "/auth/cognito/challenge",
+            {"email": "a@b.cd", "session": "x", "challenge_name": "X", "responses": {"a": 1}},
+            "The responses must have values that are text.",
+        ),
     ],
 )
 def test_message_names_the_first_invalid_field(
     ada: Api, job: str, method: str, path: str, body: Any, expected: str
 ):
     assert expected in message(ada, 422, method, path.format(job=job), body)
+
+
+def test_message_counts_the_fields_without_an_error_of_their_own(ada: Api):
+    body = dict.fromkeys(map(str, range(300)), 1)
+    error = ada.refused(422, "POST", "/jobs", body)
+    assert error["message"] == "The company name is required. 301 more fields need attention."
+    assert len(error["details"]["errors"]) == 100
+
+
+def test_repeated_parameter_is_one_of_the_errors_of_a_query(ada: Api):
+    query = "limit=1&limit=2&sort=x&status=y&q=a&q=b"
+    error = ada.refused(422, "GET", f"/jobs?{query}")
+    assert error["message"] == "The limit must be given once. 3 more fields need attention."
+    assert [(each["loc"], each["type"]) for each in error["details"]["errors"]] == [
+        (["query", "limit"], "repeated"),
+        (["query", "q"], "repeated"),
+        (["query", "sort"], "enum"),
+        (["query", "status"], "enum"),
+    ]
 
 
 def test_message_of_a_reused_key_names_the_header(ada: Api):

@@ -111,9 +111,8 @@ class TestCreate:
         error = ada.refused(409, "POST", PATH, body)
         assert "already exists" in error["message"]
         assert error["error"] == "CONFLICT"
-        make(ada, "remote")
         make(bob, "Remote")
-        assert [view["name"] for view in ada.get(PATH).json] == ["remote", "Remote"]
+        assert [view["name"] for view in ada.get(PATH).json] == ["Remote"]
 
     def test_post_view_beyond_the_maximum_answers_409(self, ada: Api, db: Session):
         user_id = ada.get("/users/me").json["id"]
@@ -211,3 +210,23 @@ def test_view_of_another_user_answers_404(ada: Api, bob: Api):
     for method in ("GET", "PATCH", "DELETE"):
         ada.refused(404, method, f"{PATH}/{view['id']}", {"name": "x"})
     assert bob.get(PATH).json == [view]
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("Mine", "MINE"),
+        ("Z\u00fcrich", "zu\u0308rich"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("\u03bf\u03b4\u03cc\u03c2", "\u039f\u0394\u038c\u03a3"),
+        ("New York", "new\u00a0york"),
+        ("DevOps", "Dev\u200bOps"),
+    ],
+)
+def test_second_view_of_the_same_name_in_another_form_answers_409(ada: Api, name: str, same: str):
+    view = make(ada, name)
+    ada.refused(409, "POST", PATH, {"name": same, "data": {}})
+    other = make(ada, "Other")
+    ada.refused(409, "PATCH", f"{PATH}/{other['id']}", {"name": same})
+    ada.patch(f"{PATH}/{view['id']}", {"name": same})
+    assert len(ada.get(PATH).json) == 2

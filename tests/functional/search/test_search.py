@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from jobtracker.search import queries
 from tests.common.api import Api
 
 
@@ -37,8 +36,8 @@ def ids(found: list[dict[str, Any]]) -> list[int]:
         ("GLOB", "<mark>Globex</mark> AG"),
         ("backend", "Front/<mark>Backend</mark> Dev_Ops (C++)"),
         ("ops dev", "Front/Backend <mark>Dev</mark>_<mark>Ops</mark> (C++)"),
-        ("front/b", "<mark>Front</mark>/<mark>Backend</mark> Dev_Ops (C++)"),
-        ("c++", "Front/Backend Dev_Ops (<mark>C</mark>++)"),
+        ("front/b", "<mark>Front/Backend</mark> Dev_Ops (C++)"),
+        ("c++", "Front/Backend Dev_Ops (<mark>C++</mark>)"),
         ("machine", "go, <mark>machine</mark> learning"),
         ("z\u00fcrich", "<mark>Z\u00fcrich</mark>, West"),
         ("ZU\u0308RICH", "<mark>Z\u00fcrich</mark>, West"),
@@ -172,7 +171,7 @@ def test_words_of_many_combining_characters_take_little_time(connection: Connect
     # To sort these would take a minute.
     marks = f"a\u0301ge {chr(0x315) * 30_000}{chr(0x300) * 30_000}"
     words_in = text("SELECT words_in(:text)")
-    assert connection.execute(words_in, {"text": marks}).scalar() == "\u00e1ge"
+    assert connection.execute(words_in, {"text": marks}).scalar() == "age"
 
 
 def test_decomposed_text_is_found_wherever_it_is(ada: Api):
@@ -181,32 +180,3 @@ def test_decomposed_text_is_found_wherever_it_is(ada: Api):
     assert ids(search(ada, "v\u00f6glein")) == ids(search(ada, "vo\u0308gl")) == [job]
     long = make(ada, location="\u65e5" * 250, job_title="\u672c" * 255)
     assert ids(search(ada, "\u672c" * 255)) == [long]
-
-
-MANY_JOBS = """
-    INSERT INTO jobs (user_id, company_name, job_title)
-    SELECT users.id, 'Acme', 'Engineer' FROM users, generate_series(1, 500);
-    INSERT INTO notes (user_id, application_id, body)
-    SELECT user_id, id, 'They called back ' || n FROM jobs, generate_series(1, 60) AS n;
-    INSERT INTO note_words (user_id, note_id, application_id, words)
-    SELECT user_id, id, application_id, words_of_note(notes) FROM notes;
-    ANALYZE jobs, notes, note_words
-"""
-
-
-def test_jobs_that_are_found_are_joined_in_linear_time(ada: Api, connection: Connection):
-    user_id = ada.get("/users/me").json["id"]
-    driver: Any = connection.connection.dbapi_connection
-    driver.execute("SET LOCAL session_replication_role = replica")
-    driver.execute(MANY_JOBS)
-    plan = []
-
-    class Explain:
-        def execute(self, query: Any, params: Any = None, *, binary: bool = False) -> Any:
-            plan.extend(driver.execute(f"EXPLAIN (ANALYZE) {query}", params).fetchall())
-            return driver.execute("SELECT WHERE false", binary=binary)
-
-    queries.search(Explain(), user_id, "called", limit=20)
-    lines = [line for (line,) in plan]
-    assert any("rows=30000" in line for line in lines)
-    assert [line for line in lines if "Rows Removed by Join Filter" in line] == []

@@ -30,6 +30,10 @@ NODE = SchemaNode(WebAddress(max=2000), name="job_url")
         "\ud55c\uad6d.kr",  # Korean
         "\u0dc1\u0dca\u200d\u0dbb\u0dd3.\u0dbd\u0d82\u0d9a\u0dcf",  # Sinhala, with a joiner
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.example",  # Persian
+        "col\u00b7lecci\u00f3.example",  # Catalan
+        "\u05e6\u05d4\u05f4\u05dc.example",  # Hebrew, with gershayim
+        "\u0f56\u0f7c\u0f51\u0f0b\u0f61\u0f72\u0f42.example",  # Tibetan, with a tsheg
+        "\u30de\u30fb\u30ea.example",  # Japanese, with a middle dot
         "\u4f8b\u3048\u3002\u30c6\u30b9\u30c8",  # with the full stop of Japanese
         "\uff41\uff43\uff4d\uff45\uff0eexample",  # full-width
         *(
@@ -47,10 +51,22 @@ def test_host_of_any_script_is_valid(host: str):
         assert NODE.deserialize(url) == url
 
 
-def test_address_is_normalized():
-    assert (
-        NODE.deserialize("\ufeffhttps://bu\u0308cher.example/ \n") == "https://b\u00fccher.example/"
-    )
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        *(
+            ("\ufeff", " \n"),
+            ("\u200e", "\u200f"),
+            ("\u2066", "\u2069 "),
+            ("\u202b \u200b", "\u061c"),
+        ),
+        ("\u200b\u200e", "\u200e\u200b"),
+    ],
+    ids=ascii,
+)
+def test_address_is_normalized(before: str, after: str):
+    text = f"{before}https://bu\u0308cher.example/{after}"
+    assert NODE.deserialize(text) == "https://b\u00fccher.example/"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +77,16 @@ def test_address_is_normalized():
         *("a\ufe0f.c", "a\u2060b.c", "\U000e0041.c", "\u0301.c", "\u093f\u0928.c", "\ufeff.c"),
         # Joiners without letters of a script that has them on both sides.
         *("\u200d.c", "a\u200db.c", "a\u200c.c", "\u0928\u200d.c", "\u200c\u0928.c"),
-        *("a\u202eb.c", "\u200fa.c", "\u2066a.c", "a\u061cb.c", "a\u00a0b.c", "a\u2028b.c"),
+        *(
+            "a\u202eb.c",
+            "\u200fa.c",
+            "\u2066a.c",
+            "\u00b7a.c",
+            "\u30fb.c",
+            "a\u061cb.c",
+            "a\u00a0b.c",
+            "a\u2028b.c",
+        ),
         *("a\\@b.c", "a.b\\c", "a\tb.c", "java\nscript.c", "a\x85b.c", "a\x7fb.c", "a\u2100b.c"),
         *("a:b", "a:99999", "[", "[::1", "a\u3002\uff0eb", "\U0001f600.c", "a\uff0fb.c"),
     ],
@@ -87,7 +112,7 @@ def test_what_is_no_host_is_invalid(host: str):
         *(
             "https://a.b/\u2028x",
             "https://a.b/x\u0085y",
-            "https://a.b/x\u200f",
+            "https://a.b/x\u200fy",
             "ht\u200btps://a.b",
         ),
     ],

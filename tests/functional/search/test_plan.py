@@ -1,0 +1,107 @@
+"""The plan of a search: the user's rows are read once, whatever PostgreSQL estimates."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from jobtracker.jobs import queries as jobs
+from jobtracker.search import queries
+from tests.common.api import Api
+
+JOBS, NOTES = 500, 20
+MANY_JOBS = f"""
+    INSERT INTO jobs (user_id, company_name, job_title)
+    SELECT users.id, 'Acme', 'Engineer' FROM users, generate_series(1, {JOBS});
+    INSERT INTO notes (user_id, application_id, body)
+    SELECT user_id, id, 'They called back ' || n FROM jobs, generate_series(1, {NOTES}) AS n;
+    INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
+    SELECT user_id, application_id, id, ARRAY[id], words_of_note(notes) FROM notes;
+    INSERT INTO job_words (user_id, application_id, words, texts, tags)
+    SELECT user_id, id, words_of_job(jobs), '', '{{}}' FROM jobs;
+"""  # noqa: S608
+TABLES = ("jobs", "notes", "job_words", "note_words")
+
+
+class Explained:
+    """A connection that executes EXPLAIN ANALYZE instead, and keeps the nodes of the plan."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+        self.nodes: list[dict[str, Any]] = []
+
+    def execute(self, query: Any, params: Any = None, *, binary: bool = False) -> Any:
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"
+        self._collect(self.driver.execute(explain, params).fetchone()[0][0]["Plan"])
+        return self.driver.execute("SELECT WHERE false", binary=binary)
+
+    def _collect(self, node: dict[str, Any]) -> None:
+        self.nodes.append(node)
+        for child in node.get("Plans", ()):
+            self._collect(child)
+
+
+@pytest.fixture
+def explained(ada: Api, connection: Connection) -> Explained:
+    """The statistics of PostgreSQL are of the empty tables."""
+    ada.get("/users/me")
+    driver: Any = connection.connection.dbapi_connection
+    for table in TABLES:
+        driver.execute(f"ANALYZE {table}")
+    driver.execute("SET LOCAL session_replication_role = replica")
+    driver.execute(MANY_JOBS)
+    return Explained(driver)
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("analyzed", [False, True])
+@pytest.mark.parametrize(
+    "q", ["called", "c", "they called back", "acme called", "nothing", "1 2 3 4 5 6 7 8 9 a b c"]
+)
+def test_search_reads_each_row_of_words_once(
+    ada: Api, explained: Explained, q: str, analyzed: bool, mode: str
+):
+    user_id = ada.get("/users/me").json["id"]
+    explained.driver.execute(f"SET LOCAL plan_cache_mode = {mode}")
+    if analyzed:
+        explained.driver.execute(f"ANALYZE {', '.join(TABLES)}")
+    limit = 20
+    queries.search(explained, user_id, q, limit=limit)
+    assert explained.nodes
+    for node in explained.nodes:
+        loops = node["Actual Loops"]
+        assert loops <= max(limit * 20, 1), node
+        if loops > limit:
+            assert node["Node Type"] in ("Function Scan", "CTE Scan"), node
+        assert "Rows Removed by Join Filter" not in node or node["Actual Rows"] * loops < JOBS
+    tables = [node.get("Relation Name") for node in explained.nodes if node["Actual Loops"] == 1]
+    assert tables.count("job_words") == 1
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_filters_read_each_row_of_keys_once(
+    ada: Api, explained: Explained, analyzed: bool, mode: str
+):
+    user_id = ada.get("/users/me").json["id"]
+    explained.driver.execute(f"SET LOCAL plan_cache_mode = {mode}")
+    if analyzed:
+        explained.driver.execute(f"ANALYZE {', '.join(TABLES)}")
+    jobs.page(explained, user_id, limit=50, q="nothing", tag=["a"], tag_q="b")
+    assert all(node["Actual Loops"] <= 1 for node in explained.nodes)
+    assert "hashed SubPlan" in str(explained.nodes)
+
+
+def test_plan_of_a_small_table_is_not_used_for_a_large_one(ada: Api, connection: Connection):
+    """The words of many notes that one session inserts."""
+    job = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json["id"]
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("ANALYZE note_words")
+    note = {"user": ada.get("/users/me").json["id"], "job": job}
+    add = "SELECT add_words_of_note(ROW(%(user)s, n, %(job)s + n / 10, 'x', now())::notes)"
+    driver.execute("SET LOCAL session_replication_role = replica")
+    driver.execute(f"{add} FROM generate_series(1, 100) AS n", note)
+    driver.execute("SET LOCAL statement_timeout = '60s'")
+    driver.execute(f"{add} FROM generate_series(101, 20000) AS n", note)
+    indexes = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'note_words'"
+    assert driver.execute(indexes).fetchone()[0] < 100_000
