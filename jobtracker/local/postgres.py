@@ -142,7 +142,7 @@ class Postgres(ServerProcess):
         argument = self._data_argument if self._as_user else folder
         options = {"cwd": folder, "capture_output": True, "text": True, **self._as_user}
         with tempfile.TemporaryDirectory(prefix="jobtracker-") as temporary:
-            programs = bin_folder()
+            programs = bin_folder().resolve()  # as initdb does
             if re.search(r'["$`\\\n\r]', str(programs)):
                 # initdb has sh start postgres, with the path in double quotes.
                 package = programs.parents[1]

@@ -40,7 +40,8 @@ def interrupt(folder: Path, moment: Moment, send: Callable[[int], None]) -> str:
         (folder / name).symlink_to(CHECKOUT / name)
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     process = make(folder, "INSTALLED=", "serve")
-    assert wait_until(lambda: moment(folder), SECONDS_TO_START)
+    assert wait_until(lambda: moment(folder) or process.poll(), SECONDS_TO_START)
+    assert process.poll() is None, process.communicate()[0]
     send(process.pid)
     output, _errors = process.communicate(timeout=SECONDS_TO_STOP)
     server.wait_until_all_are_gone()
@@ -89,11 +90,13 @@ def fresh(tmp_path: Path) -> Path:
     for name in ("Makefile", "setup.cfg", "pyproject.toml", "requirements/install.py"):
         shutil.copy(CHECKOUT / name, tmp_path / name)
     (tmp_path / "requirements" / "dev.txt").touch()
+    # Without blanks in its path.
+    (tmp_path / "python").symlink_to(Path(sys.executable).resolve())
     return tmp_path
 
 
 def install(fresh: Path) -> subprocess.Popen[str]:
-    return make(fresh, f"PYTHON={sys.executable}", ".venv/.installed")
+    return make(fresh, "PYTHON=./python", ".venv/.installed")
 
 
 def test_interrupted_installation_begins_again(fresh: Path):
