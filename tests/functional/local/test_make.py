@@ -33,9 +33,9 @@ def make(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def interrupt(folder: Path, moment: Moment, send: Callable[[int], None]) -> str:
+def interrupt(server: Server, moment: Moment, send: Callable[[int], None]) -> str:
     """Start `make serve`, send a signal at a moment of the start, and return the output."""
-    server = Server(folder)
+    folder = server.folder
     for name in ("Makefile", "jobtracker", "migrations", "deploy"):
         (folder / name).symlink_to(CHECKOUT / name)
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
@@ -57,7 +57,7 @@ def kill(process: int) -> None:
 
 
 def imports(_folder: Path) -> bool:
-    time.sleep(0.5)
+    time.sleep(1)
     return True
 
 
@@ -78,8 +78,9 @@ def test_interrupted_start_shows_no_traceback_and_leaves_no_process(tmp_path: Pa
     folders = [tmp_path / moment.__name__ for moment, _send in interrupts]
     for folder in folders:
         folder.mkdir()
+    servers = [Server(folder) for folder in folders]
     with ThreadPoolExecutor(len(interrupts)) as threads:
-        outputs = list(threads.map(interrupt, folders, *zip(*interrupts, strict=True)))
+        outputs = list(threads.map(interrupt, servers, *zip(*interrupts, strict=True)))
     assert not any("Traceback" in output for output in outputs), outputs
 
 
