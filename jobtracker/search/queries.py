@@ -60,10 +60,13 @@ def _found(count: int) -> str:
     one above these that the last word occurs as a whole.
     """
     phrases = [_of_query(f"phrases[{number}]") for number in range(1, count + 1)]
-    bits = (
-        f"CAST(words @@ {phrase} AS integer) << {bit}"
-        for bit, phrase in enumerate([*phrases, _of_query("last_whole")])
-    )
+    conditions = [
+        *(f"words @@ {phrase}" for phrase in phrases),
+        f"words @@ {_of_query('last_whole')}",
+    ]
+    if count == 1:
+        conditions[0] = "true"  # the rows are those that have it
+    bits = (f"CAST({each} AS integer) << {bit}" for bit, each in enumerate(conditions))
     results = f"""
         application_id, ts_rank(words, {_of_query("ranked")}) AS rank,
         {" | ".join(f"({bit})" for bit in bits)} AS bits
