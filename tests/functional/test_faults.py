@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from webtest import TestApp
 
 import jobtracker
@@ -119,8 +119,8 @@ def database(postgres: Postgres) -> Iterator[Proxy]:
 @pytest.fixture
 def remote(client_with_settings: Any, committing_app: Any, client: Api, database: Proxy) -> Api:
     """A client of an application that reaches PostgreSQL by TCP, with open connections."""
-    url = committing_app.registry.settings["sqlalchemy.url"].split("?")[0]
-    url = url.replace("@/", f"@127.0.0.1:{database.port}/")
+    name = make_url(committing_app.registry.settings["sqlalchemy.url"]).database
+    url = f"postgresql://postgres@127.0.0.1:{database.port}/{name}"
     remote = client_with_settings(sqlalchemy__url=url, sqlalchemy__pool_size="5")
     with ThreadPoolExecutor(5) as threads:
         for _ in threads.map(lambda _: remote.get("/users/me"), range(20)):

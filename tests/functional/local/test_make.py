@@ -26,6 +26,8 @@ def make(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 (our own program)
         ["make", *arguments],  # noqa: S607 (wherever it is)
         cwd=folder,
+        # Without the variables of the make that runs the tests.
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
