@@ -1,6 +1,7 @@
 """Clients of AWS services, with bounded time-outs."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import boto3.session
@@ -73,3 +74,8 @@ def error_code(error: BaseException | None) -> str:
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"]
     return type(error).__name__
+
+
+def with_hint(code: str, hints: Mapping[str, str]) -> str:
+    """An error code and, for the log, what an operator has to correct if it persists."""
+    return f"{code}: {hints[code]}" if code in hints else code

@@ -7,6 +7,7 @@ The response never contains the input.
 import logging
 import math
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -151,6 +152,11 @@ def field_sentence(subject: str, message: str) -> str:
 _VERBS = ("Must", "Can", "Cannot", "Is", "Are", "Was", "Were", "Has", "Have")
 
 
+def enumeration(words: Iterable[Any], last: str) -> str:
+    """The words as a sentence has them: "a, b and c", ``last`` being "and"."""
+    return f" {last} ".join(", ".join(map(str, words)).rsplit(", ", 1))
+
+
 def _more_fields(number: int) -> str:
     if number == 1:
         return " One more field needs attention."
@@ -204,7 +210,7 @@ def http_exception(error: HTTPException, request: Request) -> Response:
         return error_response(NotFound(getattr(context, "kind_of_child", None)))
     if not error.allow:
         return error_response(ApiError(status=status))
-    methods = " and ".join(", ".join(error.allow).rsplit(", ", 1))
+    methods = enumeration(error.allow, "and")
     response = error_response(ApiError(f"Only {methods} can be used here.", status=status))
     response.allow = error.allow
     return response

@@ -106,7 +106,7 @@ def user_of(registry: Any, environ: dict[str, str]) -> Hashable:
     """By what a server queues a request: the ``sub`` of its token if that was verified before, or
     else the client's network, and what the token says.
 
-    Without the network, somebody else's token that is not valid could take the user's place. What
+    Without the network, an invalid token of another client could take the user's place. What
     needs no token is queued by the network alone: with many tokens that are not valid, one client
     could occupy all threads.
     """

@@ -1,8 +1,8 @@
 """Limits of attempts for an account: failed ones to sign in or to enter a code, and e-mails.
 
 They are counted by operation, account and network, and in total by operation and account. The total
-does not apply to a network from which the owner has signed in lately: somebody else's failures do
-not lock the owner out. docs/decisions/rate-limits.md
+does not apply to a network from which the owner has signed in lately: failures elsewhere do not
+lock the owner out. docs/decisions/rate-limits.md
 """
 
 import functools

@@ -14,10 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jobtracker.auth import cognito_errors
 from jobtracker.auth.account_cache import AccountCache
 from jobtracker.auth.clock import CognitoClock
-from jobtracker.auth.cognito_configuration import misconfiguration, with_hint
+from jobtracker.auth.cognito_configuration import HINTS, misconfiguration
 from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required
-from jobtracker.aws import error_code, make_client
+from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.errors import ApiError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class UserPool:
             code = error_code(error.__cause__)
             is_fault = code in cognito_errors.DELIVERY_FAILURES
             level = logging.ERROR if is_fault else logging.INFO
-            log.log(level, "Cognito %s sent no code: %s", operation, with_hint(code))
+            log.log(level, "Cognito %s sent no code: %s", operation, with_hint(code, HINTS))
 
     def reset_password(self, email: str, code: str, new_password: str) -> str | None:
         """Set a new password with the code that was sent for it, and revoke all refresh tokens;
@@ -291,5 +291,5 @@ class UserPool:
                 raise Unavailable from error
             api_error = errors.get(code, cognito_errors.unavailable)(message)
             if isinstance(api_error, Unavailable):
-                log.error("Cognito %s: %s", operation, with_hint(code))
+                log.error("Cognito %s: %s", operation, with_hint(code, HINTS))
             raise api_error from error

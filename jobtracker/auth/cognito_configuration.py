@@ -88,8 +88,3 @@ def misconfiguration(message: str) -> str | None:
         return None
     text = message.lower()
     return next((hint for part, hint in MISCONFIGURATIONS.items() if re.search(part, text)), None)
-
-
-def with_hint(code: str) -> str:
-    """An error code, and what an operator has to correct if it persists."""
-    return f"{code}: {HINTS[code]}" if code in HINTS else code

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobtracker import errors
 from jobtracker.auth.cognito_configuration import is_about_form
-from jobtracker.errors import ApiError, BadRequest
+from jobtracker.errors import ApiError, BadRequest, enumeration
 
 # Makes the API error from Cognito's message; and those functions by Cognito's error code.
 ErrorFactory = Callable[[str], ApiError]
@@ -145,7 +145,7 @@ _LACKS = {
 
 def _missing(violations: list[str]) -> str:
     lacks = [_LACKS[each] for each in violations if each in _LACKS]
-    return f": it needs {' and '.join(', '.join(lacks).rsplit(', ', 1))}" if lacks else ""
+    return f": it needs {enumeration(lacks, 'and')}" if lacks else ""
 
 
 def used_password(message: str) -> ApiError:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
-from jobtracker.aws import error_code, make_client
+from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.errors import Conflict, Unavailable
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Bucket:
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
-            log.error("S3 delete_objects: %s", _with_hint(failed[0].get("Code", "")))
+            log.error("S3 delete_objects: %s", with_hint(failed[0].get("Code", ""), HINTS))
         if any("Key" not in error for error in failed):  # optional in the service model of AWS
             return set(keys)
         return {error["Key"] for error in failed}
@@ -179,10 +179,5 @@ HINTS = {
 
 
 def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
-    log.error("S3 %s: %s", operation, _with_hint(error_code(error)))
+    log.error("S3 %s: %s", operation, with_hint(error_code(error), HINTS))
     return Unavailable()
-
-
-def _with_hint(code: str) -> str:
-    """An error code, and what an operator has to correct."""
-    return f"{code}: {HINTS[code]}" if code in HINTS else code

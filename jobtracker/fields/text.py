@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jobtracker import unicode
+from jobtracker.errors import enumeration
 from jobtracker.fields.base import FieldType, InvalidValue
 
 
@@ -32,7 +33,7 @@ def trimmed_text(node: Any, value: Any) -> str:
 
 def one_of(words: Iterable[Any]) -> str:
     """The message of an error of a value that is none of the words."""
-    return f"Must be one of {' or '.join(', '.join(map(str, words)).rsplit(', ', 1))}."
+    return f"Must be one of {enumeration(words, 'or')}."
 
 
 class Text(FieldType):

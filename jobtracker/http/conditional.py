@@ -222,7 +222,7 @@ def _microseconds(time: datetime.datetime) -> int:
 def _is_past(until: str, now: datetime.datetime) -> bool:
     """Whether the time in an ETag has come.
 
-    A client can invent one: it then gets 304 for what it may never have received, and nobody else.
+    A client can invent one: it then gets 304 for what it may never have received; others do not.
     """
     return bool(until) and not (_MICROSECONDS.fullmatch(until) and _microseconds(now) < int(until))
 

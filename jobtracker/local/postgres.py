@@ -132,7 +132,7 @@ class Postgres(ServerProcess):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = self._as_user.get("user", os.geteuid())
         if folder.is_symlink() or folder.lstat().st_uid not in (os.geteuid(), owner):
-            raise RuntimeError(f"{folder} belongs to somebody else")
+            raise RuntimeError(f"{folder} belongs to another user")
         folder.chmod(0o700)
         if self._as_user:
             os.lchown(folder, owner, self._as_user["group"])

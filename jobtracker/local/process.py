@@ -55,7 +55,7 @@ def last_line(file: Path) -> str:
 class ServerProcess:
     """A server that runs as a child process.
 
-    ``is_needed``: while it starts, whether somebody still waits for it
+    ``is_needed``: while it starts, whether a server still waits for it
     """
 
     NAME: str

@@ -28,7 +28,7 @@ where nothing is required, a blank one means null. A string of invisible charact
 Bidi controls are removed, except from notes. Tags are lowercase; those that differ only in case,
 compatibility variants, invisible characters or kinds of white space are one.
 An empty parameter of a query is as good as none; one that is no list is given once. Every path can
-be written with a slash at its end. Somebody else's data answers 404, as if it did not exist."""
+be written with a slash at its end. Another user's data answers 404, as if it did not exist."""
 
 # The groups of endpoints, in the order of the document; features that are not here follow them.
 TAGS = (

@@ -3,9 +3,9 @@
 import functools
 import html
 import re
-import unicodedata
 from collections.abc import Iterable
 
+from jobtracker import unicode
 from jobtracker.search import graphemes
 from jobtracker.search.words import UNSPACED, WORD, FoldedText, fold, words
 
@@ -13,9 +13,6 @@ from jobtracker.search.words import UNSPACED, WORD, FoldedText, fold, words
 CONTEXT, LENGTH = 60, 180
 # Characters that a blank is looked for in; a text without spaces is cut at any character.
 MAX_WORD = 60
-
-# As casefolded() of the database: to sort combining characters takes quadratic time.
-_LONG_WORD = re.compile(r"(\S{255})")
 
 # Of words_in() of the database: "+" and "#" after a word belong to it. A word is not bounded by
 # characters of scripts without spaces.
@@ -66,20 +63,13 @@ def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     pattern = word_pattern(q)
     if pattern is None:
         return None
-    lines = [" ".join(_normalized(text).split()) for text in texts if text]
+    lines = [" ".join(unicode.normalize(text).split()) for text in texts if text]
     folded = [fold(line) for line in lines]
     counts = [len({match.lastindex for match in pattern.finditer(each.text)}) for each in folded]
     if not any(counts):
         return None
     best = counts.index(max(counts))
     return _mark(pattern, lines[best], folded[best])
-
-
-def _normalized(text: str) -> str:
-    """The text in NFC; if it is not yet, words of more than 255 characters are divided."""
-    if unicodedata.is_normalized("NFC", text):
-        return text
-    return unicodedata.normalize("NFC", _LONG_WORD.sub(r"\1 ", text))
 
 
 def _mark(pattern: re.Pattern[str], line: str, folded: FoldedText) -> str:

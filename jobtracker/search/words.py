@@ -9,16 +9,12 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from jobtracker import unicode
 from jobtracker.search.models import MAX_WORDS
 
 # The parts of a word without spaces that count.
 MAX_PARTS = 32
 
-_IGNORED = re.compile(
-    r"[\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u202A-\u202E"
-    r"\u2060-\u206F\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFF8"
-    r"\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E0FFF]+"
-)
 _ACCENTS = re.compile(
     r"[\u0300-\u036F\u0483-\u0489\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0610-\u061A"
     r"\u0640\u064B-\u065F\u0670\u06D6-\u06DC\u06DF-\u06E4\u06E7\u06E8\u06EA-\u06ED\u0711"
@@ -101,7 +97,7 @@ def fold(text: str) -> FoldedText:
 
 @functools.lru_cache(maxsize=10_000)
 def _fold_unit(unit: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", _IGNORED.sub("", unit))
+    decomposed = unicodedata.normalize("NFKD", unicode.without_ignorable(unit))
     folded = _ACCENTS.sub("", decomposed.upper().lower()).translate(_LETTERS)
     return unicodedata.normalize("NFKC", folded).replace("_", "-")
 

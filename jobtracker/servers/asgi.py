@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.util import is_hop_by_hop
 
 from jobtracker.errors import BadRequest, PayloadTooLarge
 from jobtracker.servers import check_host
@@ -19,21 +20,9 @@ from jobtracker.servers.transfers import Transfer
 
 Headers = list[tuple[str, str]]
 
-# Headers that an application must not set (PEP 3333; RFC 2616, 13.5.1).
-HOP_BY_HOP = {
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-}
-
 # Bytes of a message of a large response: as many as Granian holds are lost to the limit on memory.
 PART_BYTES = 64 * 1024
-# Of the rest of a body that nobody wants, while the client may still be sending it.
+# Of the rest of a body that is not read, while the client may still be sending it.
 DISCARD_SECONDS = 2
 DISCARD_BYTES = 8 * 1024 * 1024
 
@@ -176,7 +165,7 @@ def call_application(
         raise RuntimeError("start_response is not called")
     status, headers = response
     by_name = {name.lower(): value for name, value in headers}
-    if not HOP_BY_HOP.isdisjoint(by_name):
+    if any(map(is_hop_by_hop, by_name)):
         raise ValueError("The application sets a hop-by-hop header")
     if status in (204, 304):
         return status, [header for header in headers if header[0].lower() != "content-length"], b""

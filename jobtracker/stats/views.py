@@ -25,7 +25,7 @@ def get_funnel(request: Request) -> dict[str, Any]:
     `stages` are lead, applied, screening, interview, offer, accepted. `reached` counts the jobs
     that ever had a step of that very kind; a stage that was skipped was not reached. `conversion`
     is the part of those that came to any later stage after they first came to this one: 0 to 1,
-    null where nobody was and for the last stage. `median_days` is the median, over the jobs that
+    null where no job was and for the last stage. `median_days` is the median, over the jobs that
     were there, of all the time that each spent there; where a job is now counts up to now, to
     ten seconds, except accepted.
 

@@ -121,9 +121,9 @@ def cognito_time(request: Request) -> tuple[float, float]:
     return max(clock.earliest(), sign_in), max(clock.latest(), sign_in)
 
 
-def next_second(now: float | None = None) -> datetime.datetime:
-    """The end of a second, by default of the current one."""
-    return datetime.datetime.fromtimestamp(int(now or time.time()) + 1, datetime.UTC)
+def next_second(now: float) -> datetime.datetime:
+    """The end of the second of a Unix time."""
+    return datetime.datetime.fromtimestamp(int(now) + 1, datetime.UTC)
 
 
 def _version(user: UserRow) -> str:

@@ -32,7 +32,7 @@ UI_PREFERENCES_OUT = schemas.UiPreferencesOut()
 
 @me.get(permission=Permission.READ, returns=schemas.UserOut())
 def get_me(request: Request) -> UserRow:
-    """Whoever is signed in."""
+    """The signed-in user."""
     return request.identity
 
 

@@ -263,7 +263,7 @@ def test_servers_queue_requests_by_the_user_of_a_token_that_was_verified(
     ada.get("/users/me")
     verified = user_of(f"bearer {ada.token}", "192.0.2.1")
     assert verified == user_of(f"Bearer  {ada.token}", "192.0.2.2")
-    # Not verified: neither is the user's place taken by somebody else, nor has a user two places.
+    # Not verified: neither is the user's place taken by another client, nor has a user two places.
     sub = user_pool.client.get_user(AccessToken=ada.token)["Username"]
     forged = [user_pool.token(sub=sub, jti=f"{number}") for number in range(2)]
     here, again = (user_of(f"Bearer {token}", "192.0.2.1") for token in forged)

@@ -221,7 +221,7 @@ def test_another_process_sees_a_revocation_at_once(client: Api, engine: Engine):
     etag = client.get(path).headers["ETag"]
     with engine.begin() as connection:
         update = text("UPDATE users SET tokens_valid_from = :moment")
-        connection.execute(update, {"moment": next_second()})
+        connection.execute(update, {"moment": next_second(time.time())})
     client.refused(401, "GET", path)
     client.refused(401, "GET", path, headers={"If-None-Match": etag})
     client.refused(401, "POST", "/jobs", JOB)
@@ -230,7 +230,7 @@ def test_another_process_sees_a_revocation_at_once(client: Api, engine: Engine):
 def test_later_revocation_is_not_moved_back(anonymous: Api, sign_in: Any, email: str, db: Session):
     client = anonymous.signed_in(sign_in()["access_token"])
     client.get("/users/me")
-    later = next_second() + datetime.timedelta(hours=1)
+    later = next_second(time.time()) + datetime.timedelta(hours=1)
     db.execute(text("UPDATE users SET tokens_valid_from = :later"), {"later": later})
     db.commit()
     reset_password(client, email)
