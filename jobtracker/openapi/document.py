@@ -185,6 +185,7 @@ def _statuses(service: ApiService, operation: Operation) -> list[int]:
         (operation.errors, {503}),
         ("{" in service.template, {404}),
         (operation.body, {400, 413, 415, 422}),
+        (operation.optional_body, {413}),
         (operation.query, {400, 422}),
         (operation.idempotent, {400, 409, 422}),
         (operation.if_match, {412}),

@@ -83,6 +83,12 @@ def test_operations_of_a_group_are_in_the_order_of_their_use(document: dict[str,
     assert methods == ["get", "patch", "delete"]
 
 
+def test_operations_with_a_body_say_that_it_can_be_too_large(document: dict[str, Any]):
+    for path, method, operation in operations(document):
+        if "requestBody" in operation:
+            assert "413" in operation["responses"], f"{method} {path}"
+
+
 def test_bodies_and_responses_refer_to_named_components(document: dict[str, Any]):
     for _path, _method, operation in operations(document):
         contents = [operation.get("requestBody", {}), *operation["responses"].values()]
