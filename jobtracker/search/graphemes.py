@@ -25,7 +25,7 @@ def is_boundary(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if before.isascii() and after.isascii():
         return True
-    if after in _EXTENDING or _is_mark(after) or "\U000e0020" <= after <= "\U000e007f":
+    if _is_extending(after):
         return False
     if before == ZERO_WIDTH_JOINER and not after.isalnum() and not after.isspace():
         return False
@@ -45,8 +45,10 @@ def expand(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _is_mark(character: str) -> bool:
-    return unicodedata.category(character)[0] == "M"
+def _is_extending(character: str) -> bool:
+    """Whether it is a mark, or continues a cluster as tags of flags and modifiers do."""
+    is_tag = "\U000e0020" <= character <= "\U000e007f"
+    return is_tag or character in _EXTENDING or unicodedata.category(character)[0] == "M"
 
 
 def _is_prepended(character: str) -> bool:
@@ -77,7 +79,7 @@ def _is_conjunct(text: str, position: int) -> bool:
     """Whether a virama before the position joins the consonant after it."""
     if unicodedata.category(text[position]) != "Lo":
         return False
-    while position and (_is_mark(text[position - 1]) or text[position - 1] in _EXTENDING):
+    while position and _is_extending(text[position - 1]):
         position -= 1
         if text[position] in _LINKERS:
             return True

@@ -30,11 +30,16 @@ def insert_jobs(engine: Engine, user_id: int, number: int, **columns: Any) -> No
     """Jobs of a user, as by :func:`insert_rows`, with what filters read (no words of searches)."""
     required = {"company_name": "Acme", "job_title": "Engineer"}
     insert_rows(engine, "jobs", number, user_id=user_id, **required, **columns)
-    keep_keys = """
+    # In batches, since statements of long texts would run into the time-out.
+    keep_keys = text("""
         INSERT INTO job_words (user_id, application_id, words, texts, tags)
         SELECT user_id, id, '', folded_texts(jobs), folded(tags)
-        FROM jobs WHERE user_id = :user_id ON CONFLICT DO NOTHING
-    """
+        FROM jobs
+        WHERE user_id = :user_id AND NOT EXISTS (
+            SELECT FROM job_words WHERE user_id = jobs.user_id AND application_id = jobs.id
+        )
+        LIMIT 200
+    """)
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text(keep_keys), {"user_id": user_id})
+        while connection.execute(keep_keys, {"user_id": user_id}).rowcount:
+            pass

@@ -27,6 +27,7 @@ TEXTS = [
     FLAGS,
     f"a{FAMILY}b\U0001f44d\U0001f3fdc1\ufe0f\u20e3",
     "\U0001f3f4\U000e0067\U000e0062\U000e007f",
+    "\u09cd\U000e0062\u0995",
     "\u0628\u064e\u0651 \u05e9\u05c1\u05b8",
     "\uff76\uff9e\uff72\uff84\uff9e",
 ]
