@@ -11,5 +11,5 @@ def dispose_engines(app: Any) -> None:
 
 def forget_tokens(app: Any) -> None:
     """Clear what is cached of tokens: tests share them, but not their revocations."""
-    app.registry["access_tokens"]._verified.clear()
+    app.registry["access_tokens"].cache.clear()
     app.registry["cognito"]._accounts._accounts.clear()

@@ -41,7 +41,7 @@ def client(
     monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
     yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE users CASCADE"))
+        connection.execute(text("TRUNCATE users, identities CASCADE"))
     forget_tokens(committing_app)
 
 
