@@ -73,10 +73,9 @@ _LATEST = sa.func.greatest(Job.last_activity_at, NOW)
 _VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
 _VERSION_MATCHES = sa.or_(_VERSIONS.is_(None), Job.version == sa.any_(_VERSIONS))
 
-_OWNER = sa.select(User.id).where(AUTHENTICATED).scalar_subquery()
 _SELECT = sa.select(*COLUMNS)
 _FIND_AUTHENTICATED = Statement(
-    _SELECT.where(Job.user_id == _OWNER, Job.id == sa.bindparam("job_id")), JobRow
+    _SELECT.where(*_BY_ID, sa.select(User.id).where(AUTHENTICATED).exists()), JobRow
 )
 _FIND = Statement(_SELECT.where(*_BY_ID), JobRow)
 # FOR NO KEY UPDATE: rows that reference this one can still be inserted.
@@ -166,7 +165,8 @@ def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatem
 
 
 def find_authenticated(connection: SupportsExecute, token: TokenKey, job_id: int) -> JobRow | None:
-    """A job of the user of an access token; None also when the token is revoked."""
+    """A job of the user of an access token, by the user's id; None also when the token is revoked
+    or of another user."""
     return _FIND_AUTHENTICATED.first(connection, job_id=job_id, **token)
 
 

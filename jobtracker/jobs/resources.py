@@ -23,9 +23,13 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         return JobResource.kind
 
     def find(self, row_id: int) -> "JobResource":
-        job = queries.find_authenticated(self.connection, self._token, row_id)
+        token = self._token
+        job = queries.find_authenticated(self.connection, token, row_id)
         if job is None:
             _ = self.user  # 401 if the token is revoked, or Cognito has no such account
+            if self._token != token:  # the user's id was out of date
+                job = queries.find_authenticated(self.connection, self._token, row_id)
+        if job is None:
             raise KeyError(row_id)
         return JobResource(self, job)
 
@@ -43,17 +47,19 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
 
     def create(self, **fields: Any) -> "JobResource":
         """:raises QuotaExceeded: when the user has the maximum number of jobs"""
-        token, quota = self._token, self.quota("jobs")
-        job = queries.create(self.connection, token, quota, **fields)
-        if job is None:  # perhaps the first request of the account: loading the user inserts it
+        quota = self.quota("jobs")
+        job = queries.create(self.connection, self._token, quota, **fields)
+        if job is None:  # perhaps the user's id was out of date: loading the user finds it
             _ = self.user  # 401 if the token is revoked
-            job = queries.create(self.connection, token, quota, **fields)
+            job = queries.create(self.connection, self._token, quota, **fields)
         if job is None:
             raise QuotaExceeded("jobs", quota)
         return JobResource(self, job)
 
     @property
     def _token(self) -> TokenKey:
+        if self.request.verified_token.user_id is None:
+            _ = self.user  # identifies the user
         return self.request.verified_token.key
 
 

@@ -103,6 +103,8 @@ def distribute(engine: Engine) -> None:
         "--quiet",
     ]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    for extra in os.environ.get("CITUS_EXTRA", "").split():  # XXX
+        subprocess.run([*command[:4], extra, "--quiet"], check=True, capture_output=True)
 
 
 def clear(engine: Engine) -> None:

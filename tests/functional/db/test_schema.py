@@ -136,7 +136,8 @@ class TestConstraints:
             ("UPDATE users SET data_retention_days = 3651", IntegrityError),
             ("UPDATE users SET default_jobs_sort = 'id'", IntegrityError),
             ("UPDATE users SET default_jobs_view = 'none'", IntegrityError),
-            ("UPDATE users SET cognito_sub = 'same'", IntegrityError),
+            ("UPDATE users SET cognito_sub = NULL", IntegrityError),
+            ("INSERT INTO identities VALUES ('same', 1), ('same', 2)", IntegrityError),
             ("UPDATE users SET ui_preferences = '[true]'", IntegrityError),
             ("""UPDATE users SET ui_preferences = '{"a": true, "b": 1}'""", IntegrityError),
             (
@@ -205,9 +206,10 @@ class TestMigrations:
         url = postgres.make_database("models")
         engine = make_engine(read({**settings, "sqlalchemy.url": url}))
         with engine.begin() as connection:
-            # An index uses it.
+            # An index and a default use them.
             fold = "CREATE FUNCTION fold(string text) RETURNS text IMMUTABLE RETURN string"
-            connection.execute(text(fold))
+            new_user_id = "CREATE FUNCTION new_user_id() RETURNS bigint RETURN 1"
+            connection.execute(text(f"{fold}; {new_user_id}"))
             Base.metadata.create_all(connection)
             by_models = written_out(connection)
         engine.dispose()
