@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     DateTime,
     Text,
     and_,
@@ -14,6 +13,7 @@ from sqlalchemy import (
     exists,
     func,
     not_,
+    null,
     or_,
     select,
     update,
@@ -54,8 +54,8 @@ class UserRow(NamedTuple):
     created_at: datetime.datetime
     revision: int
     job_count: int
-    #: When it was read, by the clock of the database.
-    read_at: datetime.datetime
+    #: When it was read, by the clock of the database; None if an update returned it.
+    read_at: datetime.datetime | None
 
     def __repr__(self) -> str:
         return f"<User {self.id} {self.email}>"
@@ -65,50 +65,41 @@ class UserRow(NamedTuple):
         return self.email_verified_at is not None
 
 
-_READ_AT = {"read_at": NOW}
+_READ_AT, _UNREAD = {"read_at": NOW}, {"read_at": null()}
 COLUMNS = columns_of(User, UserRow, _READ_AT)
 # Without columns of an owner: a user belongs to nothing else.
-USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User), expressions=_READ_AT)
+USERS = Repository(
+    User,
+    UserRow,
+    owner_columns=(),
+    order=newest_first(User),
+    expressions=_READ_AT,
+    updated_expressions=_UNREAD,
+)
 _SUB = bindparam("sub", type_=Text)
 _USER_ID = bindparam("user_id", type_=BigInteger)
-_IDENTIFIED = select(Identity.user_id).where(Identity.sub == _SUB).scalar_subquery()
 _AUTHENTICATED_AT = bindparam("authenticated_at", type_=DateTime(timezone=True))
 _ORIGIN_JTI = bindparam("origin_jti", type_=Text)
 
 
-def _is_user(user_id: Any) -> ColumnElement[bool]:
-    # The id alone could be another user's, if it comes from a cache or a backup.
-    return and_(User.id == user_id, User.cognito_sub == _SUB)
-
-
-def _is_valid(user_id: Any) -> ColumnElement[bool]:
-    """That the access token is not revoked."""
-    return and_(
-        or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
-        not_(
-            exists().where(
-                RevokedSession.user_id == user_id, RevokedSession.origin_jti == _ORIGIN_JTI
-            )
-        ),
-    )
-
-
-#: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`, if the
-#: user's id is known.
-AUTHENTICATED = and_(_is_user(_USER_ID), _is_valid(_USER_ID))
-_AUTHENTICATED_BY_SUB = and_(_is_user(_IDENTIFIED), _is_valid(User.id))
+# The id alone could be another user's, if it comes from a cache or a backup.
+_IS_USER = and_(User.id == _USER_ID, User.cognito_sub == _SUB)
+_IS_VALID = and_(
+    or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
+    not_(
+        exists().where(RevokedSession.user_id == _USER_ID, RevokedSession.origin_jti == _ORIGIN_JTI)
+    ),
+)
+#: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`.
+AUTHENTICATED = and_(_IS_USER, _IS_VALID)
 _FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
-_FIND_AUTHENTICATED_BY_SUB = Statement(select(*COLUMNS).where(_AUTHENTICATED_BY_SUB), UserRow)
 
 
 class _Id(NamedTuple):
     id: int
 
 
-_FIND_REVOKED = Statement(select(User.id).where(_is_user(_USER_ID), not_(_is_valid(_USER_ID))), _Id)
-_FIND_REVOKED_BY_SUB = Statement(
-    select(User.id).where(_is_user(_IDENTIFIED), not_(_is_valid(User.id))), _Id
-)
+_FIND_REVOKED = Statement(select(User.id).where(_IS_USER, not_(_IS_VALID)), _Id)
 _IDENTIFY = Statement(select(Identity.user_id).where(Identity.sub == _SUB), _Id)
 
 _REVOKE = update(User.__table__).values(
@@ -137,8 +128,13 @@ _INCREMENT_REVISION = Command(
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
-_MERGE = update(User.__table__).values(ui_preferences=_MERGED).returning(*COLUMNS)
-_MERGE_UI_PREFERENCES = Statement(_MERGE.where(User.id == _USER_ID), UserRow)
+_MERGE_UI_PREFERENCES = Statement(
+    update(User.__table__)
+    .where(User.id == _USER_ID)
+    .values(ui_preferences=_MERGED)
+    .returning(*columns_of(User, UserRow, _UNREAD)),
+    UserRow,
+)
 
 # The lock of the row: a concurrent sign-up of the same account has committed then. No user has the
 # id 0.
@@ -151,14 +147,17 @@ _LOCK_IDENTITY = Command(
 _SET_IDENTITY = Command(
     update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
 )
-_FIND_BY_IDENTITY = Statement(select(*COLUMNS).where(_is_user(_IDENTIFIED)), UserRow)
+_FIND = Statement(select(*COLUMNS).where(_IS_USER), UserRow)
 # Of all users: one whose identity is lost, or that was inserted without one.
-_FIND_BY_SUB = Statement(
+FIND_BY_SUB = Statement(
     select(*COLUMNS).where(User.cognito_sub == _SUB).order_by(User.id.desc()), UserRow
 )
 _NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
 _INSERT = Statement(
-    _NEW.on_conflict_do_nothing(index_elements=[User.id]).returning(*COLUMNS), UserRow
+    _NEW.on_conflict_do_nothing(index_elements=[User.id]).returning(
+        *columns_of(User, UserRow, _UNREAD)
+    ),
+    UserRow,
 )
 
 
@@ -167,17 +166,19 @@ def find_authenticated(connection: SupportsExecute, token: TokenKey) -> UserRow 
 
     By the user's id, or else by the ``sub``.
     """
-    if token["user_id"] is None:
-        return _FIND_AUTHENTICATED_BY_SUB.first(connection, **token)
-    return _FIND_AUTHENTICATED.first(connection, **token)
+    return _FIND_AUTHENTICATED.first(connection, **_identified(connection, token))
 
 
 def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:
     """Whether the user of an access token exists, and the token is revoked. Finds the user as
     :func:`find_authenticated`."""
-    if token["user_id"] is None:
-        return _FIND_REVOKED_BY_SUB.first(connection, **token) is not None
-    return _FIND_REVOKED.first(connection, **token) is not None
+    return _FIND_REVOKED.first(connection, **_identified(connection, token)) is not None
+
+
+def _identified(connection: SupportsExecute, token: TokenKey) -> TokenKey:
+    if token["user_id"] is not None:
+        return token
+    return {**token, "user_id": identify(connection, token["sub"])}
 
 
 def identify(connection: SupportsExecute, sub: str) -> int | None:
@@ -209,7 +210,8 @@ def revoke_session(connection: SupportsExecute, user_id: int | None, origin_jti:
 def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> int:
     """Insert the user and the identity at the first sign-in, in a transaction, and update the
     copied attributes at later ones; return the user's id. It writes only what differs."""
-    user = _FIND_BY_IDENTITY.first(connection, sub=sub) or _sign_up(connection, sub, email, name)
+    user = _FIND.first(connection, sub=sub, user_id=identify(connection, sub))
+    user = user or _sign_up(connection, sub, email, name)
     if (user.email, user.name) != (email, name):
         is_same = user.email == email
         verified_at = {} if is_same else {"email_verified_at": user.read_at}
@@ -219,7 +221,7 @@ def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str 
 
 def _sign_up(connection: SupportsExecute, sub: str, email: str, name: str | None) -> UserRow:
     _LOCK_IDENTITY.execute(connection, sub=sub)
-    user = _FIND_BY_SUB.first(connection, sub=sub)
+    user = FIND_BY_SUB.first(connection, sub=sub)
     while user is None:  # once, unless another user has the new id
         values = {"cognito_sub": sub, "email": email, "name": name}
         user = _INSERT.first(connection, **statements.new_parameters(values))
