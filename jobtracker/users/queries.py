@@ -51,6 +51,7 @@ class UserRow(NamedTuple):
     ui_preferences: dict[str, bool]
     created_at: datetime.datetime
     revision: int
+    revision_nonce: int
     job_count: int
     #: When it was read, by the clock of the database.
     read_at: datetime.datetime
@@ -61,6 +62,11 @@ class UserRow(NamedTuple):
     @property
     def is_email_verified(self) -> bool:
         return self.email_verified_at is not None
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """The version of all that the user can see, as the key of caches."""
+        return self.id, self.revision, self.revision_nonce
 
 
 _READ_AT = {"read_at": NOW}
