@@ -138,9 +138,7 @@ def upgrade() -> None:
     op.execute(TRANSACTION_NONCE)
     nonce = sa.text("transaction_nonce()")
     for table, column in NONCES:
-        op.add_column(
-            table, sa.Column(column, sa.BigInteger, server_default=nonce, nullable=False)
-        )
+        op.add_column(table, sa.Column(column, sa.BigInteger, server_default=nonce, nullable=False))
     op.execute("DROP TRIGGER bump_own_revision ON users")
     for function in (BUMP_REVISION, BUMP_OWN_REVISION, COUNT_VERSION):
         op.execute(function)
