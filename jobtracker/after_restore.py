@@ -45,6 +45,6 @@ def after_restore(registry: Any, *, keep_sessions: bool = False) -> str | None:
             sequences.advance(session)
         number = users.renew_revisions(sessions, valid_from)
     except (DBAPIError, psycopg.Error) as error:
-        return f"jobtracker-after-restore: PostgreSQL: {first_line(error)}; please repeat it"
+        return f"jobtracker-after-restore: PostgreSQL: {first_line(error)}"
     print(f"users: {number}, signed out: {0 if keep_sessions else number}")  # noqa: T201 (output)
     return None

@@ -41,6 +41,7 @@ class JobRow(NamedTuple):
     created_at: datetime.datetime
     updated_at: datetime.datetime
     last_activity_at: datetime.datetime
+    version: int
     version_nonce: int
 
     def __repr__(self) -> str:
