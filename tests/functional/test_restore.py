@@ -20,7 +20,6 @@ from jobtracker.local.postgres import Postgres
 from tests.common.api import Api
 from tests.common.conditional import UserData, send
 from tests.common.user_pool import MotoUserPool
-from tests.conftest import UNSAFE_BUT_FAST
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
@@ -65,7 +64,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def database(folder: Path) -> Iterator[RestorablePostgres]:
-    server = RestorablePostgres(folder / "data", folder / "log", UNSAFE_BUT_FAST)
+    server = RestorablePostgres(folder / "data", folder / "log", {"fsync": "off"})
     server.start()
     migrate(server.url())
     yield server
