@@ -5,7 +5,7 @@
 import argparse
 import statistics
 
-from benchmarks import big, machine, pgbench, systems, uncached
+from benchmarks import big, machine, pgbench, systems, tokens_in_turn, uncached
 from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
 from benchmarks.environment import Environment, start_environment
@@ -47,6 +47,7 @@ def main() -> None:
             ]
             print(f"\n{markdown(HEAD, rows)}\n")
             print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
+            print(f"{tokens_in_turn.report(environment, jobtracker, arguments)}\n")
             print(machine.memory(jobtracker))
             print(machine.memory(twin))
         print(f"\n{machine.versions(environment.database_url)}")

@@ -55,9 +55,9 @@ class Environment:
             "rate_limits.requests_by_user": "1000000/second",
         }
 
-    def token_of(self, user: int) -> str:
+    def token_of(self, user: int, **claims: str) -> str:
         """An access token of a user."""
-        return self.user_pool.token(self.dataset.cognito_sub(user))
+        return self.user_pool.token(self.dataset.cognito_sub(user), **claims)
 
 
 @contextlib.contextmanager

@@ -249,7 +249,7 @@ SETTINGS = (
     Setting("quotas.saved_views", _positive, 100),
     Setting("quotas.idempotency_keys", _positive, 10_000),
     Setting("proxies.trusted", _networks, ()),
-    Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
+    Setting("cache.max_bytes", _positive, 16 * 1024 * 1024),
     Setting("cache.max_tokens", _positive, 200_000),
     Setting("cursors.secret", _word, None),
     Setting("cors.origins", _origins, ()),

@@ -150,7 +150,8 @@ def test_sweeper_locks_no_rows_of_several_users():
         if isinstance(value, ExpiredRows)
     ]
     assert auth.EXPIRED in expired
-    for each in (*OF_SWEEPER, *(each._find for each in expired)):
+    of_sweeper: list[Statement[Any]] = [*OF_SWEEPER, *(each._find for each in expired)]
+    for each in of_sweeper:
         assert "FOR UPDATE" not in each.sql
 
 

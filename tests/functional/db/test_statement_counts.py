@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
 from tests.common.api import Api
+from tests.common.app import forget_tokens
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
 # Its ETag is computed from the body.
@@ -170,6 +171,30 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     assert cost("GET", f"{document}/presign-download") == 2
     assert cost("DELETE", document) == 6
     assert cost("DELETE", job) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "count"),
+    [
+        ("GET", "/users/me", 1),
+        ("GET", "/jobs", 2),
+        ("GET", "/jobs/{job_id}", 3),
+        ("POST", "/jobs", 2),
+        ("PATCH", "/jobs/{job_id}", 3),
+    ],
+)
+def test_first_request_with_a_token_finds_the_user_in_one_statement(
+    ada: Api, job_id: int, statements: Any, app: Any, method: str, path: str, count: int
+):
+    forget_tokens(app)
+    body = {"POST": {"company_name": "Acme", "job_title": "x"}, "PATCH": {"tags": ["a"]}}
+    with statements() as seen:
+        ada.call(method, path.format(job_id=job_id), body.get(method))
+    assert len(seen) == count, seen
+    assert ["identities" in each for each in seen] == [True] + [False] * (count - 1)
+    with statements() as seen:
+        ada.call(method, path.format(job_id=job_id), body.get(method))
+    assert not any("identities" in each for each in seen)
 
 
 def test_public_endpoints_execute_no_statements_except_sign_in(

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
-from webtest import TestResponse
+from webtest import TestApp, TestResponse
 
+import jobtracker
+from tests.common import citus
 from tests.common.api import Api, statuses
+from tests.common.app import dispose_engines
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
