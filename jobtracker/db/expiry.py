@@ -11,7 +11,7 @@ from jobtracker.db.connections import transaction, try_lock
 from jobtracker.db.statements import Command, Statement
 
 # Rows of one transaction.
-BATCH = 1000
+BATCH = 10_000
 # The advisory lock of deletions: concurrent ones would lock the same rows in different orders. The
 # number is arbitrary.
 LOCK = 0x10B7E4D
@@ -37,15 +37,19 @@ class ExpiredRows:
         # Again, as a row can be a new one with the same key.
         self._delete = Command(delete(model.__table__).where(is_found, is_expired))
 
-    def delete(self, sessions: sessionmaker[Session]) -> int:
-        """Delete them all, unless a concurrent call does; return their number."""
+    def delete(self, sessions: sessionmaker[Session], **parameters: Any) -> int:
+        """Delete them all, unless a concurrent call does; return their number.
+
+        :param parameters: those of the condition
+        """
         deleted = 0
         while True:
             with transaction(sessions) as connection:
                 if not try_lock(connection, LOCK):
                     return deleted
-                if not (keys := self._find.all(connection, max_rows=BATCH)):
+                keys = self._find.all(connection, max_rows=BATCH, **parameters)
+                if not keys:
                     return deleted
                 columns = map(list, zip(*keys, strict=True))
-                given = dict(zip(self._names, columns, strict=True))
-                deleted += self._delete.execute(connection, **given)
+                found = dict(zip(self._names, columns, strict=True))
+                deleted += self._delete.execute(connection, **found, **parameters)

@@ -46,28 +46,8 @@ def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow
     return [row for row in rows if row.object_key not in failed]
 
 
-def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int, int]:
-    """Delete expired uploads and unreferenced objects; one of concurrent sweeps does.
-
-    :returns: the numbers of expired uploads, of deleted and of not deleted objects
-    :raises Unavailable: when S3 fails; the deletions stay queued
-    """
-    expired = _delete_expired_uploads(sessions)
-    deleted = failed = 0
-    last = (0, "")
-    while True:
-        with transaction(sessions) as connection:
-            rows = queries.next_deletions(connection, last, limit=MAX_DELETIONS)
-            if not rows:
-                return expired, deleted, failed
-            done = _delete_objects(bucket, rows)
-            queries.delete_completed(connection, done)
-        deleted += len(done)
-        failed += len(rows) - len(done)
-        last = (rows[-1].user_id, rows[-1].object_key)
-
-
-def _delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
+def delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
+    """Delete expired uploads, and return their number; none that is being confirmed."""
     expired = 0
     last = (0, 0)
     while True:
@@ -82,3 +62,23 @@ def _delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
                 LOCK_JOB.first_or_not_found(connection, **owner)
                 expired += queries.delete_expired_upload(connection, document)
         last = (documents[-1].user_id, documents[-1].id)
+
+
+def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int]:
+    """Delete unreferenced objects; one of concurrent sweeps does.
+
+    :returns: the numbers of deleted and of not deleted objects
+    :raises Unavailable: when S3 fails; the deletions stay queued
+    """
+    deleted = failed = 0
+    last = (0, "")
+    while True:
+        with transaction(sessions) as connection:
+            rows = queries.next_deletions(connection, last, limit=MAX_DELETIONS)
+            if not rows:
+                return deleted, failed
+            done = _delete_objects(bucket, rows)
+            queries.delete_completed(connection, done)
+        deleted += len(done)
+        failed += len(rows) - len(done)
+        last = (rows[-1].user_id, rows[-1].object_key)

@@ -40,7 +40,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
 }
 # At the sign-in of an account that has no user, and after a reset of the password.
 ON_ALL_SHARDS = {users.FIND_BY_SUB, users._REVOKE_TOKENS_OF_ACCOUNT}
-OF_SWEEPER = {
+OF_SWEEPER: set[Statement[Any]] = {
     documents._EXPIRED,
     documents._SCANNING,
     documents._NEXT_DELETIONS,
