@@ -40,7 +40,10 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
 }
 # At the sign-in of an account that has no user, and after a reset of the password.
 ON_ALL_SHARDS = {users.FIND_BY_SUB, users._REVOKE_TOKENS_OF_ACCOUNT}
-OF_SWEEPER: set[Statement[Any]] = {
+# Of programs: the sweeper, and what follows a restore.
+OF_PROGRAMS: set[Statement[Any]] = {
+    users._LAST_OF_BATCH,
+    users._RENEW_REVISIONS,
     documents._EXPIRED,
     documents._SCANNING,
     documents._NEXT_DELETIONS,
@@ -84,7 +87,7 @@ def statements() -> list[Statement[Any]]:
         for value in vars(module).values()
         for statement in statements_of(value)
     ]
-    unique = [each for each in dict.fromkeys(found) if each not in OF_SWEEPER]
+    unique = [each for each in dict.fromkeys(found) if each not in OF_PROGRAMS]
     of_users = [each for each in unique if tables(each.sql) & DISTRIBUTED]
     assert len(of_users) > 60
     return of_users
@@ -142,7 +145,7 @@ def test_no_statement_locks_rows_that_an_insert_selects(statements: list[Stateme
         assert not re.search(r"^INSERT .*\bFOR (NO KEY )?UPDATE", statement.sql, re.DOTALL)
 
 
-def test_sweeper_locks_no_rows_of_several_users():
+def test_programs_lock_no_rows_of_several_users():
     expired = [
         value
         for module in modules()
@@ -150,8 +153,8 @@ def test_sweeper_locks_no_rows_of_several_users():
         if isinstance(value, ExpiredRows)
     ]
     assert auth.EXPIRED in expired
-    of_sweeper: list[Statement[Any]] = [*OF_SWEEPER, *(each._find for each in expired)]
-    for each in of_sweeper:
+    of_programs: list[Statement[Any]] = [*OF_PROGRAMS, *(each._find for each in expired)]
+    for each in of_programs:
         assert "FOR UPDATE" not in each.sql
 
 
