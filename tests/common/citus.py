@@ -19,7 +19,7 @@ from jobtracker.db.engine import TimeoutConnection
 from jobtracker.local.postgres import bin_folder
 from jobtracker.users.queries import FIND_BY_SUB
 
-URL = os.environ.get("CITUS_URL")
+URL = os.environ.get("CITUS_URL") or None
 WITHOUT_URL = "needs CITUS_URL, the URL of a database of a Citus coordinator"
 
 CITUS_SQL = Path(__file__).parents[2] / "deploy" / "citus.sql"
