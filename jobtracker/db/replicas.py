@@ -34,8 +34,8 @@ _SINGLE_ERRORS = (*CONCURRENCY_ERRORS, psycopg.DataError, sqlalchemy_exc.Timeout
 
 
 class Check(NamedTuple):
-    """A query of one row: whether the server is in recovery, and whether it has the version of the
-    user's data that the primary had."""
+    """A query whether the server is in recovery, and whether it has the version of the user's data
+    that the primary had; without a row where it has not the user."""
 
     sql: str
     parameters: Mapping[str, Any]
@@ -121,7 +121,7 @@ class StandbyConnection(AutocommitConnection):
             with driver.pipeline():
                 state = driver.run(check.sql, check.parameters, binary=True, repeatable=True)
                 cursor = driver.run(query, params, binary=binary, repeatable=True)
-            is_in_recovery, is_current = state.fetchone() or (False, False)
+            is_in_recovery, is_current = state.fetchone() or (True, False)
             if not is_in_recovery:
                 driver.invalidation.invalidate_older()  # the address can be another server's now
                 raise NotAStandby

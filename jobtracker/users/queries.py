@@ -85,11 +85,10 @@ _FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
 
 #: The columns that are different after each change of anything of the user's.
 VERSION = ("revision",)
-_IS_CURRENT = exists().where(
-    User.id == bindparam("user_id"),
-    *(User.__table__.c[name] == bindparam(name) for name in VERSION),
+_IS_CURRENT = and_(*(User.__table__.c[name] == bindparam(name) for name in VERSION))
+_CHECK_VERSION = Statement(
+    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == bindparam("user_id")), tuple
 )
-_CHECK_VERSION = Statement(select(func.pg_is_in_recovery(), _IS_CURRENT), tuple)
 
 
 class _Id(NamedTuple):

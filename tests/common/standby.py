@@ -42,7 +42,10 @@ class Standby(Postgres):
     def wait_for_replay(self, primary: Postgres) -> None:
         """Wait until it has replayed all that the primary has written."""
         with psycopg.connect(primary.url(), autocommit=True) as connection:
-            row = connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+            # The standby receives what is flushed, with synchronous_commit = off later.
+            connection.execute("SET synchronous_commit = local")
+            connection.execute("SELECT pg_logical_emit_message(true, '', '')")
+            row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
         assert row is not None
         replayed = f"SELECT pg_last_wal_replay_lsn() >= '{row[0]}'"
         assert wait_until(lambda: self.execute(replayed), SECONDS_TO_REPLAY)
