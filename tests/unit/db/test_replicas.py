@@ -4,7 +4,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from jobtracker.db.replicas import MAX_TIMEOUTS, NotAStandby, Replica
+from jobtracker.db.replicas import MAX_TIMEOUTS, Check, NotAStandby, Replica
 
 SETTINGS = {
     "sqlalchemy.reading_url": "postgresql+psycopg://nowhere/x",
@@ -73,3 +73,32 @@ def test_consecutive_timeouts_alone_are_a_failure(replica: Replica):
     for _ in range(MAX_TIMEOUTS):
         replica.failed(error)
     assert not replica.is_in_use
+
+
+class Primary:
+    """Records what is executed."""
+
+    def __init__(self) -> None:
+        self.executed: list[str] = []
+
+    def execute(self, query: str, *_args: object, **_options: object) -> None:
+        self.executed.append(query)
+
+    def close(self) -> None:
+        """There is nothing to return."""
+
+
+@pytest.mark.parametrize("write", ["INSERT INTO x", "WITH y AS (INSERT INTO x)", None])
+def test_what_follows_a_write_of_the_request_is_executed_by_the_primary(
+    replica: Replica, write: str | None
+):
+    primary = Primary()
+    connection = replica.reading_connection(primary)
+    connection.check = Check("SELECT true, true", {})
+    if write is None:
+        connection.close()  # while another connection writes
+    else:
+        connection.execute(write)
+    connection.execute("SELECT 1")
+    assert primary.executed == [*([write] if write else []), "SELECT 1"]
+    assert replica.is_in_use  # it was not asked: it is nowhere
