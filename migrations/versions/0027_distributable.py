@@ -4,10 +4,10 @@ There, NEW and OLD have the row type of a shard, so that functions take scalars;
 one of a single user; and a clock is read outside of ON CONFLICT and CASE.
 """
 
-from alembic import op
+from alembic import context, op
 
 revision: str = "0027"
-down_revision: str | None = "0025"
+down_revision: str | None = "0026"
 branch_labels: str | None = None
 depends_on: str | None = None
 
@@ -285,8 +285,32 @@ LIMIT_STEPS_TRIGGER = """
     WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION limit_steps_of_job()
 """
 
+# pg_column_size() is not immutable, so that Citus allows it in no UPDATE.
+ADD_NOTE = """
+    CREATE OR REPLACE FUNCTION add_words_of_note(
+        of_user bigint, of_job bigint, new_id bigint, body text
+    ) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    DECLARE
+        new_words tsvector := weighed_words(body, 'D');
+        last_row bigint;
+        has_room boolean;
+    BEGIN
+        SELECT note_id, pg_column_size(words) < 6000 AND cardinality(note_ids) < 200
+        INTO last_row, has_room FROM note_words
+        WHERE user_id = of_user AND application_id = of_job ORDER BY note_id DESC LIMIT 1;
+        IF has_room THEN
+            UPDATE note_words SET words = words || new_words, note_ids = note_ids || new_id
+            WHERE user_id = of_user AND application_id = of_job AND note_id = last_row;
+        ELSE
+            INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
+            VALUES (of_user, of_job, new_id, ARRAY[new_id], new_words);
+        END IF;
+    END $$
+"""
+
 
 def upgrade() -> None:
+    op.execute(ADD_NOTE)
     op.execute(RECORD_ACTIVITY)
     op.execute(RECORD_NOTE_ACTIVITY.format(deleted=f"ELSIF {JOB_EXISTS} THEN"))
     op.execute(RECORD_DOCUMENT_ACTIVITY)
@@ -298,6 +322,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(
+        context.script.get_revision("0026").module.ADD_NOTE.replace(
+            "CREATE F", "CREATE OR REPLACE F"
+        )
+    )
     op.execute("DROP TRIGGER limit_steps ON jobs")
     op.execute("DROP FUNCTION limit_steps_of_job")
     op.execute(COUNT_MOVED_JOB_BEFORE)

@@ -28,7 +28,7 @@ SHARDS = 4
 # Citus sends this notice by citus.multi_task_query_log_level.
 MULTI_SHARD = "multi-task query about to be executed"
 # At the sign-in of an account that has no user.
-ON_ALL_SHARDS = {FIND_BY_SUB.sql}
+ON_ALL_SHARDS = {FIND_BY_SUB.bind()[0]}
 
 
 class Node(NamedTuple):
@@ -106,8 +106,6 @@ def distribute(engine: Engine) -> None:
         "--quiet",
     ]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
-    for extra in os.environ.get("CITUS_EXTRA", "").split():  # XXX
-        subprocess.run([*command[:4], extra, "--quiet"], check=True, capture_output=True)
 
 
 def clear(engine: Engine) -> None:

@@ -88,7 +88,7 @@ def statements() -> list[Statement[Any]]:
         for statement in statements_of(value)
     ]
     unique = [each for each in dict.fromkeys(found) if each not in OF_PROGRAMS]
-    of_users = [each for each in unique if tables(each.sql) & DISTRIBUTED]
+    of_users = [each for each in unique if tables(each.bind()[0]) & DISTRIBUTED]
     assert len(of_users) > 60
     return of_users
 
@@ -116,7 +116,7 @@ def test_each_table_in_a_statement_of_a_request_is_limited_to_a_user(
     for statement in statements:
         if statement in ON_ALL_SHARDS:
             continue
-        sql = re.sub(r"\s+", " ", statement.sql)
+        sql = re.sub(r"\s+", " ", statement.bind()[0])
         named = [
             name
             for name in re.findall(r"\b(?:FROM|JOIN|UPDATE|DELETE FROM) (\w+)", sql)
@@ -130,7 +130,7 @@ def test_each_table_in_a_statement_of_a_request_is_limited_to_a_user(
 
 def test_no_statement_has_a_clock_where_citus_allows_none(statements: list[Statement[Any]]):
     for statement in statements:
-        sql = re.sub(r"\s+", " ", statement.sql)
+        sql = re.sub(r"\s+", " ", statement.bind()[0])
         _before, _on_conflict, after = sql.partition("ON CONFLICT")
         assert not re.search(CLOCK, after), sql
         _before, _returning, after = sql.partition("RETURNING")
@@ -142,7 +142,7 @@ def test_no_statement_has_a_clock_where_citus_allows_none(statements: list[State
 
 def test_no_statement_locks_rows_that_an_insert_selects(statements: list[Statement[Any]]):
     for statement in statements:
-        assert not re.search(r"^INSERT .*\bFOR (NO KEY )?UPDATE", statement.sql, re.DOTALL)
+        assert not re.search(r"^INSERT .*\bFOR (NO KEY )?UPDATE", statement.bind()[0], re.DOTALL)
 
 
 def test_programs_lock_no_rows_of_several_users():
@@ -155,7 +155,7 @@ def test_programs_lock_no_rows_of_several_users():
     assert auth.EXPIRED in expired
     of_programs: list[Statement[Any]] = [*OF_PROGRAMS, *(each._find for each in expired)]
     for each in of_programs:
-        assert "FOR UPDATE" not in each.sql
+        assert "FOR UPDATE" not in each.bind()[0]
 
 
 class TestSchema:
