@@ -7,7 +7,7 @@ one of a single user; and a clock is read outside of ON CONFLICT and CASE.
 from alembic import context, op
 
 revision: str = "0027"
-down_revision: str | None = "0026"
+down_revision: str | None = "0025"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -36,7 +36,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     jobs._update: [(("company_name", "status"),)],
     board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
-    search._search: [(1,), (3,)],
+    search._search: [(2, (0, None))],
 }
 # At the sign-in of an account that has no user, and after a reset of the password.
 ON_ALL_SHARDS = {users.FIND_BY_SUB, users._REVOKE_TOKENS_OF_ACCOUNT}
