@@ -15,7 +15,7 @@ from typing import Any
 from alembic import op
 
 revision: str = "0028"
-down_revision: str | None = "0023"
+down_revision: str | None = "0026"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -19,7 +19,7 @@ def insert_rows(engine: Engine, table: str, number: int, **columns: Any) -> None
     """  # noqa: S608 (from the tests)
     given = {name: value for name, value in columns.items() if not is_sql[name]}
     count = "(SELECT count(*) FROM jobs WHERE user_id = users.id)"
-    changed = f"revision = revision + 1, job_count = {count}"
+    changed = f"revision = revision + 1, revision_nonce = -revision, job_count = {count}"
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(statement), {**given, "number": number})
@@ -33,7 +33,7 @@ def insert_jobs(engine: Engine, user_id: int, number: int, **columns: Any) -> No
     # In batches, since statements of long texts would run into the time-out.
     keep_keys = text("""
         INSERT INTO job_words (user_id, application_id, words, texts, tags)
-        SELECT user_id, id, '', folded_texts(jobs), folded(tags)
+        SELECT user_id, id, '', folded_texts(company_name, job_title, location), folded(tags)
         FROM jobs
         WHERE user_id = :user_id AND NOT EXISTS (
             SELECT FROM job_words WHERE user_id = jobs.user_id AND application_id = jobs.id
