@@ -1,12 +1,21 @@
 -- Distributes the tables among the workers of a Citus cluster, as a superuser, in a database that has
 -- the extension, knows its workers, and is migrated:
 --   psql --dbname jobtracker --file deploy/citus.sql
--- It can be repeated, and has to be after a migration that adds a table. docs/decisions/citus.md has
--- what it decides.
+-- With --set activity_per_job=... and --set history_per_job=... where the settings quotas.* are not
+-- the default ones. It can be repeated, and has to be after a migration that adds a table.
+-- docs/decisions/citus.md has what it decides.
 \set ON_ERROR_STOP on
 
+-- The quotas that triggers apply: the connections of the server end at the coordinator. Citus sets
+-- these parameters on the workers too.
+\if :{?activity_per_job} \else \set activity_per_job 1000 \endif
+\if :{?history_per_job} \else \set history_per_job 200 \endif
+SELECT format('ALTER DATABASE %I SET %s = %L', current_database(), name, value)
+FROM (VALUES ('jobtracker.activity_per_job', :'activity_per_job'),
+             ('jobtracker.history_per_job', :'history_per_job'),
+             ('citus.enable_unsafe_triggers', 'on')) AS parameters (name, value) \gexec
+
 -- The triggers of a table only touch rows of the same user, which are on the same shard.
-SELECT format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database()) \gexec
 SET citus.enable_unsafe_triggers = on;
 
 -- All tables that have a user, after those that they reference. Those that have none remain local
@@ -25,5 +34,6 @@ ORDER BY relname <> 'users', relname <> 'jobs', relname \gexec
 SELECT format('SELECT create_distributed_function(%L)', pg_proc.oid::regprocedure)
 FROM pg_proc
 WHERE pronamespace = current_schema()::regnamespace AND prokind = 'f'
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_object WHERE objid = pg_proc.oid)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_object
+                    WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid)
     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e') \gexec
