@@ -208,9 +208,11 @@ class SharedConnection:
         self.driver = driver
 
     def execute(self, query: str, *args: Any, **options: Any) -> Any:
-        cursor = self.driver.execute(query, *args, **options)
-        if not query.startswith("SELECT"):
-            start_new_revision(self.driver)
+        if query.startswith("SELECT"):
+            return self.driver.execute(query, *args, **options)
+        with self.driver.transaction():  # a savepoint, as an error ends a transaction of its own
+            cursor = self.driver.execute(query, *args, **options)
+        start_new_revision(self.driver)
         return cursor
 
     def close(self) -> None:

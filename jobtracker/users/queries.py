@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     DateTime,
     Text,
     and_,
@@ -86,21 +87,34 @@ USERS = Repository(
 )
 _SUB = bindparam("sub", type_=Text)
 _USER_ID = bindparam("user_id", type_=BigInteger)
+_IDENTIFIED = select(Identity.user_id).where(Identity.sub == _SUB).scalar_subquery()
 _AUTHENTICATED_AT = bindparam("authenticated_at", type_=DateTime(timezone=True))
 _ORIGIN_JTI = bindparam("origin_jti", type_=Text)
 
 
-# The id alone could be another user's, if it comes from a cache or a backup.
-_IS_USER = and_(User.id == _USER_ID, User.cognito_sub == _SUB)
-_IS_VALID = and_(
-    or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
-    not_(
-        exists().where(RevokedSession.user_id == _USER_ID, RevokedSession.origin_jti == _ORIGIN_JTI)
-    ),
-)
-#: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`.
-AUTHENTICATED = and_(_IS_USER, _IS_VALID)
+def _is_user(user_id: Any) -> ColumnElement[bool]:
+    # The id alone could be another user's, if it comes from a cache or a backup.
+    return and_(User.id == user_id, User.cognito_sub == _SUB)
+
+
+def _is_valid(user_id: Any) -> ColumnElement[bool]:
+    """That the access token is not revoked."""
+    return and_(
+        or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
+        not_(
+            exists().where(
+                RevokedSession.user_id == user_id, RevokedSession.origin_jti == _ORIGIN_JTI
+            )
+        ),
+    )
+
+
+#: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`, if the
+#: user's id is known.
+AUTHENTICATED = and_(_is_user(_USER_ID), _is_valid(_USER_ID))
+_AUTHENTICATED_BY_SUB = and_(_is_user(_IDENTIFIED), _is_valid(User.id))
 _FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
+_FIND_AUTHENTICATED_BY_SUB = Statement(select(*COLUMNS).where(_AUTHENTICATED_BY_SUB), UserRow)
 
 
 #: The columns that are different after each change of anything of the user's.
@@ -115,7 +129,10 @@ class _Id(NamedTuple):
     id: int
 
 
-_FIND_REVOKED = Statement(select(User.id).where(_IS_USER, not_(_IS_VALID)), _Id)
+_FIND_REVOKED = Statement(select(User.id).where(_is_user(_USER_ID), not_(_is_valid(_USER_ID))), _Id)
+_FIND_REVOKED_BY_SUB = Statement(
+    select(User.id).where(_is_user(_IDENTIFIED), not_(_is_valid(User.id))), _Id
+)
 _IDENTIFY = Statement(select(Identity.user_id).where(Identity.sub == _SUB), _Id)
 
 # Never back, whichever of two concurrent revocations is the later one to write.
@@ -180,9 +197,9 @@ _LOCK_IDENTITY = Command(
 _SET_IDENTITY = Command(
     update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
 )
-_FIND = Statement(select(*COLUMNS).where(_IS_USER), UserRow)
+_FIND_BY_IDENTITY = Statement(select(*COLUMNS).where(_is_user(_IDENTIFIED)), UserRow)
 # Of all users: one whose identity is lost, or that was inserted without one.
-FIND_BY_SUB = Statement(
+_FIND_BY_SUB = Statement(
     select(*COLUMNS).where(User.cognito_sub == _SUB).order_by(User.id.desc()), UserRow
 )
 _NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
@@ -192,6 +209,13 @@ _INSERT = Statement(
     ),
     UserRow,
 )
+#: Those that Citus runs on the shards of all users: of tokens and accounts whose user is not known.
+WITHOUT_USER_ID = (
+    _FIND_AUTHENTICATED_BY_SUB,
+    _FIND_REVOKED_BY_SUB,
+    _FIND_BY_IDENTITY,
+    _FIND_BY_SUB,
+)
 
 
 def find_authenticated(connection: SupportsExecute, token: TokenKey) -> UserRow | None:
@@ -199,7 +223,9 @@ def find_authenticated(connection: SupportsExecute, token: TokenKey) -> UserRow 
 
     By the user's id, or else by the ``sub``.
     """
-    return _FIND_AUTHENTICATED.first(connection, **_identified(connection, token))
+    if token["user_id"] is None:
+        return _FIND_AUTHENTICATED_BY_SUB.first(connection, **token)
+    return _FIND_AUTHENTICATED.first(connection, **token)
 
 
 def version_check(user: UserRow) -> Check:
@@ -211,13 +237,9 @@ def version_check(user: UserRow) -> Check:
 def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:
     """Whether the user of an access token exists, and the token is revoked. Finds the user as
     :func:`find_authenticated`."""
-    return _FIND_REVOKED.first(connection, **_identified(connection, token)) is not None
-
-
-def _identified(connection: SupportsExecute, token: TokenKey) -> TokenKey:
-    if token["user_id"] is not None:
-        return token
-    return {**token, "user_id": identify(connection, token["sub"])}
+    if token["user_id"] is None:
+        return _FIND_REVOKED_BY_SUB.first(connection, **token) is not None
+    return _FIND_REVOKED.first(connection, **token) is not None
 
 
 def identify(connection: SupportsExecute, sub: str) -> int | None:
@@ -249,8 +271,7 @@ def revoke_session(connection: SupportsExecute, user_id: int | None, origin_jti:
 def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> int:
     """Insert the user and the identity at the first sign-in, in a transaction, and update the
     copied attributes at later ones; return the user's id. It writes only what differs."""
-    user = _FIND.first(connection, sub=sub, user_id=identify(connection, sub))
-    user = user or _sign_up(connection, sub, email, name)
+    user = _FIND_BY_IDENTITY.first(connection, sub=sub) or _sign_up(connection, sub, email, name)
     if (user.email, user.name) != (email, name):
         is_same = user.email == email
         verified_at = {} if is_same else {"email_verified_at": user.read_at}
@@ -260,7 +281,7 @@ def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str 
 
 def _sign_up(connection: SupportsExecute, sub: str, email: str, name: str | None) -> UserRow:
     _LOCK_IDENTITY.execute(connection, sub=sub)
-    user = FIND_BY_SUB.first(connection, sub=sub)
+    user = _FIND_BY_SUB.first(connection, sub=sub)
     while user is None:  # once, unless another user has the new id
         values = {"cognito_sub": sub, "email": email, "name": name}
         user = _INSERT.first(connection, **statements.new_parameters(values))

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, make_url
 
 from jobtracker.db.engine import TimeoutConnection
 from jobtracker.local.postgres import bin_folder
-from jobtracker.users.queries import FIND_BY_SUB
+from jobtracker.users.queries import WITHOUT_USER_ID
 
 URL = os.environ.get("CITUS_URL") or None
 WITHOUT_URL = "needs CITUS_URL, the URL of a database of a Citus coordinator"
@@ -27,8 +27,7 @@ CITUS_SQL = Path(__file__).parents[2] / "deploy" / "citus.sql"
 SHARDS = 4
 # Citus sends this notice by citus.multi_task_query_log_level.
 MULTI_SHARD = "multi-task query about to be executed"
-# At the sign-in of an account that has no user.
-ON_ALL_SHARDS = {FIND_BY_SUB.bind()[0]}
+ON_ALL_SHARDS = {statement.bind()[0] for statement in WITHOUT_USER_ID}
 
 
 class Node(NamedTuple):

@@ -38,8 +38,8 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
 }
-# At the sign-in of an account that has no user, and after a reset of the password.
-ON_ALL_SHARDS = {users.FIND_BY_SUB, users._REVOKE_TOKENS_OF_ACCOUNT}
+# At sign-ins, and after a reset of the password.
+ON_ALL_SHARDS = {*users.WITHOUT_USER_ID, users._REVOKE_TOKENS_OF_ACCOUNT}
 # Of programs: the sweeper, and what follows a restore.
 OF_PROGRAMS: set[Statement[Any]] = {
     users._LAST_OF_BATCH,

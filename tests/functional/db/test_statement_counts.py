@@ -202,8 +202,8 @@ def test_public_endpoints_execute_no_statements_except_sign_in(
 ):
     login = {"email": "ada@example.com", "password": PASSWORD}
     # One that checks the database before Cognito is called, the user, the network; at the first
-    # sign-in, three for the identity, two for the user.
-    for count in (8, 4):
+    # sign-in, two for the identity, two for the user.
+    for count in (7, 3):
         with statements() as seen:
             anonymous.post("/auth/cognito/login", login)
         assert len(seen) == count
