@@ -77,8 +77,9 @@ _ORIGIN_JTI = bindparam("origin_jti", type_=Text)
 
 
 def _is_user(user_id: Any) -> ColumnElement[bool]:
-    # The id alone could be another user's, if it comes from a cache or a backup.
-    return and_(User.id == user_id, User.cognito_sub == _SUB)
+    # The id alone could be another user's, if it comes from a cache or a backup. IS NOT DISTINCT
+    # FROM, so that PostgreSQL uses the primary key and not the index of cognito_sub.
+    return and_(User.id == user_id, User.cognito_sub.is_not_distinct_from(_SUB))
 
 
 def _is_valid(user_id: Any) -> ColumnElement[bool]:
