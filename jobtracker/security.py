@@ -18,6 +18,7 @@ from pyramid.response import Response
 from jobtracker.auth.cognito_errors import AccessTokenRejected
 from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
 from jobtracker.db.connections import autocommit, release_autocommit, transaction_of
+from jobtracker.db.replicas import ReplicaConnection
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
 from jobtracker.permissions import Permission
@@ -83,6 +84,8 @@ def current_user(request: Request) -> UserRow | None:
     if user is not None and user.id != token.user_id:
         request.verified_token = token._replace(user_id=user.id)
         request.access_tokens.set_user_id(request.bearer_token, user.id)
+    if user is not None and isinstance(request.connection, ReplicaConnection):
+        request.connection.check = users.version_check(user)
     return user
 
 

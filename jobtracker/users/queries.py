@@ -19,12 +19,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db import statements
 from jobtracker.db.base import NOW
-from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
+from jobtracker.db.replicas import Check
 from jobtracker.db.statements import Command, Repository, Statement, columns_of
 from jobtracker.users.models import Identity, RevokedSession, User
 
@@ -53,6 +55,7 @@ class UserRow(NamedTuple):
     ui_preferences: dict[str, bool]
     created_at: datetime.datetime
     revision: int
+    revision_nonce: int
     job_count: int
     #: When it was read, by the clock of the database.
     read_at: datetime.datetime
@@ -63,6 +66,11 @@ class UserRow(NamedTuple):
     @property
     def is_email_verified(self) -> bool:
         return self.email_verified_at is not None
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """The version of all that the user can see, as the key of caches."""
+        return self.id, self.revision, self.revision_nonce
 
 
 _READ_AT = {"read_at": NOW}
@@ -102,6 +110,14 @@ _FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
 _FIND_AUTHENTICATED_BY_SUB = Statement(select(*COLUMNS).where(_AUTHENTICATED_BY_SUB), UserRow)
 
 
+#: The columns that are different after each change of anything of the user's.
+VERSION = ("revision", "revision_nonce")
+_IS_CURRENT = and_(*(User.__table__.c[name] == bindparam(name) for name in VERSION))
+_CHECK_VERSION = Statement(
+    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == _USER_ID), tuple
+)
+
+
 class _Id(NamedTuple):
     id: int
 
@@ -112,12 +128,11 @@ _FIND_REVOKED_BY_SUB = Statement(
 )
 _IDENTIFY = Statement(select(Identity.user_id).where(Identity.sub == _SUB), _Id)
 
-_REVOKE = update(User.__table__).values(
-    # Never back, whichever of two concurrent revocations is the later one to write.
-    tokens_valid_from=func.greatest(
-        User.tokens_valid_from, bindparam("valid_from", type_=DateTime(timezone=True))
-    )
+# Never back, whichever of two concurrent revocations is the later one to write.
+_LATER_VALID_FROM = func.greatest(
+    User.tokens_valid_from, bindparam("valid_from", type_=DateTime(timezone=True))
 )
+_REVOKE = update(User.__table__).values(tokens_valid_from=_LATER_VALID_FROM)
 _REVOKE_TOKENS = Command(_REVOKE.where(User.id == _USER_ID))
 _REVOKE_TOKENS_OF_ACCOUNT = Command(
     _REVOKE.where(or_(User.cognito_sub == _SUB, User.email == bindparam("email")))
@@ -133,6 +148,24 @@ EXPIRED_REVOCATIONS = ExpiredRows(RevokedSession, RevokedSession.revoked_at <= N
 
 _INCREMENT_REVISION = Command(
     update(User.__table__).values(revision=User.revision + 1).where(User.id == _USER_ID)
+)
+
+# Users of one transaction.
+RENEWAL_BATCH = 1000
+
+
+class _LastId(NamedTuple):
+    id: int | None
+
+
+_AFTER = bindparam("after", type_=BigInteger)
+_SOME = select(User.id).where(User.id > _AFTER).order_by(User.id).limit(RENEWAL_BATCH).subquery()
+_LAST_OF_BATCH = Statement(select(func.max(_SOME.c.id).label("id")), _LastId)
+# The trigger sets the nonce.
+_RENEW_REVISIONS = Command(
+    update(User.__table__)
+    .where(User.id > _AFTER, User.id <= bindparam("last", type_=BigInteger))
+    .values(revision=User.revision + 1, tokens_valid_from=_LATER_VALID_FROM)
 )
 
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
@@ -171,6 +204,12 @@ def find_authenticated(connection: SupportsExecute, token: TokenKey) -> UserRow 
     if token["user_id"] is None:
         return _FIND_AUTHENTICATED_BY_SUB.first(connection, **token)
     return _FIND_AUTHENTICATED.first(connection, **token)
+
+
+def version_check(user: UserRow) -> Check:
+    """The check whether a replica has the version of the user's data that the row has."""
+    values = {name: getattr(user, name) for name in VERSION}
+    return Check(*_CHECK_VERSION.bind(user_id=user.id, **values))
 
 
 def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:
@@ -244,3 +283,22 @@ def merge_ui_preferences(
 def increment_revision(connection: SupportsExecute, user_id: int) -> None:
     """Let other processes know that something of the user has changed outside of the database."""
     _INCREMENT_REVISION.execute(connection, user_id=user_id)
+
+
+def renew_revisions(
+    sessions: sessionmaker[Session], valid_from: datetime.datetime | None = None
+) -> int:
+    """Increment the revisions of all users, some in each transaction, and return their number.
+
+    :param valid_from: also revoke the access tokens of all sign-ins before that time
+    """
+    number = after = 0
+    while True:
+        with transaction(sessions) as connection:
+            last = _LAST_OF_BATCH.first_or_not_found(connection, after=after).id
+            if last is None:
+                return number
+            number += _RENEW_REVISIONS.execute(
+                connection, after=after, last=last, valid_from=valid_from
+            )
+        after = last

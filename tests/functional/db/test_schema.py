@@ -206,10 +206,13 @@ class TestMigrations:
         url = postgres.make_database("models")
         engine = make_engine(read({**settings, "sqlalchemy.url": url}))
         with engine.begin() as connection:
-            # An index and a default use them.
-            fold = "CREATE FUNCTION fold(string text) RETURNS text IMMUTABLE RETURN string"
-            new_user_id = "CREATE FUNCTION new_user_id() RETURNS bigint RETURN 1"
-            connection.execute(text(f"{fold}; {new_user_id}"))
+            # An index and defaults use them.
+            for function in (
+                "fold(string text) RETURNS text IMMUTABLE RETURN string",
+                "new_user_id() RETURNS bigint RETURN 1",
+                "transaction_nonce() RETURNS bigint STABLE RETURN 1",
+            ):
+                connection.execute(text(f"CREATE FUNCTION {function}"))
             Base.metadata.create_all(connection)
             by_models = written_out(connection)
         engine.dispose()
