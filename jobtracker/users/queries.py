@@ -93,8 +93,9 @@ _ORIGIN_JTI = bindparam("origin_jti", type_=Text)
 
 
 def _is_user(user_id: Any) -> ColumnElement[bool]:
-    # The id alone could be another user's, if it comes from a cache or a backup.
-    return and_(User.id == user_id, User.cognito_sub == _SUB)
+    # The id alone could be another user's, if it comes from a cache or a backup. IS NOT DISTINCT
+    # FROM, so that PostgreSQL uses the primary key and not the index of cognito_sub.
+    return and_(User.id == user_id, User.cognito_sub.is_not_distinct_from(_SUB))
 
 
 def _is_valid(user_id: Any) -> ColumnElement[bool]:
@@ -121,7 +122,7 @@ _FIND_AUTHENTICATED_BY_SUB = Statement(select(*COLUMNS).where(_AUTHENTICATED_BY_
 VERSION = ("revision", "revision_nonce")
 _IS_CURRENT = and_(*(User.__table__.c[name] == bindparam(name) for name in VERSION))
 _CHECK_VERSION = Statement(
-    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == bindparam("user_id")), tuple
+    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == _USER_ID), tuple
 )
 
 
@@ -209,12 +210,13 @@ _INSERT = Statement(
     ),
     UserRow,
 )
-#: Those that Citus runs on the shards of all users: of tokens and accounts whose user is not known.
+#: Those that Citus runs on the shards of all users: of tokens and accounts whose user is unknown.
 WITHOUT_USER_ID = (
     _FIND_AUTHENTICATED_BY_SUB,
     _FIND_REVOKED_BY_SUB,
     _FIND_BY_IDENTITY,
     _FIND_BY_SUB,
+    _REVOKE_TOKENS_OF_ACCOUNT,
 )
 
 

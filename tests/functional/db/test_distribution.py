@@ -38,8 +38,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
 }
-# At sign-ins, and after a reset of the password.
-ON_ALL_SHARDS = {*users.WITHOUT_USER_ID, users._REVOKE_TOKENS_OF_ACCOUNT}
+ON_ALL_SHARDS = set(users.WITHOUT_USER_ID)
 # Of programs: the sweeper, and what follows a restore.
 OF_PROGRAMS: set[Statement[Any]] = {
     users._LAST_OF_BATCH,
