@@ -88,6 +88,10 @@ def _boolean(value: str) -> bool:
     return value.lower() == "true"
 
 
+def _one_of(*values: str) -> Callable[[str], str]:
+    return _matching("|".join(values), f"must be {' or '.join(values)}")
+
+
 def _storage(value: str) -> str:
     """Parse the URL of the storage of rate limits; messages contain no part of it."""
     if value in ("memory://", "postgresql://"):
@@ -200,8 +204,15 @@ class Setting(NamedTuple):
 
 SETTINGS = (
     Setting("sqlalchemy.url", _database_url),
+    Setting("sqlalchemy.migrations_url", _database_url, None),  # None: sqlalchemy.url
+    Setting("sqlalchemy.session_settings", _one_of("connect", "role"), "connect"),
+    Setting("sqlalchemy.prepare", _boolean, True),
     Setting("sqlalchemy.pool_size", _positive, 12),
     Setting("sqlalchemy.max_overflow", _positive, 8),
+    Setting("sqlalchemy.transaction_pool_size", _positive, None),  # None: sqlalchemy.pool_size
+    Setting("sqlalchemy.transaction_max_overflow", _positive, None),
+    Setting("sqlalchemy.min_idle", _positive, 1),
+    Setting("sqlalchemy.idle_timeout", _positive, 60),
     Setting("sqlalchemy.pool_timeout", _positive, 2),
     Setting("sqlalchemy.connect_timeout", _positive, 2),
     Setting("sqlalchemy.statement_timeout", _positive, 3),
@@ -303,13 +314,16 @@ def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     :param settings: as :func:`read` returns them
     """
-    url = make_url(settings["sqlalchemy.url"])
-    query = url.normalized_query
-    *_, sslmode = query.get("sslmode", (os.environ.get("PGSSLMODE", "prefer"),))
-    hosts = [url.host or "", *query.get("host", ()), *query.get("hostaddr", ())]
-    if any(map(_is_remote, hosts)) and sslmode != "verify-full":
-        reason = f"has sslmode={sslmode}: only verify-full authenticates the server"
-        yield "sqlalchemy.url", f"{reason}, which is another machine"
+    for name in ("sqlalchemy.url", "sqlalchemy.migrations_url"):
+        if settings[name] is None:
+            continue
+        url = make_url(settings[name])
+        query = url.normalized_query
+        *_, sslmode = query.get("sslmode", (os.environ.get("PGSSLMODE", "prefer"),))
+        hosts = [url.host or "", *query.get("host", ()), *query.get("hostaddr", ())]
+        if any(map(_is_remote, hosts)) and sslmode != "verify-full":
+            reason = f"has sslmode={sslmode}: only verify-full authenticates the server"
+            yield name, f"{reason}, which is another machine"
     storage = urlsplit(settings["rate_limits.storage"])
     is_plain = storage.scheme in ("redis", "redis+cluster", "redis+sentinel")
     addresses = storage.netloc.rpartition("@")[2].split(",")  # of a cluster, several

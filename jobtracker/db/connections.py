@@ -3,17 +3,17 @@
 import contextlib
 import functools
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, cast
 
 import psycopg
 import zope.sqlalchemy
 from pyramid.request import Request
-from sqlalchemy import Engine, QueuePool, event
+from sqlalchemy import Connection, Engine, QueuePool, event, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.engine import TimeoutConnection, make_engine
+from jobtracker.db.engine import TimeoutConnection, make_engine, transaction_settings
+from jobtracker.db.idle import IdleConnectionCloser
 
 Params = Mapping[str, Any] | None
 Cursor = psycopg.Cursor[Any]
@@ -32,9 +32,10 @@ class IdleConnectionCache:
     benchmarks/README.md.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, closer: IdleConnectionCloser) -> None:
         self._engine = engine
-        self._idle: deque[Any] = deque()
+        self._closer = closer
+        self._idle = closer.cached
         event.listen(engine, "engine_disposed", self._invalidate_idle)
 
     def acquire(self) -> Any:
@@ -50,7 +51,9 @@ class IdleConnectionCache:
         if cast(QueuePool, self._engine.pool).overflow() > 0:
             pooled.close()
         else:
+            pooled.dbapi_connection.idle_since = time.monotonic()
             self._idle.append(pooled)
+            self._closer.start()
 
     def _invalidate_idle(self, _engine: Engine) -> None:
         while self._idle:
@@ -177,19 +180,41 @@ def needs_transaction(request: Request) -> bool:
         operation is None
         or not operation.single_statement
         or (operation.idempotent and "HTTP_IDEMPOTENCY_KEY" in request.environ)
+        or request.registry["db_transaction_settings"]  # they are set at its beginning
     )
+
+
+def make_sessions(engine: Engine, settings: Mapping[str, Any]) -> sessionmaker[Session]:
+    """Sessions whose transactions begin with the settings, if there are any."""
+    sessions = sessionmaker(engine, expire_on_commit=False)
+    if settings:
+        # Until the end of the transaction: afterwards a pooler can give the session to another.
+        local = select(*(func.set_config(name, str(it), True) for name, it in settings.items()))
+
+        @event.listens_for(sessions, "after_begin")
+        def set_local(_session: Any, _transaction: Any, connection: Connection) -> None:
+            connection.execute(local)
+
+    return sessions
 
 
 def includeme(config: Any) -> None:
     registry = config.registry
-    registry["db_engine"] = engine = make_engine(registry.settings)
+    settings = registry.settings
+    registry["db_engine"] = engine = make_engine(settings)
     # A pool of its own: switching a connection to AUTOCOMMIT and back costs half a query.
-    autocommit_engine = make_engine(registry.settings, autocommit=True)
-    registry["db_autocommit_engine"] = autocommit_engine
-    registry["db_autocommit"] = functools.partial(
-        AutocommitConnection, IdleConnectionCache(autocommit_engine)
+    registry["db_autocommit_engine"] = autocommit_engine = make_engine(settings, autocommit=True)
+    _closer, closer = (
+        IdleConnectionCloser(
+            each, settings["sqlalchemy.idle_timeout"], settings["sqlalchemy.min_idle"]
+        )
+        for each in (engine, autocommit_engine)
     )
-    registry["db_sessions"] = sessionmaker(engine, expire_on_commit=False)
+    registry["db_autocommit"] = functools.partial(
+        AutocommitConnection, IdleConnectionCache(autocommit_engine, closer)
+    )
+    registry["db_transaction_settings"] = local = transaction_settings(settings)
+    registry["db_sessions"] = make_sessions(engine, local)
     config.add_request_method(connection_for, "connection", reify=True)
     config.add_settings(
         {

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from jobtracker.db.connections import AutocommitConnection, IdleConnectionCache
 from jobtracker.db.engine import make_engine
+from jobtracker.db.idle import IdleConnectionCloser
 from jobtracker.settings import read
 
 PID = "SELECT pg_backend_pid()"
@@ -14,7 +15,7 @@ PID = "SELECT pg_backend_pid()"
 
 @pytest.fixture
 def cache(engine: Engine) -> IdleConnectionCache:
-    return IdleConnectionCache(engine)
+    return IdleConnectionCache(engine, IdleConnectionCloser(engine, timeout=60, minimum=1))
 
 
 @pytest.fixture
