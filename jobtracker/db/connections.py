@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 import psycopg
 import zope.sqlalchemy
 from pyramid.request import Request
-from sqlalchemy import Connection, Engine, QueuePool, event, func, select
+from sqlalchemy import Connection, Engine, QueuePool, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.engine import TimeoutConnection, make_engine, transaction_settings
@@ -105,12 +105,18 @@ class TransactionConnection:
         self._driver = cast(TimeoutConnection, self._connection.connection.dbapi_connection)
 
     def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor:
-        try:
-            return self._driver.run(query, params, binary=binary, repeatable=True)
-        except psycopg.Error as error:
-            if self._driver.closed:
-                self._connection.invalidate(error)
-            raise
+        return _run(self._connection, self._driver, query, params, binary=binary)
+
+
+def _run(
+    connection: Connection, driver: TimeoutConnection, query: Any, params: Params, *, binary: bool
+) -> Cursor:
+    try:
+        return driver.run(query, params, binary=binary, repeatable=True)
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise
 
 
 @contextlib.contextmanager
@@ -189,11 +195,13 @@ def make_sessions(engine: Engine, settings: Mapping[str, Any]) -> sessionmaker[S
     sessions = sessionmaker(engine, expire_on_commit=False)
     if settings:
         # Until the end of the transaction: afterwards a pooler can give the session to another.
-        local = select(*(func.set_config(name, str(it), True) for name, it in settings.items()))
+        calls = (f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        query = f"SELECT {', '.join(calls)}"
 
         @event.listens_for(sessions, "after_begin")
         def set_local(_session: Any, _transaction: Any, connection: Connection) -> None:
-            connection.execute(local)
+            driver = cast(TimeoutConnection, connection.connection.dbapi_connection)
+            _run(connection, driver, query, None, binary=False)
 
     return sessions
 

@@ -43,6 +43,10 @@ class ResponseTimeout(psycopg.OperationalError):
     """PostgreSQL neither answered nor reported a time-out: the network or its host stalls."""
 
 
+class ConnectionLost(psycopg.OperationalError):
+    """The connection was closed before the statement was executed."""
+
+
 class PoolInvalidation:
     """The time of a pool's last invalidation: connections made before it are not used again."""
 
@@ -86,14 +90,18 @@ class TimeoutConnection(psycopg.Connection[Any]):
         except psycopg.Error as error:
             if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 self.close()  # the primary became a standby: a new connection finds the new one
-            lost = self.closed and isinstance(error, psycopg.OperationalError)
             if self.closed:
                 self.invalidation.invalidate_older()
+                if isinstance(error, psycopg.InternalError):
+                    # psycopg's, for two results of BEGIN: a pooler reports that the session has
+                    # ended, and then closes the connection.
+                    error = ConnectionLost(str(error))
+            lost = self.closed and isinstance(error, psycopg.OperationalError)
             if isinstance(error, CONCURRENCY_ERRORS) or (
                 lost and repeatable and not isinstance(error, ResponseTimeout)
             ):
                 mark_error_retryable(error)
-            raise
+            raise error
 
     @property
     def is_valid(self) -> bool:

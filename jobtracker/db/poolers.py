@@ -66,7 +66,7 @@ def _session_problems(engine: Engine, settings: dict[str, Any]) -> Iterator[str]
     names = [*timeouts(settings), "TimeZone", "client_encoding"]
     with engine.connect() as connection:
         rows = connection.execute(SESSION, {"names": names})
-        values: dict[str, str] = dict(rows.tuples().all())
+        values = {row.name: row.setting for row in rows}
         role = connection.execute(ROLE).scalar_one()
     wanted = {name: f"'{seconds}s'" for name, seconds in timeouts(settings).items()}
     wrong = {name: value for name, value in wanted.items() if values[name] == "0"}

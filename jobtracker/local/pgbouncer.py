@@ -27,7 +27,7 @@ def find_program() -> str | None:
 class PgBouncer(ServerProcess):
     """PgBouncer on a port of this machine, for all databases of a server.
 
-    :param folder: a new one, for its files
+    :param folder: a new one, for its files; all users can enter the folders above
     :param users: the names of the roles that can connect
     :param options: of the section ``[pgbouncer]``
     """
@@ -52,7 +52,7 @@ class PgBouncer(ServerProcess):
             "listen_port": str(port),
             "unix_socket_dir": "",
             "auth_type": "trust",
-            "auth_file": USERS,
+            "auth_file": str(folder / USERS),
             "pool_mode": pool_mode,
             "max_client_conn": "1000",
             **options,
@@ -66,24 +66,28 @@ class PgBouncer(ServerProcess):
         program = find_program()
         if program is None:
             raise RuntimeError("PgBouncer is not installed")
-        # PostgreSQL's user: it can open the socket, and PgBouncer refuses to run as root, too.
-        owner = self.postgres.socket_folder.stat()
+        socket_folder, as_user = str(self.postgres.socket_folder), {}
         self.folder.mkdir(mode=0o700)
+        if os.geteuid() == 0:  # as which PgBouncer refuses to run, as PostgreSQL does
+            owner = self.postgres.socket_folder.stat()
+            as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+            os.chown(self.folder, owner.st_uid, owner.st_gid)
+            # The working directory, as that user cannot enter the folders above.
+            socket_folder = "/proc/self/cwd"
         lines = [
             "[databases]",
-            f"* = host={self.postgres.socket_folder}",
+            f"* = host={socket_folder}",
             "[pgbouncer]",
             *(f"{name} = {value}" for name, value in self.options.items()),
         ]
         (self.folder / INI).write_text("\n".join(lines))
         (self.folder / USERS).write_text("".join(f'"{user}" ""\n' for user in self.users))
-        as_user = {}
-        if os.geteuid() == 0:
-            as_user = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-            for each in (self.folder, self.folder / INI, self.folder / USERS):
-                os.chown(each, owner.st_uid, owner.st_gid)
         self.launch(
-            [program, INI], self.folder / LOG, stdin=subprocess.DEVNULL, cwd=self.folder, **as_user
+            [program, self.folder / INI],
+            self.folder / LOG,
+            stdin=subprocess.DEVNULL,
+            cwd=self.postgres.socket_folder,
+            **as_user,
         )
 
     def is_ready(self) -> bool:
