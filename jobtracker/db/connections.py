@@ -8,8 +8,9 @@ from typing import Any, Protocol, cast
 
 import psycopg
 import zope.sqlalchemy
+from psycopg.pq import TransactionStatus
 from pyramid.request import Request
-from sqlalchemy import Connection, Engine, QueuePool, event
+from sqlalchemy import Engine, QueuePool, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.engine import TimeoutConnection, make_engine, transaction_settings
@@ -17,6 +18,10 @@ from jobtracker.db.idle import IdleConnectionCloser
 
 Params = Mapping[str, Any] | None
 Cursor = psycopg.Cursor[Any]
+
+
+# The key of Session.info.
+FIRST_STATEMENT = "first_statement"
 
 
 class SupportsExecute(Protocol):
@@ -103,20 +108,34 @@ class TransactionConnection:
     def __init__(self, session: Session) -> None:
         self._connection = session.connection()
         self._driver = cast(TimeoutConnection, self._connection.connection.dbapi_connection)
+        # The first statement of each transaction, if there is one.
+        self._first: str | None = session.info.get(FIRST_STATEMENT)
 
     def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor:
-        return _run(self._connection, self._driver, query, params, binary=binary)
+        if self._first is not None and not self._has_begun:
+            self._run(self._first, None, binary=False)
+        return self._run(query, params, binary=binary)
 
+    def end_reading(self) -> None:
+        """End the transaction, which has only read until now; the next statement begins another.
 
-def _run(
-    connection: Connection, driver: TimeoutConnection, query: Any, params: Params, *, binary: bool
-) -> Cursor:
-    try:
-        return driver.run(query, params, binary=binary, repeatable=True)
-    except psycopg.Error as error:
-        if driver.closed:
-            connection.invalidate(error)
-        raise
+        A pooler can give its session to others then. Without any to give, transactions that wait
+        for a second one would wait for each other.
+        """
+        if self._driver.is_pooled and self._has_begun:
+            self._run("COMMIT", None, binary=False)
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._driver.info.transaction_status is not TransactionStatus.IDLE
+
+    def _run(self, query: Any, params: Params, *, binary: bool) -> Cursor:
+        try:
+            return self._driver.run(query, params, binary=binary, repeatable=True)
+        except psycopg.Error as error:
+            if self._driver.closed:
+                self._connection.invalidate(error)
+            raise
 
 
 @contextlib.contextmanager
@@ -157,6 +176,15 @@ def release_autocommit(request: Request) -> None:
         connection.close()
 
 
+def release_reading(request: Request) -> None:
+    """As :func:`release_autocommit`; also the session of a transaction, which has only read."""
+    connection = request.__dict__.get("connection")
+    if isinstance(connection, TransactionConnection):
+        connection.end_reading()
+    else:
+        release_autocommit(request)
+
+
 def connection_for(request: Request) -> SupportsExecute:
     """``request.connection``. Reads need no transaction: one round trip for a query, not three.
 
@@ -192,18 +220,10 @@ def needs_transaction(request: Request) -> bool:
 
 def make_sessions(engine: Engine, settings: Mapping[str, Any]) -> sessionmaker[Session]:
     """Sessions whose transactions begin with the settings, if there are any."""
-    sessions = sessionmaker(engine, expire_on_commit=False)
-    if settings:
-        # Until the end of the transaction: afterwards a pooler can give the session to another.
-        calls = (f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-        query = f"SELECT {', '.join(calls)}"
-
-        @event.listens_for(sessions, "after_begin")
-        def set_local(_session: Any, _transaction: Any, connection: Connection) -> None:
-            driver = cast(TimeoutConnection, connection.connection.dbapi_connection)
-            _run(connection, driver, query, None, binary=False)
-
-    return sessions
+    # Until the end of the transaction: afterwards a pooler can give the session to others.
+    calls = [f"set_config('{name}', '{value}', true)" for name, value in settings.items()]
+    info = {FIRST_STATEMENT: f"SELECT {', '.join(calls)}"} if calls else {}
+    return sessionmaker(engine, expire_on_commit=False, info=info)
 
 
 def includeme(config: Any) -> None:

@@ -65,6 +65,8 @@ class TimeoutConnection(psycopg.Connection[Any]):
     #: ``time.monotonic()`` when it was made, and when it was returned to its pool.
     connected_at: float
     idle_since: float = -math.inf
+    #: Whether a pooler can give the session to others after each transaction.
+    is_pooled: bool = False
     invalidation: PoolInvalidation
 
     @functools.cached_property
@@ -155,6 +157,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         connection.response_timeout = settings["sqlalchemy.statement_timeout"] + GRACE
         connection.connected_at = time.monotonic()
         connection.invalidation = invalidation
+        connection.is_pooled = settings["sqlalchemy.session_settings"] == "role"
         return connection
 
     @event.listens_for(engine, "checkout")

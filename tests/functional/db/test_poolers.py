@@ -31,7 +31,8 @@ pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason=REASON)
 
 JOB = {"company_name": "Acme", "job_title": "Tester"}
 USERS = 8
-ROUNDS = 8
+ROUNDS = 5
+SESSIONS = 2
 SECONDS_TO_LOCK = 10
 
 
@@ -42,7 +43,9 @@ def database_url(postgres: Postgres, settings: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module", params=["session", "transaction"])
 def pgbouncer(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[PgBouncer]:
-    with run_pgbouncer(postgres, request.param) as server:
+    # Fewer sessions than concurrent transactions: none may wait for a second one.
+    options = {"default_pool_size": str(SESSIONS)} if request.param == "transaction" else {}
+    with run_pgbouncer(postgres, request.param, options) as server:
         yield server
 
 
