@@ -1,14 +1,17 @@
-"""Forty clients behind PgBouncer in transaction mode: no errors, and everyone's own values."""
+"""Forty clients behind PgBouncer in transaction mode: no errors, and each reads what it wrote."""
 
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
 from jobtracker.local.postgres import Postgres
+from jobtracker.local.process import wait_until
 from tests.common.pooled import IS_INSTALLED, REASON, ROLE, make_pooled_database, run_pgbouncer
 from tests.torture.client import JOB, print_figures
 from tests.torture.instance import Instance
@@ -34,6 +37,7 @@ def test_forty_clients_behind_pgbouncer(
                 "sqlalchemy.url": pgbouncer.url("pooled_load", ROLE),
                 "sqlalchemy.session_settings": "role",
                 "sqlalchemy.prepare": "false",
+                "sqlalchemy.idle_timeout": "1",
             },
             ini="production.ini",
         )
@@ -43,16 +47,32 @@ def test_forty_clients_behind_pgbouncer(
             done = list(
                 threads.map(lambda each: use(server, each[1], each[0], end), enumerate(tokens))
             )
+        most = len(connections(server, pgbouncer.port))
+        assert wait_until(lambda: len(connections(server, pgbouncer.port)) <= 2 * workers(), 10)
         with psycopg.connect(url) as connection:
             query = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'pooled_load'"
             row = connection.execute(query).fetchone()
     assert row is not None
     print_figures(
         f"{CLIENTS} clients for {SECONDS} s behind PgBouncer: {sum(done) / SECONDS:.0f} requests/s,"
-        f" {row[0] - 1} sessions"
+        f" {row[0] - 1} sessions, {most} connections that became {2 * workers()} at most"
     )
     assert min(done) > 0
     assert row[0] - 1 <= SESSIONS
+
+
+def connections(server: Instance, port: int) -> list[Any]:
+    """The connections of the server's processes to a port."""
+    assert server.process is not None
+    main = psutil.Process(server.process.pid)
+    processes = [main, *main.children(recursive=True)]
+    found = (each for process in processes for each in process.net_connections("tcp"))
+    return [each for each in found if each.raddr and each.raddr.port == port]
+
+
+def workers() -> int:
+    """As many as production.ini has by default."""
+    return len(os.sched_getaffinity(0))
 
 
 def use(server: Instance, token: str, number: int, end: float) -> int:
