@@ -59,6 +59,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
 
     config.include("jobtracker.logs")  # no secrets in them
     config.include("jobtracker.db.connections")  # request.connection, transactions
+    config.include("jobtracker.db.replicas")  # reads on a replica
     config.include("pyramid_tm")
     config.include("pyramid_retry")  # of deadlocks and serialization failures
     config.include("jobtracker.errors")  # exception views
@@ -78,5 +79,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     app = config.make_wsgi_app()
     if global_config and global_config.get("__script__") == "pserve":
         check_pooler(config.registry["db_engine"], checked)
+        if "db_replica" in config.registry:
+            check_pooler(config.registry["db_replica"].engine, checked)
         check_database(config.registry["db_engine"], global_config["__file__"])
     return app

@@ -204,6 +204,7 @@ class Setting(NamedTuple):
 
 SETTINGS = (
     Setting("sqlalchemy.url", _database_url),
+    Setting("sqlalchemy.reading_url", _database_url, None),
     Setting("sqlalchemy.migrations_url", _database_url, None),  # None: sqlalchemy.url
     Setting("sqlalchemy.session_settings", _one_of("connect", "role"), "connect"),
     Setting("sqlalchemy.prepare", _boolean, True),
@@ -314,7 +315,8 @@ def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     :param settings: as :func:`read` returns them
     """
-    for name in ("sqlalchemy.url", "sqlalchemy.migrations_url"):
+    names = ("sqlalchemy.url", "sqlalchemy.reading_url", "sqlalchemy.migrations_url")
+    for name in names:
         if settings[name] is None:
             continue
         url = make_url(settings[name])

@@ -4,7 +4,8 @@ import math
 import threading
 import time
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from sqlalchemy import Engine, event
 
@@ -29,6 +30,11 @@ class IdleConnectionCloser:
         self._lock = threading.Lock()
         event.listen(engine, "checkin", self._returned)
         event.listen(engine, "engine_disposed", self._stop)
+
+    @classmethod
+    def of(cls, engine: Engine, settings: Mapping[str, Any]) -> Self:
+        """The closer of an engine, by the settings."""
+        return cls(engine, settings["sqlalchemy.idle_timeout"], settings["sqlalchemy.min_idle"])
 
     def start(self) -> None:
         """Start the timer unless it runs."""
