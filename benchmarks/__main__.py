@@ -27,7 +27,8 @@ NONE = "n/a"
 
 def main() -> None:
     arguments = _arguments()
-    with start_environment(0 if arguments.big else arguments.readers) as environment:
+    readers = 0 if arguments.big else arguments.readers
+    with start_environment(readers, pgbouncer=arguments.pgbouncer) as environment:
         if arguments.big:
             big.report(environment, arguments)
             print(f"\n{machine.versions(environment.database_url)}")
@@ -54,6 +55,7 @@ def main() -> None:
         print(
             f"\n{arguments.rounds} alternating rounds of {arguments.seconds} s, medians; "
             f"{arguments.connections} connections, {systems.WORKERS} workers each"
+            f"{', by PgBouncer in transaction mode' if arguments.pgbouncer else ''}"
         )
 
 
@@ -65,6 +67,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=1000, help="users of 50 jobs each")
     parser.add_argument("--only", default="", help="only endpoints whose name contains this")
     parser.add_argument("--pinned", action="store_true", help="with cpu_affinity = true")
+    parser.add_argument(
+        "--pgbouncer", action="store_true", help="both systems by PgBouncer, in transaction mode"
+    )
     parser.add_argument("--big", action="store_true", help="five million jobs, and a long list")
     parser.add_argument(
         "--server",
