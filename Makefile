@@ -12,7 +12,7 @@ INI ?= $(HERE)development.ini
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
 
-# Options of `make bench`, as in `make bench BENCH='--seconds 10'`.
+# Options of `make bench`, as in `make bench BENCH='--seconds 10'` or `make bench BENCH=--growth`.
 BENCH ?=
 
 # Options of `make lock`. Without --upgrade, versions change only if setup.cfg requires it.

@@ -5,7 +5,7 @@
 import argparse
 import statistics
 
-from benchmarks import big, machine, pgbench, systems, tokens_in_turn, uncached
+from benchmarks import big, growth, machine, pgbench, systems, tokens_in_turn, uncached
 from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
 from benchmarks.environment import Environment, start_environment
@@ -27,10 +27,14 @@ NONE = "n/a"
 
 def main() -> None:
     arguments = _arguments()
-    readers = 0 if arguments.big else arguments.readers
+    is_other = arguments.big or arguments.growth
+    readers = 0 if is_other else arguments.readers
     with start_environment(readers, pgbouncer=arguments.pgbouncer) as environment:
-        if arguments.big:
-            big.report(environment, arguments)
+        if is_other:
+            if arguments.big:
+                big.report(environment, arguments)
+            if arguments.growth:
+                growth.report(environment)
             print(f"\n{machine.versions(environment.database_url)}")
             return
         tokens = Tokens(environment)
@@ -71,6 +75,7 @@ def _arguments() -> argparse.Namespace:
         "--pgbouncer", action="store_true", help="both systems by PgBouncer, in transaction mode"
     )
     parser.add_argument("--big", action="store_true", help="five million jobs, and a long list")
+    parser.add_argument("--growth", action="store_true", help="bytes of rows, and of WAL")
     parser.add_argument(
         "--server",
         choices=[candidate.name for candidate in CANDIDATES],

@@ -251,6 +251,8 @@ SETTINGS = (
     Setting("rate_limits.interviews_by_user", _rates, _rates("300/minute; 5000/day")),
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
+    Setting("activity.days", _positive, None),
+    Setting("sweeper.statement_timeout", _positive, 60),
     Setting("quotas.jobs", _positive, 10_000),
     Setting("quotas.notes_per_job", _positive, 1_000),
     Setting("quotas.interviews_per_job", _positive, 200),

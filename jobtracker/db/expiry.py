@@ -10,7 +10,7 @@ from jobtracker.db.connections import transaction
 from jobtracker.db.statements import Command
 
 # Rows of one transaction.
-BATCH = 1000
+BATCH = 10_000
 
 
 class ExpiredRows:
@@ -26,12 +26,15 @@ class ExpiredRows:
         some = some.with_for_update(skip_locked=True)
         self._delete = Command(delete(model.__table__).where(key.in_(some)))
 
-    def delete(self, sessions: sessionmaker[Session]) -> int:
-        """Delete them all, and return their number."""
+    def delete(self, sessions: sessionmaker[Session], **parameters: Any) -> int:
+        """Delete them all, and return their number.
+
+        :param parameters: those of the condition
+        """
         deleted = 0
         while True:
             with transaction(sessions) as connection:
-                number = self._delete.execute(connection, max_rows=BATCH)
+                number = self._delete.execute(connection, max_rows=BATCH, **parameters)
             deleted += number
             if number < BATCH:
                 return deleted

@@ -44,18 +44,24 @@ def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow
     return [row for row in rows if row.object_key not in failed]
 
 
-def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int, int]:
-    """Delete expired uploads and unreferenced objects; concurrent sweeps skip each other's rows.
-
-    :returns: the numbers of expired uploads, of deleted and of not deleted objects
-    :raises Unavailable: when S3 fails; the deletions stay queued
-    """
-    expired = deleted = failed = 0
+def delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
+    """Delete expired uploads, and return their number; concurrent calls skip each other's rows."""
+    expired = 0
     number = MAX_DELETIONS
     while number == MAX_DELETIONS:
         with transaction(sessions) as connection:
             number = queries.delete_expired_uploads(connection, limit=MAX_DELETIONS)
         expired += number
+    return expired
+
+
+def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int]:
+    """Delete unreferenced objects; concurrent sweeps skip each other's rows.
+
+    :returns: the numbers of deleted and of not deleted objects
+    :raises Unavailable: when S3 fails; the deletions stay queued
+    """
+    deleted = failed = 0
     last = (0, "")
     while True:
         with transaction(sessions) as connection:
@@ -67,4 +73,4 @@ def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int, in
         deleted += len(done)
         failed += len(rows) - len(done)
         last = (rows[-1].user_id, rows[-1].object_key)
-    return expired, deleted, failed
+    return deleted, failed
