@@ -9,6 +9,9 @@ HERE := $(if $(findstring %,$(CURDIR))$(findstring \,$(CURDIR)),/proc/self/cwd/)
 # The ini file of `make migrate` and `make shell`.
 INI ?= $(HERE)development.ini
 
+# The URL of a database of a Citus coordinator: `make test` runs the functional tests on the cluster.
+CITUS_URL ?=
+
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
 
@@ -43,8 +46,9 @@ help: ## List the targets
 serve: $(INSTALLED) ## Serve on this machine, with PostgreSQL, Cognito, S3 and Turnstile
 	@$(RUN) pyramid.scripts.pserve $(HERE)development.ini parent=$$PPID
 
-test: lint typecheck ## Run lint, typecheck and pytest, with coverage
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --cov --cov-report term-missing:skip-covered
+test: $(if $(CITUS_URL),$(INSTALLED),lint typecheck) ## Run lint, typecheck and pytest, with coverage
+	CITUS_URL='$(CITUS_URL)' $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
+		$(if $(CITUS_URL),tests/functional,--cov --cov-report term-missing:skip-covered)
 
 lint: $(INSTALLED) $(CHECKOV) vocabulary ## Check style, formatting, imports, vocabulary and deploy/aws.yaml
 	$(BIN)/ruff check .

@@ -30,6 +30,15 @@ class SupportsExecute(Protocol):
     def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor: ...
 
 
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%(number)s::bigint)"
+
+
+def try_lock(connection: SupportsExecute, number: int) -> bool:
+    """Take the advisory lock of that number until the end of the transaction, unless another one
+    has it; return whether it was taken."""
+    return connection.execute(_TRY_LOCK, {"number": number}).fetchone() == (True,)
+
+
 class IdleConnectionCache:
     """The idle connections of a pool, up to its size, still checked out of it.
 

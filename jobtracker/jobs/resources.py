@@ -5,6 +5,7 @@ from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from jobtracker.db.base import translate_constraint_error
 from jobtracker.db.keyset import Page
 from jobtracker.jobs import queries
 from jobtracker.jobs.queries import JobRow
@@ -99,12 +100,11 @@ class JobResource(Resource):
 
         :raises QuotaExceeded: when a new status would be one step of the history too many
         """
-        accepted, max_steps = _integers(versions), self.quota("history_per_job")
-        job = queries.update_job(self.connection, self._primary_key, accepted, max_steps, **fields)
-        if job is None:
-            raise QuotaExceeded("history_per_job", max_steps)
-        self.row = job
-        return job
+        accepted = _integers(versions)
+        too_many = QuotaExceeded("history_per_job", self.quota("history_per_job"))
+        with translate_constraint_error(queries.MAX_STEPS, too_many):
+            self.row = queries.update_job(self.connection, self._primary_key, accepted, **fields)
+        return self.row
 
     def delete(self, versions: AbstractCollection[str] | None = None) -> None:
         """Delete the job with all that is below it. Raises as :meth:`update`."""

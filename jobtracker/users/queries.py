@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     not_,
+    null,
     or_,
     select,
     update,
@@ -57,8 +58,8 @@ class UserRow(NamedTuple):
     revision: int
     revision_nonce: int
     job_count: int
-    #: When it was read, by the clock of the database.
-    read_at: datetime.datetime
+    #: When it was read, by the clock of the database; None if an update returned it.
+    read_at: datetime.datetime | None
 
     def __repr__(self) -> str:
         return f"<User {self.id} {self.email}>"
@@ -73,10 +74,17 @@ class UserRow(NamedTuple):
         return self.id, self.revision, self.revision_nonce
 
 
-_READ_AT = {"read_at": NOW}
+_READ_AT, _UNREAD = {"read_at": NOW}, {"read_at": null()}
 COLUMNS = columns_of(User, UserRow, _READ_AT)
 # Without columns of an owner: a user belongs to nothing else.
-USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User), expressions=_READ_AT)
+USERS = Repository(
+    User,
+    UserRow,
+    owner_columns=(),
+    order=newest_first(User),
+    expressions=_READ_AT,
+    updated_expressions=_UNREAD,
+)
 _SUB = bindparam("sub", type_=Text)
 _USER_ID = bindparam("user_id", type_=BigInteger)
 _IDENTIFIED = select(Identity.user_id).where(Identity.sub == _SUB).scalar_subquery()
@@ -171,8 +179,13 @@ _RENEW_REVISIONS = Command(
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
-_MERGE = update(User.__table__).values(ui_preferences=_MERGED).returning(*COLUMNS)
-_MERGE_UI_PREFERENCES = Statement(_MERGE.where(User.id == _USER_ID), UserRow)
+_MERGE_UI_PREFERENCES = Statement(
+    update(User.__table__)
+    .where(User.id == _USER_ID)
+    .values(ui_preferences=_MERGED)
+    .returning(*columns_of(User, UserRow, _UNREAD)),
+    UserRow,
+)
 
 # The lock of the row: a concurrent sign-up of the same account has committed then. No user has the
 # id 0.
@@ -192,7 +205,18 @@ _FIND_BY_SUB = Statement(
 )
 _NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
 _INSERT = Statement(
-    _NEW.on_conflict_do_nothing(index_elements=[User.id]).returning(*COLUMNS), UserRow
+    _NEW.on_conflict_do_nothing(index_elements=[User.id]).returning(
+        *columns_of(User, UserRow, _UNREAD)
+    ),
+    UserRow,
+)
+#: Those that Citus runs on the shards of all users: of tokens and accounts whose user is unknown.
+WITHOUT_USER_ID = (
+    _FIND_AUTHENTICATED_BY_SUB,
+    _FIND_REVOKED_BY_SUB,
+    _FIND_BY_IDENTITY,
+    _FIND_BY_SUB,
+    _REVOKE_TOKENS_OF_ACCOUNT,
 )
 
 

@@ -108,7 +108,12 @@ def revoke_tokens(request: Request, user_id: int | None) -> None:
 
 
 def revoke_tokens_of_account(request: Request, *, sub: str | None, email: str) -> None:
-    """Revoke all access tokens that there are, of users with that Cognito ``sub`` or address."""
+    """Revoke all access tokens that there are of the user with that Cognito ``sub``; without one,
+    or if it has no identity, of the users with the ``sub`` or the address."""
+    user_id = None if sub is None else queries.identify(request.connection, sub)
+    if user_id is not None:
+        revoke_tokens(request, user_id)
+        return
     moment = _after_issued_tokens(request)
     queries.revoke_tokens_of_account(request.connection, moment, sub=sub, email=email)
 

@@ -15,7 +15,7 @@ from typing import Any
 from alembic import op
 
 revision: str = "0028"
-down_revision: str | None = "0026"
+down_revision: str | None = "0027"
 branch_labels: str | None = None
 depends_on: str | None = None
 
@@ -498,7 +498,8 @@ DATE_APPLIED_STEP = f"""
         END LOOP;
 
         IF times <> before THEN
-            UPDATE job_steps SET at = times[array_position(ids, id)]
+            -- Citus 13.2 crashes on an element of an array that is the whole expression.
+            UPDATE job_steps SET at = coalesce(times[array_position(ids, id)], at)
             WHERE user_id = of_user AND id = ANY (ids) AND at <> times[array_position(ids, id)];
         END IF;
         IF inserted IS NULL THEN
