@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from alembic import context
+from alembic.util import CommandError
 from psycopg.errors import InsufficientPrivilege
 from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobtracker.db.base import Base
-from jobtracker.db.checks import first_line, unsuitable_properties
+from jobtracker.db.checks import BEGIN_ANEW, first_line, unsuitable_properties
 from jobtracker.db.engine import disable_timeouts
 from jobtracker.db.migrations import LOCK_TIMEOUT, retry_lock_timeouts
 
@@ -37,7 +38,6 @@ def migrate(connection: Connection) -> None:
         connection.execute(text(f"SET lock_timeout = '{value}'"))
         connection.commit()
 
-    set_lock_timeout(LOCK_TIMEOUT)
     steps: list[Any] = []
 
     def remaining_steps(heads: Any, migration_context: Any) -> Iterator[Any]:
@@ -57,6 +57,7 @@ def migrate(connection: Connection) -> None:
             raise
 
     try:
+        set_lock_timeout(LOCK_TIMEOUT)
         options: dict[str, Any] = {
             "connection": connection,
             "target_metadata": Base.metadata,
@@ -64,6 +65,8 @@ def migrate(connection: Connection) -> None:
             "transaction_per_migration": True,
         }
         context.configure(**options)
+        refuse_unknown_revisions()
+        connection.rollback()  # Alembic leaves the transactions to a caller that has begun one
         command = context.get_context().opts["fn"]
         context.configure(**options, fn=remaining_steps)
         retry_lock_timeouts(run, set_lock_timeout)
@@ -81,6 +84,15 @@ def acquire_lock(connection: Connection) -> None:
         connection.commit()
         time.sleep(LOCK_INTERVAL)
     connection.commit()
+
+
+def refuse_unknown_revisions() -> None:
+    """CommandError, of which Alembic prints one line, where a migration is missing."""
+    known = {script.revision for script in context.script.walk_revisions()}
+    unknown = set(context.get_context().get_current_heads()) - known
+    if unknown:
+        revisions = ", ".join(sorted(unknown))
+        raise CommandError(f"The revision {revisions} of the database is unknown: {BEGIN_ANEW}")
 
 
 def main() -> None:
