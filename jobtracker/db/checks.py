@@ -19,8 +19,8 @@ HAS_VERSIONS = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 VERSIONS = text("SELECT version_num FROM alembic_version")
 COLUMNS = text("""
     SELECT relname || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
-        AND attnum > 0 AND NOT attisdropped
+    WHERE pg_table_is_visible(pg_class.oid) AND relnamespace <> 'pg_catalog'::regnamespace
+        AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
 """)
 # Of a database whose revision is not among the migrations.
 BEGIN_ANEW = (

@@ -24,15 +24,17 @@ RELEASE = dict(
     re.findall(r"^(\w+) (\w+)$", (CHECKOUT / "migrations/previous_release").read_text(), re.M)
 )
 USERS, JOBS = 200, 1000  # of each user
-# Of a table that has this release's migrations alone: the rest is the fixture's.
 UNFILLED = "SELECT count(*) FROM jobs WHERE title_length IS DISTINCT FROM length(job_title)"
 
-# The tests of each package, in which nothing is about the schema.
+# A file of the tests of each package, in which nothing is about the schema.
 TESTS = [
-    f"tests/functional/{name}"
+    f"tests/functional/{name}.py"
     for name in (
-        *("jobs", "notes", "documents", "interviews", "saved_views", "activity", "history"),
-        *("board", "search", "stats", "usage", "users", "auth", "mfa"),
+        *("jobs/test_jobs", "notes/test_notes", "documents/test_documents"),
+        *("interviews/test_interviews", "saved_views/test_saved_views"),
+        *("activity/test_activity", "history/test_history", "board/test_board"),
+        *("search/test_search", "stats/test_stats", "usage/test_quotas", "users/test_users"),
+        *("auth/test_auth", "mfa/test_mfa"),
     )
 ]
 # Replaces jobtracker/local/migrations.py of the release before.
