@@ -189,7 +189,8 @@ class SharedConnection:
 def start_new_revision(driver: TimeoutConnection) -> None:
     """Let the next write increment the user's revision, as if in another transaction."""
     cursor = psycopg.Cursor(driver)
-    cursor.execute("UPDATE users SET revised_by = NULL WHERE revised_by IS NOT NULL")
+    # A transaction's own nonce is not negative.
+    cursor.execute("UPDATE users SET revision_nonce = -revision WHERE revision_nonce >= 0")
 
 
 @pytest.fixture

@@ -54,6 +54,12 @@ def counter() -> Any:
     return mapped_column(server_default="1")
 
 
+def nonce() -> Any:
+    """An integer column that triggers set together with a :func:`counter`, which a restore of the
+    database sets back: no two versions have both the same number and the same nonce."""
+    return mapped_column(server_default=sa.func.transaction_nonce())
+
+
 def enum_check(column: str, values: type[StrEnum]) -> sa.CheckConstraint:
     """A CHECK that the column holds one of the values: an enum can grow without a new type."""
     return sa.CheckConstraint(f"{column} IN ({sql_in_list(values)})", name=column)

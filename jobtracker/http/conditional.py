@@ -1,8 +1,9 @@
 """Conditional requests (RFC 9110, section 13): 304 for cheap polling, 412 for lost updates.
 
 The user's revision is incremented by every transaction that changes anything of the user's. It is
-part of the ETag of each GET, so that a GET with If-None-Match costs one query, for the user.
-Responses are cached by the digest in their ETags, so that a cached one cannot be out of date.
+part of the ETag of each GET, so that a GET with If-None-Match costs one query, for the user; so is
+its nonce, since a restore of the database sets the revision back. Responses are cached by the
+digest in their ETags, so that a cached one cannot be out of date.
 
 An ETag is a digest, which a prefix and a hyphen can precede. Of a resource that supports If-Match
 the prefix is its own version; of one that changes at a known time without a write, that time.
@@ -167,7 +168,7 @@ def conditional_tween_factory(
             return handler(request)
         environ = request.environ
         target = f"{path_prefix(request)}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
-        state = f"{user.id} {user.revision} {moment} {target}"
+        state = f"{user.id} {user.revision} {user.revision_nonce} {moment} {target}"
         tag = _digest(registry["representation"], state.encode())
         if_none_match = environ.get("HTTP_IF_NONE_MATCH", "")
         for prefix, digest in entity_tags(if_none_match):

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from jobtracker import unicode
-from jobtracker.db.base import Base, counter, enum_check, identity, timestamp
+from jobtracker.db.base import Base, counter, enum_check, identity, nonce, timestamp
 
 MAX_NAME = 255
 MAX_URL = 2000
@@ -125,9 +125,10 @@ class Job(Base):
     # cleared and the statement does not.
     last_action_at: Mapped[datetime.datetime | None]
     created_at: Mapped[datetime.datetime] = timestamp()
-    # When a field above last changed, and the number of changes; both are kept by a trigger.
+    # When a field above last changed, the number of changes, and a nonce: kept by a trigger.
     updated_at: Mapped[datetime.datetime] = timestamp()
     version: Mapped[int] = counter()
+    version_nonce: Mapped[int] = nonce()
     # When the user last created or changed the job, or anything below it.
     last_activity_at: Mapped[datetime.datetime] = timestamp()
 

@@ -42,6 +42,7 @@ class JobRow(NamedTuple):
     updated_at: datetime.datetime
     last_activity_at: datetime.datetime
     version: int
+    version_nonce: int
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.company_name}: {self.job_title}>"
@@ -71,7 +72,7 @@ _BY_ID = (Job.user_id == sa.bindparam("user_id"), Job.id == sa.bindparam("job_id
 # Concurrent updates of a job are serialized, but the later one can have the earlier clock.
 _LATEST = sa.func.greatest(Job.last_activity_at, NOW)
 _VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
-_VERSION_MATCHES = sa.or_(_VERSIONS.is_(None), Job.version == sa.any_(_VERSIONS))
+_VERSION_MATCHES = sa.or_(_VERSIONS.is_(None), Job.version_nonce == sa.any_(_VERSIONS))
 
 _OWNER = sa.select(User.id).where(AUTHENTICATED).scalar_subquery()
 _SELECT = sa.select(*COLUMNS)
@@ -188,7 +189,7 @@ def update_job(
 ) -> JobRow | None:
     """Set some fields, in one statement. Equal values are no change and no activity.
 
-    :param versions: the versions that are accepted; None for any
+    :param versions: the nonces of the versions that are accepted; None for any
     :returns: the job; None if a new status would be a step beyond ``max_steps``
     :raises VersionConflict: when the job has another version
     :raises NotFound: when it was deleted concurrently
@@ -213,7 +214,7 @@ def delete_job(connection: SupportsExecute, key: JobKey, versions: list[int] | N
 
 def _check_version(connection: SupportsExecute, key: JobKey, versions: list[int] | None) -> JobRow:
     row = _FIND.first_or_not_found(connection, **key)
-    if versions is not None and row.version not in versions:
+    if versions is not None and row.version_nonce not in versions:
         raise VersionConflict(row)
     return row
 

@@ -72,8 +72,9 @@ class JobResource(Resource):
 
     @property
     def version(self) -> str:
-        """The version of the job's fields, for If-Match."""
-        return str(self.row.version)
+        """The nonce of the version of the job's fields, for If-Match: of a number, a restore of
+        the database makes others."""
+        return str(self.row.version_nonce)
 
     def touch(self) -> datetime.datetime:
         """Set ``last_activity_at`` to now and return it; this locks the job.

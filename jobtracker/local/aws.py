@@ -1,6 +1,6 @@
 """Cognito and S3 for development: MiniStack, with the CloudFormation template in deploy/.
 
-MiniStack keeps its state in memory and saves it to disk when it gets SIGTERM.
+MiniStack keeps its state in memory; each change is saved to disk before its response.
 """
 
 import base64

@@ -27,6 +27,7 @@ Handler = Callable[..., Coroutine[Any, Any, Any]]
 
 # With the token, by which the supervisor deploys the template, all operations are accepted.
 SERVICES = ("cognito-idp", "s3", "cloudformation")
+STATEFUL_MODULES = ("cloudformation", "cognito", "s3")
 TOKEN_HEADER = "x-jobtracker-token"  # noqa: S105 (its name)
 TOKEN_VARIABLE = "JOBTRACKER_TOKEN"  # noqa: S105 (its name)
 
@@ -164,6 +165,32 @@ def with_token(handler: Handler, token: str) -> Handler:
     return handle
 
 
+def saving(app: Application, save: Callable[[], None]) -> Application:
+    """An ASGI application that saves its state before it responds to a request that can change it.
+
+    MiniStack itself saves at its end alone: killed, it would forget the accounts whose rows stay.
+    """
+
+    async def call(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        async def save_and_send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                save()
+            await send(message)
+
+        is_safe = scope.get("method") in (None, "GET", "HEAD", "OPTIONS")
+        await app(scope, receive, send if is_safe else save_and_send)
+
+    return call
+
+
+def save_state() -> None:
+    """Save what the emulated services have in memory; objects of S3 are on disk at once."""
+    from ministack.core.persistence import save_all
+
+    modules = {name: sys.modules.get(f"ministack.services.{name}") for name in STATEFUL_MODULES}
+    save_all({name: module.get_state for name, module in modules.items() if module is not None})
+
+
 def stop_with_parent() -> None:
     """Stop this process when its standard input is closed: MiniStack saves its state then."""
     sys.stdin.read()
@@ -180,7 +207,7 @@ def main(hosts: list[str], origins: list[str]) -> None:
     guard = Guard(frozenset(hosts), frozenset(origins))
     handlers = ministack.SERVICE_HANDLERS
     handlers["cloudformation"] = with_token(handlers["cloudformation"], token)
-    ministack.app = GuardedAws(ministack.app, guard, key, token)
+    ministack.app = GuardedAws(saving(ministack.app, save_state), guard, key, token)
     sys.argv = ["ministack"]
     ministack.main()
 

@@ -83,10 +83,10 @@ class ServerProcess:
     def stop(self) -> None:
         """Stop the process, if it runs, and wait until it has ended."""
         if self.process is not None:
-            self.process.send_signal(self.STOP_SIGNAL)
-            try:
-                self.process.wait(SECONDS_TO_STOP)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            with self.process as process:
+                process.send_signal(self.STOP_SIGNAL)
+                try:
+                    process.wait(SECONDS_TO_STOP)
+                except subprocess.TimeoutExpired:
+                    process.kill()
             self.process = None

@@ -17,8 +17,7 @@ class MfaResource(Resource, under=UserResource, name="mfa"):
     def methods(self) -> list[str]:
         """Cognito's names of the second factors that are enabled."""
         user, request = self.__parent__.row, self.request
-        version = user.id, user.revision
-        return request.cognito.cached_user(request.bearer_token, version).mfa_methods
+        return request.cognito.cached_user(request.bearer_token, user.version).mfa_methods
 
     def associate_totp(self, password: str | None) -> str:
         """Begin to set up TOTP; as :meth:`UserPool.associate_totp`."""

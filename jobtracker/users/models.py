@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtracker.db.base import Base, counter, enum_check, identity, timestamp
+from jobtracker.db.base import Base, counter, enum_check, identity, nonce, timestamp
 
 AUTO_REFRESH_SECONDS = (0, 10, 30, 60)
 MAX_RETENTION_DAYS = 3650
@@ -86,9 +86,9 @@ class User(Base):
     ui_preferences: Mapped[dict[str, bool]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()
     # The number of transactions that changed anything of the user's, in any table: the version of
-    # all that the user can see. Triggers keep it, and the id of the last such transaction.
+    # all that the user can see. Triggers keep it, and the nonce of the last such transaction.
     revision: Mapped[int] = counter()
-    revised_by: Mapped[int | None]
+    revision_nonce: Mapped[int] = nonce()
     # Access tokens of sign-ins before it are revoked. A whole second, as the times in tokens.
     tokens_valid_from: Mapped[datetime.datetime | None]
     # The number of jobs, kept by triggers: the quota's condition on the locked row.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
     Text,
     and_,
@@ -18,10 +19,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db import statements
 from jobtracker.db.base import NOW
-from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Command, Repository, Statement, columns_of
@@ -51,6 +53,7 @@ class UserRow(NamedTuple):
     ui_preferences: dict[str, bool]
     created_at: datetime.datetime
     revision: int
+    revision_nonce: int
     job_count: int
     #: When it was read, by the clock of the database.
     read_at: datetime.datetime
@@ -61,6 +64,11 @@ class UserRow(NamedTuple):
     @property
     def is_email_verified(self) -> bool:
         return self.email_verified_at is not None
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """The version of all that the user can see, as the key of caches."""
+        return self.id, self.revision, self.revision_nonce
 
 
 _READ_AT = {"read_at": NOW}
@@ -87,15 +95,14 @@ class _Id(NamedTuple):
 
 
 _FIND_REVOKED = Statement(select(User.id).where(_BY_SUB, not_(AUTHENTICATED)), _Id)
+# Never back, whichever of two concurrent revocations is the later one to write.
+_LATER_VALID_FROM = func.greatest(
+    User.tokens_valid_from, bindparam("valid_from", type_=DateTime(timezone=True))
+)
 _REVOKE_TOKENS = Command(
     update(User.__table__)
     .where(or_(_BY_SUB, User.email == bindparam("email")))
-    # Never back, whichever of two concurrent revocations is the later one to write.
-    .values(
-        tokens_valid_from=func.greatest(
-            User.tokens_valid_from, bindparam("valid_from", type_=DateTime(timezone=True))
-        )
-    )
+    .values(tokens_valid_from=_LATER_VALID_FROM)
 )
 _SESSION = insert(RevokedSession.__table__).from_select(
     ["user_id", "origin_jti"],
@@ -107,6 +114,24 @@ EXPIRED_REVOCATIONS = ExpiredRows(RevokedSession, RevokedSession.revoked_at <= N
 
 _INCREMENT_REVISION = Command(
     update(User.__table__).values(revision=User.revision + 1).where(User.id == bindparam("user_id"))
+)
+
+# Users of one transaction.
+RENEWAL_BATCH = 1000
+
+
+class _LastId(NamedTuple):
+    id: int | None
+
+
+_AFTER = bindparam("after", type_=BigInteger)
+_SOME = select(User.id).where(User.id > _AFTER).order_by(User.id).limit(RENEWAL_BATCH).subquery()
+_LAST_OF_BATCH = Statement(select(func.max(_SOME.c.id).label("id")), _LastId)
+# The trigger sets the nonce.
+_RENEW_REVISIONS = Command(
+    update(User.__table__)
+    .where(User.id > _AFTER, User.id <= bindparam("last", type_=BigInteger))
+    .values(revision=User.revision + 1, tokens_valid_from=_LATER_VALID_FROM)
 )
 
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
@@ -179,3 +204,22 @@ def merge_ui_preferences(
 def increment_revision(connection: SupportsExecute, user_id: int) -> None:
     """Let other processes know that something of the user has changed outside of the database."""
     _INCREMENT_REVISION.execute(connection, user_id=user_id)
+
+
+def renew_revisions(
+    sessions: sessionmaker[Session], valid_from: datetime.datetime | None = None
+) -> int:
+    """Increment the revisions of all users, some in each transaction, and return their number.
+
+    :param valid_from: also revoke the access tokens of all sign-ins before that time
+    """
+    number = after = 0
+    while True:
+        with transaction(sessions) as connection:
+            last = _LAST_OF_BATCH.first_or_not_found(connection, after=after).id
+            if last is None:
+                return number
+            number += _RENEW_REVISIONS.execute(
+                connection, after=after, last=last, valid_from=valid_from
+            )
+        after = last

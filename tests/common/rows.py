@@ -19,7 +19,7 @@ def insert_rows(engine: Engine, table: str, number: int, **columns: Any) -> None
     """  # noqa: S608 (from the tests)
     given = {name: value for name, value in columns.items() if not is_sql[name]}
     count = "(SELECT count(*) FROM jobs WHERE user_id = users.id)"
-    changed = f"revision = revision + 1, job_count = {count}"
+    changed = f"revision = revision + 1, revision_nonce = -revision, job_count = {count}"
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(statement), {**given, "number": number})

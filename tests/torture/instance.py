@@ -3,6 +3,7 @@
 import subprocess
 from configparser import RawConfigParser
 from pathlib import Path
+from typing import Any
 
 from jobtracker.local import CHECKOUT
 from tests.common.server import Server, free_port
@@ -17,10 +18,11 @@ class Instance(Server):
 
     :param settings: of ``[app:main]``
     :param ini: which of the checkout's
+    :param options: of the server's section
     """
 
     def __init__(
-        self, folder: Path, settings: dict[str, str], ini: str = "development.ini"
+        self, folder: Path, settings: dict[str, str], ini: str = "development.ini", **options: Any
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -35,6 +37,7 @@ class Instance(Server):
         else:
             server["port"] = str(self.port)
         server["threads"] = str(THREADS)
+        server.update({name: str(value) for name, value in options.items()})
         with self.ini.open("w") as file:
             parser.write(file)
 

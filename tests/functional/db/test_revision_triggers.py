@@ -1,13 +1,15 @@
 """The triggers of users.revision: one increment for each transaction, whatever its statements."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from pyramid.scripting import prepare
 from sqlalchemy import Engine, text
 
 from jobtracker import pshell
+from jobtracker.db.connections import SupportsExecute
 from jobtracker.sweep import sweep
+from jobtracker.users.queries import increment_revision
 from tests.common.api import Api
 from tests.common.conditional import RESUME, UserData, revision_of, revisions_of, send
 
@@ -93,6 +95,41 @@ class TestRevisionsBySql:
                 connection.execute(text("UPDATE jobs SET location = 'b'"))
                 connection.execute(text("UPDATE users SET theme = 'light'"))
         assert revision_of(engine, client) == before + 1
+
+    def test_each_increment_sets_another_nonce(
+        self, client: Api, user_data: UserData, engine: Engine
+    ):
+        """Also of several in one transaction, of which a savepoint is rolled back."""
+        query = text(
+            "SELECT revision_nonce, version_nonce FROM users JOIN jobs ON user_id = users.id"
+        )
+        update = text("UPDATE jobs SET location = coalesce(location, '') || 'x'")
+        found: list[tuple[int, ...]] = []
+        for _ in range(3):
+            with engine.begin() as connection:
+                found.append(tuple(connection.execute(query).one()))
+                connection.execute(update)
+                found.append(tuple(connection.execute(query).one()))
+                with connection.begin_nested() as undone:
+                    connection.execute(update)
+                    undone.rollback()
+                connection.execute(update)
+        assert len({revision for revision, _ in found}) == 3
+        assert len({version for _, version in found}) == 6
+
+    def test_increments_without_a_change_set_another_nonce(
+        self, client: Api, user_data: UserData, engine: Engine
+    ):
+        """Of what has changed at Cognito."""
+        query = text("SELECT revision, revision_nonce FROM users")
+        with engine.begin() as connection:
+            old = connection.execute(query).one()
+            increment_revision(
+                cast(SupportsExecute, connection.connection.dbapi_connection), self.ids(client)
+            )
+            new = connection.execute(query).one()
+        assert new.revision == old.revision + 1
+        assert new.revision_nonce != old.revision_nonce
 
     def test_change_of_owner_increments_both_users(
         self, client: Api, other_client: Api, engine: Engine

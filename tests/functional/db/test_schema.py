@@ -205,9 +205,12 @@ class TestMigrations:
         url = postgres.make_database("models")
         engine = make_engine(read({**settings, "sqlalchemy.url": url}))
         with engine.begin() as connection:
-            # An index uses it.
-            fold = "CREATE FUNCTION fold(string text) RETURNS text IMMUTABLE RETURN string"
-            connection.execute(text(fold))
+            # An index and defaults use them.
+            for function in (
+                "fold(string text) RETURNS text IMMUTABLE RETURN string",
+                "transaction_nonce() RETURNS bigint STABLE RETURN 1",
+            ):
+                connection.execute(text(f"CREATE FUNCTION {function}"))
             Base.metadata.create_all(connection)
             by_models = written_out(connection)
         engine.dispose()

@@ -109,7 +109,6 @@ class Job:
                          ), '1970-01-01')"""),  # noqa: S608 (a number)
             {"job": self.job_id},
         )
-        self.connection.execute(text("UPDATE users SET revised_by = NULL"))
 
     def check(self) -> None:
         steps = self.steps
@@ -145,7 +144,6 @@ class Job:
 def delete_jobs(connection: Connection) -> None:
     """Delete the jobs of the previous example."""
     connection.execute(text("DELETE FROM jobs"))
-    connection.execute(text("UPDATE users SET revised_by = NULL"))
 
 
 @example(  # the step of a date that the user has deleted does not come back with the same date

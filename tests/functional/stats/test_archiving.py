@@ -26,7 +26,6 @@ def make(api: Api, connection: Connection, *statuses: str, days: int = 30) -> st
                 WHERE job_steps.id = moved.id"""),
         {"job": int(job.rpartition("/")[2]), "days": days},
     )
-    connection.execute(text("UPDATE users SET revised_by = NULL"))
     return job
 
 
