@@ -52,11 +52,12 @@ SEARCHED_NOTES = """
 """
 KEEP_WORDS_OF_JOBS = """
     INSERT INTO job_words (user_id, application_id, words, texts, tags)
-    SELECT user_id, id, words_of_job(jobs), folded_texts(jobs), folded(tags)
+    SELECT user_id, id, words_of_job(company_name, job_title, tags, location),
+           folded_texts(company_name, job_title, location), folded(tags)
     FROM jobs WHERE user_id = %(user)s ON CONFLICT DO NOTHING
 """
 KEEP_WORDS_OF_NOTES = """
-    SELECT add_words_of_note(notes) FROM (
+    SELECT add_words_of_note(user_id, application_id, id, body) FROM (
         SELECT * FROM notes WHERE user_id = %(user)s ORDER BY id
     ) AS notes
 """

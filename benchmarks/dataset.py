@@ -61,7 +61,8 @@ INSERT_STEPS = """
 # For searches of the same readers; the triggers are disabled while jobs are inserted.
 INSERT_WORDS = """
     INSERT INTO job_words (user_id, application_id, words, texts, tags)
-    SELECT user_id, id, words_of_job(jobs), folded_texts(jobs), folded(tags)
+    SELECT user_id, id, words_of_job(company_name, job_title, tags, location),
+           folded_texts(company_name, job_title, location), folded(tags)
     FROM jobs WHERE user_id <= 1000
 """
 

@@ -58,6 +58,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
 
     config.include("jobtracker.logs")  # no secrets in them
     config.include("jobtracker.db.connections")  # request.connection, transactions
+    config.include("jobtracker.db.replicas")  # reads on a replica
     config.include("pyramid_tm")
     config.include("pyramid_retry")  # of deadlocks and serialization failures
     config.include("jobtracker.errors")  # exception views

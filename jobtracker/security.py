@@ -18,6 +18,7 @@ from pyramid.response import Response
 from jobtracker.auth.cognito_errors import AccessTokenRejected
 from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
 from jobtracker.db.connections import autocommit
+from jobtracker.db.replicas import ReplicaConnection
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
 from jobtracker.permissions import Permission
@@ -78,6 +79,8 @@ def current_user(request: Request) -> UserRow | None:
         profile = request.cognito.cached_user(request.bearer_token).profile
         users.upsert_user(request.connection, token.sub, email=profile.email, name=profile.name)
         user = users.find_authenticated(request.connection, token.key)
+    if user is not None and isinstance(request.connection, ReplicaConnection):
+        request.connection.check = users.version_check(user)
     return user
 
 

@@ -200,6 +200,7 @@ class Setting(NamedTuple):
 
 SETTINGS = (
     Setting("sqlalchemy.url", _database_url),
+    Setting("sqlalchemy.reading_url", _database_url, None),
     Setting("sqlalchemy.pool_size", _positive, 12),
     Setting("sqlalchemy.max_overflow", _positive, 8),
     Setting("sqlalchemy.pool_timeout", _positive, 2),
@@ -303,13 +304,16 @@ def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     :param settings: as :func:`read` returns them
     """
-    url = make_url(settings["sqlalchemy.url"])
-    query = url.normalized_query
-    *_, sslmode = query.get("sslmode", (os.environ.get("PGSSLMODE", "prefer"),))
-    hosts = [url.host or "", *query.get("host", ()), *query.get("hostaddr", ())]
-    if any(map(_is_remote, hosts)) and sslmode != "verify-full":
-        reason = f"has sslmode={sslmode}: only verify-full authenticates the server"
-        yield "sqlalchemy.url", f"{reason}, which is another machine"
+    for name in ("sqlalchemy.url", "sqlalchemy.reading_url"):
+        if settings[name] is None:
+            continue
+        url = make_url(settings[name])
+        query = url.normalized_query
+        *_, sslmode = query.get("sslmode", (os.environ.get("PGSSLMODE", "prefer"),))
+        hosts = [url.host or "", *query.get("host", ()), *query.get("hostaddr", ())]
+        if any(map(_is_remote, hosts)) and sslmode != "verify-full":
+            reason = f"has sslmode={sslmode}: only verify-full authenticates the server"
+            yield name, f"{reason}, which is another machine"
     storage = urlsplit(settings["rate_limits.storage"])
     is_plain = storage.scheme in ("redis", "redis+cluster", "redis+sentinel")
     addresses = storage.netloc.rpartition("@")[2].split(",")  # of a cluster, several

@@ -123,6 +123,7 @@ def transaction_of(request: Request) -> Iterator[SupportsExecute]:
     if isinstance(request.connection, TransactionConnection):
         yield request.connection
     else:
+        release_autocommit(request)
         with transaction(request.registry["db_sessions"]) as connection:
             yield connection
 
@@ -144,7 +145,7 @@ def autocommit(registry: Any) -> Iterator[SupportsExecute]:
 def release_autocommit(request: Request) -> None:
     """Return the connection of a request in autocommit mode to the pool until its next use."""
     connection = request.__dict__.get("connection")
-    if isinstance(connection, AutocommitConnection):
+    if connection is not None and not isinstance(connection, TransactionConnection):
         connection.close()
 
 
@@ -154,9 +155,12 @@ def connection_for(request: Request) -> SupportsExecute:
     Exception views and response callbacks run after the end of the transaction.
     """
     if not request.environ.get("tm.active"):
-        connection: AutocommitConnection = request.registry["db_autocommit"]()
+        connection = request.registry["db_autocommit"]()
+        replica = request.registry.get("db_replica")  # of jobtracker.db.replicas, if configured
+        if replica is not None and request.method in ("GET", "HEAD"):
+            connection = replica.reading_connection(connection)
         request.add_finished_callback(lambda _request: connection.close())
-        return connection
+        return cast(SupportsExecute, connection)
     session: Session = request.registry["db_sessions"]()
     request.add_finished_callback(lambda _request: session.close())
     # At once: zope.sqlalchemy does not see statements that bypass the ORM.

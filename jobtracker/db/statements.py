@@ -48,6 +48,11 @@ class Statement(Generic[R]):
         compiled = self._clause.compile(dialect=DIALECT)
         return str(compiled), compiled.params
 
+    def bind(self, **parameters: Any) -> tuple[str, dict[str, Any]]:
+        """The SQL and the parameters, for an execution in a pipeline."""
+        sql, constants = self._compiled
+        return sql, {**constants, **parameters}
+
     def all(self, connection: SupportsExecute, **parameters: Any) -> list[R]:
         sql, constants = self._compiled
         with connection.execute(sql, {**constants, **parameters}, binary=True) as cursor:

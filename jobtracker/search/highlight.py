@@ -63,13 +63,16 @@ def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     pattern = word_pattern(q)
     if pattern is None:
         return None
-    lines = [" ".join(unicode.normalize(text).split()) for text in texts if text]
-    folded = [fold(line) for line in lines]
-    counts = [len({match.lastindex for match in pattern.finditer(each.text)}) for each in folded]
-    if not any(counts):
-        return None
-    best = counts.index(max(counts))
-    return _mark(pattern, lines[best], folded[best])
+    best, most = None, 0
+    for text in filter(None, texts):
+        line = " ".join(unicode.normalize(text).split())
+        folded = fold(line)
+        count = len({match.lastindex for match in pattern.finditer(folded.text)})
+        if count > most:
+            best, most = (line, folded), count
+        if most == pattern.groups:
+            break
+    return best and _mark(pattern, *best)
 
 
 def _mark(pattern: re.Pattern[str], line: str, folded: FoldedText) -> str:

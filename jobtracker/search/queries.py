@@ -1,9 +1,22 @@
 """The SQL of searches."""
 
 import functools
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, bindparam, select, text, true
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Float,
+    Integer,
+    bindparam,
+    case,
+    select,
+    text,
+    true,
+)
+from sqlalchemy import Text as TextType
 
 from jobtracker.board.queries import CARD_COLUMNS, CardRow
 from jobtracker.db.connections import SupportsExecute
@@ -11,102 +24,160 @@ from jobtracker.db.statements import Statement
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
 from jobtracker.search.models import MAX_WORDS
-from jobtracker.search.words import words
 
-# To rank by a word takes as long as to look for it.
+# To rank by a part of a query takes as long as to look for it.
 _MAX_RANKED = 4
+# Parsed queries that are kept.
+_MAX_PARSED = 1000
 
-# The words of a phrase follow each other. The last word of the query can be a prefix.
-_QUERY = """
-    parts AS MATERIALIZED (
-        SELECT word, number, part, quote_literal(part) AS quoted,
-               is_prefix OR rank() OVER (ORDER BY word DESC, number DESC) = 1 AS is_prefix,
-               is_prefix AS is_always_prefix
-        FROM parts_of_query(:q, :max_words)
-    ),
-    phrases AS (
-        SELECT word,
-               CAST(string_agg(quoted || CASE WHEN is_prefix THEN ':*' ELSE '' END, ' <-> '
-                               ORDER BY number) AS tsquery) AS phrase,
-               CAST(string_agg(quoted || CASE WHEN is_always_prefix THEN ':*' ELSE '' END, ' <-> '
-                               ORDER BY number) AS tsquery) AS whole
-        FROM parts GROUP BY word
-    ),
-    query AS MATERIALIZED (
-        SELECT (SELECT array_agg(phrase ORDER BY word) FROM phrases) AS phrases,
-               (SELECT CAST(string_agg(CAST(phrase AS text), ' | ') AS tsquery) FROM phrases
-               ) AS any_phrase,
-               (SELECT whole FROM phrases ORDER BY word DESC LIMIT 1) AS last_whole,
-               (SELECT CAST(string_agg(quoted || CASE WHEN is_prefix THEN ':*' ELSE '' END, ' | ')
-                            AS tsquery)
-                FROM (SELECT * FROM parts ORDER BY word, number LIMIT :max_ranked) AS first
-               ) AS ranked,
-               (SELECT array_agg(part) FROM parts WHERE NOT is_prefix) AS words,
-               (SELECT array_agg(part) FROM parts WHERE is_prefix) AS prefixes
+
+class Part(NamedTuple):
+    word: int
+    part: str
+    is_prefix: bool
+
+    def __str__(self) -> str:
+        """As a tsquery. No part has one of its special characters, except in quotes."""
+        return f"'{self.part}'" + ":*" * self.is_prefix
+
+
+class Query(NamedTuple):
+    """A parsed query.
+
+    :param words: a tsquery for each word; the last can be a prefix
+    :param last_whole: a tsquery for the last word as a whole
+    :param ranked: a tsquery for each part that determines the order
+    :param lexemes: the parts that are whole lexemes
+    :param prefixes: the other parts
+    """
+
+    words: list[str]
+    last_whole: str
+    ranked: list[str]
+    lexemes: list[str]
+    prefixes: list[str]
+
+
+_PARTS = Statement(
+    text("""
+        SELECT word, part, is_prefix FROM parts_of_query(:q, :max_words) ORDER BY word, number
+    """).columns(word=BigInteger, part=TextType, is_prefix=Boolean),
+    Part,
+)
+_parsed: dict[str, Query | None] = {}
+
+
+def parse(connection: SupportsExecute, q: str) -> Query | None:
+    """The words of a query, as the database has them; None if it has none."""
+    if q not in _parsed:
+        if len(_parsed) >= _MAX_PARSED:
+            _parsed.clear()
+        parts = _PARTS.all(connection, q=q, max_words=MAX_WORDS)
+        _parsed[q] = _query(parts) if parts else None
+    return _parsed[q]
+
+
+def _query(wholes: list[Part]) -> Query:
+    parts = [*wholes[:-1], wholes[-1]._replace(is_prefix=True)]
+    return Query(
+        _phrases(parts),
+        _phrases(wholes)[-1],
+        # Without repetition, as ts_rank() counts them.
+        list({part.part: str(part) for part in parts[:_MAX_RANKED]}.values()),
+        [part.part for part in parts if not part.is_prefix],
+        [part.part for part in parts if part.is_prefix],
     )
-"""
 
 
-def _of_query(column: str) -> str:
-    """A value that PostgreSQL computes once for a statement."""
-    return f"(SELECT {column} FROM query)"  # noqa: S608
+def _phrases(parts: Iterable[Part]) -> list[str]:
+    """A tsquery for each word, whose parts follow each other."""
+    words: dict[int, list[str]] = {}
+    for part in parts:
+        words.setdefault(part.word, []).append(str(part))
+    return [" <-> ".join(each) for each in words.values()]
 
 
-def _found(count: int) -> str:
-    """The jobs in which each of ``count`` words occurs: in the job, or in one of its notes.
+def _tsquery(name: str) -> str:
+    return f"CAST(:{name} AS tsquery)"
+
+
+def _found(ranked: int, ranks: tuple[int | None, ...]) -> str:
+    """The jobs in which each word occurs: in the job, or in one of its notes.
 
     Each row of the user's words is read once, without a join, and only its results are grouped: so
     the time is linear, whatever PostgreSQL estimates. Bit n says that the n-th word occurs, the
     one above these that the last word occurs as a whole.
+
+    :param ranked: the number of ranked parts
+    :param ranks: for each word, the ranked part that it is: its rank says whether it occurs
     """
-    phrases = [_of_query(f"phrases[{number}]") for number in range(1, count + 1)]
+    count = len(ranks)
     conditions = [
-        *(f"words @@ {phrase}" for phrase in phrases),
-        f"words @@ {_of_query('last_whole')}",
+        f"words @@ {_tsquery(f'word_{n}')}" if rank is None else f"rank_{rank} > 0"
+        for n, rank in enumerate(ranks)
     ]
-    if count == 1:
-        conditions[0] = "true"  # the rows are those that have it
-    bits = (f"CAST({each} AS integer) << {bit}" for bit, each in enumerate(conditions))
-    results = f"""
-        application_id, ts_rank(words, {_of_query("ranked")}) AS rank,
-        {" | ".join(f"({bit})" for bit in bits)} AS bits
-    """
-    of_user = f"user_id = :user_id AND words @@ {_of_query('any_phrase')}"
+    conditions.append(f"{conditions[-1]} AND words @@ {_tsquery('last_whole')}")
+    bits = (f"CASE WHEN {each} THEN {1 << n} ELSE 0 END" for n, each in enumerate(conditions))
+    bits_of_row = " | ".join(bits)
+    rank = " + ".join(f"rank_{n}" for n in range(ranked))
+    ranks_of_row = ", ".join(
+        f"ts_rank(words, {_tsquery(f'ranked_{n}')}) AS rank_{n}" for n in range(ranked)
+    )
+    # OFFSET, so that PostgreSQL computes each rank once.
+    of_user = f"""(
+        SELECT application_id, words, {ranks_of_row} FROM {{table}}
+        WHERE user_id = :user_id {{condition}} OFFSET 0
+    ) AS of_user"""  # noqa: S608
+    has_any = f"AND words @@ {_tsquery('any_word')}"
+    of_jobs = of_user.format(table="job_words", condition=has_any)
+    # Of several words the conditions are cheaper.
+    of_notes = of_user.format(table="note_words", condition=has_any if ranks == (None,) else "")
+    is_ranked = "true" if None in ranks else f"{rank} > 0"
     return f"""
-    found AS MATERIALIZED (
         SELECT application_id, bit_or(bits) >> {count} AS is_whole,
-               coalesce(max(rank) FILTER (WHERE is_of_note), 0)
-                   + coalesce(max(rank) FILTER (WHERE NOT is_of_note), 0) AS rank,
-               max(last_activity_at) AS last_activity_at
+               coalesce(max(rank_of_note), 0) + coalesce(max(rank_of_job), 0) AS rank,
+               max(last_activity_at) AS last_activity_at, max(rank_of_note) > 0 AS is_of_note
         FROM (
-            SELECT {results}, false AS is_of_note, CAST(NULL AS timestamptz) AS last_activity_at
-            FROM job_words WHERE {of_user}
-            UNION ALL SELECT {results}, true, NULL FROM note_words WHERE {of_user}
+            SELECT application_id, {bits_of_row} AS bits, {rank} AS rank_of_job,
+                   CAST(NULL AS real) AS rank_of_note,
+                   CAST(NULL AS timestamptz) AS last_activity_at
+            FROM {of_jobs}
+            UNION ALL
+            SELECT application_id, {bits_of_row}, CAST(NULL AS real), {rank},
+                   CAST(NULL AS timestamptz)
+            FROM {of_notes} WHERE {is_ranked}
             UNION ALL
             SELECT id, NULL, NULL, NULL, last_activity_at FROM jobs WHERE user_id = :user_id
-        ) AS of_user
+        ) AS results
         GROUP BY application_id HAVING bit_or(bits) & {2**count - 1} = {2**count - 1}
         ORDER BY is_whole DESC, rank DESC, last_activity_at DESC, application_id DESC LIMIT :limit
-    )
     """  # noqa: S608
 
 
 # The note that has the most words, in the row of the job's notes that ranks best. The positions of
-# "/" are the ends of the notes.
+# "/" are the ends of the notes. All words of notes have the weight D: those of the query get
+# another one, by which they are selected.
 _BEST_NOTE = f"""
     WITH best AS MATERIALIZED (
         SELECT note_ids, words FROM note_words
-        WHERE user_id = :user_id AND application_id = found.application_id
-            AND words @@ {_of_query("ranked")}
-        ORDER BY ts_rank(words, {_of_query("ranked")}) DESC, note_id DESC LIMIT 1
+        WHERE user_id = :user_id AND application_id = hits.application_id
+            AND words @@ {_tsquery("any_ranked")}
+        ORDER BY ts_rank(words, {_tsquery("any_ranked")}) DESC, note_id DESC LIMIT 1
     ),
     lexemes AS MATERIALIZED (
-        SELECT lexeme, positions FROM best, unnest(best.words)
-        WHERE lexeme = '/' OR lexeme = ANY (CAST({_of_query("words")} AS text[]))
-            OR lexeme ^@ ANY (CAST({_of_query("prefixes")} AS text[]))
+        SELECT note_ids, lexeme, positions
+        FROM best,
+             LATERAL (
+                 SELECT array_agg(each) FROM unnest(tsvector_to_array(words)) AS each
+                 WHERE each ^@ ANY (CAST(:prefixes AS text[]))
+             ) AS prefixed (lexemes),
+             unnest(ts_filter(
+                 setweight(words, 'A', '{{/}}' || CAST(:lexemes AS text[]) || prefixed.lexemes),
+                 '{{a}}'
+             ))
     )
-    SELECT best.note_ids[width_bucket(position, ends.positions) + 1] AS note_id
-    FROM best, lexemes, unnest(lexemes.positions) AS position,
+    SELECT lexemes.note_ids[width_bucket(position, ends.positions) + 1] AS note_id
+    FROM lexemes, unnest(lexemes.positions) AS position,
          (SELECT positions FROM lexemes WHERE lexeme = '/') AS ends
     WHERE lexeme <> '/'
     GROUP BY note_id ORDER BY count(DISTINCT lexeme) DESC, count(*) DESC, note_id DESC LIMIT 1
@@ -114,27 +185,30 @@ _BEST_NOTE = f"""
 
 
 @functools.cache
-def _search(count: int) -> Statement[Any]:
-    """The search for a number of words."""
-    hits = (
-        text(f"""
-            WITH {_QUERY}, {_found(count)}
-            SELECT application_id, ({_BEST_NOTE}) AS note_id, row_number() OVER (
-                       ORDER BY is_whole DESC, rank DESC, last_activity_at DESC, application_id DESC
-                   ) AS position
-            FROM found
-        """)  # noqa: S608
-        .columns(application_id=BigInteger, note_id=BigInteger, position=BigInteger)
-        .subquery("hits")
+def _search(ranked: int, ranks: tuple[int | None, ...]) -> Statement[Any]:
+    """The search for some words, as :func:`_found` has them."""
+    found = text(_found(ranked, ranks)).columns(
+        application_id=BigInteger,
+        is_whole=Integer,
+        rank=Float,
+        last_activity_at=DateTime,
+        is_of_note=Boolean,
     )
-    of_user = Job.user_id == bindparam("user_id")
+    hits = found.subquery("hits")
+    user_id = bindparam("user_id", type_=BigInteger)
     card = zip(CardRow._fields, CARD_COLUMNS, strict=True)
-    # LIMIT, so that each hit finds its rows by their keys.
     columns = (column.label(name) for name, column in card)
-    job = select(*columns).where(of_user, Job.id == hits.c.application_id).limit(1).lateral("job")
-    note = select(Note.body).where(Note.user_id == bindparam("user_id"), Note.id == hits.c.note_id)
-    query = select(*job.c, note.limit(1).scalar_subquery())
-    return Statement(query.select_from(hits.join(job, true())).order_by(hits.c.position), tuple)
+    # LIMIT, so that each hit finds its rows by their keys.
+    job = select(*columns).where(Job.user_id == user_id, Job.id == hits.c.application_id)
+    job_of_hit = job.limit(1).lateral("job")
+    best = text(_BEST_NOTE).columns(note_id=BigInteger).scalar_subquery()
+    note = select(Note.body).where(
+        Note.user_id == user_id, Note.id == case((hits.c.is_of_note, best))
+    )
+    query = select(*job_of_hit.c, note.limit(1).scalar_subquery())
+    order = (hits.c.is_whole, hits.c.rank, hits.c.last_activity_at, hits.c.application_id)
+    query = query.select_from(hits.join(job_of_hit, true()))
+    return Statement(query.order_by(*(column.desc() for column in order)), tuple)
 
 
 def search(
@@ -145,8 +219,20 @@ def search(
     The last word can be a prefix; jobs that have it as a whole precede the others. Words beyond
     :data:`MAX_WORDS` are ignored, and those beyond ``_MAX_RANKED`` do not affect the order.
     """
-    if not (count := len(words(q))):
+    if (query := parse(connection, q)) is None:
         return []
-    given = {"q": q, "max_words": MAX_WORDS, "max_ranked": _MAX_RANKED, "limit": limit}
-    rows = _search(count).all(connection, user_id=user_id, **given)
+    numbers = {part: number for number, part in enumerate(query.ranked)}
+    ranks = tuple(numbers.get(word) for word in query.words)
+    rows = _search(len(query.ranked), ranks).all(
+        connection,
+        user_id=user_id,
+        limit=limit,
+        any_word=" | ".join(query.words),
+        any_ranked=" | ".join(query.ranked),
+        last_whole=query.last_whole,
+        lexemes=query.lexemes,
+        prefixes=query.prefixes,
+        **{f"word_{n}": word for n, word in enumerate(query.words) if ranks[n] is None},
+        **{f"ranked_{n}": part for n, part in enumerate(query.ranked)},
+    )
     return [(CardRow(*row[:-1]), row[-1]) for row in rows]

@@ -26,6 +26,7 @@ from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
+from jobtracker.db.replicas import Check
 from jobtracker.db.statements import Command, Repository, Statement, columns_of
 from jobtracker.users.models import RevokedSession, User
 
@@ -88,6 +89,14 @@ AUTHENTICATED = and_(
     ),
 )
 _FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
+
+
+#: The columns that are different after each change of anything of the user's.
+VERSION = ("revision", "revision_nonce")
+_IS_CURRENT = and_(*(User.__table__.c[name] == bindparam(name) for name in VERSION))
+_CHECK_VERSION = Statement(
+    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == bindparam("user_id")), tuple
+)
 
 
 class _Id(NamedTuple):
@@ -155,6 +164,12 @@ _UPSERT = Command(
 def find_authenticated(connection: SupportsExecute, token: TokenKey) -> UserRow | None:
     """The user of an access token; None when there is none, or when the token is revoked."""
     return _FIND_AUTHENTICATED.first(connection, **token)
+
+
+def version_check(user: UserRow) -> Check:
+    """The check whether a replica has the version of the user's data that the row has."""
+    values = {name: getattr(user, name) for name in VERSION}
+    return Check(*_CHECK_VERSION.bind(user_id=user.id, **values))
 
 
 def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:

@@ -33,7 +33,7 @@ def insert_jobs(engine: Engine, user_id: int, number: int, **columns: Any) -> No
     # In batches, since statements of long texts would run into the time-out.
     keep_keys = text("""
         INSERT INTO job_words (user_id, application_id, words, texts, tags)
-        SELECT user_id, id, '', folded_texts(jobs), folded(tags)
+        SELECT user_id, id, '', folded_texts(company_name, job_title, location), folded(tags)
         FROM jobs
         WHERE user_id = :user_id AND NOT EXISTS (
             SELECT FROM job_words WHERE user_id = jobs.user_id AND application_id = jobs.id

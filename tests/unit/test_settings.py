@@ -228,6 +228,7 @@ DB = "postgresql://user:secret@"
         ("sqlalchemy.url", f"{DB}db.example/d"),
         ("sqlalchemy.url", f"{DB}db.example/d?sslmode=require"),
         ("sqlalchemy.url", f"{DB}[2001:db8::1]/d?sslmode=verify-ca"),
+        ("sqlalchemy.reading_url", f"{DB}replica.example/d?sslmode=require"),
         ("sqlalchemy.url", f"{DB}/d?host=127.0.0.1:1&host=db.example:1"),
         ("rate_limits.storage", "redis://:secret@redis.example:6379/0"),
         ("rate_limits.storage", "redis+cluster://127.0.0.1:1,redis.example:1"),

@@ -16,9 +16,9 @@ MANY_JOBS = f"""
     INSERT INTO notes (user_id, application_id, body)
     SELECT user_id, id, 'They called back ' || n FROM jobs, generate_series(1, {NOTES}) AS n;
     INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
-    SELECT user_id, application_id, id, ARRAY[id], words_of_note(notes) FROM notes;
+    SELECT user_id, application_id, id, ARRAY[id], weighed_words(body, 'D') FROM notes;
     INSERT INTO job_words (user_id, application_id, words, texts, tags)
-    SELECT user_id, id, words_of_job(jobs), '', '{{}}' FROM jobs;
+    SELECT user_id, id, words_of_job(company_name, job_title, tags, location), '', '{{}}' FROM jobs;
 """  # noqa: S608
 TABLES = ("jobs", "notes", "job_words", "note_words")
 
@@ -65,6 +65,7 @@ def test_search_reads_each_row_of_words_once(
     explained.driver.execute(f"SET LOCAL plan_cache_mode = {mode}")
     if analyzed:
         explained.driver.execute(f"ANALYZE {', '.join(TABLES)}")
+    queries.parse(explained.driver, q)
     limit = 20
     queries.search(explained, user_id, q, limit=limit)
     assert explained.nodes
@@ -98,7 +99,7 @@ def test_plan_of_a_small_table_is_not_used_for_a_large_one(ada: Api, connection:
     driver: Any = connection.connection.dbapi_connection
     driver.execute("ANALYZE note_words")
     note = {"user": ada.get("/users/me").json["id"], "job": job}
-    add = "SELECT add_words_of_note(ROW(%(user)s, n, %(job)s + n / 10, 'x', now())::notes)"
+    add = "SELECT add_words_of_note(%(user)s, %(job)s + n / 10, n, 'x')"
     driver.execute("SET LOCAL session_replication_role = replica")
     driver.execute(f"{add} FROM generate_series(1, 100) AS n", note)
     driver.execute("SET LOCAL statement_timeout = '60s'")

@@ -1,0 +1,51 @@
+"""A streaming replica of a PostgreSQL server."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from jobtracker.local.postgres import SOCKET, Postgres, bin_folder
+from jobtracker.local.process import wait_until
+from tests.common.proxy import HOST
+
+SECONDS_TO_REPLAY = 30
+
+
+class Standby(Postgres):
+    """A hot standby, made by pg_basebackup.
+
+    :param port: TCP port of the primary, which trusts its clients
+    """
+
+    def __init__(self, data: Path, log: Path, options: dict[str, str], *, port: int) -> None:
+        super().__init__(data, log, options)
+        self._conninfo = f"host={HOST} port={port} user=postgres"
+
+    def _initialize(self, folder: Path) -> None:
+        program = str(bin_folder() / "pg_basebackup")
+        options = ["-D", str(folder), "-d", self._conninfo, "-R", "-X", "stream", "-c", "fast"]
+        subprocess.run([program, *options], check=True, capture_output=True)  # noqa: S603
+        Path(folder, f"{SOCKET}.lock").unlink(missing_ok=True)  # the primary's
+        if self._as_user:
+            for each in (folder, *folder.rglob("*")):
+                os.lchown(each, self._as_user["user"], self._as_user["group"])
+
+    def execute(self, sql: str) -> Any:
+        """The value of the only column and row of a query."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            row = connection.execute(sql.encode()).fetchone()
+        return row and row[0]
+
+    def wait_for_replay(self, primary: Postgres) -> None:
+        """Wait until it has replayed all that the primary has written."""
+        with psycopg.connect(primary.url(), autocommit=True) as connection:
+            # The standby receives what is flushed, with synchronous_commit = off later.
+            connection.execute("SET synchronous_commit = local")
+            connection.execute("SELECT pg_logical_emit_message(true, '', '')")
+            row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+        assert row is not None
+        replayed = f"SELECT pg_last_wal_replay_lsn() >= '{row[0]}'"
+        assert wait_until(lambda: self.execute(replayed), SECONDS_TO_REPLAY)
