@@ -87,7 +87,7 @@ def acquire_lock(connection: Connection) -> None:
 
 
 def refuse_unknown_revisions() -> None:
-    """CommandError, of which Alembic prints one line, where a migration is missing."""
+    """CommandError where the database is at a revision without a migration."""
     known = {script.revision for script in context.script.walk_revisions()}
     unknown = set(context.get_context().get_current_heads()) - known
     if unknown:
@@ -121,6 +121,8 @@ def main() -> None:
                 migrate(connection)
                 revision = context.get_context().get_current_revision()
                 context.config.print_stdout("The schema is at revision %s", revision)
+        except CommandError as error:  # Alembic would log it and print it
+            raise SystemExit(str(error)) from None
         except DBAPIError as error:
             # A database that is not available, a lock, the role; others are errors of a migration.
             if not isinstance(error, OperationalError) and not isinstance(
