@@ -12,6 +12,9 @@ INI ?= $(HERE)development.ini
 # The URL of a database of a Citus coordinator: `make test` runs the functional tests on the cluster.
 CITUS_URL ?=
 
+# The revision of the last release's schema.
+RELEASED = $(shell sed -n 's/^revision //p' migrations/previous_release)
+
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
 
@@ -38,7 +41,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 CHECKOV := .venv/checkov/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint typecheck vocabulary migrate shell fuzz torture bench format lock clean
+.PHONY: help serve test lint typecheck vocabulary squawk migrate shell fuzz torture bench format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -50,7 +53,7 @@ test: $(if $(CITUS_URL),$(INSTALLED),lint typecheck) ## Run lint, typecheck and 
 	CITUS_URL='$(CITUS_URL)' $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
 		$(if $(CITUS_URL),tests/functional,--cov --cov-report term-missing:skip-covered)
 
-lint: $(INSTALLED) $(CHECKOV) vocabulary ## Check style, formatting, imports, vocabulary and deploy/aws.yaml
+lint: $(INSTALLED) $(CHECKOV) vocabulary squawk ## Check style, imports, vocabulary, migrations and deploy/aws.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python $(BIN)/lint-imports
@@ -65,6 +68,12 @@ typecheck: $(INSTALLED) ## Check types with mypy
 vocabulary:
 	@grep -rnwF -f .vocabulary --include '*.py' jobtracker tests benchmarks; \
 		test $$? -eq 1 || { echo 'Names that .vocabulary rules out'; exit 1; }
+
+# Of the migrations since the last release: those of before are never edited.
+squawk: $(INSTALLED)
+	@mkdir -p build
+	@$(RUN) alembic -c $(HERE)development.ini upgrade $(RELEASED):head --sql > build/migrations.sql
+	$(BIN)/squawk build/migrations.sql
 
 migrate: $(INSTALLED) ## Migrate the database of INI (development.ini) to the newest schema
 	@$(RUN) alembic -c $(INI) upgrade head

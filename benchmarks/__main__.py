@@ -28,7 +28,8 @@ NONE = "n/a"
 def main() -> None:
     arguments = _arguments()
     is_other = arguments.big or arguments.growth
-    with start_environment(0 if is_other else arguments.readers) as environment:
+    readers = 0 if is_other else arguments.readers
+    with start_environment(readers, pgbouncer=arguments.pgbouncer) as environment:
         if is_other:
             if arguments.big:
                 big.report(environment, arguments)
@@ -58,6 +59,7 @@ def main() -> None:
         print(
             f"\n{arguments.rounds} alternating rounds of {arguments.seconds} s, medians; "
             f"{arguments.connections} connections, {systems.WORKERS} workers each"
+            f"{', by PgBouncer in transaction mode' if arguments.pgbouncer else ''}"
         )
 
 
@@ -69,6 +71,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=1000, help="users of 50 jobs each")
     parser.add_argument("--only", default="", help="only endpoints whose name contains this")
     parser.add_argument("--pinned", action="store_true", help="with cpu_affinity = true")
+    parser.add_argument(
+        "--pgbouncer", action="store_true", help="both systems by PgBouncer, in transaction mode"
+    )
     parser.add_argument("--big", action="store_true", help="five million jobs, and a long list")
     parser.add_argument("--growth", action="store_true", help="bytes of rows, and of WAL")
     parser.add_argument(

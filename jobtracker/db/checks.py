@@ -10,11 +10,23 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from jobtracker.db.base import Base
+
 log = logging.getLogger(__name__)
 
 MIN_VERSION = 15  # of PostgreSQL
 HAS_VERSIONS = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 VERSIONS = text("SELECT version_num FROM alembic_version")
+COLUMNS = text("""
+    SELECT relname || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE pg_table_is_visible(pg_class.oid) AND relnamespace <> 'pg_catalog'::regnamespace
+        AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+""")
+# Of a database whose revision is not among the migrations.
+BEGIN_ANEW = (
+    "it is of a newer version, or of a development version whose databases are not migrated: "
+    "then begin with an empty one (the local stack: remove the folder var)"
+)
 PROPERTIES = text(
     "SELECT current_setting('server_version_num')::int / 10000, getdatabaseencoding(),"
     " lower('\u00c4') = '\u00e4'"
@@ -24,11 +36,12 @@ PROPERTIES = text(
 def check_database(engine: Engine, ini: str) -> None:
     """Check that the database is migrated, and log what is wrong with it otherwise.
 
-    A schema that is newer than this program is accepted, as during a deployment, and so is a
-    database that is not available: it can be later. No connection is left open.
+    A schema that is newer than this program is accepted, as during a deployment, if it has all
+    columns that this program knows, and so is a database that is not available: it can be later. No
+    connection is left open.
 
     :param ini: the ini file, which has the section of Alembic
-    :raises SystemExit: when the schema is missing or older than the migrations
+    :raises SystemExit: when the schema is missing, older than the migrations, or another one
     """
     try:
         with engine.connect() as connection:
@@ -36,6 +49,7 @@ def check_database(engine: Engine, ini: str) -> None:
                 log.warning("PostgreSQL: %s", problem)
             is_migrated = connection.execute(HAS_VERSIONS).scalar_one()
             revisions = set(connection.execute(VERSIONS).scalars()) if is_migrated else set()
+            columns = set(connection.execute(COLUMNS).scalars())
     except DBAPIError as error:
         log.warning("PostgreSQL: the schema is not checked: %s", first_line(error))
         return
@@ -43,16 +57,29 @@ def check_database(engine: Engine, ini: str) -> None:
         engine.dispose()
     try:
         scripts = ScriptDirectory.from_config(Config(ini))
+        known = {script.revision for script in scripts.walk_revisions()}
+        heads = set(scripts.get_heads())
     except CommandError as error:
         log.warning("The schema is not checked: %s", error)
         return
-    known = {script.revision for script in scripts.walk_revisions()}
     hint = f"run alembic -c {ini} upgrade head"
+    current = ", ".join(sorted(revisions))
     if not revisions:
         raise SystemExit(f"The database has no schema: {hint}")
-    if revisions <= known and revisions != set(scripts.get_heads()):
-        current = ", ".join(sorted(revisions))
+    if revisions != heads and revisions <= known:
         raise SystemExit(f"The schema of the database is older, at revision {current}: {hint}")
+    # With an unknown revision it can be newer, or of an earlier checkout.
+    missing = {
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.tables.values()
+        for column in table.columns
+    } - columns
+    if missing:
+        raise SystemExit(
+            f"The schema of the database, at revision {current}, lacks {min(missing)}: {BEGIN_ANEW}"
+        )
+    if revisions != heads:
+        log.warning("The schema of the database is newer, at revision %s", current)
 
 
 def unsuitable_properties(connection: Connection) -> Iterator[str]:

@@ -18,6 +18,7 @@ CHECKOUT = Path(__file__).parents[2]
 def main(global_config: dict[str, str], **settings: str) -> Any:
     """Return the WSGI application of development.ini."""
     # Not imported above: CHECKOUT is used without the packages of the extra "local".
+    from alembic.util import CommandError
     from sqlalchemy.exc import OperationalError
 
     import jobtracker
@@ -39,6 +40,8 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
             migrations.upgrade(app.registry["db_engine"])
         except OperationalError as error:  # the disk is full, for example
             raise stack.error(str(error.orig)) from None
+        except CommandError as error:  # its revision is unknown
+            raise stack.error(str(error)) from None
     app.registry["local_services"] = services  # for the banner
     return GuardedApplication(app, stack.hosts)
 

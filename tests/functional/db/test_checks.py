@@ -1,12 +1,16 @@
 """The checks of the database at the start of a server and of Alembic."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, text
 
 from jobtracker.db.checks import check_database, unsuitable_properties
-from jobtracker.local import CHECKOUT
+from jobtracker.local import CHECKOUT, migrations
 from jobtracker.local.postgres import Postgres
 
 INI = str(CHECKOUT / "production.ini")
@@ -49,20 +53,60 @@ def test_database_without_the_newest_schema_is_refused(make_engine: Callable[...
         prepare()
         with pytest.raises(SystemExit, match=r"has no schema: run alembic -c .* upgrade head"):
             check_database(engine, INI)
-    set_revision(engine, "0019")
-    with pytest.raises(SystemExit, match=r"at revision 0019: run alembic -c .* upgrade head"):
-        check_database(engine, INI)
     assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
 
-def test_migrated_and_newer_schemas_are_accepted(
-    app: object, settings: dict[str, str], make_engine: Callable[..., Engine]
-):
+def test_older_schema_is_refused(make_engine: Callable[..., Engine], tmp_path: Path):
+    (head,) = ScriptDirectory.from_config(Config(INI)).get_heads()
+    (tmp_path / "next.py").write_text(f"revision, down_revision = 'next', '{head}'")
+    ini = tmp_path / "app.ini"
+    folder = CHECKOUT / "migrations"
+    ini.write_text(
+        f"[alembic]\nscript_location = {folder}\npath_separator = newline\n"
+        f"version_locations =\n    {folder}/versions\n    {tmp_path}\n"
+    )
+    engine = make_engine()
+    set_revision(engine, head)
+    with pytest.raises(SystemExit, match=rf"at revision {head}: run alembic -c .* upgrade head"):
+        check_database(engine, str(ini))
+
+
+def test_migrated_schema_is_accepted(app: object, settings: dict[str, str]):
     url = settings["sqlalchemy.url"].replace("postgresql:", "postgresql+psycopg:")
     check_database(create_engine(url), INI)
+
+
+def test_newer_schema_is_accepted_and_logged(
+    make_engine: Callable[..., Engine], caplog: pytest.LogCaptureFixture
+):
     newer = make_engine()
-    set_revision(newer, "9999")
+    migrations.upgrade(newer)
     check_database(newer, INI)
+    assert caplog.records == []
+    for revisions in (["9999"], ["9998", "9999"]):
+        set_revision(newer, *revisions)
+        check_database(newer, INI)
+        assert f"is newer, at revision {', '.join(revisions)}" in caplog.text
+
+
+def test_schema_that_lacks_a_column_is_refused(make_engine: Callable[..., Engine]):
+    """Whatever its revision is: of an earlier chain of migrations, or newer and contracted."""
+    other = make_engine()
+    migrations.upgrade(other)
+    with other.begin() as connection:
+        connection.execute(text("ALTER TABLE jobs DROP COLUMN location CASCADE"))
+    for revision in (None, "9999"):
+        if revision:
+            set_revision(other, revision)
+        with pytest.raises(SystemExit, match=r"lacks jobs\.location: .* begin with an empty one"):
+            check_database(other, INI)
+
+
+def test_migration_of_an_unknown_revision_fails_with_a_hint(make_engine: Callable[..., Engine]):
+    other = make_engine()
+    set_revision(other, "0000")
+    with pytest.raises(CommandError, match=r"revision 0000 of the database .* an empty one"):
+        migrations.upgrade(other)
 
 
 def test_database_that_is_not_available_is_logged(caplog: pytest.LogCaptureFixture):

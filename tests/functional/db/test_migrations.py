@@ -1,0 +1,130 @@
+"""Migrations that lock no table for long: their retries, backfills, indexes and SQL."""
+
+import io
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command, op
+from psycopg.errors import QueryCanceled
+from sqlalchemy.exc import OperationalError
+
+from jobtracker.db import migrations
+from jobtracker.local.postgres import Postgres, bin_folder
+from tests.common.upgrades import Clients, Database
+
+NAME = "upgraded"
+LOCK = 0x10B7AC4E  # of migrations/env.py
+# Behind a statement that waits for its lock for 1.1 s at most.
+PASSING = "1500ms"
+UNFILLED = "SELECT count(*) FROM jobs WHERE title_length IS DISTINCT FROM length(job_title)"
+INDEX = (
+    "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_jobs_user_id_title_length'::regclass"
+)
+COLUMNS = """
+    SELECT attname::text FROM pg_attribute
+    WHERE attrelid = 'jobs'::regclass AND attname IN ('nickname', 'title_length') AND attnotnull
+"""
+
+
+@pytest.fixture
+def database(postgres: Postgres, settings: dict[str, str], tmp_path: Path) -> Iterator[Database]:
+    """At the newest revision, with 5,000 jobs."""
+    made = Database(postgres.make_database(NAME), settings, tmp_path / "versions")
+    made.upgrade()
+    made.fill(users=5, jobs=1000)
+    yield made
+    made.engine.dispose()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
+
+
+def test_migration_behind_a_long_read_lets_clients_pass(
+    database: Database, caplog: pytest.LogCaptureFixture
+):
+    database.add_examples("nicknames", "title_lengths")
+    with Clients(database, PASSING) as clients, database.read_for(2.5):
+        database.upgrade("+2")  # each once, though the first is tried again
+    assert clients.errors == []
+    assert clients.count > 10
+    assert "lock timeout: tried again in" in caplog.text
+    assert database.rows(COLUMNS) == [("title_length",)]
+    assert database.rows(UNFILLED) == [(0,)]
+    assert database.rows(INDEX) == [(True,)]
+    database.run(command.downgrade, "-2")
+    assert database.rows(COLUMNS) == []
+
+
+def test_backfill_that_is_interrupted_can_be_repeated(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    database.add_examples("title_lengths")
+    execute, updates = op.execute, migrations._run_batch
+    batches = []
+
+    def interrupt(*args: Any) -> None:
+        batches.append(args)
+        if len(batches) == 3:
+            raise KeyboardInterrupt
+        updates(*args)
+
+    monkeypatch.setattr(migrations, "_run_batch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        database.upgrade()
+    assert database.rows(UNFILLED) == [(3000,)]
+
+    def cancel(statement: str, **options: Any) -> None:
+        execute(statement, **options)
+        if statement.startswith("CREATE INDEX"):
+            # As after a connection is lost.
+            execute(
+                "UPDATE pg_index SET indisvalid = false"
+                " WHERE indexrelid = 'ix_jobs_user_id_title_length'::regclass"
+            )
+            raise OperationalError(statement, None, QueryCanceled())
+
+    monkeypatch.setattr(op, "execute", cancel)
+    with pytest.raises(OperationalError):
+        database.upgrade()
+    assert database.rows(INDEX) == [(False,)]
+    monkeypatch.setattr(op, "execute", execute)
+    database.upgrade()
+    assert database.rows(UNFILLED) == [(0,)]
+    assert database.rows(INDEX) == [(True,)]
+
+
+def test_sql_of_migrations_does_what_they_do(database: Database):
+    script, head = io.StringIO(), database.head
+    database.add_examples("nicknames", "title_lengths")
+    config = database.config()
+    config.output_buffer = script
+    command.upgrade(config, f"{head}:head", sql=True)
+    psql = [str(bin_folder() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url]
+    options: Any = {"capture_output": True, "text": True, "check": False}
+    done = subprocess.run(psql, input=script.getvalue(), **options)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    assert database.rows(COLUMNS) == [("title_length",)]
+    assert database.rows(UNFILLED) == [(0,)]
+    assert database.rows(INDEX) == [(True,)]
+    assert database.rows("SELECT version_num FROM alembic_version") == [("title_lengths",)]
+
+
+def test_migration_that_waits_for_another_one_delays_none_of_its_indexes(database: Database):
+    """CREATE INDEX CONCURRENTLY waits for transactions, so waiting for its lock must be none."""
+    database.add_examples("nicknames")
+    waiting = threading.Thread(target=database.upgrade)
+    with database.connect() as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        waiting.start()
+        time.sleep(1)
+        assert waiting.is_alive()
+        other.execute("SET statement_timeout = '10s'")
+        other.execute("CREATE INDEX CONCURRENTLY ix_jobs_x ON jobs (user_id, job_title)")
+        assert database.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(1,)]
+    waiting.join()
+    assert database.rows("SELECT version_num FROM alembic_version") == [("nicknames",)]
