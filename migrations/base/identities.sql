@@ -1,5 +1,5 @@
 CREATE TABLE identities (
-    user_id bigint NOT NULL,
     sub text NOT NULL,
+    user_id bigint NOT NULL,
     CONSTRAINT pk_identities PRIMARY KEY (sub)
 );
