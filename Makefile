@@ -12,10 +12,13 @@ INI ?= $(HERE)development.ini
 # The revision of the last release's schema.
 RELEASED = $(shell sed -n 's/^revision //p' migrations/previous_release)
 
+# The URL of a database of a Citus coordinator: `make test` runs the functional tests on the cluster.
+CITUS_URL ?=
+
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
 
-# Options of `make bench`, as in `make bench BENCH='--seconds 10'`.
+# Options of `make bench`, as in `make bench BENCH='--seconds 10'` or `make bench BENCH=--growth`.
 BENCH ?=
 
 # Options of `make lock`. Without --upgrade, versions change only if setup.cfg requires it.
@@ -46,8 +49,9 @@ help: ## List the targets
 serve: $(INSTALLED) ## Serve on this machine, with PostgreSQL, Cognito, S3 and Turnstile
 	@$(RUN) pyramid.scripts.pserve $(HERE)development.ini parent=$$PPID
 
-test: lint typecheck ## Run lint, typecheck and pytest, with coverage
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --cov --cov-report term-missing:skip-covered
+test: $(if $(CITUS_URL),$(INSTALLED),lint typecheck) ## Run lint, typecheck and pytest, with coverage
+	CITUS_URL='$(CITUS_URL)' $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
+		$(if $(CITUS_URL),tests/functional,--cov --cov-report term-missing:skip-covered)
 
 lint: $(INSTALLED) $(CHECKOV) vocabulary squawk ## Check style, imports, vocabulary, migrations and deploy/aws.yaml
 	$(BIN)/ruff check .

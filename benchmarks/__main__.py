@@ -5,7 +5,7 @@
 import argparse
 import statistics
 
-from benchmarks import big, machine, pgbench, systems, uncached
+from benchmarks import big, growth, machine, pgbench, systems, tokens_in_turn, uncached
 from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
 from benchmarks.environment import Environment, start_environment
@@ -27,9 +27,14 @@ NONE = "n/a"
 
 def main() -> None:
     arguments = _arguments()
-    with start_environment(0 if arguments.big else arguments.readers) as environment:
-        if arguments.big:
-            big.report(environment, arguments)
+    is_other = arguments.big or arguments.growth
+    readers = 0 if is_other else arguments.readers
+    with start_environment(readers, pgbouncer=arguments.pgbouncer) as environment:
+        if is_other:
+            if arguments.big:
+                big.report(environment, arguments)
+            if arguments.growth:
+                growth.report(environment)
             print(f"\n{machine.versions(environment.database_url)}")
             return
         tokens = Tokens(environment)
@@ -47,12 +52,14 @@ def main() -> None:
             ]
             print(f"\n{markdown(HEAD, rows)}\n")
             print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
+            print(f"{tokens_in_turn.report(environment, jobtracker, arguments)}\n")
             print(machine.memory(jobtracker))
             print(machine.memory(twin))
         print(f"\n{machine.versions(environment.database_url)}")
         print(
             f"\n{arguments.rounds} alternating rounds of {arguments.seconds} s, medians; "
             f"{arguments.connections} connections, {systems.WORKERS} workers each"
+            f"{', by PgBouncer in transaction mode' if arguments.pgbouncer else ''}"
         )
 
 
@@ -64,7 +71,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--readers", type=int, default=1000, help="users of 50 jobs each")
     parser.add_argument("--only", default="", help="only endpoints whose name contains this")
     parser.add_argument("--pinned", action="store_true", help="with cpu_affinity = true")
+    parser.add_argument(
+        "--pgbouncer", action="store_true", help="both systems by PgBouncer, in transaction mode"
+    )
     parser.add_argument("--big", action="store_true", help="five million jobs, and a long list")
+    parser.add_argument("--growth", action="store_true", help="bytes of rows, and of WAL")
     parser.add_argument(
         "--server",
         choices=[candidate.name for candidate in CANDIDATES],

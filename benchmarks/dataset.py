@@ -20,13 +20,14 @@ NOTES = 10
 INSERT_USERS = """
     INSERT INTO users (id, cognito_sub, email, name, auto_refresh_seconds,
                        email_verified_at, created_at)
-    OVERRIDING SYSTEM VALUE
     SELECT n, '00000000-0000-4000-8000-' || lpad(n::text, 12, '0'), 'user' || n || '@example.com',
            'User ' || n, 30, moment, moment
     FROM generate_series(1, %(users)s::int) n,
          LATERAL (SELECT timestamptz '2026-01-01 08:00:00.123456+00' + n * interval '1 second'
                  ) AS times (moment)
 """
+
+INSERT_IDENTITIES = "INSERT INTO identities (sub, user_id) SELECT cognito_sub, id FROM users"
 
 # Consecutive rows belong to different users, as in production: the jobs of a user are spread over
 # the table.
@@ -108,6 +109,7 @@ def insert_rows(url: str, dataset: Dataset) -> None:
     """Insert the rows into a migrated database, and update PostgreSQL's statistics."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(INSERT_USERS, {"users": dataset.largest_user})
+        connection.execute(INSERT_IDENTITIES)
         # No triggers and no checks of foreign keys.
         connection.execute("SET session_replication_role = replica")
         for first, users, each in (
@@ -118,7 +120,7 @@ def insert_rows(url: str, dataset: Dataset) -> None:
             where = {"first": first, "users": users, "each": each, "offset": offset}
             connection.execute(INSERT_JOBS, where)
         connection.execute(INSERT_NOTES, {"notes": NOTES})
-        for table in ("users", "jobs", "notes"):
+        for table in ("jobs", "notes"):
             connection.execute(SET_SEQUENCE.format(table).encode())
         connection.execute("SET session_replication_role = origin")
         writers = {"first_writer": dataset.writers[0], "last_writer": dataset.writers[-1]}

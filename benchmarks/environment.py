@@ -13,14 +13,27 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
+import psycopg
 
 from benchmarks import ini
 from benchmarks.dataset import Dataset, insert_rows
 from benchmarks.user_pool import CLIENT_ID, ISSUER, POOL_ID, REGION, UserPool
 from jobtracker.local import CHECKOUT
+from jobtracker.local.pgbouncer import PgBouncer
 from jobtracker.local.postgres import Postgres
+
+# docs/poolers.md
+ROLE = "pooled"
+SESSION_SETTINGS = {
+    "statement_timeout": "3s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "30s",
+    "TimeZone": "UTC",
+}
+BEHIND_PGBOUNCER = {"sqlalchemy.session_settings": "role", "sqlalchemy.prepare": "false"}
 
 
 @dataclass(frozen=True)
@@ -32,19 +45,29 @@ class Environment:
     user_pool: UserPool
     database_url: str
     dataset: Dataset
+    # In front of PostgreSQL for both systems, if there is one.
+    pgbouncer: PgBouncer | None = None
+
+    @property
+    def server_url(self) -> str:
+        """The database's URL for both systems."""
+        if self.pgbouncer is None:
+            return self.database_url
+        return self.pgbouncer.url(Path(urlsplit(self.database_url).path).name, ROLE)
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment variables of production.ini and the twin."""
         return {
             **dict.fromkeys(ini.variables(), "benchmark"),
-            "DATABASE_URL": self.database_url,
+            "DATABASE_URL": self.server_url,
             "AWS_REGION": REGION,
             "COGNITO_USER_POOL_ID": POOL_ID,
             "COGNITO_CLIENT_ID": CLIENT_ID,
             "CORS_ORIGINS": "https://app.example.com",
             "JWKS_URL": self.user_pool.jwks_url,
             "ISSUER": ISSUER,
+            **({"PGBOUNCER": "true"} if self.pgbouncer else {}),
         }
 
     @property
@@ -53,18 +76,21 @@ class Environment:
         return {
             "cognito.endpoint_url": self.user_pool.url,
             "rate_limits.requests_by_user": "1000000/second",
+            "sqlalchemy.migrations_url": self.database_url,
+            **(BEHIND_PGBOUNCER if self.pgbouncer else {}),
         }
 
-    def token_of(self, user: int) -> str:
+    def token_of(self, user: int, **claims: str) -> str:
         """An access token of a user."""
-        return self.user_pool.token(self.dataset.cognito_sub(user))
+        return self.user_pool.token(self.dataset.cognito_sub(user), **claims)
 
 
 @contextlib.contextmanager
-def start_environment(readers: int) -> Iterator[Environment]:
+def start_environment(readers: int, *, pgbouncer: bool = False) -> Iterator[Environment]:
     """Start everything in a temporary folder, and stop and remove it at the end.
 
     :param readers: as in :class:`Dataset`
+    :param pgbouncer: whether both systems connect by PgBouncer, in transaction mode
     """
     folder = Path(tempfile.mkdtemp(prefix="jobtracker-benchmarks-"))
     # A quarter of the memory, the recommendation for a dedicated server; the default is 128 MB:
@@ -78,8 +104,34 @@ def start_environment(readers: int) -> Iterator[Environment]:
         stack.callback(postgres.stop)
         user_pool.start()
         stack.callback(user_pool.stop)
-        environment = Environment(folder, postgres, user_pool, "", Dataset(0))
+        pooler = stack.enter_context(_pgbouncer(postgres)) if pgbouncer else None
+        environment = Environment(folder, postgres, user_pool, "", Dataset(0), pooler)
         yield with_database(environment, "jobs", Dataset(readers))
+
+
+@contextlib.contextmanager
+def _pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        # Another one than that which inserts the rows, without time-outs.
+        connection.execute(f"CREATE ROLE {ROLE} LOGIN SUPERUSER")
+        for name, value in SESSION_SETTINGS.items():
+            connection.execute(f"ALTER ROLE {ROLE} SET {name} = '{value}'")
+    # PgBouncer's user has to enter all folders above its own.
+    folder = Path(tempfile.mkdtemp(prefix="jobtracker-pgbouncer-"))
+    folder.chmod(0o755)
+    pgbouncer = PgBouncer(
+        folder / "pgbouncer",
+        postgres,
+        free_port(),
+        pool_mode="transaction",
+        users=("postgres", ROLE),
+    )
+    try:
+        pgbouncer.start()
+        yield pgbouncer
+    finally:
+        pgbouncer.stop()
+        shutil.rmtree(folder)
 
 
 def with_database(environment: Environment, name: str, dataset: Dataset) -> Environment:

@@ -262,6 +262,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         max_size=POOL_SIZE,
         reset=no_reset,
         server_settings={"TimeZone": "UTC"},
+        # As sqlalchemy.prepare = false behind PgBouncer.
+        **({"statement_cache_size": 0} if "PGBOUNCER" in os.environ else {}),
     ) as app.state.database:
         yield
 

@@ -50,7 +50,7 @@ class UserPool:
         self._server.shutdown()
         self._server.server_close()
 
-    def token(self, sub: str) -> str:
+    def token(self, sub: str, jti: str = "0b0f5a53-3a53-4d3b-8d4c-6a9f0f6b7a11") -> str:
         """An access token with the claims of Cognito's."""
         now = int(time.time())
         claims = {
@@ -64,7 +64,7 @@ class UserPool:
             "auth_time": now,
             "iat": now,
             "exp": now + SECONDS_VALID,
-            "jti": "0b0f5a53-3a53-4d3b-8d4c-6a9f0f6b7a11",
+            "jti": jti,
             "username": sub,
         }
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": KEY_ID})

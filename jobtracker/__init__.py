@@ -7,6 +7,7 @@ from pyramid.config import Configurator
 
 from jobtracker import settings as settings_
 from jobtracker.db.checks import check_database
+from jobtracker.db.poolers import check_pooler
 from jobtracker.tree import Root
 
 __version__ = "0.1.0"
@@ -49,7 +50,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     """The WSGI application, from the settings of an ini file's ``[app:main]``.
 
     :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
-    :raises SystemExit: in pserve, when the database is not migrated
+    :raises SystemExit: in pserve, when the database is not migrated, or a pooler unsuitable
     """
     checked = settings_.read(settings)
     for name, reason in settings_.insecure_settings(checked):
@@ -77,5 +78,8 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
 
     app = config.make_wsgi_app()
     if global_config and global_config.get("__script__") == "pserve":
+        check_pooler(config.registry["db_engine"], checked)
+        if "db_replica" in config.registry:
+            check_pooler(config.registry["db_replica"].engine, checked)
         check_database(config.registry["db_engine"], global_config["__file__"])
     return app

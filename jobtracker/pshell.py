@@ -71,7 +71,7 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
         (row,) = rows
         # A token that no revocation concerns.
         never = datetime.datetime.max.replace(tzinfo=datetime.UTC)
-        request.verified_token = AccessToken(row.cognito_sub, never, origin_jti="")
+        request.verified_token = AccessToken(row.cognito_sub, never, "", row.id)
         request.current_user = row
         return row
 

@@ -17,7 +17,7 @@ from pyramid.response import Response
 
 from jobtracker.auth.cognito_errors import AccessTokenRejected
 from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
-from jobtracker.db.connections import autocommit
+from jobtracker.db.connections import autocommit, release_autocommit, transaction_of
 from jobtracker.db.replicas import ReplicaConnection
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
@@ -70,17 +70,31 @@ def current_user(request: Request) -> UserRow | None:
     token = request.verified_token
     if token is None:
         return None
-    user = users.find_authenticated(request.connection, token.key)
+    user = _find_user(request, token)
+    if user is None and token.user_id is not None:
+        # It was the user's id before a restore of the database, or before the user was deleted.
+        user = _find_user(request, token._replace(user_id=None))
     if user is None:
-        if users.is_revoked(request.connection, token.key):
-            request.access_tokens.reject(request.bearer_token)
-            raise Unauthorized
         # The account signed in through another client of the user pool.
         profile = request.cognito.cached_user(request.bearer_token).profile
-        users.upsert_user(request.connection, token.sub, email=profile.email, name=profile.name)
-        user = users.find_authenticated(request.connection, token.key)
+        release_autocommit(request)
+        with transaction_of(request) as connection:
+            users.upsert_user(connection, token.sub, email=profile.email, name=profile.name)
+        user = _find_user(request, token._replace(user_id=None))
+    if user is not None and user.id != token.user_id:
+        request.verified_token = token._replace(user_id=user.id)
+        request.access_tokens.set_user_id(request.bearer_token, user.id)
     if user is not None and isinstance(request.connection, ReplicaConnection):
         request.connection.check = users.version_check(user)
+    return user
+
+
+def _find_user(request: Request, token: AccessToken) -> UserRow | None:
+    """:raises Unauthorized: when the token is revoked"""
+    user = users.find_authenticated(request.connection, token.key)
+    if user is None and users.is_revoked(request.connection, token.key):
+        request.access_tokens.reject(request.bearer_token)
+        raise Unauthorized
     return user
 
 
@@ -155,12 +169,12 @@ def access_token_rejected(error: AccessTokenRejected, request: Request) -> Respo
     token: AccessToken = request.verified_token
     try:
         with autocommit(request.registry) as connection:
+            user_id = users.identify(connection, token.sub)
             if error.account_ended or not token.origin_jti:
                 _earliest, latest = cognito_time(request)
-                moment = next_second(latest)
-                users.revoke_tokens(connection, moment, sub=token.sub)
+                users.revoke_tokens(connection, next_second(latest), user_id)
             else:
-                users.revoke_session(connection, token.key)
+                users.revoke_session(connection, user_id, token.origin_jti)
     except DATABASE_ERRORS as failure:
         log.error("A session that Cognito ended is not revoked: %s", type(failure).__name__)
     return error_response(error)

@@ -88,6 +88,10 @@ def _boolean(value: str) -> bool:
     return value.lower() == "true"
 
 
+def _one_of(*values: str) -> Callable[[str], str]:
+    return _matching("|".join(values), f"must be {' or '.join(values)}")
+
+
 def _storage(value: str) -> str:
     """Parse the URL of the storage of rate limits; messages contain no part of it."""
     if value in ("memory://", "postgresql://"):
@@ -201,8 +205,15 @@ class Setting(NamedTuple):
 SETTINGS = (
     Setting("sqlalchemy.url", _database_url),
     Setting("sqlalchemy.reading_url", _database_url, None),
+    Setting("sqlalchemy.migrations_url", _database_url, None),  # None: sqlalchemy.url
+    Setting("sqlalchemy.session_settings", _one_of("connect", "role"), "connect"),
+    Setting("sqlalchemy.prepare", _boolean, True),
     Setting("sqlalchemy.pool_size", _positive, 12),
     Setting("sqlalchemy.max_overflow", _positive, 8),
+    Setting("sqlalchemy.transaction_pool_size", _positive, None),  # None: sqlalchemy.pool_size
+    Setting("sqlalchemy.transaction_max_overflow", _positive, None),
+    Setting("sqlalchemy.min_idle", _positive, 1),
+    Setting("sqlalchemy.idle_timeout", _positive, 60),
     Setting("sqlalchemy.pool_timeout", _positive, 2),
     Setting("sqlalchemy.connect_timeout", _positive, 2),
     Setting("sqlalchemy.statement_timeout", _positive, 3),
@@ -240,6 +251,8 @@ SETTINGS = (
     Setting("rate_limits.interviews_by_user", _rates, _rates("300/minute; 5000/day")),
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
+    Setting("activity.days", _positive, None),
+    Setting("sweeper.statement_timeout", _positive, 60),
     Setting("quotas.jobs", _positive, 10_000),
     Setting("quotas.notes_per_job", _positive, 1_000),
     Setting("quotas.interviews_per_job", _positive, 200),
@@ -250,7 +263,8 @@ SETTINGS = (
     Setting("quotas.saved_views", _positive, 100),
     Setting("quotas.idempotency_keys", _positive, 10_000),
     Setting("proxies.trusted", _networks, ()),
-    Setting("cache.max_bytes", _positive, 8 * 1024 * 1024),
+    Setting("cache.max_bytes", _positive, 16 * 1024 * 1024),
+    Setting("cache.max_tokens", _positive, 200_000),
     Setting("cursors.secret", _word, None),
     Setting("cors.origins", _origins, ()),
     Setting("cors.headers", _header_names, TRACING_HEADERS),
@@ -304,7 +318,8 @@ def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
     :param settings: as :func:`read` returns them
     """
-    for name in ("sqlalchemy.url", "sqlalchemy.reading_url"):
+    names = ("sqlalchemy.url", "sqlalchemy.reading_url", "sqlalchemy.migrations_url")
+    for name in names:
         if settings[name] is None:
             continue
         url = make_url(settings[name])

@@ -1,25 +1,35 @@
 """``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
 
 It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
-idempotency records and counts of rate limits, and revocations of sessions all of whose access
-tokens have expired, and reads the results of malware scans. Concurrent runs are safe, and so is an
-interruption.
+idempotency records and counts of rate limits, expired activity, and revocations of sessions all of
+whose access tokens have expired, and reads the results of malware scans. A part that fails stops
+none of the others. Concurrent runs are safe, and so is an interruption.
 """
 
 import argparse
+import datetime
+import functools
+import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from pyramid.paster import bootstrap, setup_logging
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
 
+from jobtracker.activity import queries as activity
 from jobtracker.auth import queries as auth
+from jobtracker.db.engine import make_engine
 from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
 from jobtracker.users import queries as users
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -30,26 +40,62 @@ def main() -> None:
     ini = parser.parse_args().ini
     setup_logging(ini)
     with bootstrap(ini, options={"__script__": "jobtracker-sweep"}) as env:
-        sys.exit(sweep(env["registry"]))
+        registry = env["registry"]
+        registry["db_sessions"] = make_sessions(registry.settings)
+        sys.exit(sweep(registry))
+
+
+def make_sessions(settings: dict[str, Any]) -> sessionmaker[Session]:
+    """Sessions whose statements have the time of ``sweeper.statement_timeout``."""
+    seconds = settings["sweeper.statement_timeout"]
+    engine = make_engine({**settings, "sqlalchemy.statement_timeout": seconds})
+    sessions = sessionmaker(engine, expire_on_commit=False)
+
+    # In each transaction: behind a pooler, the role can have another time-out.
+    @event.listens_for(sessions, "after_begin")
+    def set_timeout(_session: Any, _transaction: Any, connection: Connection) -> None:
+        connection.execute(text(f"SET LOCAL statement_timeout = '{seconds}s'"))
+
+    return sessions
 
 
 def sweep(registry: Any) -> str | None:
-    """Clean up and print the counts; return an error message if a part failed."""
-    sessions = registry["db_sessions"]
-    try:
-        rate_limits.EXPIRED.delete(sessions)
-        auth.EXPIRED.delete(sessions)
-        users.EXPIRED_REVOCATIONS.delete(sessions)
-        answers = idempotency.EXPIRED.delete(sessions)
-        expired, deleted, failed = object_deletions.sweep(sessions, registry["bucket"])
-        scanned, waiting = malware_scans.sweep(sessions, registry["bucket"])
-    except Unavailable:
-        return "jobtracker-sweep: S3 does not answer; all that is left waits for the next time"
-    except (DBAPIError, psycopg.Error) as error:
-        cause = getattr(error, "orig", error)
-        return f"jobtracker-sweep: PostgreSQL: {type(cause).__name__}; nothing is lost"
+    """Clean up and print the counts; return a line for each kind of error."""
+    sessions, bucket = registry["db_sessions"], registry["bucket"]
+    errors: dict[str, None] = {}
+
+    def run(part: Callable[[], Any], failed: Any = 0) -> Any:
+        try:
+            return part()
+        except Unavailable:
+            errors["S3 does not answer; all that is left waits for the next time"] = None
+        except (DBAPIError, psycopg.Error) as error:
+            cause = getattr(error, "orig", error)
+            errors[f"PostgreSQL: {type(cause).__name__}; nothing is lost"] = None
+        except Exception as error:
+            log.exception("A part of the cleanup failed")
+            errors[f"{type(error).__name__}: the log has the details"] = None
+        return failed
+
+    for rows in (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS):
+        run(functools.partial(rows.delete, sessions))
+    answers = run(lambda: idempotency.EXPIRED.delete(sessions))
+    events = run(lambda: _delete_activity(sessions, registry.settings["activity.days"]))
+    expired = run(lambda: object_deletions.delete_expired_uploads(sessions))
+    deleted, refused = run(lambda: object_deletions.sweep(sessions, bucket), (0, 0))
+    scanned, waiting = run(lambda: malware_scans.sweep(sessions, bucket), (0, 0))
     print(  # noqa: T201 (the command's output)
         f"uploads given up: {expired}, deletions carried out: {deleted}, "
-        f"answers forgotten: {answers}, malware scans: {scanned} done, {waiting} waiting"
+        f"answers forgotten: {answers}, activity deleted: {events}, "
+        f"malware scans: {scanned} done, {waiting} waiting"
     )
-    return f"jobtracker-sweep: S3 would not delete {failed} objects" if failed else None
+    if refused:
+        errors[f"S3 would not delete {refused} objects"] = None
+    return "\n".join(f"jobtracker-sweep: {error}" for error in errors) or None
+
+
+def _delete_activity(sessions: sessionmaker[Session], days: int | None) -> int:
+    """Delete the activity that is older than some days, if it is not kept for ever."""
+    if days is None:
+        return 0
+    return activity.EXPIRED.delete(sessions, period=datetime.timedelta(days=days))

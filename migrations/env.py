@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobtracker.db.base import Base
 from jobtracker.db.checks import BEGIN_ANEW, first_line, unsuitable_properties
-from jobtracker.db.engine import disable_timeouts
+from jobtracker.db.engine import disable_timeouts, make_migrations_engine
 from jobtracker.db.migrations import LOCK_TIMEOUT, retry_lock_timeouts
+from jobtracker.db.poolers import check_sessions
 
 log = logging.getLogger("alembic.env")
 
@@ -115,7 +116,9 @@ def main() -> None:
     setup_logging(ini)
     with bootstrap(ini, options={"__script__": "alembic"}) as env:
         try:
-            with env["registry"]["db_engine"].connect() as connection:
+            engine = make_migrations_engine(env["registry"].settings)
+            check_sessions(engine)
+            with engine.connect() as connection:
                 for problem in unsuitable_properties(connection):
                     log.warning("PostgreSQL: %s", problem)
                 migrate(connection)

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,13 +34,12 @@ from webtest import TestApp
 import jobtracker
 from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http.rate_limits import RateLimiter
-from jobtracker.local import migrations
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
-from tests.common import moto_cognito
+from tests.common import citus, moto_cognito
 from tests.common.api import ORIGIN, Api
-from tests.common.app import dispose_engines, forget_tokens
+from tests.common.app import dispose_engines, forget_tokens, migrate
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
@@ -141,8 +140,25 @@ def turnstile() -> Iterator[LocalTurnstile]:
 
 
 @pytest.fixture(scope="session")
+def make_database(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
+    """Creates a database of that name, without tables, for the application; returns its URL."""
+    if citus.URL is None:
+        yield request.getfixturevalue("postgres").make_database
+        return
+    cluster = citus.Citus(citus.URL)
+    try:
+        yield cluster.make_database
+    finally:
+        cluster.drop_databases()
+
+
+@pytest.fixture(scope="session")
 def settings(
-    postgres: Postgres, aws: Aws, user_pool: MotoUserPool, bucket: str, turnstile: LocalTurnstile
+    make_database: Callable[[str], str],
+    aws: Aws,
+    user_pool: MotoUserPool,
+    bucket: str,
+    turnstile: LocalTurnstile,
 ) -> dict[str, str]:
     """The settings of the application."""
     return {
@@ -151,7 +167,7 @@ def settings(
         "cognito.client_id": user_pool.client_id,
         "cognito.client_secret": user_pool.client_secret,
         "s3.bucket": bucket,
-        "sqlalchemy.url": postgres.make_database("tests"),
+        "sqlalchemy.url": make_database("tests"),
         "turnstile.url": turnstile.url,
         "turnstile.secret": turnstile.secret,
         "cors.origins": ORIGIN,
@@ -165,9 +181,24 @@ def settings(
 def app(settings: dict[str, str]) -> Iterator[Any]:
     """The application, on a migrated database."""
     application = jobtracker.main({}, **settings)
-    migrations.upgrade(application.registry["db_engine"])
+    migrate(application.registry["db_engine"])
     yield application
     dispose_engines(application)
+
+
+@pytest.fixture(scope="session")
+def multi_shard_statements() -> list[str]:
+    """The statements of requests that touched more than one shard of Citus, without those of
+    tests that have ended."""
+    return [] if citus.URL is None else citus.collect_multi_shard_statements()
+
+
+@pytest.fixture(autouse=citus.URL is not None)
+def one_shard(multi_shard_statements: list[str]) -> Iterator[None]:
+    """Fails the test if a request touches more than one shard."""
+    multi_shard_statements.clear()
+    yield
+    assert not multi_shard_statements
 
 
 class SharedConnection:
@@ -177,9 +208,11 @@ class SharedConnection:
         self.driver = driver
 
     def execute(self, query: str, *args: Any, **options: Any) -> Any:
-        cursor = self.driver.execute(query, *args, **options)
-        if not query.startswith("SELECT"):
-            start_new_revision(self.driver)
+        if query.startswith("SELECT"):
+            return self.driver.execute(query, *args, **options)
+        with self.driver.transaction():  # a savepoint, as an error ends a transaction of its own
+            cursor = self.driver.execute(query, *args, **options)
+        start_new_revision(self.driver)
         return cursor
 
     def close(self) -> None:
@@ -196,6 +229,9 @@ def start_new_revision(driver: TimeoutConnection) -> None:
 @pytest.fixture
 def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """The connection of this test, to which the application is bound."""
+    if citus.URL is not None:
+        yield from _committing_connection(app, monkeypatch)
+        return
     with app.registry["db_engine"].connect() as connection, connection.begin() as transaction:
         sessions = sessionmaker(
             connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
@@ -214,10 +250,24 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         transaction.rollback()
 
 
+def _committing_connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """One of Citus: workers run deferred triggers at the commit alone. So transactions commit, and
+    all rows are deleted after the test."""
+    engine = app.registry["db_engine"]
+    monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+    forget_tokens(app)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+    citus.clear(engine)
+
+
 @pytest.fixture
 def db(app: Any, connection: Connection) -> Iterator[Session]:
     """A session on the test's connection."""
-    with app.registry["db_sessions"]() as session:
+    sessions = app.registry["db_sessions"]
+    if citus.URL is not None:
+        sessions = sessionmaker(connection, expire_on_commit=False)
+    with sessions() as session:
         yield session
 
 

@@ -23,6 +23,8 @@ class Activity(JobChild, Base):
         Index(None, "user_id", "application_id", "created_at", "id"),
         # The counts of the last days.
         Index(None, "user_id", "created_at"),
+        # Those that have expired.
+        Index(None, "created_at"),
     )
 
     type: Mapped[str]

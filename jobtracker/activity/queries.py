@@ -7,6 +7,7 @@ from sqlalchemy import Interval, bindparam, func, select
 
 from jobtracker.activity.models import Activity
 from jobtracker.db.base import NOW
+from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Repository, Statement
 
@@ -24,6 +25,9 @@ class ActivityRow(NamedTuple):
 ACTIVITY = Repository(
     Activity, ActivityRow, owner_columns=Activity.OWNER_COLUMNS, order=newest_first(Activity)
 )
+
+#: Those that are older than ``period``.
+EXPIRED = ExpiredRows(Activity, Activity.created_at <= NOW - bindparam("period", type_=Interval))
 
 #: The number of events of each type in the last ``period``.
 COUNT_BY_TYPE = Statement(

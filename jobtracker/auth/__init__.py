@@ -32,7 +32,10 @@ def includeme(config: Any) -> None:
     clients = {
         "cognito": UserPool(client_secret=client_secret, **app_client),
         "access_tokens": AccessTokens(
-            settings["cognito.user_pool_id"], issuer=settings["cognito.issuer"], **app_client
+            settings["cognito.user_pool_id"],
+            issuer=settings["cognito.issuer"],
+            max_cached=settings["cache.max_tokens"],
+            **app_client,
         ),
         "turnstile": Turnstile(settings["turnstile.url"], settings["turnstile.secret"], timeouts),
     }

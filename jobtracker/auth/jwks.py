@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import jwt
 import requests
@@ -27,10 +28,13 @@ class JWKSCache:
     """The keys of a JWKS URL by key id; it can be shared by all threads.
 
     Keys stay valid for as long as they cannot be fetched again.
+
+    :param on_withdrawal: called when a key is no longer in the JWKS
     """
 
-    def __init__(self, url: str, timeouts: Timeouts) -> None:
+    def __init__(self, url: str, timeouts: Timeouts, on_withdrawal: Callable[[], None]) -> None:
         self.url = url
+        self.on_withdrawal = on_withdrawal
         self.clock = time.monotonic
         self.http = JsonClient(timeouts)
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -56,8 +60,10 @@ class JWKSCache:
             now = self.clock()
             if now - self._attempted_at >= (COOLDOWN if self._keys else COOLDOWN_WITHOUT_KEYS):
                 self._attempted_at = now
-                self._keys = self._fetch()
+                before, self._keys = self._keys, self._fetch()
                 self._fetched_at = now
+                if before.keys() - self._keys.keys():
+                    self.on_withdrawal()
         except (requests.RequestException, jwt.PyJWTError, ValueError, TypeError) as error:
             reason = error if isinstance(error, UnexpectedStatus) else type(error).__name__
             hint = "cognito.user_pool_id, cognito.region or cognito.endpoint_url, if this persists"

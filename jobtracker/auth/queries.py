@@ -56,15 +56,13 @@ _deleted = (
     .where(_C.account_hash == _ACCOUNT, _C.network_hash.in_(_surplus))
     .cte("deleted")
 )
+_NEW = insert(SignInNetwork.__table__).values(account_hash=_ACCOUNT, network_hash=_NETWORK)
 _RECORD = Command(
-    insert(SignInNetwork.__table__)
-    .values(account_hash=_ACCOUNT, network_hash=_NETWORK)
-    .on_conflict_do_update(
+    _NEW.on_conflict_do_update(
         index_elements=["account_hash", "network_hash"],
-        set_={"signed_in_at": NOW},
-        where=_C.signed_in_at <= NOW - RESOLUTION,
-    )
-    .add_cte(_deleted)
+        set_={"signed_in_at": _NEW.excluded.signed_in_at},
+        where=_C.signed_in_at <= _NEW.excluded.signed_in_at - RESOLUTION,
+    ).add_cte(_deleted)
 )
 EXPIRED = ExpiredRows(SignInNetwork, _C.signed_in_at <= NOW - TTL)
 

@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-po
 import datetime
 import hashlib
 import logging
+import struct
 import threading
 import time
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
@@ -22,12 +23,11 @@ from jobtracker.errors import Unavailable
 log = logging.getLogger(__name__)
 
 LEEWAY = 10  # seconds after its exp for which a token is accepted, for clocks that differ
-# Seconds for which the result of a verification is cached. A key that is withdrawn from the JWKS
-# is accepted for as long.
-VERIFIED_TTL = 60
 # Characters: Cognito's have a quarter of them.
 MAX_TOKEN_LENGTH = 4096
-MAX_VERIFIED = 5000
+MAX_CACHED = 200_000
+# Seconds for which a token is cached at most: the longest validity that Cognito allows.
+MAX_TTL = 24 * 3600
 REJECTED_TTL = 10  # seconds for which it is cached that a token is revoked
 
 
@@ -44,6 +44,9 @@ class AccessToken(NamedTuple):
     authenticated_at: datetime.datetime
     #: The same in all tokens of the session; empty where the user pool has no token revocation.
     origin_jti: str
+    #: Of the user at the latest request with this token. The statement that finds the user checks
+    #: it: after a restore of the database it can be out of date.
+    user_id: int | None = None
 
     @property
     def key(self) -> dict[str, Any]:
@@ -70,12 +73,77 @@ class AccessToken(NamedTuple):
             raise Unavailable from None
 
 
+class TokenCache:
+    """What verified access tokens say, by their digests, until they expire; the oldest are dropped
+    first. Thread-safe; reading takes no lock.
+
+    The values are bytes: 300 bytes of memory for a token, half of what the objects take, and no
+    work for the garbage collector.
+    """
+
+    # When the entry expires (Unix time), when the user signed in, the id of the user or 0, and the
+    # length of origin_jti; origin_jti and sub follow. Of a token that is rejected nothing does.
+    _HEAD = struct.Struct("<dqqH")
+
+    def __init__(self, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
+        self._entries: dict[bytes, bytes] = {}
+        # A dict alone needs linear time to find its first key after deletions.
+        self._oldest_first: deque[bytes] = deque()
+        self._lock = threading.Lock()
+        #: When the user of a token signed in, the latest of all tokens (Unix time).
+        self.latest_sign_in = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, digest: bytes) -> tuple[AccessToken | None, float]:
+        """The token, None if it was rejected or is not cached; and when the entry expires."""
+        entry = self._entries.get(digest)
+        if entry is None:
+            return None, 0.0
+        expires, seconds, user_id, length = self._HEAD.unpack_from(entry)
+        start = self._HEAD.size
+        if len(entry) == start:
+            return None, expires
+        authenticated_at = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        origin_jti, sub = entry[start : start + length].decode(), entry[start + length :].decode()
+        return AccessToken(sub, authenticated_at, origin_jti, user_id or None), expires
+
+    def put(self, digest: bytes, token: AccessToken | None, expires: float) -> None:
+        """:param token: None for one that is rejected"""
+        if token is None:
+            entry = self._HEAD.pack(expires, 0, 0, 0)
+        else:
+            seconds, origin_jti = int(token.authenticated_at.timestamp()), token.origin_jti.encode()
+            self.latest_sign_in = max(self.latest_sign_in, seconds)
+            head = self._HEAD.pack(expires, seconds, token.user_id or 0, len(origin_jti))
+            entry = head + origin_jti + token.sub.encode()
+        now = time.time()
+        with self._lock:
+            if digest not in self._entries:
+                self._oldest_first.append(digest)
+            self._entries[digest] = entry
+            while len(self._entries) > self._max_tokens or self._is_oldest_expired(now):
+                del self._entries[self._oldest_first.popleft()]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+            self._oldest_first.clear()
+            self.latest_sign_in = 0
+
+    def _is_oldest_expired(self, now: float) -> bool:
+        return bool(self._oldest_first) and self.get(self._oldest_first[0])[1] <= now
+
+
 class AccessTokens:
     """Verifies the access tokens that a user pool issued to an app client.
 
     At DEBUG it logs which check a token failed, without the token.
 
     :param issuer: the claim ``iss`` of the tokens; by default that of AWS, also for emulators
+    :param max_cached: the maximum number of tokens in :class:`TokenCache`
     """
 
     def __init__(
@@ -87,17 +155,16 @@ class AccessTokens:
         issuer: str | None = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         clock: CognitoClock | None = None,
+        max_cached: int = MAX_CACHED,
     ) -> None:
         self.clock = clock or CognitoClock()
         aws = endpoint_of("cognito-idp", region)
         self.issuer = issuer or f"{aws}/{user_pool_id}"
         self.client_id = client_id
         url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
-        self.keys = JWKSCache(url, timeouts)
-        # By the SHA-256 of the token: the result, and when the entry expires (Unix time).
-        # The oldest first; read without a lock.
-        self._verified: OrderedDict[bytes, tuple[AccessToken | None, float]] = OrderedDict()
-        self._lock = threading.Lock()
+        self.cache = TokenCache(max_cached)
+        # A token that a withdrawn key has signed is not valid, cached or not.
+        self.keys = JWKSCache(url, timeouts, on_withdrawal=self.cache.clear)
 
     def verify(self, token: str) -> AccessToken | None:
         """Return what a valid access token says, None for another token; Unavailable when the keys
@@ -107,13 +174,16 @@ class AccessTokens:
             log.debug("An access token has more than %d characters", MAX_TOKEN_LENGTH)
             return None
         digest = token_digest(token)
-        verified, expires = self._verified.get(digest, (None, 0.0))
-        if time.time() < expires:
+        verified, expires = self.cache.get(digest)
+        now = time.time()
+        if now < expires:
             return verified
         try:
             claims = self._decode(token)
             verified = AccessToken.from_claims(claims)
-            ahead = claims.get("iat", 0) - time.time()
+            ahead = claims.get("iat", 0) - now
+            expires = min(int(claims["exp"]) + LEEWAY, now + MAX_TTL)
+            self.cache.put(digest, verified, expires)
         except jwt.PyJWTError as error:
             log.debug("An access token is not valid: %s", error)
             return None
@@ -122,21 +192,20 @@ class AccessTokens:
             return None
         if ahead > 0:
             self.clock.warn(ahead)
-        self._put(digest, verified, min(claims["exp"] + LEEWAY, time.time() + VERIFIED_TTL))
         return verified
+
+    def set_user_id(self, token: str, user_id: int) -> None:
+        """Cache the id of a token's user."""
+        digest = token_digest(token)
+        verified, expires = self.cache.get(digest)
+        if verified is not None:
+            self.cache.put(digest, verified._replace(user_id=user_id), expires)
 
     def reject(self, token: str) -> None:
         """Cache that a token is not valid, since it is revoked: its requests no longer count as
         those of the user, nor execute statements."""
         log.debug("An access token is revoked")
-        self._put(token_digest(token), None, time.time() + REJECTED_TTL)
-
-    def latest_sign_in(self) -> float:
-        """The latest time (Unix time) at which a user signed in, of the tokens that are cached:
-        ahead of this machine's clock if that is behind."""
-        with self._lock:
-            cached = [token for token, _ in self._verified.values() if token is not None]
-        return max((token.authenticated_at.timestamp() for token in cached), default=0.0)
+        self.cache.put(token_digest(token), None, time.time() + REJECTED_TTL)
 
     def check_source(self, token: str) -> None:
         """Unavailable when a token that Cognito has just sent is of another user pool or app
@@ -156,15 +225,8 @@ class AccessTokens:
 
     def cached_sub(self, token: str) -> str | None:
         """The ``sub`` of a token that was valid when it was last verified, if that is cached."""
-        verified, _expires = self._verified.get(token_digest(token), (None, 0.0))
+        verified, _expires = self.cache.get(token_digest(token))
         return verified.sub if verified is not None else None
-
-    def _put(self, digest: bytes, verified: AccessToken | None, expires: float) -> None:
-        with self._lock:
-            self._verified[digest] = verified, expires
-            self._verified.move_to_end(digest)
-            if len(self._verified) > MAX_VERIFIED:
-                self._verified.popitem(last=False)
 
     def _decode(self, token: str) -> dict[str, Any]:
         """Return the claims of a valid access token.

@@ -13,6 +13,7 @@ from jobtracker.auth.attempts import is_known_network, limit_failures, may_send_
 from jobtracker.auth.sign_in import Profile, SignIn
 from jobtracker.auth.tokens import AccessToken
 from jobtracker.auth.totp import otpauth_uri
+from jobtracker.db.connections import release_autocommit, transaction_of
 from jobtracker.errors import DATABASE_ERRORS, ApiError
 from jobtracker.fields import Schema
 from jobtracker.http.rate_limits import (
@@ -26,7 +27,7 @@ from jobtracker.http.validation import json_object
 from jobtracker.permissions import Permission
 from jobtracker.tree import Root
 from jobtracker.users import queries as users
-from jobtracker.users.resources import revoke_tokens
+from jobtracker.users.resources import revoke_tokens, revoke_tokens_of_account
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def post_reset_password(request: Request) -> dict[str, str]:
     tokens are revoked, access tokens included."""
     _check_connection(request)
     sub = request.cognito.reset_password(**request.validated)
-    revoke_tokens(request, sub=sub, email=request.validated["email"])
+    revoke_tokens_of_account(request, sub=sub, email=request.validated["email"])
     return _ok("Your password is changed. Please sign in.")
 
 
@@ -218,10 +219,11 @@ def _end_session(request: Request, refresh_token: str) -> None:
 
 
 def _revoke_session(request: Request, token: AccessToken) -> None:
+    user_id = users.identify(request.connection, token.sub)
     if token.origin_jti:
-        users.revoke_session(request.connection, token.key)
+        users.revoke_session(request.connection, user_id, token.origin_jti)
     else:
-        revoke_tokens(request, sub=token.sub)
+        revoke_tokens(request, user_id)
 
 
 @contextlib.contextmanager
@@ -252,4 +254,6 @@ def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
 
 def _update_profile(request: Request, id_token: str) -> None:
     profile = Profile.from_id_token(id_token)
-    users.upsert_user(request.connection, profile.sub, email=profile.email, name=profile.name)
+    release_autocommit(request)
+    with transaction_of(request) as connection:
+        users.upsert_user(connection, profile.sub, email=profile.email, name=profile.name)

@@ -1,6 +1,7 @@
 """The declarative base of all tables, and the columns and constraints that they share."""
 
 import datetime
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -82,6 +83,15 @@ def translate_constraint_error(constraint: str, api_error: ApiError) -> Iterator
         yield
     except (IntegrityError, psycopg.IntegrityError) as error:
         cause = getattr(error, "orig", error)
-        if isinstance(cause, psycopg.Error) and cause.diag.constraint_name == constraint:
+        if isinstance(cause, psycopg.Error) and _constraint_name(cause) == constraint:
             raise api_error from None
         raise
+
+
+def _constraint_name(error: psycopg.Error) -> str | None:
+    """The constraint that a statement violates. Citus has it in the message alone, where the name
+    ends with the number of the shard."""
+    if error.diag.constraint_name is not None:
+        return error.diag.constraint_name
+    found = re.search(r'constraint "(.+?)(_\d+)?"', error.diag.message_primary or "")
+    return None if found is None else found[1]

@@ -3,26 +3,40 @@
 import contextlib
 import functools
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, cast
 
 import psycopg
 import zope.sqlalchemy
+from psycopg.pq import TransactionStatus
 from pyramid.request import Request
 from sqlalchemy import Engine, QueuePool, event
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.engine import TimeoutConnection, make_engine
+from jobtracker.db.engine import TimeoutConnection, make_engine, transaction_settings
+from jobtracker.db.idle import IdleConnectionCloser
 
 Params = Mapping[str, Any] | None
 Cursor = psycopg.Cursor[Any]
+
+
+# The key of Session.info.
+FIRST_STATEMENT = "first_statement"
 
 
 class SupportsExecute(Protocol):
     """What executes SQL, as a psycopg connection does."""
 
     def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor: ...
+
+
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%(number)s::bigint)"
+
+
+def try_lock(connection: SupportsExecute, number: int) -> bool:
+    """Take the advisory lock of that number until the end of the transaction, unless another one
+    has it; return whether it was taken."""
+    return connection.execute(_TRY_LOCK, {"number": number}).fetchone() == (True,)
 
 
 class IdleConnectionCache:
@@ -32,9 +46,10 @@ class IdleConnectionCache:
     benchmarks/README.md.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, closer: IdleConnectionCloser) -> None:
         self._engine = engine
-        self._idle: deque[Any] = deque()
+        self._closer = closer
+        self._idle = closer.cached
         event.listen(engine, "engine_disposed", self._invalidate_idle)
 
     def acquire(self) -> Any:
@@ -50,7 +65,9 @@ class IdleConnectionCache:
         if cast(QueuePool, self._engine.pool).overflow() > 0:
             pooled.close()
         else:
+            pooled.dbapi_connection.idle_since = time.monotonic()
             self._idle.append(pooled)
+            self._closer.start()
 
     def _invalidate_idle(self, _engine: Engine) -> None:
         while self._idle:
@@ -100,8 +117,28 @@ class TransactionConnection:
     def __init__(self, session: Session) -> None:
         self._connection = session.connection()
         self._driver = cast(TimeoutConnection, self._connection.connection.dbapi_connection)
+        # The first statement of each transaction, if there is one.
+        self._first: str | None = session.info.get(FIRST_STATEMENT)
 
     def execute(self, query: Any, params: Params = None, *, binary: bool = False) -> Cursor:
+        if self._first is not None and not self._has_begun:
+            self._run(self._first, None, binary=False)
+        return self._run(query, params, binary=binary)
+
+    def end_reading(self) -> None:
+        """End the transaction, which has only read until now; the next statement begins another.
+
+        A pooler can give its session to others then. Without any to give, transactions that wait
+        for a second one would wait for each other.
+        """
+        if self._driver.is_pooled and self._has_begun:
+            self._run("COMMIT", None, binary=False)
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._driver.info.transaction_status is not TransactionStatus.IDLE
+
+    def _run(self, query: Any, params: Params, *, binary: bool) -> Cursor:
         try:
             return self._driver.run(query, params, binary=binary, repeatable=True)
         except psycopg.Error as error:
@@ -149,6 +186,15 @@ def release_autocommit(request: Request) -> None:
         connection.close()
 
 
+def release_reading(request: Request) -> None:
+    """As :func:`release_autocommit`; also the session of a transaction, which has only read."""
+    connection = request.__dict__.get("connection")
+    if isinstance(connection, TransactionConnection):
+        connection.end_reading()
+    else:
+        release_autocommit(request)
+
+
 def connection_for(request: Request) -> SupportsExecute:
     """``request.connection``. Reads need no transaction: one round trip for a query, not three.
 
@@ -181,19 +227,31 @@ def needs_transaction(request: Request) -> bool:
         operation is None
         or not operation.single_statement
         or (operation.idempotent and "HTTP_IDEMPOTENCY_KEY" in request.environ)
+        or request.registry["db_transaction_settings"]  # they are set at its beginning
     )
+
+
+def make_sessions(engine: Engine, settings: Mapping[str, Any]) -> sessionmaker[Session]:
+    """Sessions whose transactions begin with the settings, if there are any."""
+    # Until the end of the transaction: afterwards a pooler can give the session to others.
+    calls = [f"set_config('{name}', '{value}', true)" for name, value in settings.items()]
+    info = {FIRST_STATEMENT: f"SELECT {', '.join(calls)}"} if calls else {}
+    return sessionmaker(engine, expire_on_commit=False, info=info)
 
 
 def includeme(config: Any) -> None:
     registry = config.registry
-    registry["db_engine"] = engine = make_engine(registry.settings)
+    settings = registry.settings
+    registry["db_engine"] = engine = make_engine(settings)
     # A pool of its own: switching a connection to AUTOCOMMIT and back costs half a query.
-    autocommit_engine = make_engine(registry.settings, autocommit=True)
-    registry["db_autocommit_engine"] = autocommit_engine
+    registry["db_autocommit_engine"] = autocommit_engine = make_engine(settings, autocommit=True)
+    IdleConnectionCloser.of(engine, settings)
+    closer = IdleConnectionCloser.of(autocommit_engine, settings)
     registry["db_autocommit"] = functools.partial(
-        AutocommitConnection, IdleConnectionCache(autocommit_engine)
+        AutocommitConnection, IdleConnectionCache(autocommit_engine, closer)
     )
-    registry["db_sessions"] = sessionmaker(engine, expire_on_commit=False)
+    registry["db_transaction_settings"] = local = transaction_settings(settings)
+    registry["db_sessions"] = make_sessions(engine, local)
     config.add_request_method(connection_for, "connection", reify=True)
     config.add_settings(
         {

@@ -15,13 +15,18 @@ from pyramid_retry import mark_error_retryable
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
+from jobtracker.quotas import ACTIVITY_PER_JOB
 from jobtracker.renderer import json_dumps
+from jobtracker.settings import SETTINGS
 
 # Seconds that PostgreSQL has beyond statement_timeout to report the time-out itself.
 GRACE = 0.5
 
-# The time-outs of PostgreSQL, all of which make_engine() sets.
+# The time-outs of PostgreSQL, all of which sessions have.
 TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
+# The quotas of the triggers that insert activity and steps.
+QUOTAS_OF_TRIGGERS = (ACTIVITY_PER_JOB, "history_per_job")
 
 # Cursors kept by a connection, each with the last row that it read.
 MAX_CURSORS = 100
@@ -36,6 +41,10 @@ CONCURRENCY_ERRORS = (psycopg.errors.SerializationFailure, psycopg.errors.Deadlo
 
 class ResponseTimeout(psycopg.OperationalError):
     """PostgreSQL neither answered nor reported a time-out: the network or its host stalls."""
+
+
+class ConnectionLost(psycopg.OperationalError):
+    """The connection was closed before the statement was executed."""
 
 
 class PoolInvalidation:
@@ -53,8 +62,11 @@ class TimeoutConnection(psycopg.Connection[Any]):
 
     #: Seconds that a statement can take; None for no limit.
     response_timeout: float | None = None
-    #: ``time.monotonic()`` when it was made.
+    #: ``time.monotonic()`` when it was made, and when it was returned to its pool.
     connected_at: float
+    idle_since: float = -math.inf
+    #: Whether a pooler can give the session to others after each transaction.
+    is_pooled: bool = False
     invalidation: PoolInvalidation
 
     @functools.cached_property
@@ -80,14 +92,18 @@ class TimeoutConnection(psycopg.Connection[Any]):
         except psycopg.Error as error:
             if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 self.close()  # the primary became a standby: a new connection finds the new one
-            lost = self.closed and isinstance(error, psycopg.OperationalError)
             if self.closed:
                 self.invalidation.invalidate_older()
+                if isinstance(error, psycopg.InternalError):
+                    # psycopg's, for two results of BEGIN: a pooler reports that the session has
+                    # ended, and then closes the connection.
+                    error = ConnectionLost(str(error))
+            lost = self.closed and isinstance(error, psycopg.OperationalError)
             if isinstance(error, CONCURRENCY_ERRORS) or (
                 lost and repeatable and not isinstance(error, ResponseTimeout)
             ):
                 mark_error_retryable(error)
-            raise
+            raise error
 
     @property
     def is_valid(self) -> bool:
@@ -112,26 +128,21 @@ class TimeoutConnection(psycopg.Connection[Any]):
 
 def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine:
     """A connection pool, which connects on first use and whose every operation times out."""
-    idle_timeout = settings["sqlalchemy.idle_in_transaction_timeout"]
-    options = (
-        "-c TimeZone=UTC"
-        f" -c statement_timeout={settings['sqlalchemy.statement_timeout']}s"
-        f" -c lock_timeout={settings['sqlalchemy.lock_timeout']}s"
-        f" -c idle_in_transaction_session_timeout={idle_timeout}s"
-        # For the triggers that insert activity and steps.
-        f" -c jobtracker.activity_per_job={settings['quotas.activity_per_job']}"
-        f" -c jobtracker.history_per_job={settings['quotas.history_per_job']}"
+    pool = "sqlalchemy." if autocommit else "sqlalchemy.transaction_"
+    pool_size, max_overflow = (
+        settings[f"{pool}{name}"] or settings[f"sqlalchemy.{name}"]
+        for name in ("pool_size", "max_overflow")
     )
     engine = create_engine(
         settings["sqlalchemy.url"],
-        pool_size=settings["sqlalchemy.pool_size"],
-        max_overflow=settings["sqlalchemy.max_overflow"],
+        pool_size=pool_size,
+        max_overflow=max_overflow,
         pool_use_lifo=True,  # the connections in use have their statements prepared
         pool_timeout=settings["sqlalchemy.pool_timeout"],
         connect_args={
             "connect_timeout": settings["sqlalchemy.connect_timeout"],
-            "options": options,
-            "client_encoding": "utf8",  # otherwise that of the database: bytes from SQL_ASCII
+            **({} if settings["sqlalchemy.prepare"] else {"prepare_threshold": None}),
+            **_startup_parameters(settings),
         },
         json_serializer=json_dumps,
         **({"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None} if autocommit else {}),
@@ -146,6 +157,7 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         connection.response_timeout = settings["sqlalchemy.statement_timeout"] + GRACE
         connection.connected_at = time.monotonic()
         connection.invalidation = invalidation
+        connection.is_pooled = settings["sqlalchemy.session_settings"] == "role"
         return connection
 
     @event.listens_for(engine, "checkout")
@@ -154,6 +166,51 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
             raise DisconnectionError
 
     return engine
+
+
+def _startup_parameters(settings: dict[str, Any]) -> dict[str, str]:
+    """The parameters of connections that PostgreSQL receives at their start, and a pooler refuses
+    or ignores."""
+    if settings["sqlalchemy.session_settings"] == "role":
+        return {}
+    session = {
+        "TimeZone": "UTC",
+        **{name: f"{seconds}s" for name, seconds in timeouts(settings).items()},
+        **quotas_of_triggers(settings),
+    }
+    return {
+        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+        "client_encoding": "utf8",  # otherwise that of the database: bytes from SQL_ASCII
+    }
+
+
+def timeouts(settings: dict[str, Any]) -> dict[str, int]:
+    """The time-outs of PostgreSQL in seconds, by their names there."""
+    return {
+        "statement_timeout": settings["sqlalchemy.statement_timeout"],
+        "lock_timeout": settings["sqlalchemy.lock_timeout"],
+        "idle_in_transaction_session_timeout": settings["sqlalchemy.idle_in_transaction_timeout"],
+    }
+
+
+def quotas_of_triggers(settings: dict[str, Any]) -> dict[str, int]:
+    """The quotas that triggers apply, by the names of the session settings that they read."""
+    return {f"jobtracker.{name}": settings[f"quotas.{name}"] for name in QUOTAS_OF_TRIGGERS}
+
+
+def transaction_settings(settings: dict[str, Any]) -> dict[str, int]:
+    """The quotas that each transaction has to set: with ``session_settings = role``, those that are
+    not the defaults, which the triggers have themselves."""
+    if settings["sqlalchemy.session_settings"] == "connect":
+        return {}
+    defaults = quotas_of_triggers({each.name: each.default for each in SETTINGS})
+    return dict(quotas_of_triggers(settings).items() - defaults.items())
+
+
+def make_migrations_engine(settings: dict[str, Any]) -> Engine:
+    """The engine of migrations, which need sessions of their own."""
+    url = settings["sqlalchemy.migrations_url"] or settings["sqlalchemy.url"]
+    return make_engine({**settings, "sqlalchemy.url": url})
 
 
 def disable_timeouts(connection: Connection) -> None:

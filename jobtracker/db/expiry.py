@@ -3,35 +3,53 @@ time-out."""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.connections import transaction
-from jobtracker.db.statements import Command
+from jobtracker.db.connections import transaction, try_lock
+from jobtracker.db.statements import Command, Statement
 
 # Rows of one transaction.
-BATCH = 1000
+BATCH = 10_000
+# The advisory lock of deletions: concurrent ones would lock the same rows in different orders. The
+# number is arbitrary.
+LOCK = 0x10B7E4D
 
 
 class ExpiredRows:
     """The rows of a mapped class that have expired.
 
+    Their keys are found by a statement of its own: Citus distributes no DELETE that limits or locks
+    the rows of all shards.
+
     :param is_expired: the condition
     """
 
     def __init__(self, model: Any, is_expired: ColumnElement[bool]) -> None:
-        key = tuple_(*model.__table__.primary_key.columns)
-        some = select(*key.clauses).where(is_expired)
-        some = some.limit(bindparam("max_rows", type_=BigInteger))
-        some = some.with_for_update(skip_locked=True)
-        self._delete = Command(delete(model.__table__).where(key.in_(some)))
+        key = list(model.__table__.primary_key.columns)
+        limit = bindparam("max_rows", type_=BigInteger)
+        self._find = Statement(select(*key).where(is_expired).limit(limit), tuple)
+        self._names = [column.name for column in key]
+        given = (bindparam(column.name, type_=ARRAY(column.type)) for column in key)
+        found = func.unnest(*given).table_valued(*self._names).render_derived()
+        is_found = tuple_(*key).in_(select(*found.c))
+        # Again, as a row can be a new one with the same key.
+        self._delete = Command(delete(model.__table__).where(is_found, is_expired))
 
-    def delete(self, sessions: sessionmaker[Session]) -> int:
-        """Delete them all, and return their number."""
+    def delete(self, sessions: sessionmaker[Session], **parameters: Any) -> int:
+        """Delete them all, unless a concurrent call does; return their number.
+
+        :param parameters: those of the condition
+        """
         deleted = 0
         while True:
             with transaction(sessions) as connection:
-                number = self._delete.execute(connection, max_rows=BATCH)
-            deleted += number
-            if number < BATCH:
-                return deleted
+                if not try_lock(connection, LOCK):
+                    return deleted
+                keys = self._find.all(connection, max_rows=BATCH, **parameters)
+                if not keys:
+                    return deleted
+                columns = map(list, zip(*keys, strict=True))
+                found = dict(zip(self._names, columns, strict=True))
+                deleted += self._delete.execute(connection, **found, **parameters)

@@ -16,6 +16,7 @@ from sqlalchemy import exc as sqlalchemy_exc
 from jobtracker.db.checks import first_line
 from jobtracker.db.connections import AutocommitConnection, Cursor, IdleConnectionCache, Params
 from jobtracker.db.engine import CONCURRENCY_ERRORS, make_engine
+from jobtracker.db.idle import IdleConnectionCloser
 from jobtracker.errors import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,9 @@ class Replica:
             "sqlalchemy.pool_timeout": 0,  # the primary has connections
         }
         self.engine = make_engine({**settings, **own}, autocommit=True)
-        self.cache = IdleConnectionCache(self.engine)
+        self.cache = IdleConnectionCache(
+            self.engine, IdleConnectionCloser.of(self.engine, settings)
+        )
         self.is_in_use = True
         self._retry_at = 0.0  # by time.monotonic(), unless it is in use
         self._timeouts = 0

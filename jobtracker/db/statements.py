@@ -202,6 +202,8 @@ class Repository(Generic[R]):
     :param owner_columns: the names of the columns that identify the owner: the user, or the job
     :param texts: as for :class:`PageStatement`
     :param expressions: as for :func:`columns_of`
+    :param updated_expressions: the same, of the rows that an update returns. They have no functions
+        that are not immutable, for Citus.
     :param sets_updated_at: whether an update sets the column ``updated_at`` to now
     """
 
@@ -215,10 +217,12 @@ class Repository(Generic[R]):
         sets_updated_at: bool = False,
         texts: Sequence[Any] = (),
         expressions: Mapping[str, Any] = MappingProxyType({}),
+        updated_expressions: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.model, self.row, self.order, self.texts = model, row, order, texts
         self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
         self._columns = columns_of(model, row, expressions)
+        self._updated_columns = columns_of(model, row, updated_expressions)
         table = model.__table__
         self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner_columns)
         self._by_id = (*self._of_owner, table.c.id == sa.bindparam("row_id"))
@@ -306,4 +310,4 @@ class Repository(Generic[R]):
     def _compile_update(self, names: tuple[str, ...]) -> Statement[R]:
         statement = sa.update(self.model.__table__).where(*self._by_id)
         values = {**new_values(self.model, names), **self._set_on_update}
-        return Statement(statement.values(values).returning(*self._columns), self.row)
+        return Statement(statement.values(values).returning(*self._updated_columns), self.row)

@@ -4,6 +4,7 @@ A row of ``object_deletions`` is inserted in the transaction that makes an objec
 processed after its commit. The sweeper repeats the deletion until the object cannot appear again.
 """
 
+import contextlib
 import logging
 
 from pyramid.request import Request
@@ -13,7 +14,8 @@ from jobtracker.db.connections import transaction
 from jobtracker.documents import queries
 from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
-from jobtracker.errors import Unavailable
+from jobtracker.errors import NotFound, Unavailable
+from jobtracker.jobs.queries import LOCK as LOCK_JOB
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def _process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id:
     with transaction(sessions) as connection:
         rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
         if deleted := _delete_objects(bucket, rows):
-            queries.set_attempted(connection, deleted)
+            queries.set_attempted(connection, user_id, deleted)
 
 
 def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:
@@ -44,27 +46,39 @@ def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow
     return [row for row in rows if row.object_key not in failed]
 
 
-def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int, int]:
-    """Delete expired uploads and unreferenced objects; concurrent sweeps skip each other's rows.
+def delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
+    """Delete expired uploads, and return their number; none that is being confirmed."""
+    expired = 0
+    last = (0, 0)
+    while True:
+        with transaction(sessions) as connection:
+            documents = queries.next_expired_uploads(connection, last, limit=MAX_DELETIONS)
+        if not documents:
+            return expired
+        for document in documents:
+            owner = {"user_id": document.user_id, "job_id": document.application_id}
+            with contextlib.suppress(NotFound), transaction(sessions) as connection:
+                # The job first, as in all writes below it: two of them cannot deadlock.
+                LOCK_JOB.first_or_not_found(connection, **owner)
+                expired += queries.delete_expired_upload(connection, document)
+        last = (documents[-1].user_id, documents[-1].id)
 
-    :returns: the numbers of expired uploads, of deleted and of not deleted objects
+
+def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int]:
+    """Delete unreferenced objects; one of concurrent sweeps does.
+
+    :returns: the numbers of deleted and of not deleted objects
     :raises Unavailable: when S3 fails; the deletions stay queued
     """
-    expired = deleted = failed = 0
-    number = MAX_DELETIONS
-    while number == MAX_DELETIONS:
-        with transaction(sessions) as connection:
-            number = queries.delete_expired_uploads(connection, limit=MAX_DELETIONS)
-        expired += number
+    deleted = failed = 0
     last = (0, "")
     while True:
         with transaction(sessions) as connection:
             rows = queries.next_deletions(connection, last, limit=MAX_DELETIONS)
             if not rows:
-                break
+                return deleted, failed
             done = _delete_objects(bucket, rows)
             queries.delete_completed(connection, done)
         deleted += len(done)
         failed += len(rows) - len(done)
         last = (rows[-1].user_id, rows[-1].object_key)
-    return expired, deleted, failed

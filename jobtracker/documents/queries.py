@@ -2,14 +2,14 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, insert
 
 from jobtracker.db import statements
 from jobtracker.db.base import NOW
-from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.connections import SupportsExecute, try_lock
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Command, Repository, Statement
 from jobtracker.documents import models
@@ -100,59 +100,67 @@ _SET_SCAN_RESULT = Statement(
 
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
-_EXPIRED = (
-    sa.select(*_DOCUMENT_KEY.clauses)
-    .where(
-        _IS_PENDING,
-        Document.upload_expires_at < NOW - models.UPLOAD_GRACE,
-        # Not those that are being confirmed at this moment.
-        sa.func.pg_try_advisory_xact_lock(_advisory_key(Document.__table__.c.id)),
-    )
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True)
-)
-_DELETE_EXPIRED = Command(sa.delete(Document.__table__).where(_DOCUMENT_KEY.in_(_EXPIRED)))
-_SCANNING = Statement(
-    sa.select(*statements.columns_of(Document, DocumentRow))
-    .where(
-        Document.status == DocumentStatus.SCANNING,
-        sa.tuple_(
-            sa.bindparam("last_user_id", type_=sa.BigInteger),
-            sa.bindparam("last_id", type_=sa.BigInteger),
+_IS_EXPIRED = sa.and_(_IS_PENDING, Document.upload_expires_at < NOW - models.UPLOAD_GRACE)
+
+
+def _next_documents(condition: sa.ColumnElement[bool]) -> Statement[DocumentRow]:
+    """Documents of all users, which follow the last user and id."""
+    last = (sa.bindparam(name, type_=sa.BigInteger) for name in ("last_user_id", "last_id"))
+    found = sa.select(*statements.columns_of(Document, DocumentRow))
+    found = found.where(condition, sa.tuple_(*last) < _DOCUMENT_KEY)
+    return Statement(found.order_by(*_DOCUMENT_KEY.clauses).limit(_LIMIT), DocumentRow)
+
+
+_EXPIRED = _next_documents(_IS_EXPIRED)
+_SCANNING = _next_documents(Document.status == DocumentStatus.SCANNING)
+_TRY_LOCK_CONFIRMATION = Statement(
+    sa.select(
+        sa.func.pg_try_advisory_xact_lock(
+            _advisory_key(sa.bindparam("row_id", type_=sa.BigInteger))
         )
-        < _DOCUMENT_KEY,
+    ),
+    tuple,
+)
+_DELETE_EXPIRED = Command(
+    sa.delete(Document.__table__).where(
+        *_OF_JOB, Document.id == sa.bindparam("row_id"), _IS_EXPIRED
     )
-    .order_by(*_DOCUMENT_KEY.clauses)
-    .limit(_LIMIT),
-    DocumentRow,
 )
 
-_DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
 _ENQUEUE = Command(
     insert(ObjectDeletion.__table__)
     .values(statements.new_values(ObjectDeletion, ["user_id", "object_key", "repeat_until"]))
     .on_conflict_do_nothing()
 )
-_DELETIONS = (
-    sa.select(*_DELETION_KEY.clauses, ObjectDeletion.repeat_until <= NOW)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True)
-)
+_DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
+_DELETIONS = sa.select(*_DELETION_KEY.clauses, ObjectDeletion.repeat_until <= NOW).limit(_LIMIT)
 _OF_USER = ObjectDeletion.user_id == sa.bindparam("user_id")
-_NEW = _DELETIONS.where(_OF_USER, ObjectDeletion.attempted_at.is_(None))
-_NEW_DELETIONS = Statement(_NEW.order_by(ObjectDeletion.created_at), DeletionRow)
+_KEYS = sa.bindparam("keys", type_=ARRAY(sa.Text))
+_NEW_DELETIONS = Statement(
+    _DELETIONS.where(_OF_USER, ObjectDeletion.attempted_at.is_(None))
+    .order_by(ObjectDeletion.created_at)
+    .with_for_update(skip_locked=True),
+    DeletionRow,
+)
+_SET_ATTEMPTED = Command(
+    sa.update(ObjectDeletion.__table__)
+    .where(_OF_USER, ObjectDeletion.object_key == sa.any_(_KEYS))
+    .values(attempted_at=NOW)
+)
+# Of all users, without a lock of the rows: Citus locks none of several shards. The number of the
+# advisory lock in its place is arbitrary.
+_DELETIONS_LOCK = 0x10B7DE1
 _LAST = sa.tuple_(
     sa.bindparam("last_user_id", type_=sa.BigInteger), sa.bindparam("last_key", type_=sa.Text)
 )
-_NEXT = _DELETIONS.where(_LAST < _DELETION_KEY).order_by(*_DELETION_KEY.clauses)
-_NEXT_DELETIONS = Statement(_NEXT, DeletionRow)
+_NEXT_DELETIONS = Statement(
+    _DELETIONS.where(_LAST < _DELETION_KEY).order_by(*_DELETION_KEY.clauses), DeletionRow
+)
 _USERS = sa.bindparam("users", type_=ARRAY(sa.BigInteger))
-_KEYS = sa.bindparam("keys", type_=ARRAY(sa.Text))
 _DONE = sa.func.unnest(_USERS, _KEYS).table_valued("user_id", "object_key").render_derived()
-_IS_DONE = _DELETION_KEY.in_(sa.select(*_DONE.c))
-_UPDATE_DONE = sa.update(ObjectDeletion.__table__).where(_IS_DONE)
-_SET_ATTEMPTED = Command(_UPDATE_DONE.values(attempted_at=NOW))
-_DELETE_COMPLETED = Command(sa.delete(ObjectDeletion.__table__).where(_IS_DONE))
+_DELETE_COMPLETED = Command(
+    sa.delete(ObjectDeletion.__table__).where(_DELETION_KEY.in_(sa.select(*_DONE.c)))
+)
 
 
 def usage(connection: SupportsExecute, owner: Mapping[str, int]) -> DocumentUsageRow:
@@ -196,9 +204,19 @@ def next_scanning(
     return _SCANNING.all(connection, last_user_id=last[0], last_id=last[1], limit=limit)
 
 
-def delete_expired_uploads(connection: SupportsExecute, limit: int) -> int:
-    """Delete pending documents that can no longer be uploaded, and return how many."""
-    return _DELETE_EXPIRED.execute(connection, limit=limit)
+def next_expired_uploads(
+    connection: SupportsExecute, last: tuple[int, int], limit: int
+) -> list[DocumentRow]:
+    """The pending documents of all users that can no longer be uploaded and follow the last user
+    and id."""
+    return _EXPIRED.all(connection, last_user_id=last[0], last_id=last[1], limit=limit)
+
+
+def delete_expired_upload(connection: SupportsExecute, document: DocumentRow) -> int:
+    """Delete such a document, unless it is being confirmed; return how many were deleted."""
+    if _TRY_LOCK_CONFIRMATION.first(connection, row_id=document.id) != (True,):
+        return 0
+    return _DELETE_EXPIRED.execute(connection, **_identity(document))
 
 
 def enqueue_upload_deletion(connection: SupportsExecute, document: DocumentRow) -> None:
@@ -216,25 +234,28 @@ def new_deletions(connection: SupportsExecute, user_id: int, limit: int) -> list
 def next_deletions(
     connection: SupportsExecute, last: tuple[int, str], limit: int
 ) -> list[DeletionRow]:
-    """The deletions of all users that follow the last user and key; this locks the rows."""
+    """The deletions of all users that follow the last user and key; none while another transaction
+    has called this."""
+    if not try_lock(connection, _DELETIONS_LOCK):
+        return []
     return _NEXT_DELETIONS.all(connection, last_user_id=last[0], last_key=last[1], limit=limit)
 
 
-def set_attempted(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
-    """Set attempted_at of the deletions."""
-    _SET_ATTEMPTED.execute(connection, **_keys(deletions))
+def set_attempted(
+    connection: SupportsExecute, user_id: int, deletions: Sequence[DeletionRow]
+) -> None:
+    """Set attempted_at of a user's deletions."""
+    keys = [row.object_key for row in deletions]
+    _SET_ATTEMPTED.execute(connection, user_id=user_id, keys=keys)
 
 
 def delete_completed(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
     """Remove those of the deletions that need no repetition."""
-    _DELETE_COMPLETED.execute(connection, **_keys([row for row in deletions if row.is_last]))
+    last = [row for row in deletions if row.is_last]
+    users, keys = [row.user_id for row in last], [row.object_key for row in last]
+    _DELETE_COMPLETED.execute(connection, users=users, keys=keys)
 
 
 def _identity(document: DocumentRow) -> dict[str, int]:
     owner = {"user_id": document.user_id, "application_id": document.application_id}
     return {**owner, "row_id": document.id}
-
-
-def _keys(deletions: Sequence[DeletionRow]) -> dict[str, list[Any]]:
-    users, keys = [row.user_id for row in deletions], [row.object_key for row in deletions]
-    return {"users": users, "keys": keys}

@@ -3,7 +3,7 @@
 import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped
 
 from jobtracker.db.base import Base, enum_check, timestamp
@@ -36,6 +36,15 @@ class JobStep(JobChild, Base):
         CheckConstraint("at >= '1970-01-01 00:00:00+00'", name="at"),
         # The steps of a job in their order, with all that the statistics read.
         Index(None, "user_id", "application_id", "at", "id", postgresql_include=["status"]),
+        # Those that an applied date has moved or inserted, which it can move again.
+        Index(
+            None,
+            "user_id",
+            "application_id",
+            postgresql_where=text(
+                "origin = 'applied_date' OR origin = 'status' AND at <> created_at"
+            ),
+        ),
     )
 
     status: Mapped[str]

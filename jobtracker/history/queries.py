@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import DateTime, bindparam, func, insert
+from sqlalchemy import DateTime, bindparam, column, func, insert, select, table
 
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
@@ -31,6 +31,33 @@ _INSERT_NOW = Statement(
     insert(JobStep.__table__).values(**_NEW, at=_AT).returning(*columns_of(JobStep, StepRow)),
     StepRow,
 )
+
+
+class LatestStep(NamedTuple):
+    id: int
+    status: str
+    at: datetime.datetime
+    #: Of the job's steps, as its summary has it.
+    number: int
+
+
+# The model is that of the statistics, which know the history.
+_SUMMARIES = table("job_journeys", *(column(n) for n in ("user_id", "application_id", "steps")))
+_NUMBER = select(_SUMMARIES.c.steps).where(
+    *(_SUMMARIES.c[name] == bindparam(name) for name in JobStep.OWNER_COLUMNS)
+)
+_LATEST = Statement(
+    select(JobStep.id, JobStep.status, JobStep.at, _NUMBER.scalar_subquery())
+    .where(*(JobStep.__table__.c[name] == bindparam(name) for name in JobStep.OWNER_COLUMNS))
+    .order_by(JobStep.at.desc(), JobStep.id.desc())
+    .limit(2),
+    LatestStep,
+)
+
+
+def latest_two(connection: SupportsExecute, owner: Mapping[str, int]) -> list[LatestStep]:
+    """The latest step of a job, and the one before it."""
+    return _LATEST.all(connection, **owner)
 
 
 def insert_now(

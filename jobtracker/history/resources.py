@@ -1,11 +1,10 @@
 """``root["jobs"][7]["history"]``."""
 
 import datetime
-from collections.abc import Sequence
 
 from jobtracker.errors import Conflict
 from jobtracker.history import queries
-from jobtracker.history.queries import STEPS, StepRow
+from jobtracker.history.queries import STEPS, LatestStep, StepRow
 from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
 from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import RowResource
@@ -23,7 +22,7 @@ class StepResource(JobChildResource[StepRow]):
         if not remaining:
             raise Conflict("A job has a step at least.")
         RowResource.delete(self)
-        self.__parent__.set_status(remaining[-1])
+        self.__parent__.set_status(remaining[0].status)
 
 
 class HistoryCollection(JobChildCollection[StepRow], under=JobResource, name="history"):
@@ -33,26 +32,26 @@ class HistoryCollection(JobChildCollection[StepRow], under=JobResource, name="hi
 
     def record(self, status: str, at: datetime.datetime | None = None) -> StepResource:
         """Add a step, now or in the past; QuotaExceeded when the job has the maximum number."""
-        steps = self.lock()
-        if len(steps) >= (limit := self.quota("history_per_job")):
+        latest = self.lock()[0]
+        if latest.number >= (limit := self.quota("history_per_job")):
             raise QuotaExceeded("history_per_job", limit)
-        latest = steps[-1]
         if at is None:
             step = queries.insert_now(self.connection, self.owner, status, after=latest.at)
         else:
             step = self.insert(status=status, at=at)
         # Among steps of the same time the new one is the latest: it has the greatest id.
-        self.set_status(step if step.at >= latest.at else latest)
+        self.set_status(step.status if step.at >= latest.at else latest.status)
         return StepResource(self, step)
 
-    def lock(self) -> Sequence[StepRow]:
-        """Lock the job and return its steps; NotFound when it was deleted concurrently."""
+    def lock(self) -> list[LatestStep]:
+        """Lock the job and return its latest step, and the one before; NotFound when the job was
+        deleted concurrently."""
         self.__parent__.lock()
-        return self.list()
+        return queries.latest_two(self.connection, self.owner)
 
-    def set_status(self, latest: StepRow) -> None:
+    def set_status(self, status: str) -> None:
         """Set the status of the job to that of its latest step, as an activity of now."""
-        if self.__parent__.row.status != latest.status:
-            self.__parent__.update(status=latest.status)
+        if self.__parent__.row.status != status:
+            self.__parent__.update(status=status)
         else:
             self.__parent__.touch()

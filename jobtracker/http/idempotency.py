@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import NOW, Base, timestamp
-from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.connections import SupportsExecute, try_lock
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
 from jobtracker.errors import BadRequest, Conflict, ValidationFailed
@@ -93,11 +93,10 @@ _NEW = insert(IdempotencyRecord.__table__).from_select(
 _STORE = Command(
     _NEW.on_conflict_do_update(  # an expired one
         index_elements=["user_id", "key_hash"],
-        set_={**{name: _NEW.excluded[name] for name in RecordRow._fields}, "created_at": NOW},
+        set_={name: _NEW.excluded[name] for name in (*RecordRow._fields, "created_at")},
     )
 )
 EXPIRED = ExpiredRows(IdempotencyRecord, IdempotencyRecord.created_at <= NOW - TTL)
-_LOCK = "SELECT pg_try_advisory_xact_lock(%(number)s::bigint)"
 
 
 def idempotent(view: View) -> View:
@@ -145,8 +144,7 @@ def idempotent(view: View) -> View:
 
 def _lock(connection: SupportsExecute, key_hash: bytes) -> bool:
     """Lock the key until the end of the transaction, unless a concurrent request has."""
-    number = int.from_bytes(key_hash[:8], signed=True)
-    return connection.execute(_LOCK, {"number": number}).fetchone() == (True,)
+    return try_lock(connection, int.from_bytes(key_hash[:8], signed=True))
 
 
 def _canonical(request: Request) -> bytes:

@@ -5,6 +5,7 @@ from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from jobtracker.db.base import translate_constraint_error
 from jobtracker.db.keyset import Page
 from jobtracker.jobs import queries
 from jobtracker.jobs.queries import JobRow
@@ -23,9 +24,13 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         return JobResource.kind
 
     def find(self, row_id: int) -> "JobResource":
-        job = queries.find_authenticated(self.connection, self._token, row_id)
+        token = self._token
+        job = queries.find_authenticated(self.connection, token, row_id)
         if job is None:
             _ = self.user  # 401 if the token is revoked, or Cognito has no such account
+            if self._token != token:  # the user's id was out of date
+                job = queries.find_authenticated(self.connection, self._token, row_id)
+        if job is None:
             raise KeyError(row_id)
         return JobResource(self, job)
 
@@ -43,17 +48,19 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
 
     def create(self, **fields: Any) -> "JobResource":
         """:raises QuotaExceeded: when the user has the maximum number of jobs"""
-        token, quota = self._token, self.quota("jobs")
-        job = queries.create(self.connection, token, quota, **fields)
-        if job is None:  # perhaps the first request of the account: loading the user inserts it
+        quota = self.quota("jobs")
+        job = queries.create(self.connection, self._token, quota, **fields)
+        if job is None:  # perhaps the user's id was out of date: loading the user finds it
             _ = self.user  # 401 if the token is revoked
-            job = queries.create(self.connection, token, quota, **fields)
+            job = queries.create(self.connection, self._token, quota, **fields)
         if job is None:
             raise QuotaExceeded("jobs", quota)
         return JobResource(self, job)
 
     @property
     def _token(self) -> TokenKey:
+        if self.request.verified_token.user_id is None:
+            _ = self.user  # identifies the user
         return self.request.verified_token.key
 
 
@@ -93,12 +100,11 @@ class JobResource(Resource):
 
         :raises QuotaExceeded: when a new status would be one step of the history too many
         """
-        accepted, max_steps = _integers(versions), self.quota("history_per_job")
-        job = queries.update_job(self.connection, self._primary_key, accepted, max_steps, **fields)
-        if job is None:
-            raise QuotaExceeded("history_per_job", max_steps)
-        self.row = job
-        return job
+        accepted = _integers(versions)
+        too_many = QuotaExceeded("history_per_job", self.quota("history_per_job"))
+        with translate_constraint_error(queries.MAX_STEPS, too_many):
+            self.row = queries.update_job(self.connection, self._primary_key, accepted, **fields)
+        return self.row
 
     def delete(self, versions: AbstractCollection[str] | None = None) -> None:
         """Delete the job with all that is below it. Raises as :meth:`update`."""

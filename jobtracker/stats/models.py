@@ -39,3 +39,8 @@ class JobFunnelSummary(Base):
     days: Mapped[list[float | None]] = mapped_column(ARRAY(Double))
     # A byte for each change of status: rank of the old one * 11 + rank of the new one.
     transitions: Mapped[bytes] = mapped_column("edges")
+    # From which the summary is carried on, when steps are added at the end or deleted there: the
+    # number of steps, of those in each stage, and of those in a later stage after its first one.
+    steps: Mapped[int] = mapped_column(Integer)
+    visits: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    advances: Mapped[list[int]] = mapped_column(ARRAY(Integer))

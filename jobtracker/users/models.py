@@ -1,13 +1,14 @@
-"""The tables of users and of revoked sessions, and the vocabularies of the users' settings."""
+"""The tables of users, identities and revoked sessions, and the vocabularies of the users'
+settings."""
 
 import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtracker.db.base import Base, counter, enum_check, identity, nonce, timestamp
+from jobtracker.db.base import Base, counter, enum_check, nonce, timestamp
 
 AUTO_REFRESH_SECONDS = (0, 10, 30, 60)
 MAX_RETENTION_DAYS = 3650
@@ -66,12 +67,15 @@ class User(Base):
             f" <= {MAX_PREFERENCES}",
             name="ui_preferences_count",
         ),
+        Index(None, "cognito_sub"),
         Index(None, "email"),
     )
     PREFERENCES_COUNT = "ck_users_ui_preferences_count"
 
-    id: Mapped[int] = identity()
-    cognito_sub: Mapped[str] = mapped_column(unique=True)
+    # A time and random bits: never given twice, even after a restore. Below 2**53, so that
+    # JavaScript can represent it.
+    id: Mapped[int] = mapped_column(primary_key=True, server_default=text("new_user_id()"))
+    cognito_sub: Mapped[str]
     email: Mapped[str]
     name: Mapped[str | None]
     # Cognito signs in confirmed accounts only, and changes an address only after its confirmation
@@ -93,6 +97,19 @@ class User(Base):
     tokens_valid_from: Mapped[datetime.datetime | None]
     # The number of jobs, kept by triggers: the quota's condition on the locked row.
     job_count: Mapped[int] = mapped_column(server_default="0")
+
+
+class Identity(Base):
+    """The user of an account of the user pool: the only table that is not found by the user's id.
+
+    Without a foreign key: its row is elsewhere than the user's where tables are distributed. A
+    row of a user that does not exist is replaced at the account's next request.
+    """
+
+    __tablename__ = "identities"
+
+    sub: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int]
 
 
 class RevokedSession(Base):

@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     DateTime,
     Text,
     and_,
     bindparam,
-    case,
     exists,
     func,
     not_,
+    null,
     or_,
     select,
     update,
@@ -28,9 +29,10 @@ from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.replicas import Check
 from jobtracker.db.statements import Command, Repository, Statement, columns_of
-from jobtracker.users.models import RevokedSession, User
+from jobtracker.users.models import Identity, RevokedSession, User
 
-#: ``sub``, ``authenticated_at`` and ``origin_jti`` of an access token that was verified.
+#: Of an access token that was verified: ``sub``, ``authenticated_at``, ``origin_jti``, and
+#: ``user_id``, None if it is not known.
 TokenKey = Mapping[str, Any]
 
 # How long a revoked session is stored: longer than the template's refresh tokens are valid, since
@@ -56,8 +58,8 @@ class UserRow(NamedTuple):
     revision: int
     revision_nonce: int
     job_count: int
-    #: When it was read, by the clock of the database.
-    read_at: datetime.datetime
+    #: When it was read, by the clock of the database; None if an update returned it.
+    read_at: datetime.datetime | None
 
     def __repr__(self) -> str:
         return f"<User {self.id} {self.email}>"
@@ -72,30 +74,55 @@ class UserRow(NamedTuple):
         return self.id, self.revision, self.revision_nonce
 
 
-_READ_AT = {"read_at": NOW}
+_READ_AT, _UNREAD = {"read_at": NOW}, {"read_at": null()}
 COLUMNS = columns_of(User, UserRow, _READ_AT)
 # Without columns of an owner: a user belongs to nothing else.
-USERS = Repository(User, UserRow, owner_columns=(), order=newest_first(User), expressions=_READ_AT)
-_BY_SUB = User.cognito_sub == bindparam("sub")
-_AUTHENTICATED_AT = bindparam("authenticated_at", type_=DateTime(timezone=True))
-#: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`.
-AUTHENTICATED = and_(
-    _BY_SUB,
-    or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
-    not_(
-        exists().where(
-            RevokedSession.user_id == User.id, RevokedSession.origin_jti == bindparam("origin_jti")
-        )
-    ),
+USERS = Repository(
+    User,
+    UserRow,
+    owner_columns=(),
+    order=newest_first(User),
+    expressions=_READ_AT,
+    updated_expressions=_UNREAD,
 )
+_SUB = bindparam("sub", type_=Text)
+_USER_ID = bindparam("user_id", type_=BigInteger)
+_IDENTIFIED = select(Identity.user_id).where(Identity.sub == _SUB).scalar_subquery()
+_AUTHENTICATED_AT = bindparam("authenticated_at", type_=DateTime(timezone=True))
+_ORIGIN_JTI = bindparam("origin_jti", type_=Text)
+
+
+def _is_user(user_id: Any) -> ColumnElement[bool]:
+    # The id alone could be another user's, if it comes from a cache or a backup. IS NOT DISTINCT
+    # FROM, so that PostgreSQL uses the primary key and not the index of cognito_sub.
+    return and_(User.id == user_id, User.cognito_sub.is_not_distinct_from(_SUB))
+
+
+def _is_valid(user_id: Any) -> ColumnElement[bool]:
+    """That the access token is not revoked."""
+    return and_(
+        or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
+        not_(
+            exists().where(
+                RevokedSession.user_id == user_id, RevokedSession.origin_jti == _ORIGIN_JTI
+            )
+        ),
+    )
+
+
+#: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`, if the
+#: user's id is known.
+AUTHENTICATED = and_(_is_user(_USER_ID), _is_valid(_USER_ID))
+_AUTHENTICATED_BY_SUB = and_(_is_user(_IDENTIFIED), _is_valid(User.id))
 _FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
+_FIND_AUTHENTICATED_BY_SUB = Statement(select(*COLUMNS).where(_AUTHENTICATED_BY_SUB), UserRow)
 
 
 #: The columns that are different after each change of anything of the user's.
 VERSION = ("revision", "revision_nonce")
 _IS_CURRENT = and_(*(User.__table__.c[name] == bindparam(name) for name in VERSION))
 _CHECK_VERSION = Statement(
-    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == bindparam("user_id")), tuple
+    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == _USER_ID), tuple
 )
 
 
@@ -103,26 +130,32 @@ class _Id(NamedTuple):
     id: int
 
 
-_FIND_REVOKED = Statement(select(User.id).where(_BY_SUB, not_(AUTHENTICATED)), _Id)
+_FIND_REVOKED = Statement(select(User.id).where(_is_user(_USER_ID), not_(_is_valid(_USER_ID))), _Id)
+_FIND_REVOKED_BY_SUB = Statement(
+    select(User.id).where(_is_user(_IDENTIFIED), not_(_is_valid(User.id))), _Id
+)
+_IDENTIFY = Statement(select(Identity.user_id).where(Identity.sub == _SUB), _Id)
+
 # Never back, whichever of two concurrent revocations is the later one to write.
 _LATER_VALID_FROM = func.greatest(
     User.tokens_valid_from, bindparam("valid_from", type_=DateTime(timezone=True))
 )
-_REVOKE_TOKENS = Command(
-    update(User.__table__)
-    .where(or_(_BY_SUB, User.email == bindparam("email")))
-    .values(tokens_valid_from=_LATER_VALID_FROM)
+_REVOKE = update(User.__table__).values(tokens_valid_from=_LATER_VALID_FROM)
+_REVOKE_TOKENS = Command(_REVOKE.where(User.id == _USER_ID))
+_REVOKE_TOKENS_OF_ACCOUNT = Command(
+    _REVOKE.where(or_(User.cognito_sub == _SUB, User.email == bindparam("email")))
 )
+# A SELECT, since the user may be deleted.
 _SESSION = insert(RevokedSession.__table__).from_select(
     ["user_id", "origin_jti"],
-    select(User.id, bindparam("origin_jti", type_=Text)).where(_BY_SUB),
+    select(User.id, _ORIGIN_JTI).where(User.id == _USER_ID),
     include_defaults=False,
 )
 _REVOKE_SESSION = Command(_SESSION.on_conflict_do_nothing())
 EXPIRED_REVOCATIONS = ExpiredRows(RevokedSession, RevokedSession.revoked_at <= NOW - REVOCATION_TTL)
 
 _INCREMENT_REVISION = Command(
-    update(User.__table__).values(revision=User.revision + 1).where(User.id == bindparam("user_id"))
+    update(User.__table__).values(revision=User.revision + 1).where(User.id == _USER_ID)
 )
 
 # Users of one transaction.
@@ -146,23 +179,54 @@ _RENEW_REVISIONS = Command(
 _REMOVED = bindparam("removed", type_=ARRAY(Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
-_MERGE = update(User.__table__).values(ui_preferences=_MERGED).returning(*COLUMNS)
-_MERGE_UI_PREFERENCES = Statement(_MERGE.where(User.id == bindparam("user_id")), UserRow)
+_MERGE_UI_PREFERENCES = Statement(
+    update(User.__table__)
+    .where(User.id == _USER_ID)
+    .values(ui_preferences=_MERGED)
+    .returning(*columns_of(User, UserRow, _UNREAD)),
+    UserRow,
+)
 
-_NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
-_EMAIL, _NAME = _NEW.excluded.email, _NEW.excluded.name
-_VERIFIED_AT = case((User.email == _EMAIL, User.email_verified_at), else_=NOW)
-_UPSERT = Command(
-    _NEW.on_conflict_do_update(
-        index_elements=[User.cognito_sub],
-        set_={"email": _EMAIL, "name": _NAME, "email_verified_at": _VERIFIED_AT},
-        where=or_(User.email != _EMAIL, User.name.is_distinct_from(_NAME)),
+# The lock of the row: a concurrent sign-up of the same account has committed then. No user has the
+# id 0.
+_NEW_IDENTITY = insert(Identity.__table__).values(sub=_SUB, user_id=0)
+_LOCK_IDENTITY = Command(
+    _NEW_IDENTITY.on_conflict_do_update(
+        index_elements=[Identity.sub], set_={"user_id": Identity.user_id}
     )
+)
+_SET_IDENTITY = Command(
+    update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
+)
+_FIND_BY_IDENTITY = Statement(select(*COLUMNS).where(_is_user(_IDENTIFIED)), UserRow)
+# Of all users: one whose identity is lost, or that was inserted without one.
+_FIND_BY_SUB = Statement(
+    select(*COLUMNS).where(User.cognito_sub == _SUB).order_by(User.id.desc()), UserRow
+)
+_NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
+_INSERT = Statement(
+    _NEW.on_conflict_do_nothing(index_elements=[User.id]).returning(
+        *columns_of(User, UserRow, _UNREAD)
+    ),
+    UserRow,
+)
+#: Those that Citus runs on the shards of all users: of tokens and accounts whose user is unknown.
+WITHOUT_USER_ID = (
+    _FIND_AUTHENTICATED_BY_SUB,
+    _FIND_REVOKED_BY_SUB,
+    _FIND_BY_IDENTITY,
+    _FIND_BY_SUB,
+    _REVOKE_TOKENS_OF_ACCOUNT,
 )
 
 
 def find_authenticated(connection: SupportsExecute, token: TokenKey) -> UserRow | None:
-    """The user of an access token; None when there is none, or when the token is revoked."""
+    """The user of an access token; None when there is none, or when the token is revoked.
+
+    By the user's id, or else by the ``sub``.
+    """
+    if token["user_id"] is None:
+        return _FIND_AUTHENTICATED_BY_SUB.first(connection, **token)
     return _FIND_AUTHENTICATED.first(connection, **token)
 
 
@@ -173,34 +237,58 @@ def version_check(user: UserRow) -> Check:
 
 
 def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:
-    """Whether the user of an access token exists, and the token is revoked."""
+    """Whether the user of an access token exists, and the token is revoked. Finds the user as
+    :func:`find_authenticated`."""
+    if token["user_id"] is None:
+        return _FIND_REVOKED_BY_SUB.first(connection, **token) is not None
     return _FIND_REVOKED.first(connection, **token) is not None
 
 
+def identify(connection: SupportsExecute, sub: str) -> int | None:
+    """The id of the user with that Cognito ``sub``."""
+    row = _IDENTIFY.first(connection, sub=sub)
+    return None if row is None else row.id
+
+
 def revoke_tokens(
-    connection: SupportsExecute,
-    valid_from: datetime.datetime,
-    *,
-    sub: str | None = None,
-    email: str | None = None,
+    connection: SupportsExecute, valid_from: datetime.datetime, user_id: int | None
+) -> None:
+    """Revoke a user's access tokens of all sign-ins before a time."""
+    _REVOKE_TOKENS.execute(connection, valid_from=valid_from, user_id=user_id)
+
+
+def revoke_tokens_of_account(
+    connection: SupportsExecute, valid_from: datetime.datetime, *, sub: str | None, email: str
 ) -> None:
     """Revoke the access tokens of all sign-ins before a time, of the users with that Cognito
     ``sub`` or that address."""
-    _REVOKE_TOKENS.execute(connection, valid_from=valid_from, sub=sub, email=email)
+    _REVOKE_TOKENS_OF_ACCOUNT.execute(connection, valid_from=valid_from, sub=sub, email=email)
 
 
-def revoke_session(connection: SupportsExecute, token: TokenKey) -> None:
-    """Revoke all access tokens of the session that a token belongs to."""
-    _REVOKE_SESSION.execute(connection, sub=token["sub"], origin_jti=token["origin_jti"])
+def revoke_session(connection: SupportsExecute, user_id: int | None, origin_jti: str) -> None:
+    """Revoke all access tokens of a session of a user."""
+    _REVOKE_SESSION.execute(connection, user_id=user_id, origin_jti=origin_jti)
 
 
-def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> None:
-    """Insert the user at the first sign-in, and update the copied attributes at later ones.
+def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> int:
+    """Insert the user and the identity at the first sign-in, in a transaction, and update the
+    copied attributes at later ones; return the user's id. It writes only what differs."""
+    user = _FIND_BY_IDENTITY.first(connection, sub=sub) or _sign_up(connection, sub, email, name)
+    if (user.email, user.name) != (email, name):
+        is_same = user.email == email
+        verified_at = {} if is_same else {"email_verified_at": user.read_at}
+        USERS.update(connection, {}, user.id, {"email": email, "name": name, **verified_at})
+    return user.id
 
-    One statement, so that concurrent sign-ins make one row; it writes only what differs.
-    """
-    values = {"cognito_sub": sub, "email": email, "name": name}
-    _UPSERT.execute(connection, **statements.new_parameters(values))
+
+def _sign_up(connection: SupportsExecute, sub: str, email: str, name: str | None) -> UserRow:
+    _LOCK_IDENTITY.execute(connection, sub=sub)
+    user = _FIND_BY_SUB.first(connection, sub=sub)
+    while user is None:  # once, unless another user has the new id
+        values = {"cognito_sub": sub, "email": email, "name": name}
+        user = _INSERT.first(connection, **statements.new_parameters(values))
+    _SET_IDENTITY.execute(connection, sub=sub, user_id=user.id)
+    return user
 
 
 def merge_ui_preferences(

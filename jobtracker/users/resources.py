@@ -47,7 +47,7 @@ class UserResource(Resource, under=UserCollection, name="me"):
             self.sign_out_everywhere()
         except ApiError as error:
             # Any other error would read as if the password had not been changed.
-            revoke_tokens(self.request, sub=self.row.cognito_sub)
+            revoke_tokens(self.request, self.row.id)
             message = "Your password was changed, but your other devices may still be signed in."
             raise Unavailable(message) from error
 
@@ -60,7 +60,7 @@ class UserResource(Resource, under=UserCollection, name="me"):
         token = self.request.bearer_token
         if token is not None:
             self.request.cognito.sign_out_everywhere(token)
-        revoke_tokens(self.request, sub=self.row.cognito_sub)
+        revoke_tokens(self.request, self.row.id)
 
 
 class SettingsResource(Resource, under=UserResource, name="settings"):
@@ -102,22 +102,35 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
         return self.__parent__.set_current_user(user)
 
 
-def revoke_tokens(request: Request, *, sub: str | None = None, email: str | None = None) -> None:
-    """Revoke all access tokens that there are, of the users with that Cognito ``sub`` or address.
+def revoke_tokens(request: Request, user_id: int | None) -> None:
+    """Revoke all access tokens that there are of a user."""
+    queries.revoke_tokens(request.connection, _after_issued_tokens(request), user_id)
 
-    The times in tokens are whole seconds. This waits for the next one, so that every token issued
-    before this call has an earlier time, and every token issued after it has not.
-    """
+
+def revoke_tokens_of_account(request: Request, *, sub: str | None, email: str) -> None:
+    """Revoke all access tokens that there are of the user with that Cognito ``sub``; without one,
+    or if it has no identity, of the users with the ``sub`` or the address."""
+    user_id = None if sub is None else queries.identify(request.connection, sub)
+    if user_id is not None:
+        revoke_tokens(request, user_id)
+        return
+    moment = _after_issued_tokens(request)
+    queries.revoke_tokens_of_account(request.connection, moment, sub=sub, email=email)
+
+
+def _after_issued_tokens(request: Request) -> datetime.datetime:
+    """Wait for the next second and return it: the times in tokens are whole seconds. Every token
+    issued before this call has an earlier time, and every token issued after it has not."""
     earliest, latest = cognito_time(request)
     moment = next_second(latest)
     time.sleep(max(0, moment.timestamp() - earliest))
-    queries.revoke_tokens(request.connection, moment, sub=sub, email=email)
+    return moment
 
 
 def cognito_time(request: Request) -> tuple[float, float]:
     """The bounds of the Unix time by the clock of the times in tokens: not before the latest
     sign-in, if this machine's clock is behind."""
-    clock, sign_in = request.cognito.clock, request.access_tokens.latest_sign_in()
+    clock, sign_in = request.cognito.clock, request.access_tokens.cache.latest_sign_in
     return max(clock.earliest(), sign_in), max(clock.latest(), sign_in)
 
 

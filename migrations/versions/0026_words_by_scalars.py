@@ -6,7 +6,7 @@ A function with a row as its parameter cannot be called where the table is distr
 from alembic import context, op
 
 revision: str = "0026"
-down_revision: str | None = "0025"
+down_revision: str | None = "0024"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from sqlalchemy import Engine
+
+from jobtracker.local import migrations
+from tests.common import citus
+
 
 def dispose_engines(app: Any) -> None:
     """Close the pooled connections of an application."""
@@ -11,5 +16,12 @@ def dispose_engines(app: Any) -> None:
 
 def forget_tokens(app: Any) -> None:
     """Clear what is cached of tokens: tests share them, but not their revocations."""
-    app.registry["access_tokens"]._verified.clear()
+    app.registry["access_tokens"].cache.clear()
     app.registry["cognito"]._accounts._accounts.clear()
+
+
+def migrate(engine: Engine) -> None:
+    """Upgrade a database to the newest schema, and distribute its tables where it has Citus."""
+    migrations.upgrade(engine)
+    if citus.URL is not None:
+        citus.distribute(engine)

@@ -1,6 +1,6 @@
 """An application whose transactions commit, on a database of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,19 +11,18 @@ from webtest import TestApp
 import jobtracker
 from jobtracker.auth.cognito import UserPool
 from jobtracker.http.rate_limits import RateLimiter
-from jobtracker.local import migrations
-from jobtracker.local.postgres import Postgres
+from tests.common import citus
 from tests.common.api import Api
-from tests.common.app import dispose_engines, forget_tokens
+from tests.common.app import dispose_engines, forget_tokens, migrate
 from tests.common.cognito import CLIENT_ID, CLIENT_SECRET
 from tests.common.conditional import UserData
 from tests.common.user_pool import MotoUserPool
 
 
 @pytest.fixture(scope="session")
-def committing_app(postgres: Postgres, settings: dict[str, str]) -> Iterator[Any]:
-    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": postgres.make_database("commits")})
-    migrations.upgrade(app.registry["db_engine"])
+def committing_app(make_database: Callable[[str], str], settings: dict[str, str]) -> Iterator[Any]:
+    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": make_database("commits")})
+    migrate(app.registry["db_engine"])
     yield app
     dispose_engines(app)
 
@@ -40,8 +39,11 @@ def client(
     """Ada's client of the application that commits. All rows are deleted after the test."""
     monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
     yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
-    with engine.begin() as connection:
-        connection.execute(text("TRUNCATE users CASCADE"))
+    if citus.URL is None:
+        with engine.begin() as connection:
+            connection.execute(text("TRUNCATE users, identities CASCADE"))
+    else:
+        citus.clear(engine)
     forget_tokens(committing_app)
 
 

@@ -84,7 +84,7 @@ def server(
             server.process.kill()
             server.process.wait()
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE users CASCADE"))
+        connection.execute(text("TRUNCATE users, identities CASCADE"))
 
 
 def test_no_secret_is_in_the_output(server: LoggingServer, user_pool: MotoUserPool):

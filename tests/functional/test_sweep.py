@@ -1,17 +1,18 @@
-"""The sweeper: expired uploads, pending deletions of objects, expired idempotency keys."""
+"""The sweeper: expired uploads, pending deletions of objects, expired rows."""
 
 import datetime
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 import pytest
 import urllib3
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from jobtracker.db import expiry
 from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
-from jobtracker.sweep import sweep
+from jobtracker.sweep import make_sessions, sweep
 from tests.common.api import Api
 
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
@@ -182,6 +183,79 @@ def test_sweep_deletes_more_idempotency_keys_than_one_statement(
     shift_times(connection, days=1)
     sweep(app.registry)
     assert "answers forgotten: 5" in capsys.readouterr().out
+
+
+@pytest.fixture
+def old_activity(store: DocumentStore, connection: Connection) -> None:
+    """Five entries of the job, each a day older than the one before, beside that of today."""
+    connection.execute(
+        text("""INSERT INTO activity (user_id, application_id, type, message, created_at)
+                SELECT user_id, id, 'note_added', 'Note added',
+                       now() - interval '1 hour' - n * interval '1 day'
+                FROM jobs, generate_series(1, 5) AS n""")
+    )
+
+
+def events(store: DocumentStore) -> int:
+    return len(store.api.get(store.documents.replace("documents", "activity")).json)
+
+
+@pytest.mark.usefixtures("old_activity")
+def test_sweep_keeps_activity_for_ever_by_default(app: Any, store: DocumentStore):
+    assert sweep(app.registry) is None
+    assert events(store) == 6
+
+
+@pytest.mark.usefixtures("old_activity")
+def test_sweep_deletes_activity_older_than_the_setting_in_batches(
+    app: Any,
+    store: DocumentStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(expiry, "BATCH", 2)
+    monkeypatch.setitem(app.registry.settings, "activity.days", 2)
+    assert sweep(app.registry) is None
+    assert "activity deleted: 4" in capsys.readouterr().out
+    assert events(store) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (psycopg.errors.QueryCanceled(), "PostgreSQL: QueryCanceled; nothing is lost"),
+        (Unavailable(), "S3 does not answer; all that is left waits for the next time"),
+        (ValueError(), "ValueError: the log has the details"),
+    ],
+)
+def test_part_of_the_sweep_that_fails_stops_no_other(
+    app: Any,
+    store: DocumentStore,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    message: str,
+):
+    upload = store.presign()
+    store.api.delete(f"{store.documents}/{upload['document']['id']}")
+    store.put(upload)
+
+    def fail(*_args: Any, **_options: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(expiry.ExpiredRows, "delete", fail)
+    monkeypatch.setattr(object_deletions, "delete_expired_uploads", fail)
+    assert sweep(app.registry) == f"jobtracker-sweep: {message}"
+    assert store.objects() == 0
+
+
+def test_statements_of_the_sweeper_have_a_time_out_of_their_own(app: Any):
+    settings = {**app.registry.settings, "sweeper.statement_timeout": 77}
+    with make_sessions(settings).begin() as session:
+        assert session.execute(text("SHOW statement_timeout")).scalar() == "77s"
+        driver: Any = session.connection().connection.dbapi_connection
+        assert driver.response_timeout > 77
+    cast(Engine, session.get_bind()).dispose()
 
 
 def test_concurrent_sweeps_and_confirmations_keep_rows_and_objects_consistent(

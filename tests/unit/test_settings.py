@@ -59,6 +59,9 @@ def test_missing_required_setting_is_refused(name: str, value: str | None):
         ("sqlalchemy.url", "nonsense"),
         ("sqlalchemy.url", "mysql://h/d"),
         ("sqlalchemy.url", "postgresql+asyncpg://h/d"),
+        ("sqlalchemy.migrations_url", "postgresql+asyncpg://h/d"),
+        ("sqlalchemy.session_settings", "connection"),
+        ("sqlalchemy.prepare", "5"),
         ("sqlalchemy.pool_size", "0"),
         ("sqlalchemy.pool_size", "-1"),
         ("sqlalchemy.pool_size", "ten"),
@@ -226,6 +229,7 @@ DB = "postgresql://user:secret@"
     ("name", "value"),
     [
         ("sqlalchemy.url", f"{DB}db.example/d"),
+        ("sqlalchemy.migrations_url", f"{DB}db.example/d"),
         ("sqlalchemy.url", f"{DB}db.example/d?sslmode=require"),
         ("sqlalchemy.url", f"{DB}[2001:db8::1]/d?sslmode=verify-ca"),
         ("sqlalchemy.reading_url", f"{DB}replica.example/d?sslmode=require"),

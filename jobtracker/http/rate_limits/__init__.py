@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import limits
 from pyramid.request import Request
 
-from jobtracker.db.connections import autocommit, release_autocommit
+from jobtracker.db.connections import autocommit, release_autocommit, release_reading
 from jobtracker.errors import RateLimited
 from jobtracker.http.proxies import client_address
 from jobtracker.http.rate_limits.limiter import RateLimiter, hit
@@ -84,8 +84,9 @@ def check_rate_limits(rate_limits: Iterable[RateLimit], request: Request, **_kwa
 
 
 def count_hit(request: Request, setting: str, key: str) -> None:
-    """Count a hit in all rates of a setting; in none of them, and RateLimited, beyond one."""
-    release_autocommit(request)
+    """Count a hit in all rates of a setting; in none of them, and RateLimited, beyond one. The
+    request has not written anything yet."""
+    release_reading(request)
     counted: list[limits.RateLimitItem] = []
     for rate in request.registry.settings[setting]:
         if wait := request.registry["rate_limiter"].hit(rate, setting, key):

@@ -1,20 +1,22 @@
 """Pooled connections in autocommit: taken on first use, and replaced when they were closed."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
 
 from jobtracker.db.connections import AutocommitConnection, IdleConnectionCache
-from jobtracker.db.engine import make_engine
-from jobtracker.settings import read
+from jobtracker.db.engine import make_engine, quotas_of_triggers
+from jobtracker.db.idle import IdleConnectionCloser
+from jobtracker.settings import SETTINGS, read
 
 PID = "SELECT pg_backend_pid()"
 
 
 @pytest.fixture
 def cache(engine: Engine) -> IdleConnectionCache:
-    return IdleConnectionCache(engine)
+    return IdleConnectionCache(engine, IdleConnectionCloser(engine, timeout=60, minimum=1))
 
 
 @pytest.fixture
@@ -98,3 +100,13 @@ def test_a_write_is_not_sent_on_a_connection_that_postgresql_closed(
         assert later is not None
         assert later[0] != known
     other.close()
+
+
+def test_triggers_have_the_default_quotas_where_no_session_setting_passes_them_on(engine: Engine):
+    with engine.connect() as connection:
+        bodies = connection.scalars(
+            text("SELECT prosrc FROM pg_proc WHERE prosrc LIKE '%current_setting(''jobtracker.%'")
+        ).all()
+    found = re.findall(r"'(jobtracker\.\w+_per_job)'.{0,60}?'(\d+)'", "".join(bodies), re.DOTALL)
+    defaults = quotas_of_triggers({setting.name: setting.default for setting in SETTINGS})
+    assert {(name, int(default)) for name, default in found} == set(defaults.items())

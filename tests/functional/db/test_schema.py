@@ -136,7 +136,8 @@ class TestConstraints:
             ("UPDATE users SET data_retention_days = 3651", IntegrityError),
             ("UPDATE users SET default_jobs_sort = 'id'", IntegrityError),
             ("UPDATE users SET default_jobs_view = 'none'", IntegrityError),
-            ("UPDATE users SET cognito_sub = 'same'", IntegrityError),
+            ("UPDATE users SET cognito_sub = NULL", IntegrityError),
+            ("INSERT INTO identities VALUES ('same', 1), ('same', 2)", IntegrityError),
             ("UPDATE users SET ui_preferences = '[true]'", IntegrityError),
             ("""UPDATE users SET ui_preferences = '{"a": true, "b": 1}'""", IntegrityError),
             (
@@ -208,6 +209,7 @@ class TestMigrations:
             # An index and defaults use them.
             for function in (
                 "fold(string text) RETURNS text IMMUTABLE RETURN string",
+                "new_user_id() RETURNS bigint RETURN 1",
                 "transaction_nonce() RETURNS bigint STABLE RETURN 1",
             ):
                 connection.execute(text(f"CREATE FUNCTION {function}"))

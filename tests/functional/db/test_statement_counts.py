@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
 from tests.common.api import Api
+from tests.common.app import forget_tokens
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
 # Its ETag is computed from the body.
@@ -172,14 +173,40 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     assert cost("DELETE", job) == 3
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "count"),
+    [
+        ("GET", "/users/me", 1),
+        ("GET", "/jobs", 2),
+        ("GET", "/jobs/{job_id}", 3),
+        ("POST", "/jobs", 2),
+        ("PATCH", "/jobs/{job_id}", 3),
+    ],
+)
+def test_first_request_with_a_token_finds_the_user_in_one_statement(
+    ada: Api, job_id: int, statements: Any, app: Any, method: str, path: str, count: int
+):
+    forget_tokens(app)
+    body = {"POST": {"company_name": "Acme", "job_title": "x"}, "PATCH": {"tags": ["a"]}}
+    with statements() as seen:
+        ada.call(method, path.format(job_id=job_id), body.get(method))
+    assert len(seen) == count, seen
+    assert ["identities" in each for each in seen] == [True] + [False] * (count - 1)
+    with statements() as seen:
+        ada.call(method, path.format(job_id=job_id), body.get(method))
+    assert not any("identities" in each for each in seen)
+
+
 def test_public_endpoints_execute_no_statements_except_sign_in(
     anonymous: Api, user_pool: MotoUserPool, ada: Api, statements: Any
 ):
     login = {"email": "ada@example.com", "password": PASSWORD}
-    with statements() as seen:
-        anonymous.post("/auth/cognito/login", login)
-    # One that checks the database before Cognito is called, the user, the network.
-    assert len(seen) == 3
+    # One that checks the database before Cognito is called, the user, the network; at the first
+    # sign-in, two for the identity, two for the user.
+    for count in (7, 3):
+        with statements() as seen:
+            anonymous.post("/auth/cognito/login", login)
+        assert len(seen) == count
     with statements() as seen:
         anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
         # An invalid token is ignored.

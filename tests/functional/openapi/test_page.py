@@ -66,7 +66,7 @@ def url(committing_app: Any) -> Iterator[str]:
     yield server.application_url.rstrip("/")
     server.shutdown()
     with committing_app.registry["db_engine"].begin() as connection:
-        connection.execute(text("TRUNCATE users CASCADE"))
+        connection.execute(text("TRUNCATE users, identities CASCADE"))
 
 
 class Page:

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
-from webtest import TestResponse
+from webtest import TestApp, TestResponse
 
+import jobtracker
+from tests.common import citus
 from tests.common.api import Api, statuses
+from tests.common.app import dispose_engines
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
@@ -54,10 +57,14 @@ def test_concurrent_requests_do_not_exceed_a_quota(
     assert client.get("/users/me/usage").json[quota] == {"used": limit, "limit": limit}
 
 
+@pytest.mark.skipif(citus.URL is not None, reason="the quota is that of the workers' databases")
 def test_concurrent_patches_do_not_exceed_the_quota_of_steps(
-    client: Api, committing_app: Any, job: str, monkeypatch: pytest.MonkeyPatch
+    client: Api, engine: Engine, settings: dict[str, str], job: str
 ):
-    monkeypatch.setitem(committing_app.registry.settings, "quotas.history_per_job", 4)
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    given = {"sqlalchemy.url": url, "quotas.history_per_job": "4"}
+    app = jobtracker.main({}, **{**settings, **given})
+    client = Api(TestApp(app), client.token)
     words = ["saved", "offer", "onsite", "rejected", "ghosted", "accepted", "archived", "withdrawn"]
 
     def patch(number: int) -> TestResponse:
@@ -72,6 +79,7 @@ def test_concurrent_patches_do_not_exceed_the_quota_of_steps(
     steps = client.get(f"{job}/history").json
     assert len(steps) == 4
     assert client.get(job).json["status"] == steps[-1]["status"]
+    dispose_engines(app)
 
 
 def test_concurrent_creations_and_deletions_are_counted(client: Api, engine: Engine):

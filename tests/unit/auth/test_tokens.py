@@ -1,5 +1,6 @@
 """Access tokens: how often the JWKS is fetched, and what its failure raises."""
 
+import datetime
 import json
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from jobtracker.auth.tokens import AccessTokens
+from jobtracker.auth.tokens import AccessToken, AccessTokens, TokenCache
 from jobtracker.errors import Unavailable
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -169,7 +170,7 @@ def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.Monk
     assert [tokens.verify(bad) for _ in range(2)] == [None] * 2
     assert len(verified) == 3
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    monkeypatch.setattr(time, "time", lambda: now + 24 * 3600)
     tokens.verify(token())
     assert len(verified) == 4
 
@@ -187,27 +188,50 @@ def test_cached_token_expires_with_its_exp(tokens: AccessTokens, monkeypatch: py
     assert tokens.verify(ends) is None
 
 
-def test_cache_of_verified_tokens_is_bounded(keys: KeyServer, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("jobtracker.auth.tokens.MAX_VERIFIED", 3)
-    tokens = access_tokens(keys.server_port)
-    for number in range(10):
-        assert verified_sub(tokens, token(jti=str(number))) == "ada"
-        assert len(tokens._verified) <= 3
+def test_cache_drops_the_oldest_tokens_and_those_that_expired(monkeypatch: pytest.MonkeyPatch):
+    cache, now = TokenCache(3), time.time()
+    signed_in = datetime.datetime.fromtimestamp(1, datetime.UTC)
+    digests = [bytes([number]) for number in range(6)]
+    for number, digest in enumerate(digests):
+        cache.put(digest, AccessToken("ada", signed_in, "session", number), now + 10)
+        cache.put(digest, AccessToken("ada", signed_in, "session", 7), now + 10)
+    assert [cache.get(digest)[0] for digest in digests] == [None] * 3 + [
+        AccessToken("ada", signed_in, "session", 7)
+    ] * 3
+    monkeypatch.setattr(time, "time", lambda: now + 11)
+    cache.put(b"new", None, now + 20)
+    assert len(cache) == 1
+    assert cache.get(b"new") == (None, now + 20)
+    cache.put(b"new", None, now)
+    assert len(cache) == 0
 
 
-def test_cache_keys_are_digests_of_tokens(tokens: AccessTokens):
+def test_cache_contains_no_tokens(tokens: AccessTokens):
     assert verified_sub(tokens, token()) == "ada"
-    assert token() not in str(dict(tokens._verified))
+    assert token() not in str(vars(tokens.cache))
 
 
-def test_rotated_key_is_fetched(
-    tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_user_id_is_cached_with_the_token(tokens: AccessTokens):
+    first = tokens.verify(token())
+    tokens.set_user_id(token(), 2**53 - 1)
+    tokens.set_user_id(token(jti="unknown"), 1)
+    assert first is not None
+    assert first.user_id is None
+    assert tokens.verify(token()) == first._replace(user_id=2**53 - 1)
+    assert len(tokens.cache) == 1
+    tokens.reject(token())
+    tokens.set_user_id(token(), 1)
+    assert tokens.verify(token()) is None
+
+
+def test_token_of_a_withdrawn_key_is_not_valid_although_it_was_cached(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock
 ):
-    monkeypatch.setattr("jobtracker.auth.tokens.VERIFIED_TTL", 0)
     both, keys.answer = keys.answer, (200, keys.answer[1].replace(b"known", b"old"))
     assert verified_sub(tokens, token("old")) == "ada"
     keys.answer = both
     assert tokens.verify(token()) is None
+    assert verified_sub(tokens, token("old")) == "ada"
     clock.now += 30
     assert verified_sub(tokens, token()) == "ada"
     assert tokens.verify(token("old")) is None

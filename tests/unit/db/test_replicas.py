@@ -5,22 +5,20 @@ import pytest
 import sqlalchemy as sa
 
 from jobtracker.db.replicas import MAX_TIMEOUTS, Check, NotAStandby, Replica
+from jobtracker.settings import SETTINGS
 
-SETTINGS = {
+OWN = {
     "sqlalchemy.reading_url": "postgresql+psycopg://nowhere/x",
     "sqlalchemy.pool_size": 1,
     "sqlalchemy.max_overflow": 1,
     "sqlalchemy.connect_timeout": 1,
-    "sqlalchemy.lock_timeout": 1,
-    "sqlalchemy.idle_in_transaction_timeout": 1,
-    "quotas.activity_per_job": 1,
-    "quotas.history_per_job": 1,
 }
 
 
 @pytest.fixture
 def replica() -> Replica:
-    return Replica(SETTINGS)
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    return Replica({**defaults, **OWN})
 
 
 @pytest.mark.parametrize(
