@@ -9,11 +9,11 @@ HERE := $(if $(findstring %,$(CURDIR))$(findstring \,$(CURDIR)),/proc/self/cwd/)
 # The ini file of `make migrate` and `make shell`.
 INI ?= $(HERE)development.ini
 
-# The revision of the last release's schema.
-RELEASED = $(shell sed -n 's/^revision //p' migrations/previous_release)
-
 # The URL of a database of a Citus coordinator: `make test` runs the functional tests on the cluster.
 CITUS_URL ?=
+
+# The revision of the last release's schema.
+RELEASED = $(shell sed -n 's/^revision //p' migrations/previous_release)
 
 # Seconds that `make fuzz` takes.
 SECONDS ?= 300
