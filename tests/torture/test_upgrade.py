@@ -62,7 +62,7 @@ def database(postgres: Postgres, settings: dict[str, str], tmp_path: Path) -> It
     """At the revision of the release before, with 200,000 jobs."""
     made = Database(postgres.make_database(unique("upgrade")), settings, tmp_path / "versions")
     made.upgrade(RELEASE["revision"])
-    made.fill(USERS, JOBS)
+    made.fill(USERS, JOBS, with_steps=True)
     yield made
     made.engine.dispose()
 
