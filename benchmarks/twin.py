@@ -260,9 +260,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     url = os.environ["DATABASE_URL"]
     async with asyncpg.create_pool(
         url,
-        host=parse_qs(urlsplit(url).query).get("host", [None])[
-            0
-        ],  # which asyncpg ignores beside a port
+        # asyncpg ignores it in a URL that has a port.
+        host=parse_qs(urlsplit(url).query).get("host", [None])[0],
         min_size=POOL_SIZE,
         max_size=POOL_SIZE,
         reset=no_reset,
