@@ -117,6 +117,7 @@ def clear(engine: Engine) -> None:
                 AND relname NOT IN ('alembic_version', 'signing_keys')
                 AND NOT EXISTS (
                     SELECT FROM pg_constraint WHERE conrelid = pg_class.oid AND contype = 'f')
+            ORDER BY relname <> 'users'  -- first, since triggers insert rows elsewhere
         """).scalars()
         for table in tables.all():
             connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 (from the catalog)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from webtest import TestApp
 
 from jobtracker.db.base import Base
+from jobtracker.db.connections import transaction
 from jobtracker.sweep import sweep
 from tests.common import citus
 from tests.common.api import Api
@@ -46,11 +47,10 @@ def test_statement_of_a_request_on_several_shards_is_found(
     class Request:
         method, path = "GET", "/somewhere"
 
-    sessions = committing_app.registry["db_sessions"]
     manager.push({"request": Request(), "registry": committing_app.registry})
     try:
-        with sessions() as session:
-            session.execute(text("SELECT count(*) FROM users"))
+        with transaction(committing_app.registry["db_sessions"]) as connection:
+            connection.execute("SELECT count(*) FROM users")
     finally:
         manager.pop()
     assert len(multi_shard_statements) == 1
