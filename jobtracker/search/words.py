@@ -1,7 +1,7 @@
 """The words of queries and texts, as ``unaccented()`` and ``words_in()`` of the database have them.
 
 The database finds, this module shows what it found. The ranges of characters are explained in
-migration 0022.
+migrations/versions/0001_base.py.
 """
 
 import functools

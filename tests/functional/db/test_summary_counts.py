@@ -14,7 +14,7 @@ from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read
 
-REVISION = "0028"
+REVISION = "0002"
 # More than a batch. The first job of each user has a longer history.
 ROWS = """
     INSERT INTO users (cognito_sub, email) VALUES ('ada', 'a'), ('bob', 'b');

@@ -14,8 +14,8 @@ from alembic import op
 
 from jobtracker.db.migrations import autocommit, backfill, create_index, execute, set_not_null
 
-revision: str = "0028"
-down_revision: str | None = "0027"
+revision: str = "0002"
+down_revision: str | None = "0001"
 branch_labels: str | None = None
 depends_on: str | None = None
 
@@ -353,7 +353,7 @@ HAS_ROOM_FOR_STEP = """
             OR steps_taken_back(of_user, of_job, new_status) IS NOT NULL;
     END $$
 """
-# As of migration 0023.
+# As of the base.
 HAS_ROOM_FOR_STEP_BEFORE = f"""
     CREATE OR REPLACE FUNCTION has_room_for_step(
         of_user bigint, of_job bigint, new_status text, max_steps bigint
@@ -374,7 +374,7 @@ STEP_COUNT = f"""
     END $$
 """  # noqa: S608 (all words are ours)
 
-# As of migration 0023, but only the steps are read that the date can move, and those beside them:
+# As of the base, but only the steps are read that the date can move, and those beside them:
 # the saved steps at the beginning, the first applied step, and those that a date has moved. All
 # others are where they were without a date.
 DATE_APPLIED_STEP = f"""
