@@ -57,6 +57,14 @@ SECONDS_TO_END = 10
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run on Citus, if the tests run there."""
+    for item in items if citus.URL is not None else ():
+        for name, reason in citus.NOT_ON_CITUS.items():
+            if name in item.nodeid:
+                item.add_marker(pytest.mark.skip(f"Not on Citus: {reason}"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the run if it leaves processes behind."""
