@@ -43,7 +43,10 @@ from tests.common.app import dispose_engines, forget_tokens, migrate
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
-hypothesis.settings.register_profile("tests", database=None, print_blob=True)
+# How fast examples are made depends on the load of the machine.
+hypothesis.settings.register_profile(
+    "tests", database=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("tests")
 
 # In the environment of all processes that the tests start: which run of pytest that was.

@@ -155,7 +155,8 @@ def collect_multi_shard_statements() -> list[str]:
 
 # SQL of tests: "at = at - :days * interval '1 day'".
 EARLIER = re.compile(
-    r"\b(at|\w+_(?:at|until)) = \1 - ((?:make_)?[^,\s]+(?: '[^']*'| => [^,\s]+)?(?: \* interval '[^']*')?)"
+    r"\b(at|\w+_(?:at|until)) = \1 - "
+    r"((?:make_)?[^,\s]+(?: '[^']*'| => [^,\s]+)?(?: \* interval '[^']*')?)"
 )
 
 
