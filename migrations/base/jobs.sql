@@ -29,7 +29,9 @@ CREATE INDEX ix_jobs_user_id_last_activity_at_id ON jobs (user_id, last_activity
 
 CREATE FUNCTION set_last_action_of_job() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.last_action_at IS NOT DISTINCT FROM OLD.last_action_at THEN NEW.last_action_at := greatest(OLD.last_action_at, statement_timestamp()); END IF;
+    IF NEW.last_action_at IS NOT DISTINCT FROM OLD.last_action_at THEN
+        NEW.last_action_at := greatest(OLD.last_action_at, statement_timestamp());
+    END IF;
     RETURN NEW;
 END $$;
 
