@@ -16,7 +16,7 @@ def dispose_engines(app: Any) -> None:
 
 def forget_tokens(app: Any) -> None:
     """Clear what is cached of tokens: tests share them, but not their revocations."""
-    app.registry["access_tokens"].cache.clear()
+    app.registry["access_tokens"].clear_cache()
     app.registry["cognito"]._accounts._accounts.clear()
 
 

@@ -220,6 +220,22 @@ def test_every_response_returns_its_connection(client: Api, committing_app: Any,
     assert pool.checkedout() == 0
 
 
+def test_first_request_of_an_account_holds_no_connection_during_the_call_of_cognito(
+    client: Api, committing_app: Any, monkeypatch: pytest.MonkeyPatch
+):
+    cognito, idle = committing_app.registry["cognito"], committing_app.registry["db_autocommit"]
+    pool, idle = committing_app.registry["db_autocommit_engine"].pool, idle.args[0]._idle
+    get_user, held = cognito.get_user, []
+
+    def observed(token: str) -> Any:
+        held.append(pool.checkedout() - len(idle))
+        return get_user(token)
+
+    monkeypatch.setattr(cognito, "get_user", observed)
+    client.get("/users/me")
+    assert held == [0]
+
+
 def test_concurrent_steps_in_the_past_are_all_kept(client: Api, job: str):
     def record(number: int) -> TestResponse:
         body = {"status": "saved", "at": f"2026-01-0{number + 1}T12:00:00Z"}
