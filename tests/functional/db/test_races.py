@@ -12,6 +12,7 @@ from webtest import TestResponse
 from jobtracker.security import CognitoSecurityPolicy
 from jobtracker.users.models import Identity, User
 from tests.common.api import Api, statuses
+from tests.common.app import connections_in_use
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 
@@ -223,12 +224,11 @@ def test_every_response_returns_its_connection(client: Api, committing_app: Any,
 def test_first_request_of_an_account_holds_no_connection_during_the_call_of_cognito(
     client: Api, committing_app: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    cognito, idle = committing_app.registry["cognito"], committing_app.registry["db_autocommit"]
-    pool, idle = committing_app.registry["db_autocommit_engine"].pool, idle.args[0]._idle
-    get_user, held = cognito.get_user, []
+    cognito, held = committing_app.registry["cognito"], []
+    get_user = cognito.get_user
 
     def observed(token: str) -> Any:
-        held.append(pool.checkedout() - len(idle))
+        held.append(connections_in_use(committing_app))
         return get_user(token)
 
     monkeypatch.setattr(cognito, "get_user", observed)
