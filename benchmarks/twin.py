@@ -17,6 +17,7 @@ import re
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 import jwt
@@ -256,8 +257,11 @@ async def no_reset(_connection: Any) -> None:
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.token_verifier = TokenVerifier()
+    url = os.environ["DATABASE_URL"]
     async with asyncpg.create_pool(
-        os.environ["DATABASE_URL"],
+        url,
+        # asyncpg ignores it in a URL that has a port.
+        host=parse_qs(urlsplit(url).query).get("host", [None])[0],
         min_size=POOL_SIZE,
         max_size=POOL_SIZE,
         reset=no_reset,

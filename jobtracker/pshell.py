@@ -61,7 +61,8 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
         matches = User.id == user
         if isinstance(user, str):
             matches = or_(User.email == user.strip().lower(), User.cognito_sub == user.strip())
-        rows = [UserRow(*row) for row in db.execute(select(*COLUMNS).where(matches))]
+        found = db.execute(select(*COLUMNS).where(matches).order_by(User.id))
+        rows = [UserRow(*row) for row in found]
         if not rows:
             reason = "The database has those who have signed in at least once."
             raise LookupError(f"There is no user {user!r}. {reason}")

@@ -43,7 +43,10 @@ from tests.common.app import dispose_engines, forget_tokens, migrate
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
-hypothesis.settings.register_profile("tests", database=None, print_blob=True)
+# How fast examples are made depends on the load of the machine.
+hypothesis.settings.register_profile(
+    "tests", database=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("tests")
 
 # In the environment of all processes that the tests start: which run of pytest that was.
@@ -55,6 +58,14 @@ SECONDS_TO_END = 10
 
 # Durability is not tested here.
 UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run on Citus, if the tests run there."""
+    for item in items if citus.URL is not None else ():
+        for name, reason in citus.NOT_ON_CITUS.items():
+            if name in item.nodeid:
+                item.add_marker(pytest.mark.skip(f"Not on Citus: {reason}"))
 
 
 @pytest.hookimpl(trylast=True)

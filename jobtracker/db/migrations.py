@@ -7,6 +7,7 @@ The functions work online and offline (``alembic upgrade --sql``). But for :func
 import itertools
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -159,8 +160,9 @@ def backfill(
     ``alembic -x pause=4 upgrade head``, with 0 not at all. An interrupted backfill begins again
     with the first row.
 
-    :param statement: with ``{batch}`` where its condition for the rows of a batch belongs; it
-        leaves rows as they are for which it was executed before
+    :param statement: an UPDATE, or a SELECT of a function that changes rows, with ``{batch}`` where
+        its condition for the rows of a batch belongs; it leaves rows as they are for which it was
+        executed before
     :param key: the columns of the primary key
     :param rows: the size of a batch, which should take less than a tenth of a second
     """
@@ -209,6 +211,7 @@ class _BatchStatements:
         """The whole backfill as a DO statement."""
         into = f"SELECT {self.columns} INTO"
         select = f"SELECT {self.columns} "
+        update = re.sub(r"^\s*SELECT\b", "PERFORM", self.update)
         return f"""
 DO $backfill$
 DECLARE
@@ -218,7 +221,7 @@ BEGIN
     {self.first.replace(select, f"{into} first ", 1)};
     WHILE FOUND LOOP
         {self.last.replace(select, f"{into} last ", 1)};
-        {self.update};
+        {update};
         COMMIT;
         {self.next.replace(select, f"{into} first ", 1)};
     END LOOP;

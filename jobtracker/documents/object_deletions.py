@@ -4,7 +4,7 @@ A row of ``object_deletions`` is inserted in the transaction that makes an objec
 processed after its commit. The sweeper repeats the deletion until the object cannot appear again.
 """
 
-import contextlib
+import itertools
 import logging
 
 from pyramid.request import Request
@@ -14,7 +14,7 @@ from jobtracker.db.connections import transaction
 from jobtracker.documents import queries
 from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
-from jobtracker.errors import NotFound, Unavailable
+from jobtracker.errors import Unavailable
 from jobtracker.jobs.queries import LOCK as LOCK_JOB
 
 log = logging.getLogger(__name__)
@@ -55,12 +55,12 @@ def delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
             documents = queries.next_expired_uploads(connection, last, limit=MAX_DELETIONS)
         if not documents:
             return expired
-        for document in documents:
-            owner = {"user_id": document.user_id, "job_id": document.application_id}
-            with contextlib.suppress(NotFound), transaction(sessions) as connection:
-                # The job first, as in all writes below it: two of them cannot deadlock.
-                LOCK_JOB.first_or_not_found(connection, **owner)
-                expired += queries.delete_expired_upload(connection, document)
+        for user_id, of_user in itertools.groupby(documents, key=lambda row: row.user_id):
+            with transaction(sessions) as connection:
+                for document in of_user:
+                    # The job first, as in all writes below it: two of them cannot deadlock.
+                    LOCK_JOB.first(connection, user_id=user_id, job_id=document.application_id)
+                    expired += queries.delete_expired_upload(connection, document)
         last = (documents[-1].user_id, documents[-1].id)
 
 

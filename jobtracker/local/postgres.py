@@ -75,7 +75,7 @@ class Postgres(ServerProcess):
         return Path(folder)
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@/{database}?host={self.socket_folder}&port={PORT}"
+        return f"postgresql://postgres@:{PORT}/{database}?host={self.socket_folder}"
 
     def start(self) -> None:
         """Start the server and wait for it to accept connections; RuntimeError if it does not."""

@@ -23,6 +23,10 @@ DECLARE
         nullif(current_setting('jobtracker.activity_per_job', true), ''), '1000');
     newest_surplus record;
 BEGIN
+    -- The deletion of a job deletes what is below it.
+    IF NOT EXISTS (SELECT FROM jobs WHERE user_id = of_user AND id = of_job) THEN
+        RETURN;
+    END IF;
     INSERT INTO activity (user_id, application_id, type, message, data)
     VALUES (of_user, of_job, $3, $4, $5);
     SELECT created_at, id INTO newest_surplus FROM activity

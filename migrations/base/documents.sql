@@ -52,13 +52,10 @@ BEGIN
             jsonb_build_object('document_id', NEW.id, 'doc_type', NEW.doc_type,
                                'filename', NEW.original_filename));
     ELSIF TG_OP = 'DELETE' THEN
-        IF EXISTS (
-            SELECT FROM jobs WHERE user_id = OLD.user_id AND id = OLD.application_id) THEN
-            PERFORM record_activity(
-                OLD.user_id, OLD.application_id, 'document_deleted', 'Document deleted',
-                jsonb_build_object('document_id', OLD.id, 'doc_type', OLD.doc_type,
-                                   'filename', OLD.original_filename));
-        END IF;
+        PERFORM record_activity(
+            OLD.user_id, OLD.application_id, 'document_deleted', 'Document deleted',
+            jsonb_build_object('document_id', OLD.id, 'doc_type', OLD.doc_type,
+                               'filename', OLD.original_filename));
     ELSIF OLD.status <> 'uploaded' AND NEW.status = 'uploaded' THEN
         PERFORM record_activity(
             NEW.user_id, NEW.application_id, 'document_uploaded', 'Document uploaded',

@@ -26,15 +26,12 @@ DECLARE
     changes jsonb;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        IF EXISTS (
-            SELECT FROM jobs WHERE user_id = OLD.user_id AND id = OLD.application_id) THEN
-            PERFORM record_activity(
-                OLD.user_id, OLD.application_id, 'interview_deleted', 'Interview deleted',
-                jsonb_build_object(
-                    'interview_id', OLD.id, 'stage', OLD.stage, 'kind', OLD.kind,
-                    'interviewer', OLD.interviewer, 'status', OLD.status,
-                    'scheduled_at', rfc_3339(OLD.scheduled_at)));
-        END IF;
+        PERFORM record_activity(
+            OLD.user_id, OLD.application_id, 'interview_deleted', 'Interview deleted',
+            jsonb_build_object(
+                'interview_id', OLD.id, 'stage', OLD.stage, 'kind', OLD.kind,
+                'interviewer', OLD.interviewer, 'status', OLD.status,
+                'scheduled_at', rfc_3339(OLD.scheduled_at)));
         RETURN NULL;
     END IF;
     data := jsonb_build_object(

@@ -28,8 +28,7 @@ BEGIN
         PERFORM record_activity(
             NEW.user_id, NEW.application_id, 'note_added', 'Note added',
             jsonb_build_object('note_id', NEW.id));
-    ELSIF EXISTS (
-            SELECT FROM jobs WHERE user_id = OLD.user_id AND id = OLD.application_id) THEN
+    ELSE
         PERFORM record_activity(
             OLD.user_id, OLD.application_id, 'note_deleted', 'Note deleted',
             jsonb_build_object('note_id', OLD.id));

@@ -59,15 +59,15 @@ def upgrade(engine):
 
 @pytest.fixture
 def database(postgres: Postgres, settings: dict[str, str], tmp_path: Path) -> Iterator[Database]:
-    """At the revision of the release before, with 200,000 jobs."""
+    """At the revision of the release before."""
     made = Database(postgres.make_database(unique("upgrade")), settings, tmp_path / "versions")
     made.upgrade(RELEASE["revision"])
-    made.fill(USERS, JOBS)
     yield made
     made.engine.dispose()
 
 
 def test_no_client_waits_for_a_second_during_the_upgrade(database: Database):
+    database.fill(USERS, JOBS, with_steps=True)
     database.add_examples("title_lengths")
     began_at = time.monotonic()
     with Clients(database, lock_timeout="1s") as clients:
@@ -83,6 +83,7 @@ def test_no_client_waits_for_a_second_during_the_upgrade(database: Database):
 
 
 def test_migration_behind_a_read_of_five_seconds_lets_clients_pass(database: Database):
+    database.fill(users=5, jobs=JOBS, with_steps=True)
     database.add_examples("nicknames")
     with Clients(database, lock_timeout="1500ms") as clients, database.read_for(5):
         database.upgrade()

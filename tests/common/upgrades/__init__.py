@@ -29,6 +29,10 @@ JOBS = """
     INSERT INTO jobs (user_id, company_name, job_title)
     SELECT users.id, 'Acme', 'Engineer ' || n FROM users, generate_series(1, %(jobs)s) AS n
 """
+STEPS = """
+    INSERT INTO job_steps (user_id, application_id, status)
+    SELECT user_id, id, status FROM jobs
+"""
 
 # The statements of a client, as the application has them.
 INSERT = """
@@ -92,12 +96,15 @@ class Database:
         with self.connect() as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def fill(self, users: int, jobs: int) -> None:
-        """Insert users, and jobs of each, without the rows of triggers."""
+    def fill(self, users: int, jobs: int, *, with_steps: bool = False) -> None:
+        """Insert users, and jobs of each, without the rows of triggers but for the steps."""
         with self.connect() as connection:
             connection.execute("SET session_replication_role = replica")
             for query in (USERS, JOBS):
                 connection.execute(query, {"users": users, "jobs": jobs})
+            connection.execute("RESET session_replication_role")
+            if with_steps:
+                connection.execute(STEPS)  # and their summaries, by a trigger
             connection.execute("ANALYZE")
 
     @contextmanager

@@ -62,7 +62,7 @@ def test_sweeper_deletes_what_has_expired_of_users_on_all_shards(
 ):
     number = 3 * citus.SHARDS
     for each in range(number):
-        user = Api(TestApp(committing_app), user_pool.user(f"{each}@example.com").access_token)
+        user = Api(TestApp(committing_app), user_pool.user(f"{each}@example.com", "U").access_token)
         key = {"Idempotency-Key": "a"}
         job = user.post("/jobs", {"company_name": "Acme", "job_title": "x"}, headers=key).headers[
             "Location"

@@ -20,7 +20,8 @@ def make(api: Api, connection: Connection, *statuses: str, days: int = 30) -> st
         api.patch(job, {"status": status}, status=200)
     connection.execute(
         text("""UPDATE job_steps SET at = moved.at FROM (
-                    SELECT id, now() + (place - :days - 1) * interval '1 day' AS at FROM (
+                    SELECT id, (now() AT TIME ZONE 'UTC' + (place - :days - 1) * interval '1 day')
+                           AT TIME ZONE 'UTC' AS at FROM (
                         SELECT id, row_number() OVER (ORDER BY at, id) AS place
                         FROM job_steps WHERE application_id = :job) AS placed) AS moved
                 WHERE job_steps.id = moved.id"""),

@@ -7,7 +7,6 @@ from sqlalchemy import Engine, text
 from webtest import TestApp, TestResponse
 
 import jobtracker
-from tests.common import citus
 from tests.common.api import Api, statuses
 from tests.common.app import dispose_engines
 from tests.common.concurrency import THREADS, repeat_concurrently
@@ -57,7 +56,6 @@ def test_concurrent_requests_do_not_exceed_a_quota(
     assert client.get("/users/me/usage").json[quota] == {"used": limit, "limit": limit}
 
 
-@pytest.mark.skipif(citus.URL is not None, reason="the quota is that of the workers' databases")
 def test_concurrent_patches_do_not_exceed_the_quota_of_steps(
     client: Api, engine: Engine, settings: dict[str, str], job: str
 ):
