@@ -7,6 +7,7 @@ The functions work online and offline (``alembic upgrade --sql``). But for :func
 import itertools
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -160,7 +161,8 @@ def backfill(
     with the first row.
 
     :param statement: with ``{batch}`` where its condition for the rows of a batch belongs; it
-        leaves rows as they are for which it was executed before
+        leaves rows as they are for which it was executed before. Or a SELECT of a function that
+        changes the rows
     :param key: the columns of the primary key
     :param rows: the size of a batch, which should take less than a tenth of a second
     """
@@ -209,6 +211,7 @@ class _BatchStatements:
         """The whole backfill as a DO statement."""
         into = f"SELECT {self.columns} INTO"
         select = f"SELECT {self.columns} "
+        update = re.sub(r"^\s*SELECT", "PERFORM", self.update)
         return f"""
 DO $backfill$
 DECLARE
@@ -218,7 +221,7 @@ BEGIN
     {self.first.replace(select, f"{into} first ", 1)};
     WHILE FOUND LOOP
         {self.last.replace(select, f"{into} last ", 1)};
-        {self.update};
+        {update};
         COMMIT;
         {self.next.replace(select, f"{into} first ", 1)};
     END LOOP;
@@ -232,7 +235,9 @@ def _backfill(sql: _BatchStatements) -> None:
     pause = float(options.get("pause", 1))
     first, number, logged_at = sql.run(sql.first).first(), 0, time.monotonic()
     while first is not None:
-        last = sql.run(sql.last, first=first).one()
+        last = sql.run(sql.last, first=first).first()
+        if last is None:  # the rows were deleted meanwhile
+            break
         began_at = time.monotonic()
         retry_lock_timeouts(lambda batch=(first, last): _run_batch(sql, *batch))  # type: ignore[misc]
         now = time.monotonic()

@@ -8,11 +8,11 @@ come first: they summarize a job from all of its steps as long as its counts are
 existing summaries get their counts, in batches.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from alembic import op
+
+from jobtracker.db.migrations import autocommit, backfill, create_index, execute, set_not_null
 
 revision: str = "0002"
 down_revision: str | None = "0001"
@@ -20,7 +20,7 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 # Jobs that one transaction summarizes, and so locks.
-BATCH = 500
+BATCH = 100
 # Steps of a job in one statement that are carried on one by one.
 MAX_CARRIED = 20
 OF_CHANGED = "(user_id, application_id) IN (SELECT user_id, application_id FROM changed)"
@@ -521,97 +521,48 @@ DATE_APPLIED_STEP = f"""
 
 # ------------------------------------------------------------------------------- existing summaries
 
-BACKFILL = f"""
-    DO $$
-    DECLARE
-        batch record;
-        last record;
-    BEGIN
-        SELECT -1::bigint AS user_id, -1::bigint AS application_id INTO last;
-        LOOP
-            FOR batch IN
-                SELECT user_id, application_id FROM job_journeys
-                WHERE (user_id, application_id) > (last.user_id, last.application_id)
-                    AND steps IS NULL
-                ORDER BY user_id, application_id LIMIT {BATCH}
-            LOOP
-                PERFORM summarize_steps(batch.user_id, batch.application_id);
-                last := batch;
-            END LOOP;
-            EXIT WHEN NOT FOUND;
-            COMMIT;
-        END LOOP;
-    END $$
-"""  # noqa: S608 (all words are ours)
-
-
-@contextmanager
-def autocommit() -> Iterator[None]:
-    """autocommit_block() of Alembic, which a connection that is detached from its pool refuses."""
-    if op.get_context().as_sql:
-        with op.get_context().autocommit_block():
-            yield
-        return
-    op.execute("COMMIT")
-    driver: Any = op.get_bind().connection.dbapi_connection
-    driver.autocommit = True
-    try:
-        yield
-    finally:
-        driver.autocommit = False
-
-
-def set_not_null(column: str) -> None:
-    """Set a column NOT NULL, without a scan of the table while it is locked."""
-    check = f"job_journeys_{column}_is_not_null"
-    op.execute(f"ALTER TABLE job_journeys DROP CONSTRAINT IF EXISTS {check}")
-    op.execute(
-        f"ALTER TABLE job_journeys ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID"
-    )
-    op.execute(f"ALTER TABLE job_journeys VALIDATE CONSTRAINT {check}")
-    op.execute(f"ALTER TABLE job_journeys ALTER COLUMN {column} SET NOT NULL")
-    op.execute(f"ALTER TABLE job_journeys DROP CONSTRAINT {check}")
-
-
-def create_index(name: str, definition: str) -> None:
-    """Create an index anew: an interruption leaves an invalid one."""
-    op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-    op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+BACKFILL = """
+    SELECT summarize_steps(user_id, application_id) FROM job_journeys
+    WHERE {batch} AND steps IS NULL
+"""
 
 
 def upgrade() -> None:
     with autocommit():
         for table, parameters in STORAGE.items():
-            op.execute(f"ALTER TABLE {table} SET ({parameters})")
+            execute(f"-- squawk-ignore prefer-robust-stmts\nALTER TABLE {table} SET ({parameters})")
         create_index("ix_activity_created_at", "activity (created_at)")
         create_index(
             "ix_job_steps_user_id_application_id",
             "job_steps (user_id, application_id)"
             " WHERE origin = 'applied_date' OR origin = 'status' AND at <> created_at",
         )
-        op.execute("""
-            ALTER TABLE job_journeys ADD COLUMN IF NOT EXISTS steps integer,
-                ADD COLUMN IF NOT EXISTS visits integer[],
-                ADD COLUMN IF NOT EXISTS advances integer[]
-        """)
-        op.execute(SUMMARIZE_STEPS)
-        op.execute(CARRY_STEPS)
-        op.execute(KEEP_JOURNEYS)
-        op.execute(KEEP_JOURNEYS_OF_UPDATED)
-        op.execute(
+        execute(
+            "-- squawk-ignore prefer-bigint-over-int\n"
+            "ALTER TABLE job_journeys ADD COLUMN IF NOT EXISTS steps integer,"
+            " ADD COLUMN IF NOT EXISTS visits integer[],"
+            " ADD COLUMN IF NOT EXISTS advances integer[]"
+        )
+        execute(SUMMARIZE_STEPS)
+        execute(CARRY_STEPS)
+        execute(KEEP_JOURNEYS)
+        execute(KEEP_JOURNEYS_OF_UPDATED)
+        # It waits for transactions that have begun to execute the function of before.
+        execute(
             UPDATE_TRIGGER.format(
                 when="after",
                 tables="OLD TABLE AS before NEW TABLE AS changed",
                 function="keep_journeys_of_updated",
             )
         )
-        op.execute("DROP TRIGGER IF EXISTS keep_journeys_before_update ON job_steps")
-        op.execute(STEP_COUNT)
-        op.execute(HAS_ROOM_FOR_STEP)
-        op.execute(DATE_APPLIED_STEP.replace("{number}", "step_count(of_user, of_job)"))
-        op.execute(BACKFILL)
+        execute("DROP TRIGGER IF EXISTS keep_journeys_before_update ON job_steps")
+        execute(STEP_COUNT)
+        execute(HAS_ROOM_FOR_STEP)
+        execute(DATE_APPLIED_STEP.replace("{number}", "step_count(of_user, of_job)"))
+        key = ("user_id", "application_id")
+        backfill("job_journeys", BACKFILL, key=key, rows=BATCH)
         for column in COUNTS:
-            set_not_null(column)
+            set_not_null("job_journeys", column)
 
 
 def downgrade() -> None:
