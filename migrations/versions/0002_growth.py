@@ -158,7 +158,6 @@ CARRY_STEPS = f"""
         i integer := CASE WHEN are_new THEN number ELSE total + 1 END;
         other integer;  -- the index of the step before that is not archived
         stage integer;
-        status_now text := 'archived';
         source_now integer;
         reached_now integer := 0;
         went_on_now integer := 0;
@@ -243,7 +242,7 @@ CARRY_STEPS = f"""
         END LOOP;
         INSERT INTO job_journeys (user_id, application_id, {", ".join(COLUMNS)})
         VALUES (of_user, of_job, coalesce(summary.began, times[1]),
-                coalesce(statuses[other], status_now), times[latest], rung_of(statuses[latest]),
+                coalesce(statuses[other], 'archived'), times[latest], rung_of(statuses[latest]),
                 source_now, reached_now, went_on_now, days, edges,
                 coalesce(summary.steps, 0) + sign * (total - number), visits, advances)
         ON CONFLICT (user_id, application_id) DO UPDATE SET {replacing(COLUMNS)};
