@@ -24,6 +24,10 @@ RELEASE = dict(
     re.findall(r"^(\w+) (\w+)$", (CHECKOUT / "migrations/previous_release").read_text(), re.M)
 )
 USERS, JOBS = 200, 1000  # of each user
+STEPS = """
+    INSERT INTO job_steps (user_id, application_id, status, origin)
+    SELECT user_id, id, status, 'status' FROM jobs ORDER BY user_id, id LIMIT 20000
+"""
 UNFILLED = "SELECT count(*) FROM jobs WHERE title_length IS DISTINCT FROM length(job_title)"
 
 # A file of the tests of each package, in which nothing is about the schema.
@@ -59,10 +63,12 @@ def upgrade(engine):
 
 @pytest.fixture
 def database(postgres: Postgres, settings: dict[str, str], tmp_path: Path) -> Iterator[Database]:
-    """At the revision of the release before, with 200,000 jobs."""
+    """At the revision of the release before, with 200,000 jobs, some of which have steps."""
     made = Database(postgres.make_database(unique("upgrade")), settings, tmp_path / "versions")
     made.upgrade(RELEASE["revision"])
     made.fill(USERS, JOBS)
+    with made.connect() as connection:
+        connection.execute(STEPS)
     yield made
     made.engine.dispose()
 
