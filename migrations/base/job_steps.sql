@@ -25,8 +25,9 @@ BEGIN
     INSERT INTO job_journeys
         (user_id, application_id, began, status, since, rung, source, reached, went_on,
          days, edges)
-    SELECT user_id, application_id, min(at), coalesce((array_agg(status ORDER BY place DESC)
-                       FILTER (WHERE status <> 'archived'))[1], 'archived'),
+    SELECT user_id, application_id, min(at),
+           coalesce((array_agg(status ORDER BY place DESC)
+                         FILTER (WHERE status <> 'archived'))[1], 'archived'),
            max(at), (array_agg(rung ORDER BY place DESC))[1],
            max(rung) FILTER (WHERE rung < 6),
            coalesce(bit_or(1 << rung), 0),
@@ -45,8 +46,7 @@ BEGIN
                date_part('epoch',
                          sum(stayed) FILTER (WHERE rung = 6 AND went_to <> status)) / 86400],
            coalesce(string_agg(
-               set_byte('\x00', 0,
-                        11 * rank_of(came_from) + rank_of(status)),
+               set_byte('\x00', 0, 11 * rank_of(came_from) + rank_of(status)),
                '' ORDER BY place
            ) FILTER (WHERE came_from <> status), '')
     FROM (
