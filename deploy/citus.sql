@@ -1,5 +1,5 @@
--- Distributes the tables among the workers of a Citus cluster, as a superuser, in a database that has
--- the extension, knows its workers, and is migrated:
+-- Distributes the tables among the workers of a Citus cluster, as a superuser, in a database that
+-- has the extension, knows its workers, and is migrated:
 --   psql --dbname jobtracker --file deploy/citus.sql
 -- With --set activity_per_job=... and --set history_per_job=... where the settings quotas.* are not
 -- the default ones. It can be repeated, and has to be after a migration that adds a table.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event, or_, select
 
 from jobtracker.auth.tokens import AccessToken
 from jobtracker.db.base import Base
-from jobtracker.db.connections import Cursor, Params, TransactionConnection
+from jobtracker.db.connections import FIRST_STATEMENT, Cursor, Params, TransactionConnection
 from jobtracker.db.engine import disable_timeouts_of_transaction
 from jobtracker.users.models import User
 from jobtracker.users.queries import COLUMNS, UserRow
@@ -53,8 +53,10 @@ def setup(env: dict[str, Any]) -> Iterator[None]:
     request.set_property(lambda _request: PromptConnection(db), "connection")
 
     @event.listens_for(db, "after_begin")
-    def disable_timeouts(_session: Any, _transaction: Any, connection: Connection) -> None:
+    def set_settings(_session: Any, _transaction: Any, connection: Connection) -> None:
         disable_timeouts_of_transaction(connection)
+        if first := db.info.get(FIRST_STATEMENT):
+            connection.exec_driver_sql(first)
 
     def act_as(user: str | int) -> UserRow:
         """Select the user, by e-mail address, Cognito sub or id, whose data `root` then has."""

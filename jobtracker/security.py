@@ -17,7 +17,7 @@ from pyramid.response import Response
 
 from jobtracker.auth.cognito_errors import AccessTokenRejected
 from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
-from jobtracker.db.connections import autocommit, release_autocommit, transaction_of
+from jobtracker.db.connections import autocommit, release_reading, transaction_of
 from jobtracker.db.replicas import ReplicaConnection
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
@@ -76,8 +76,8 @@ def current_user(request: Request) -> UserRow | None:
         user = _find_user(request, token._replace(user_id=None))
     if user is None:
         # The account signed in through another client of the user pool.
+        release_reading(request)  # not held during the call of Cognito
         profile = request.cognito.cached_user(request.bearer_token).profile
-        release_autocommit(request)
         with transaction_of(request) as connection:
             users.upsert_user(connection, token.sub, email=profile.email, name=profile.name)
         user = _find_user(request, token._replace(user_id=None))
@@ -99,9 +99,9 @@ def _find_user(request: Request, token: AccessToken) -> UserRow | None:
 
 
 def verified_token(request: Request) -> AccessToken | None:
-    """``request.verified_token``: what the access token says, if it is valid.
+    """``request.verified_token``: the claims of the access token, if it is valid.
 
-    Whether it is revoked, the statement that finds the user finds out.
+    Revocations are conditions of the statements that find the user.
 
     :raises RateLimited: beyond the rate of all requests of a user
     """

@@ -16,13 +16,13 @@ from typing import Any
 
 import psycopg
 from pyramid.paster import bootstrap, setup_logging
-from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.activity import queries as activity
 from jobtracker.auth import queries as auth
-from jobtracker.db.engine import make_engine
+from jobtracker.db import connections
+from jobtracker.db.engine import make_engine, transaction_settings
 from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
@@ -49,14 +49,9 @@ def make_sessions(settings: dict[str, Any]) -> sessionmaker[Session]:
     """Sessions whose statements have the time of ``sweeper.statement_timeout``."""
     seconds = settings["sweeper.statement_timeout"]
     engine = make_engine({**settings, "sqlalchemy.statement_timeout": seconds})
-    sessions = sessionmaker(engine, expire_on_commit=False)
-
     # In each transaction: behind a pooler, the role can have another time-out.
-    @event.listens_for(sessions, "after_begin")
-    def set_timeout(_session: Any, _transaction: Any, connection: Connection) -> None:
-        connection.execute(text(f"SET LOCAL statement_timeout = '{seconds}s'"))
-
-    return sessions
+    own = {"statement_timeout": f"{seconds}s", **transaction_settings(settings)}
+    return connections.make_sessions(engine, own)
 
 
 def sweep(registry: Any) -> str | None:

@@ -37,7 +37,7 @@ def token_digest(token: str) -> bytes:
 
 
 class AccessToken(NamedTuple):
-    """What an access token says of its session: the sign-in and all refreshes after it."""
+    """The claims of an access token about its session: the sign-in and all refreshes after it."""
 
     sub: str
     #: When the user signed in, which a refresh does not change. Whole seconds.
@@ -74,8 +74,8 @@ class AccessToken(NamedTuple):
 
 
 class TokenCache:
-    """What verified access tokens say, by their digests, until they expire; the oldest are dropped
-    first. Thread-safe; reading takes no lock.
+    """The claims of verified access tokens, by the digests of these, until they expire; the oldest
+    are dropped first. Thread-safe; reading takes no lock.
 
     The values are bytes: 300 bytes of memory for a token, half of what the objects take, and no
     work for the garbage collector.
@@ -127,12 +127,6 @@ class TokenCache:
             while len(self._entries) > self._max_tokens or self._is_oldest_expired(now):
                 del self._entries[self._oldest_first.popleft()]
 
-    def clear(self) -> None:
-        with self._lock:
-            self._entries.clear()
-            self._oldest_first.clear()
-            self.latest_sign_in = 0
-
     def _is_oldest_expired(self, now: float) -> bool:
         return bool(self._oldest_first) and self.get(self._oldest_first[0])[1] <= now
 
@@ -162,19 +156,25 @@ class AccessTokens:
         self.issuer = issuer or f"{aws}/{user_pool_id}"
         self.client_id = client_id
         url = f"{endpoint_url or aws}/{user_pool_id}/.well-known/jwks.json"
-        self.cache = TokenCache(max_cached)
+        self._max_cached = max_cached
+        self.clear_cache()
         # A token that a withdrawn key has signed is not valid, cached or not.
-        self.keys = JWKSCache(url, timeouts, on_withdrawal=self.cache.clear)
+        self.keys = JWKSCache(url, timeouts, on_withdrawal=self.clear_cache)
+
+    def clear_cache(self) -> None:
+        """Replace the cache, so that a concurrent :meth:`verify` does not put what it has verified
+        with the keys of before."""
+        self.cache = TokenCache(self._max_cached)
 
     def verify(self, token: str) -> AccessToken | None:
-        """Return what a valid access token says, None for another token; Unavailable when the keys
-        of the user pool cannot be fetched. Whether it is revoked, only the database says; see also
+        """Return the claims of a valid access token, None for another token; Unavailable when the
+        keys of the user pool cannot be fetched. Revocations are in the database; see also
         :meth:`reject`."""
         if len(token) > MAX_TOKEN_LENGTH:
             log.debug("An access token has more than %d characters", MAX_TOKEN_LENGTH)
             return None
-        digest = token_digest(token)
-        verified, expires = self.cache.get(digest)
+        digest, cache = token_digest(token), self.cache
+        verified, expires = cache.get(digest)
         now = time.time()
         if now < expires:
             return verified
@@ -183,7 +183,7 @@ class AccessTokens:
             verified = AccessToken.from_claims(claims)
             ahead = claims.get("iat", 0) - now
             expires = min(int(claims["exp"]) + LEEWAY, now + MAX_TTL)
-            self.cache.put(digest, verified, expires)
+            cache.put(digest, verified, expires)
         except jwt.PyJWTError as error:
             log.debug("An access token is not valid: %s", error)
             return None
@@ -196,10 +196,10 @@ class AccessTokens:
 
     def set_user_id(self, token: str, user_id: int) -> None:
         """Cache the id of a token's user."""
-        digest = token_digest(token)
-        verified, expires = self.cache.get(digest)
+        digest, cache = token_digest(token), self.cache
+        verified, expires = cache.get(digest)
         if verified is not None:
-            self.cache.put(digest, verified._replace(user_id=user_id), expires)
+            cache.put(digest, verified._replace(user_id=user_id), expires)
 
     def reject(self, token: str) -> None:
         """Cache that a token is not valid, since it is revoked: its requests no longer count as

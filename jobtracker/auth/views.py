@@ -13,7 +13,7 @@ from jobtracker.auth.attempts import is_known_network, limit_failures, may_send_
 from jobtracker.auth.sign_in import Profile, SignIn
 from jobtracker.auth.tokens import AccessToken
 from jobtracker.auth.totp import otpauth_uri
-from jobtracker.db.connections import release_autocommit, transaction_of
+from jobtracker.db.connections import transaction_of
 from jobtracker.errors import DATABASE_ERRORS, ApiError
 from jobtracker.fields import Schema
 from jobtracker.http.rate_limits import (
@@ -254,6 +254,5 @@ def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
 
 def _update_profile(request: Request, id_token: str) -> None:
     profile = Profile.from_id_token(id_token)
-    release_autocommit(request)
     with transaction_of(request) as connection:
         users.upsert_user(connection, profile.sub, email=profile.email, name=profile.name)

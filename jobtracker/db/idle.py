@@ -51,7 +51,7 @@ class IdleConnectionCloser:
     def _returned(self, connection: Any, _record: Any) -> None:
         if connection is not None:  # otherwise it was invalidated
             connection.idle_since = time.monotonic()
-        self.start()
+            self.start()
 
     def _stop(self, _engine: Engine) -> None:
         with self._lock:

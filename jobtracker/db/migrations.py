@@ -235,7 +235,9 @@ def _backfill(sql: _BatchStatements) -> None:
     pause = float(options.get("pause", 1))
     first, number, logged_at = sql.run(sql.first).first(), 0, time.monotonic()
     while first is not None:
-        last = sql.run(sql.last, first=first).one()
+        last = sql.run(sql.last, first=first).first()
+        if last is None:  # the rows were deleted meanwhile
+            break
         began_at = time.monotonic()
         retry_lock_timeouts(lambda batch=(first, last): _run_batch(sql, *batch))  # type: ignore[misc]
         now = time.monotonic()

@@ -46,7 +46,8 @@ class Statement(Generic[R]):
     @functools.cached_property
     def _compiled(self) -> tuple[str, dict[str, Any]]:
         compiled = self._clause.compile(dialect=DIALECT)
-        return str(compiled), compiled.params
+        # Without the line break of a text(): a connection recognizes reads by their first word.
+        return str(compiled).strip(), compiled.params
 
     def bind(self, **parameters: Any) -> tuple[str, dict[str, Any]]:
         """The SQL and the parameters, for an execution in a pipeline."""

@@ -168,7 +168,7 @@ def conditional_tween_factory(
             return handler(request)
         environ = request.environ
         target = f"{path_prefix(request)}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
-        state = f"{user.id} {user.revision} {user.revision_nonce} {moment} {target}"
+        state = f"{user.version} {moment} {target}"
         tag = _digest(registry["representation"], state.encode())
         if_none_match = environ.get("HTTP_IF_NONE_MATCH", "")
         for prefix, digest in entity_tags(if_none_match):

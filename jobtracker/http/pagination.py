@@ -15,7 +15,7 @@ import orjson
 from pyramid.request import Request
 
 from jobtracker.db import signing_keys
-from jobtracker.db.connections import autocommit
+from jobtracker.db.connections import autocommit, release_autocommit
 from jobtracker.db.keyset import MAX_BYTES, MAX_LIMIT, SMALL_PAGE, Page
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import QueryInteger, Rendered, Schema, Text
@@ -146,6 +146,7 @@ def cursors_of(request: Request) -> Cursors:
     which each process reads on first use."""
     registry = request.registry
     if "cursors" not in registry:
+        release_autocommit(request)
         with autocommit(registry) as connection:
             registry["cursors"] = Cursors(signing_keys.find_or_make(connection, KEY_NAME).hex())
     return registry["cursors"]

@@ -1,5 +1,6 @@
 """The SQL of searches."""
 
+import contextlib
 import functools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -69,12 +70,14 @@ _parsed: dict[str, Query | None] = {}
 
 def parse(connection: SupportsExecute, q: str) -> Query | None:
     """The words of a query, as the database has them; None if it has none."""
-    if q not in _parsed:
-        if len(_parsed) >= _MAX_PARSED:
-            _parsed.clear()
-        parts = _PARTS.all(connection, q=q, max_words=MAX_WORDS)
-        _parsed[q] = _query(parts) if parts else None
-    return _parsed[q]
+    with contextlib.suppress(KeyError):
+        return _parsed[q]
+    parts = _PARTS.all(connection, q=q, max_words=MAX_WORDS)
+    query = _query(parts) if parts else None
+    if len(_parsed) >= _MAX_PARSED:
+        _parsed.clear()
+    _parsed[q] = query
+    return query
 
 
 def _query(wholes: list[Part]) -> Query:

@@ -25,32 +25,46 @@ BEGIN
     INSERT INTO job_journeys
         (user_id, application_id, began, status, since, rung, source, reached, went_on,
          days, edges)
-    SELECT user_id, application_id, min(at), coalesce((array_agg(status ORDER BY place DESC)
-                       FILTER (WHERE status <> 'archived'))[1], 'archived'),
+    SELECT user_id, application_id, min(at),
+           coalesce((array_agg(status ORDER BY place DESC)
+                         FILTER (WHERE status <> 'archived'))[1], 'archived'),
            max(at), (array_agg(rung ORDER BY place DESC))[1],
            max(rung) FILTER (WHERE rung < 6),
            coalesce(bit_or(1 << rung), 0),
            coalesce(bit_or(1 << rung) FILTER (WHERE highest_after > rung), 0),
-           ARRAY[CASE WHEN count(*) FILTER (WHERE rung = 1) > 0 THEN coalesce(date_part('epoch', sum(stayed) FILTER (WHERE rung = 1)) / 86400, 0) END, CASE WHEN count(*) FILTER (WHERE rung = 2) > 0 THEN coalesce(date_part('epoch', sum(stayed) FILTER (WHERE rung = 2)) / 86400, 0) END, CASE WHEN count(*) FILTER (WHERE rung = 3) > 0 THEN coalesce(date_part('epoch', sum(stayed) FILTER (WHERE rung = 3)) / 86400, 0) END, CASE WHEN count(*) FILTER (WHERE rung = 4) > 0 THEN coalesce(date_part('epoch', sum(stayed) FILTER (WHERE rung = 4)) / 86400, 0) END, CASE WHEN count(*) FILTER (WHERE rung = 5) > 0 THEN coalesce(date_part('epoch', sum(stayed) FILTER (WHERE rung = 5)) / 86400, 0) END, date_part('epoch', sum(stayed) FILTER (WHERE rung = 6 AND went_to <> status)) / 86400],
+           ARRAY[
+               CASE WHEN count(*) FILTER (WHERE rung = 1) > 0 THEN coalesce(
+                   date_part('epoch', sum(stayed) FILTER (WHERE rung = 1)) / 86400, 0) END,
+               CASE WHEN count(*) FILTER (WHERE rung = 2) > 0 THEN coalesce(
+                   date_part('epoch', sum(stayed) FILTER (WHERE rung = 2)) / 86400, 0) END,
+               CASE WHEN count(*) FILTER (WHERE rung = 3) > 0 THEN coalesce(
+                   date_part('epoch', sum(stayed) FILTER (WHERE rung = 3)) / 86400, 0) END,
+               CASE WHEN count(*) FILTER (WHERE rung = 4) > 0 THEN coalesce(
+                   date_part('epoch', sum(stayed) FILTER (WHERE rung = 4)) / 86400, 0) END,
+               CASE WHEN count(*) FILTER (WHERE rung = 5) > 0 THEN coalesce(
+                   date_part('epoch', sum(stayed) FILTER (WHERE rung = 5)) / 86400, 0) END,
+               date_part('epoch',
+                         sum(stayed) FILTER (WHERE rung = 6 AND went_to <> status)) / 86400],
            coalesce(string_agg(
-               set_byte('\x00', 0,
-                        11 * rank_of(came_from) + rank_of(status)),
+               set_byte('\x00', 0, 11 * rank_of(came_from) + rank_of(status)),
                '' ORDER BY place
            ) FILTER (WHERE came_from <> status), '')
     FROM (
         SELECT user_id, application_id, status, rung_of(status) AS rung, at,
-               row_number() OVER of_job AS place, lag(status) OVER kept AS came_from, lead(status) OVER kept AS went_to,
+               row_number() OVER of_job AS place,
+               lag(status) OVER kept AS came_from, lead(status) OVER kept AS went_to,
                lead(at) OVER of_job - at AS stayed,
                max(rung_of(status)) OVER (
                    backwards ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                ) AS highest_after
-        FROM job_steps WHERE (user_id, application_id) IN (SELECT user_id, application_id FROM changed)
+        FROM job_steps
+        WHERE (user_id, application_id) IN (SELECT user_id, application_id FROM changed)
         WINDOW of_job AS (PARTITION BY user_id, application_id ORDER BY at, id),
             -- A frame that begins at the first row takes linear time.
             backwards AS (
                 PARTITION BY user_id, application_id ORDER BY at DESC, id DESC
-            )
-, kept AS (PARTITION BY user_id, application_id, status = 'archived' ORDER BY at, id)
+            ),
+            kept AS (PARTITION BY user_id, application_id, status = 'archived' ORDER BY at, id)
     ) AS steps
     GROUP BY user_id, application_id
     ON CONFLICT (user_id, application_id) DO UPDATE SET
@@ -58,10 +72,12 @@ BEGIN
         rung = excluded.rung, source = excluded.source, reached = excluded.reached,
         went_on = excluded.went_on, days = excluded.days, edges = excluded.edges;
     IF TG_OP <> 'INSERT' THEN
-        DELETE FROM job_journeys WHERE (user_id, application_id) IN (SELECT user_id, application_id FROM changed) AND NOT EXISTS (
-            SELECT FROM job_steps
-            WHERE job_steps.user_id = job_journeys.user_id
-                AND job_steps.application_id = job_journeys.application_id);
+        DELETE FROM job_journeys
+        WHERE (user_id, application_id) IN (SELECT user_id, application_id FROM changed)
+            AND NOT EXISTS (
+                SELECT FROM job_steps
+                WHERE job_steps.user_id = job_journeys.user_id
+                    AND job_steps.application_id = job_journeys.application_id);
     END IF;
     RETURN NULL;
 END $$;
@@ -111,9 +127,11 @@ DECLARE
     moved timestamptz;  -- its time
     inserted timestamptz;  -- the time of a step of its own
 BEGIN
-    SELECT * INTO own FROM job_steps WHERE user_id = of_user AND application_id = of_job AND origin = 'applied_date';
+    SELECT * INTO own FROM job_steps
+    WHERE user_id = of_user AND application_id = of_job AND origin = 'applied_date';
     IF job_status = 'applied' AND own.id = (
-        SELECT id FROM job_steps WHERE user_id = of_user AND application_id = of_job ORDER BY at DESC, id DESC LIMIT 1)
+        SELECT id FROM job_steps
+        WHERE user_id = of_user AND application_id = of_job ORDER BY at DESC, id DESC LIMIT 1)
     THEN  -- The user has deleted the steps after it: it is the status of the job now.
         UPDATE job_steps SET origin = 'status' WHERE user_id = of_user AND id = own.id;
         own := NULL;
@@ -121,7 +139,9 @@ BEGIN
     SELECT array_agg(step ORDER BY at, id),
            bool_and(status IN ('saved', 'archived')) AND bool_or(status = 'saved')
     INTO steps, only_saved
-    FROM job_steps AS step WHERE user_id = of_user AND application_id = of_job AND origin IS DISTINCT FROM 'applied_date';
+    FROM job_steps AS step
+    WHERE user_id = of_user AND application_id = of_job
+        AND origin IS DISTINCT FROM 'applied_date';
     number := coalesce(cardinality(steps), 0);
 
     FOR i IN REVERSE number .. 1 LOOP
@@ -139,7 +159,8 @@ BEGIN
     END LOOP;
     FOR i IN 1 .. number LOOP
         IF can_move[i] THEN  -- or before it
-            times[i] := greatest(times[i], times[i - 1] + after[i], timestamptz '1970-01-01 00:00:00+00');
+            times[i] := greatest(
+                times[i], times[i - 1] + after[i], timestamptz '1970-01-01 00:00:00+00');
         END IF;
     END LOOP;
     WHILE can_move[saved + 1] AND steps[saved + 1].status = 'saved' LOOP

@@ -29,7 +29,9 @@ CREATE INDEX ix_jobs_user_id_last_activity_at_id ON jobs (user_id, last_activity
 
 CREATE FUNCTION set_last_action_of_job() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.last_action_at IS NOT DISTINCT FROM OLD.last_action_at THEN NEW.last_action_at := greatest(OLD.last_action_at, statement_timestamp()); END IF;
+    IF NEW.last_action_at IS NOT DISTINCT FROM OLD.last_action_at THEN
+        NEW.last_action_at := greatest(OLD.last_action_at, statement_timestamp());
+    END IF;
     RETURN NEW;
 END $$;
 
@@ -146,29 +148,6 @@ BEGIN
     ON CONFLICT (user_id, application_id) DO UPDATE
     SET words = excluded.words, texts = excluded.texts, tags = excluded.tags;
     RETURN NULL;
-END $$;
-
--- The words of a job that is being deleted are deleted by their foreign key.
-CREATE FUNCTION remove_words_of_note(of_user bigint, of_job bigint, old_id bigint)
-RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
-DECLARE
-    same_row bigint[];
-    other record;
-BEGIN
-    IF NOT EXISTS (SELECT FROM jobs WHERE user_id = of_user AND id = of_job) THEN
-        RETURN;
-    END IF;
-    DELETE FROM note_words
-    WHERE user_id = of_user AND application_id = of_job AND old_id = ANY (note_ids)
-    RETURNING note_ids INTO same_row;
-    FOR other IN
-        SELECT id, body FROM notes
-        WHERE user_id = of_user AND application_id = of_job
-            AND id = ANY (same_row) AND id <> old_id
-        ORDER BY id
-    LOOP
-        PERFORM add_words_of_note(of_user, of_job, other.id, other.body);
-    END LOOP;
 END $$;
 
 -- The versions that one transaction makes of a job have the same transaction_nonce().

@@ -30,3 +30,26 @@ BEGIN
         VALUES (of_user, of_job, new_id, ARRAY[new_id], new_words);
     END IF;
 END $$;
+
+-- The words of a job that is being deleted are deleted by their foreign key.
+CREATE FUNCTION remove_words_of_note(of_user bigint, of_job bigint, old_id bigint)
+RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    same_row bigint[];
+    other record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM jobs WHERE user_id = of_user AND id = of_job) THEN
+        RETURN;
+    END IF;
+    DELETE FROM note_words
+    WHERE user_id = of_user AND application_id = of_job AND old_id = ANY (note_ids)
+    RETURNING note_ids INTO same_row;
+    FOR other IN
+        SELECT id, body FROM notes
+        WHERE user_id = of_user AND application_id = of_job
+            AND id = ANY (same_row) AND id <> old_id
+        ORDER BY id
+    LOOP
+        PERFORM add_words_of_note(of_user, of_job, other.id, other.body);
+    END LOOP;
+END $$;

@@ -2,7 +2,7 @@ CREATE TABLE saved_views (
     user_id bigint NOT NULL,
     id bigint GENERATED ALWAYS AS IDENTITY,
     name varchar(80) NOT NULL,
-    data JSON NOT NULL,
+    data json NOT NULL,
     created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT statement_timestamp(),
     CONSTRAINT pk_saved_views PRIMARY KEY (user_id, id),

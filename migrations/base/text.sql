@@ -1,10 +1,21 @@
 CREATE FUNCTION rung_of(status text) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE status WHEN 'saved' THEN 1 WHEN 'applied' THEN 2 WHEN 'recruiter_screen' THEN 3 WHEN 'interviewing' THEN 4 WHEN 'onsite' THEN 4 WHEN 'offer' THEN 5 WHEN 'accepted' THEN 6 END;
+RETURN CASE status
+    WHEN 'saved' THEN 1
+    WHEN 'applied' THEN 2
+    WHEN 'recruiter_screen' THEN 3
+    WHEN 'interviewing' THEN 4
+    WHEN 'onsite' THEN 4
+    WHEN 'offer' THEN 5
+    WHEN 'accepted' THEN 6
+END;
 
 CREATE FUNCTION rank_of(status text) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN array_position('{saved,applied,recruiter_screen,interviewing,onsite,offer,accepted,rejected,withdrawn,ghosted,archived}'::text[], status) - 1;
+RETURN array_position(
+    ARRAY['saved', 'applied', 'recruiter_screen', 'interviewing', 'onsite', 'offer', 'accepted',
+          'rejected', 'withdrawn', 'ghosted', 'archived'],
+    status) - 1;
 
 -- Compatibility decomposition, and one case. The case conversions of PostgreSQL's providers
 -- differ in what upper() and lower() together do to these letters alone. Normalization sorts each
@@ -44,7 +55,8 @@ DECLARE
 BEGIN
     IF words ~ '[+#]' THEN
         words := regexp_replace(words, '(^|[ .{UNSPACED}])[+#]+', '\1', 'g');
-        words := regexp_replace(words, '([[:alnum:]{MARK_OR_DIGIT}])\+(?=[[:alnum:]{MARK_OR_DIGIT}])', '\1 ', 'g');
+        words := regexp_replace(
+            words, '([[:alnum:]{MARK_OR_DIGIT}])\+(?=[[:alnum:]{MARK_OR_DIGIT}])', '\1 ', 'g');
         words := regexp_replace(words, '([+#])(?=[^+# ])', '\1 ', 'g');
     END IF;
     IF strpos(words, '.') > 0 THEN

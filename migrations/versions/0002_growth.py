@@ -20,7 +20,7 @@ branch_labels: str | None = None
 depends_on: str | None = None
 
 # Jobs that one transaction summarizes, and so locks.
-BATCH = 500
+BATCH = 100
 # Steps of a job in one statement that are carried on one by one.
 MAX_CARRIED = 20
 OF_CHANGED = "(user_id, application_id) IN (SELECT user_id, application_id FROM changed)"
@@ -158,7 +158,6 @@ CARRY_STEPS = f"""
         i integer := CASE WHEN are_new THEN number ELSE total + 1 END;
         other integer;  -- the index of the step before that is not archived
         stage integer;
-        status_now text := 'archived';
         source_now integer;
         reached_now integer := 0;
         went_on_now integer := 0;
@@ -243,7 +242,7 @@ CARRY_STEPS = f"""
         END LOOP;
         INSERT INTO job_journeys (user_id, application_id, {", ".join(COLUMNS)})
         VALUES (of_user, of_job, coalesce(summary.began, times[1]),
-                coalesce(statuses[other], status_now), times[latest], rung_of(statuses[latest]),
+                coalesce(statuses[other], 'archived'), times[latest], rung_of(statuses[latest]),
                 source_now, reached_now, went_on_now, days, edges,
                 coalesce(summary.steps, 0) + sign * (total - number), visits, advances)
         ON CONFLICT (user_id, application_id) DO UPDATE SET {replacing(COLUMNS)};
@@ -519,30 +518,35 @@ DATE_APPLIED_STEP = f"""
     END $$
 """  # noqa: S608 (all words are ours)
 
+# ------------------------------------------------------------------------------- existing summaries
+
+BACKFILL = """
+    SELECT summarize_steps(user_id, application_id) FROM job_journeys
+    WHERE {batch} AND steps IS NULL
+"""
+
 
 def upgrade() -> None:
     with autocommit():
         for table, parameters in STORAGE.items():
-            execute(
-                "-- squawk-ignore prefer-robust-stmts\n"  # it can be repeated
-                f"ALTER TABLE {table} SET ({parameters})"
-            )
+            execute(f"-- squawk-ignore prefer-robust-stmts\nALTER TABLE {table} SET ({parameters})")
         create_index("ix_activity_created_at", "activity (created_at)")
         create_index(
             "ix_job_steps_user_id_application_id",
             "job_steps (user_id, application_id)"
             " WHERE origin = 'applied_date' OR origin = 'status' AND at <> created_at",
         )
-        for column in COUNTS:
-            of_stages = "" if column == "steps" else "[]"
-            execute(
-                "-- squawk-ignore prefer-bigint-over-int\n"  # the steps of a job are bounded
-                f"ALTER TABLE job_journeys ADD COLUMN IF NOT EXISTS {column} integer{of_stages}"
-            )
+        execute(
+            "-- squawk-ignore prefer-bigint-over-int\n"
+            "ALTER TABLE job_journeys ADD COLUMN IF NOT EXISTS steps integer,"
+            " ADD COLUMN IF NOT EXISTS visits integer[],"
+            " ADD COLUMN IF NOT EXISTS advances integer[]"
+        )
         execute(SUMMARIZE_STEPS)
         execute(CARRY_STEPS)
         execute(KEEP_JOURNEYS)
         execute(KEEP_JOURNEYS_OF_UPDATED)
+        # It waits for transactions that have begun to execute the function of before.
         execute(
             UPDATE_TRIGGER.format(
                 when="after",
@@ -554,13 +558,8 @@ def upgrade() -> None:
         execute(STEP_COUNT)
         execute(HAS_ROOM_FOR_STEP)
         execute(DATE_APPLIED_STEP.replace("{number}", "step_count(of_user, of_job)"))
-        backfill(
-            "job_journeys",
-            "SELECT summarize_steps(user_id, application_id) FROM job_journeys"
-            " WHERE {batch} AND steps IS NULL",
-            key=("user_id", "application_id"),
-            rows=BATCH,
-        )
+        key = ("user_id", "application_id")
+        backfill("job_journeys", BACKFILL, key=key, rows=BATCH)
         for column in COUNTS:
             set_not_null("job_journeys", column)
 

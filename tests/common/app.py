@@ -14,9 +14,15 @@ def dispose_engines(app: Any) -> None:
         app.registry[name].dispose()
 
 
+def connections_in_use(app: Any) -> int:
+    """The number of connections in autocommit mode that requests of an application hold."""
+    idle = app.registry["db_autocommit"].args[0]._idle
+    return int(app.registry["db_autocommit_engine"].pool.checkedout()) - len(idle)
+
+
 def forget_tokens(app: Any) -> None:
     """Clear what is cached of tokens: tests share them, but not their revocations."""
-    app.registry["access_tokens"].cache.clear()
+    app.registry["access_tokens"].clear_cache()
     app.registry["cognito"]._accounts._accounts.clear()
 
 

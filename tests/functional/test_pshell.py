@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from pyramid.scripting import prepare
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import jobtracker
@@ -136,6 +137,19 @@ def test_second_act_as_replaces_the_user_of_the_root(
 def test_help_describes_what_the_prompt_has(prompt: dict[str, Any]):
     for name in ("db", "models", "act_as", "commit", "rollback"):
         assert 10 < len(prompt[name].__doc__) < 100
+
+
+def test_prompt_has_the_quotas_behind_a_pooler(settings: dict[str, str], app: Any):
+    own = {"sqlalchemy.session_settings": "role", "quotas.activity_per_job": "7"}
+    application = jobtracker.main({}, **{**settings, **own})
+    env = prepare(registry=application.registry)
+    manager = setup(env)
+    next(manager)
+    quota = text("SELECT current_setting('jobtracker.activity_per_job', true)")
+    assert env["db"].scalar(quota) == "7"
+    next(manager, None)
+    env["closer"]()
+    dispose_engines(application)
 
 
 class TestTransaction:

@@ -2,14 +2,16 @@
 
 import datetime
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
 import urllib3
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from jobtracker.db import expiry
+from jobtracker.db.connections import transaction
+from jobtracker.db.engine import GRACE
 from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.sweep import make_sessions, sweep
@@ -249,13 +251,19 @@ def test_part_of_the_sweep_that_fails_stops_no_other(
     assert store.objects() == 0
 
 
-def test_statements_of_the_sweeper_have_a_time_out_of_their_own(app: Any):
-    settings = {**app.registry.settings, "sweeper.statement_timeout": 77}
-    with make_sessions(settings).begin() as session:
-        assert session.execute(text("SHOW statement_timeout")).scalar() == "77s"
-        driver: Any = session.connection().connection.dbapi_connection
-        assert driver.response_timeout > 77
-    cast(Engine, session.get_bind()).dispose()
+def test_transactions_of_the_sweeper_have_a_time_out_of_their_own_and_the_quotas(app: Any):
+    own = {
+        "sweeper.statement_timeout": 77,
+        "sqlalchemy.session_settings": "role",
+        "quotas.activity_per_job": 5000,
+    }
+    sessions = make_sessions({**app.registry.settings, **own})
+    names = ("statement_timeout", "jobtracker.activity_per_job")
+    query = "SELECT " + ", ".join(f"current_setting('{name}', true)" for name in names)
+    with transaction(sessions) as connection:
+        assert connection.execute(query).fetchone() == ("77s", "5000")
+        assert connection._driver.response_timeout == 77 + GRACE
+    sessions.kw["bind"].dispose()
 
 
 def test_concurrent_sweeps_and_confirmations_keep_rows_and_objects_consistent(

@@ -96,3 +96,4 @@ def test_disposing_the_engine_stops_the_timer(
     engine.dispose()
     timer.join(SECONDS_TO_CLOSE)
     assert not timer.is_alive()
+    assert closer._timer is None

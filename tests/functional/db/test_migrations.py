@@ -98,6 +98,22 @@ def test_backfill_that_is_interrupted_can_be_repeated(
     assert database.rows(INDEX) == [(True,)]
 
 
+def test_backfill_ends_where_the_last_rows_are_deleted_meanwhile(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    database.add_examples("title_lengths")
+    run = migrations._BatchStatements.run
+
+    def delete(self: Any, query: str, **rows: Any) -> Any:
+        if query == self.last:
+            database.rows("WITH gone AS (DELETE FROM jobs) SELECT 1")
+        return run(self, query, **rows)
+
+    monkeypatch.setattr(migrations._BatchStatements, "run", delete)
+    database.upgrade()
+    assert database.rows(COLUMNS) == [("title_length",)]
+
+
 def test_sql_of_migrations_does_what_they_do(database: Database):
     script, head = io.StringIO(), database.head
     database.add_examples("nicknames", "title_lengths")

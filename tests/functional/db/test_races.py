@@ -12,6 +12,7 @@ from webtest import TestResponse
 from jobtracker.security import CognitoSecurityPolicy
 from jobtracker.users.models import Identity, User
 from tests.common.api import Api, statuses
+from tests.common.app import connections_in_use
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 
@@ -218,6 +219,21 @@ def test_every_response_returns_its_connection(client: Api, committing_app: Any,
     client.call("DELETE", job, status=204)
     Api(client.app).call("GET", "/jobs", status=401)
     assert pool.checkedout() == 0
+
+
+def test_first_request_of_an_account_holds_no_connection_during_the_call_of_cognito(
+    client: Api, committing_app: Any, monkeypatch: pytest.MonkeyPatch
+):
+    cognito, held = committing_app.registry["cognito"], []
+    get_user = cognito.get_user
+
+    def observed(token: str) -> Any:
+        held.append(connections_in_use(committing_app))
+        return get_user(token)
+
+    monkeypatch.setattr(cognito, "get_user", observed)
+    client.get("/users/me")
+    assert held == [0]
 
 
 def test_concurrent_steps_in_the_past_are_all_kept(client: Api, job: str):

@@ -15,7 +15,7 @@ import jobtracker
 from jobtracker.db import signing_keys
 from jobtracker.http.pagination import SIGNATURE_BYTES, Cursors
 from tests.common.api import Api
-from tests.common.app import dispose_engines
+from tests.common.app import connections_in_use, dispose_engines
 from tests.common.pagination import assert_field_refused, cursor_from, with_cursor
 
 
@@ -75,14 +75,14 @@ def test_setting_replaces_the_key_of_the_database(
     assert_field_refused(client, with_cursor("/jobs?limit=3", cursor), "cursor")
 
 
-def test_key_is_read_once_for_each_process(
+def test_key_is_read_once_for_each_process_while_the_request_holds_no_connection(
     many: int, another_process: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ):
-    read: list[str] = []
+    read: list[tuple[str, int]] = []
     find_or_make = signing_keys.find_or_make
 
     def counted(connection: Any, name: str) -> bytes:
-        read.append(name)
+        read.append((name, connections_in_use(api.app.app)))
         return find_or_make(connection, name)
 
     monkeypatch.setattr(signing_keys, "find_or_make", counted)
@@ -91,7 +91,7 @@ def test_key_is_read_once_for_each_process(
     assert read == []
     for _ in range(3):
         cursor_from(api, "/jobs?limit=3")
-    assert read == ["cursors"]
+    assert read == [("cursors", 0)]
 
 
 def test_concurrent_first_uses_make_one_key(client: Api, engine: Engine, committing_app: Any):

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
+from jobtracker.search import queries
 from tests.common.api import Api
 
 
@@ -180,3 +181,21 @@ def test_decomposed_text_is_found_wherever_it_is(ada: Api):
     assert ids(search(ada, "v\u00f6glein")) == ids(search(ada, "vo\u0308gl")) == [job]
     long = make(ada, location="\u65e5" * 250, job_title="\u672c" * 255)
     assert ids(search(ada, "\u672c" * 255)) == [long]
+
+
+class ClearedConcurrently(dict[str, Any]):
+    """Another thread clears it after each look-up."""
+
+    def __contains__(self, key: object) -> bool:
+        contains = super().__contains__(key)
+        self.clear()
+        return contains
+
+
+def test_query_that_another_thread_drops_from_the_cache_is_found(
+    ada: Api, monkeypatch: pytest.MonkeyPatch
+):
+    job = make(ada, company_name="Globex")
+    monkeypatch.setattr(queries, "_parsed", ClearedConcurrently())
+    for limit in ("1", "2"):  # not from the response cache
+        assert ids(search(ada, "globex", limit)) == [job]

@@ -237,6 +237,26 @@ def test_token_of_a_withdrawn_key_is_not_valid_although_it_was_cached(
     assert tokens.verify(token("old")) is None
 
 
+def test_token_whose_key_is_withdrawn_during_its_verification_is_not_cached(
+    tokens: AccessTokens, keys: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    decode = jwt.decode
+
+    def decode_then_withdraw(*args: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        claims = decode(*args, **options)
+        keys.answer = (200, keys.answer[1].replace(b"known", b"new"))
+        clock.now += 30
+        assert verified_sub(tokens, token("new")) == "ada"
+        return claims
+
+    assert tokens.verify(token("unknown")) is None  # fetches the keys
+    monkeypatch.setattr(jwt, "decode", decode_then_withdraw)
+    tokens.verify(token())
+    tokens.set_user_id(token(), 1)
+    assert tokens.verify(token()) is None
+
+
 BROKEN = [
     (500, b""),
     (302, b""),
