@@ -4,6 +4,8 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+BATCH = 200  # jobs
+
 
 def insert_rows(engine: Engine, table: str, number: int, **columns: Any) -> None:
     """Rows with the same values, of which a string that begins with ``=`` is SQL; ``n`` counts.
@@ -30,16 +32,15 @@ def insert_jobs(engine: Engine, user_id: int, number: int, **columns: Any) -> No
     """Jobs of a user, as by :func:`insert_rows`, with what filters read (no words of searches)."""
     required = {"company_name": "Acme", "job_title": "Engineer"}
     insert_rows(engine, "jobs", number, user_id=user_id, **required, **columns)
-    # In batches, since statements of long texts would run into the time-out.
+    job_ids = text("SELECT id FROM jobs WHERE user_id = :user_id")
     keep_keys = text("""
         INSERT INTO job_words (user_id, application_id, words, texts, tags)
         SELECT user_id, id, '', folded_texts(company_name, job_title, location), folded(tags)
-        FROM jobs
-        WHERE user_id = :user_id AND NOT EXISTS (
-            SELECT FROM job_words WHERE user_id = jobs.user_id AND application_id = jobs.id
-        )
-        LIMIT 200
+        FROM jobs WHERE user_id = :user_id AND id = ANY (:job_ids) ON CONFLICT DO NOTHING
     """)
     with engine.begin() as connection:
-        while connection.execute(keep_keys, {"user_id": user_id}).rowcount:
-            pass
+        ids = list(connection.execute(job_ids, {"user_id": user_id}).scalars())
+        # In batches, since a statement for many long texts would run into the time-out.
+        for start in range(0, len(ids), BATCH):
+            batch = {"user_id": user_id, "job_ids": ids[start : start + BATCH]}
+            connection.execute(keep_keys, batch)
