@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=4, help="of each round (default: 4)")
     parser.add_argument("--rounds", type=int, default=5, help="for each system (default: 5)")
     parser.add_argument("--connections", type=int, default=32, help="of wrk (default: 32)")
-    parser.add_argument("--readers", type=int, default=1000, help="users of 50 jobs each")
+    parser.add_argument("--readers", type=int, default=2000, help="users of 50 jobs each")
     parser.add_argument("--only", default="", help="only endpoints whose name contains this")
     parser.add_argument("--pinned", action="store_true", help="with cpu_affinity = true")
     parser.add_argument(
