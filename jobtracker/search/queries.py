@@ -1,10 +1,11 @@
 """The SQL of searches."""
 
-import contextlib
 import functools
+import threading
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from cachetools import LRUCache, cached
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -28,8 +29,9 @@ from jobtracker.search.models import MAX_WORDS
 
 # To rank by a part of a query takes as long as to look for it.
 _MAX_RANKED = 4
-# Parsed queries that are kept.
+# Parsed queries, and statements for their words, that are cached.
 _MAX_PARSED = 1000
+_MAX_STATEMENTS = 200
 
 
 class Part(NamedTuple):
@@ -65,25 +67,21 @@ _PARTS = Statement(
     """).columns(word=BigInteger, part=TextType, is_prefix=Boolean),
     Part,
 )
-_parsed: dict[str, Query | None] = {}
 
 
+@cached(LRUCache(_MAX_PARSED), key=lambda _connection, q: q, lock=threading.Lock(), info=True)
 def parse(connection: SupportsExecute, q: str) -> Query | None:
     """The words of a query, as the database has them; None if it has none."""
-    with contextlib.suppress(KeyError):
-        return _parsed[q]
     parts = _PARTS.all(connection, q=q, max_words=MAX_WORDS)
-    query = _query(parts) if parts else None
-    if len(_parsed) >= _MAX_PARSED:
-        _parsed.clear()
-    _parsed[q] = query
-    return query
+    return _query(parts) if parts else None
 
 
 def _query(wholes: list[Part]) -> Query:
     parts = [*wholes[:-1], wholes[-1]._replace(is_prefix=True)]
+    *words, last = _phrases(parts)
     return Query(
-        _phrases(parts),
+        # Without repetition, of which each would need another statement.
+        [*(word for word in dict.fromkeys(words) if word != last), last],
         _phrases(wholes)[-1],
         # Without repetition, as ts_rank() counts them.
         list({part.part: str(part) for part in parts[:_MAX_RANKED]}.values()),
@@ -187,7 +185,7 @@ _BEST_NOTE = f"""
 """  # noqa: S608
 
 
-@functools.cache
+@functools.lru_cache(_MAX_STATEMENTS)
 def _search(ranked: int, ranks: tuple[int | None, ...]) -> Statement[Any]:
     """The search for some words, as :func:`_found` has them."""
     found = text(_found(ranked, ranks)).columns(

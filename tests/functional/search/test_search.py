@@ -1,8 +1,10 @@
 """Search: matches, order, highlights, and isolation of users."""
 
 import html
+import itertools
 import re
-from typing import Any
+import threading
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
+from jobtracker.db.engine import TimeoutConnection
 from jobtracker.search import queries
 from tests.common.api import Api
 
@@ -183,19 +186,31 @@ def test_decomposed_text_is_found_wherever_it_is(ada: Api):
     assert ids(search(ada, "\u672c" * 255)) == [long]
 
 
-class ClearedConcurrently(dict[str, Any]):
-    """Another thread clears it after each look-up."""
-
-    def __contains__(self, key: object) -> bool:
-        contains = super().__contains__(key)
-        self.clear()
-        return contains
-
-
-def test_query_that_another_thread_drops_from_the_cache_is_found(
-    ada: Api, monkeypatch: pytest.MonkeyPatch
-):
+def test_query_that_another_thread_drops_from_the_cache_is_found(ada: Api):
     job = make(ada, company_name="Globex")
-    monkeypatch.setattr(queries, "_parsed", ClearedConcurrently())
-    for limit in ("1", "2"):  # not from the response cache
-        assert ids(search(ada, "globex", limit)) == [job]
+    is_over = threading.Event()
+
+    def drop() -> None:
+        while not is_over.is_set():
+            queries.parse.cache_clear()
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    try:
+        for limit in range(1, 21):  # not from the response cache
+            assert ids(search(ada, "globex", str(limit))) == [job]
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_hostile_queries_keep_few_parsed_queries_and_statements(ada: Api, connection: Connection):
+    job = make(ada, company_name="a b c d e")
+    user_id = ada.get("/users/me").json["id"]
+    driver = cast(TimeoutConnection, connection.connection.dbapi_connection)
+    for words in itertools.product("abcde", repeat=4):
+        q = " ".join([*words, *"abcd", *words])
+        (hit,) = queries.search(driver, user_id, q, limit=1)
+        assert hit[0].id == job
+    assert queries.parse.cache_info().currsize <= 1000
+    assert queries._search.cache_info().currsize < 100
