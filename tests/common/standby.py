@@ -27,7 +27,8 @@ class Standby(Postgres):
     def _initialize(self, folder: Path) -> None:
         program = str(bin_folder() / "pg_basebackup")
         options = ["-D", str(folder), "-d", self._conninfo, "-R", "-X", "stream", "-c", "fast"]
-        subprocess.run([program, *options], check=True, capture_output=True)  # noqa: S603
+        done = subprocess.run([program, *options], capture_output=True, text=True, check=False)  # noqa: S603
+        assert done.returncode == 0, done.stderr
         Path(folder, f"{SOCKET}.lock").unlink(missing_ok=True)  # the primary's
         if self._as_user:
             for each in (folder, *folder.rglob("*")):
