@@ -34,8 +34,9 @@ RUN := exec $(BIN)/python -S -c 'import _signal; _signal.signal(_signal.SIGINT, 
 	import runpy, site, sys; site.main(); del sys.argv[0]; \
 	runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)'
 PIP := $(RUN) pip --quiet --disable-pip-version-check
+# With the extras, since pip looks for the newest version of one that is not pinned.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command 'make lock' $(LOCK)
+	--no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(LOCK)
 
 # In an environment of its own: its dependencies exclude those of development.
 CHECKOV := .venv/checkov/.installed
