@@ -17,17 +17,22 @@ SECONDS_TO_REPLAY = 30
 class Standby(Postgres):
     """A hot standby, made by pg_basebackup.
 
-    :param port: TCP port of the primary, which trusts its clients
+    :param port: TCP port of a proxy to the primary, which trusts its clients. Its replication uses
+        it, since its user may not be allowed to enter the folder of the primary's socket
     """
 
-    def __init__(self, data: Path, log: Path, options: dict[str, str], *, port: int) -> None:
-        super().__init__(data, log, options)
-        self._conninfo = f"host={HOST} port={port} user=postgres"
+    def __init__(self, data: Path, log: Path, *, primary: Postgres, port: int) -> None:
+        conninfo = f"host={HOST} port={port} user=postgres"
+        super().__init__(data, log, {"fsync": "off", "primary_conninfo": conninfo})
+        self._primary = primary
 
     def _initialize(self, folder: Path) -> None:
         program = str(bin_folder() / "pg_basebackup")
-        options = ["-D", str(folder), "-d", self._conninfo, "-R", "-X", "stream", "-c", "fast"]
-        done = subprocess.run([program, *options], capture_output=True, text=True, check=False)  # noqa: S603
+        # Not by the proxy, which resets a connection whose client waits for its disk.
+        options = ["-D", str(folder), "-d", self._primary.url(), "-R", "-X", "stream", "-c", "fast"]
+        done = subprocess.run(  # noqa: S603
+            [program, "--no-sync", *options], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         Path(folder, f"{SOCKET}.lock").unlink(missing_ok=True)  # the primary's
         if self._as_user:

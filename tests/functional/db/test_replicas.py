@@ -35,7 +35,7 @@ def standby(postgres: Postgres, committing_app: Any) -> Iterator[Standby]:
     """A replica of the server of all tests."""
     folder = Path(tempfile.mkdtemp(prefix="jobtracker-tests-"))
     with Proxy(postgres.socket_folder / SOCKET) as primary:
-        server = Standby(folder / "data", folder / "log", {"fsync": "off"}, port=primary.port)
+        server = Standby(folder / "data", folder / "log", primary=postgres, port=primary.port)
         try:
             server.start()
             yield server
