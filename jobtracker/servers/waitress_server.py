@@ -1,11 +1,12 @@
 """waitress: one process, in plain Python, for development and where Granian is not available.
 
 Its options are waitress's own (https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html),
-``seconds_to_finish``, and the limits that Granian has as well.
+``drain_seconds``, ``seconds_to_finish``, and the limits that Granian has as well.
 """
 
 import functools
 import logging
+import math
 import signal
 import time
 from collections.abc import Callable, Hashable
@@ -16,11 +17,12 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
-from jobtracker.http.service import ThreadPool
+from jobtracker.http.service import PROBES
 from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
+from jobtracker.servers.stopping import Shutdown, end_at_once, finish_accepting
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
 log = logging.getLogger(__name__)
@@ -50,34 +52,37 @@ class UserTask(NamedTuple):
 
 
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads and their queue, in which ``/health`` comes first, and which is fair to users.
+    """The threads and their queue, which is fair to users, and a thread for each kind of probe.
 
     :param user_of: the user of an environ
     """
 
-    stopping = False
-
-    def __init__(self, user_of: Callable[[dict[str, str]], Hashable]) -> None:
+    def __init__(self, user_of: Callable[[dict[str, str]], Hashable], shutdown: Shutdown) -> None:
         super().__init__()
+        self.shutting_down = shutdown
         self._user_of = user_of
+        self._probes = {pool: ThreadedTaskDispatcher() for pool in PROBES}
+        for each in self._probes.values():
+            each.set_thread_count(1)
         self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
 
     def _refuse(self, task: UserTask, error: ApiError) -> None:
         task.channel.requests[0].error = error
         super().add_task(task.channel)
 
-    def stop(self, *_signal: Any) -> None:
-        self.stopping = True
+    def stop(self, signal_number: int, _frame: Any) -> None:
+        """Begin to stop; at once for a second signal."""
+        if self.shutting_down.is_draining():
+            end_at_once(signal_number)
+        self.shutting_down.drain()
 
     def add_task(self, task: Any) -> None:
         if not isinstance(task, Channel):
             super().add_task(task)
         elif task.total_outbufs_len:
             task.is_waiting = True  # a pipelined request, until the response before it is sent
-        elif task.thread_pool is ThreadPool.HEALTH:
-            with self.lock:
-                self.queue.appendleft(task)
-                self.queue_cv.notify()
+        elif (probes := self._probes.get(task.thread_pool)) is not None:
+            probes.add_task(task)
         elif task.requests[0].error is None and (user := self._user_of(environ_of(task))):
             self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
         else:
@@ -97,6 +102,7 @@ def environ_of(channel: Channel) -> dict[str, str]:
 def serve(
     app: Any,
     *,
+    drain_seconds: str | float = 0,
     seconds_to_finish: str | int = 10,
     header_seconds: str | float = 15,
     body_seconds: str | float = 30,
@@ -109,7 +115,9 @@ def serve(
     options.setdefault("clear_untrusted_proxy_headers", "false")
     # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
     options["outbuf_high_watermark"] = 2**62
-    dispatcher = Dispatcher(app.registry["user_of"])
+    shutdown = Shutdown()
+    app.registry["is_draining"] = shutdown.is_draining
+    dispatcher = Dispatcher(app.registry["user_of"], shutdown)
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
     limits = Limits(
@@ -138,21 +146,25 @@ def serve(
     signal.signal(signal.SIGTERM, dispatcher.stop)
     signal.signal(signal.SIGINT, dispatcher.stop)
     looked_at = 0.0
+    drained_at = math.inf
     try:
-        while not dispatcher.stopping:
+        while (now := time.time()) < drained_at:
             poll()
-            if (now := time.time()) - looked_at >= INTERVAL:
+            if now - looked_at >= INTERVAL:
                 looked_at = now
                 close_slow_channels(channels_of(connections), limits, now)
+            if drained_at == math.inf and shutdown.is_draining():
+                drained_at = time.time() + float(drain_seconds)
         for each in listening:
+            finish_accepting(each.socket, functools.partial(accept_all, each))
             each.del_channel()
             each.socket.close()
         deadline = time.monotonic() + int(seconds_to_finish)
         channels = channels_of(connections)
         while any(each.connected for each in channels) and time.monotonic() < deadline:
+            poll()  # before: a request that has arrived is answered
             for each in channels:
-                each.will_close |= not (each.requests or each.total_outbufs_len or each.request)
-            poll()
+                each.will_close |= each.is_unused(time.time())
     finally:
         dispatcher.shutdown(timeout=0)
         wasyncore.close_all(connections, ignore_all=True)
