@@ -6,7 +6,7 @@ from typing import Any
 from pyramid.config import Configurator
 
 from jobtracker import settings as settings_
-from jobtracker.db.checks import check_database
+from jobtracker.db.checks import Migrations, check_database
 from jobtracker.db.poolers import check_pooler
 from jobtracker.tree import Root
 
@@ -60,6 +60,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.logs")  # no secrets in them
     config.include("jobtracker.db.connections")  # request.connection, transactions
     config.include("jobtracker.db.replicas")  # reads on a replica
+    config.include("jobtracker.db.readiness")  # for /ready
     config.include("pyramid_tm")
     config.include("pyramid_retry")  # of deadlocks and serialization failures
     config.include("jobtracker.errors")  # exception views
@@ -77,7 +78,10 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     config.include("jobtracker.openapi")  # of all of these
 
     app = config.make_wsgi_app()
-    if global_config and global_config.get("__script__") == "pserve":
+    script = (global_config or {}).get("__script__")
+    if global_config and script in ("pserve", ""):  # "": with the local stack
+        config.registry["database_check"].migrations = Migrations.of(global_config["__file__"])
+    if global_config and script == "pserve":
         check_pooler(config.registry["db_engine"], checked)
         if "db_replica" in config.registry:
             check_pooler(config.registry["db_replica"].engine, checked)

@@ -61,7 +61,7 @@ class Dispatcher(ThreadedTaskDispatcher):
         super().__init__()
         self.shutting_down = shutdown
         self._user_of = user_of
-        self._probes = {pool: ThreadedTaskDispatcher() for pool in PROBES}
+        self._probes: dict[Any, Any] = {pool: ThreadedTaskDispatcher() for pool in PROBES}
         for each in self._probes.values():
             each.set_thread_count(1)
         self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
@@ -81,8 +81,8 @@ class Dispatcher(ThreadedTaskDispatcher):
             super().add_task(task)
         elif task.total_outbufs_len:
             task.is_waiting = True  # a pipelined request, until the response before it is sent
-        elif (probes := self._probes.get(task.thread_pool)) is not None:
-            probes.add_task(task)
+        elif (pool := task.thread_pool) in self._probes:
+            self._probes[pool].add_task(task)
         elif task.requests[0].error is None and (user := self._user_of(environ_of(task))):
             self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
         else:

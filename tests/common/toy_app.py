@@ -17,6 +17,7 @@ from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.permissions import Permission
 from jobtracker.servers import granian_server, waitress_server
 
+POOLS = {"/health": ThreadPool.HEALTH, "/ready": ThreadPool.READINESS}
 TEXT = [("Content-Type", "text/plain")]
 # The methods of the requests for /counted.
 COUNTED: list[str] = []
@@ -72,7 +73,7 @@ def find_operation(_method: str, path: str) -> Operation | None:
         view=lambda _request: None,
         permission=Permission.WRITE if is_large else Permission.PUBLIC,
         max_body_bytes=1_000_000 if is_large else 10_000,
-        thread_pool=ThreadPool.HEALTH if path == "/health" else ThreadPool.READ,
+        thread_pool=POOLS.get(path, ThreadPool.READ),
     )
     return None if path == "/unknown" else operation
 
