@@ -41,6 +41,9 @@ SHORT_INTERVAL = 0.25
 # Seconds for which a request cannot be idle.
 BUSY_SECONDS = 10.0
 
+# Seconds for a request that was received to begin, on a busy machine.
+LOST_SECONDS = 1.0
+
 # struct tcp_info of linux/tcp.h: tcpi_unacked in segments, tcpi_notsent_bytes, and milliseconds
 # since the last data: tcpi_last_data_sent, tcpi_last_data_recv.
 _TCP_INFO_BYTES = 148
@@ -147,10 +150,9 @@ class ConnectionWatch(threading.Thread):
             if connection.client is None or connection.client in self.running:
                 continue
             info = _tcp_info(each)
-            milliseconds = min(info(_LAST_SENT), info(_LAST_RECEIVED))
             if info(_UNACKED) or info(_NOT_SENT):
                 continue  # Granian closes it after the response
-            if milliseconds < IN_USE_SECONDS * 1000 or _unread_bytes(each):
+            if _may_have_request(info(_LAST_SENT), info(_LAST_RECEIVED)) or _unread_bytes(each):
                 is_in_use = True
             else:
                 with contextlib.suppress(OSError):  # closed by the client
@@ -219,6 +221,16 @@ def _tcp_info(connection: socket.socket) -> Callable[[int], int]:
     """The fields of struct tcp_info, by their offset."""
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
     return lambda offset: struct.unpack_from("I", info, offset)[0]
+
+
+def _may_have_request(last_sent: int, last_received: int) -> bool:
+    """Whether Granian can have read a request that has not begun here, or one is to be expected.
+
+    :param last_sent: milliseconds since the last data that was sent, by the clock of the kernel:
+        where it is equal to the other, the order is not known
+    """
+    seconds = IN_USE_SECONDS if last_sent < last_received else LOST_SECONDS
+    return min(last_sent, last_received) < seconds * 1000
 
 
 def _unread_bytes(connection: socket.socket) -> int:

@@ -25,7 +25,7 @@ CONNECTION_CLOSE = ("Connection", "close")
 # is closed by its next response, so that its client does not send a request meanwhile.
 IN_USE_SECONDS = 0.2
 # Seconds for connections in use to get that response.
-SECONDS_TO_CLOSE = 1.0
+SECONDS_TO_CLOSE = 2.0
 # Seconds for handshakes that have begun, and for connections that wait to be accepted.
 HANDSHAKE_SECONDS, SECONDS_TO_ACCEPT = 0.05, 0.5
 

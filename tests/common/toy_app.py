@@ -96,9 +96,12 @@ class App:
         }
         self.registry["find_operation"] = find_operation
         self.registry["check_authorization"] = check_authorization
+        self.registry["is_draining"] = bool
         self.registry["user_of"] = lambda environ: environ.get("HTTP_AUTHORIZATION")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/ready" and self.registry["is_draining"]():
+            environ = {**environ, "PATH_INFO": "/status/503"}
         return self.wsgi(environ, start_response)
 
 
