@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import os
 import signal
 import sys
 import threading
@@ -32,6 +33,8 @@ class DrainingServer(MPServer):
         self._drain_seconds = drain_seconds
 
     def signal_handler_interrupt(self, *signal_and_frame: Any) -> None:
+        if os.getpid() != self.pid:  # a worker that has not begun: it has its own handler later
+            os._exit(128 + signal_and_frame[0])
         if self._shutdown.is_draining():
             for worker in self.wrks:
                 worker.kill()
