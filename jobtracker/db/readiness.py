@@ -25,14 +25,15 @@ VERSIONS = "SELECT version_num FROM alembic_version"
 
 #: What is missing, and why.
 Problem = tuple[str, str]
+TOO_SLOW = ("database", f"It does not respond within {SECONDS:g} second.")
 
 
 class DatabaseCheck:
     """The latest check, of which one runs at a time, in a thread of its own: its time-outs are
     those of requests, and longer than SECONDS.
 
-    A result is used for as long as its check took, SECONDS at most, so that requests that were
-    queued meanwhile do not take that time one after the other.
+    Its result is that of requests which were queued meanwhile, too: they do not wait for a check
+    each, one after the other.
 
     :param connect: returns a connection in autocommit mode
     """
@@ -46,10 +47,14 @@ class DatabaseCheck:
         self._began = self._ended = 0.0
         self._logged: Problem | None = None
 
-    def problem(self) -> Problem | None:
-        """What is missing, or None, in SECONDS."""
+    def problem(self, queued_seconds: float = 0) -> Problem | None:
+        """What is missing, or None, in SECONDS.
+
+        :param queued_seconds: for which the request has waited already
+        """
+        arrived = time.monotonic() - queued_seconds
         with self._lock:
-            if self._result is None or (self._result.done() and not self._is_recent()):
+            if self._result is None or (self._result.done() and arrived >= self._ended):
                 self._began = time.monotonic()
                 self._result = Future()
                 thread = threading.Thread(target=self._run, args=[self._result], daemon=True)
@@ -58,12 +63,9 @@ class DatabaseCheck:
         try:
             problem = result.result(max(0, deadline - time.monotonic()))
         except TimeoutError:
-            problem = ("database", f"It has not responded within {SECONDS:g} second.")
+            problem = TOO_SLOW
         self._log(problem)
         return problem
-
-    def _is_recent(self) -> bool:
-        return time.monotonic() - self._ended < min(self._ended - self._began, SECONDS)
 
     def _run(self, result: "Future[Problem | None]") -> None:
         try:
@@ -75,6 +77,8 @@ class DatabaseCheck:
             log.exception("Unexpected error in the check of the database")
             problem = ("database", "It could not be checked.")
         self._ended = time.monotonic()
+        if problem is None and self._ended - self._began > SECONDS:
+            problem = TOO_SLOW
         result.set_result(problem)
 
     def _check(self) -> Problem | None:

@@ -80,7 +80,8 @@ def get_ready(request: Request) -> dict[str, str]:
     if registry.get("is_draining", bool)():  # set by servers
         problem = "server", "It is draining: it is about to stop."
     else:
-        problem = registry["database_check"].problem()
+        queued_seconds = request.environ.get("jobtracker.queued_seconds", 0)
+        problem = registry["database_check"].problem(queued_seconds)
     if problem is None:
         return {"status": "ready"}
     name, reason = problem
