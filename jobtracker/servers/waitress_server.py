@@ -115,6 +115,7 @@ def serve(
     options.setdefault("clear_untrusted_proxy_headers", "false")
     # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
     options["outbuf_high_watermark"] = 2**62
+    seconds_to_drain = float(drain_seconds)
     shutdown = Shutdown()
     app.registry["is_draining"] = shutdown.is_draining
     dispatcher = Dispatcher(app.registry["user_of"], shutdown)
@@ -154,7 +155,7 @@ def serve(
                 looked_at = now
                 close_slow_channels(channels_of(connections), limits, now)
             if drained_at == math.inf and shutdown.is_draining():
-                drained_at = time.time() + float(drain_seconds)
+                drained_at = time.time() + seconds_to_drain
         for each in listening:
             finish_accepting(each.socket, functools.partial(accept_all, each))
             each.del_channel()
