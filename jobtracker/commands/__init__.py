@@ -9,7 +9,7 @@ import importlib
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 COMMANDS = {
     "init": "write an ini file with all settings",
@@ -54,7 +54,7 @@ def execute(arguments: list[str]) -> NoReturn:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
     module = None
     for name, summary in COMMANDS.items():
-        options = {}
+        options: dict[str, Any] = {}
         if name in arguments[:1]:
             module = importlib.import_module(f"jobtracker.commands.{name.replace('-', '_')}")
             options = {"parents": [module.PARSER], "add_help": False}

@@ -1,6 +1,7 @@
-"""Clean up every minute (sweeper.interval), until SIGTERM or SIGINT, which end it after its batch."""
+"""Clean up every minute (sweeper.interval), until SIGTERM or SIGINT end it after a batch."""
 
 import argparse
+import contextlib
 import logging
 import signal
 import threading
@@ -37,10 +38,8 @@ def run(arguments: argparse.Namespace) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, stop)
         log.info("Working, every %s seconds", registry.settings["sweeper.interval"])
-        try:
+        with contextlib.suppress(Stopped):
             work(registry, stopping)
-        except Stopped:
-            pass
         log.info("Stopped")
 
 

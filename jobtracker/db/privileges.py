@@ -8,7 +8,8 @@ from jobtracker.db.base import Base
 
 NEEDED = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 ROLE = text("""
-    SELECT current_user AS name, current_schema() IS NOT NULL AS has_schema, rolsuper AS is_superuser,
+    SELECT current_user AS name, current_schema() IS NOT NULL AS has_schema,
+        rolsuper AS is_superuser,
         pg_is_in_recovery() OR current_setting('transaction_read_only')::bool AS is_read_only
     FROM pg_roles WHERE rolname = current_user
 """)

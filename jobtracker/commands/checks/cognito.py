@@ -52,7 +52,7 @@ def _user_pool(keys: JWKSCache) -> Result:
 
 
 def _app_client(user_pool: UserPool) -> Result:
-    """A sign-in of an account that does not exist: what is wrong with the app client comes first."""
+    """A sign-in of no account: Cognito looks at the app client and its secret first."""
     subject = "Cognito: app client and secret"
     password = f"Aa1!{uuid.uuid4().hex}"
     try:
@@ -61,8 +61,9 @@ def _app_client(user_pool: UserPool) -> Result:
         return warning(subject, CLIENT, "Cognito throttles: not checked")
     except Unavailable as problem:
         cause = problem.__cause__
-        is_response = isinstance(cause, ClientError)
-        message = cause.response["Error"].get("Message", "") if is_response else ""
+        message = ""
+        if isinstance(cause, ClientError):
+            message = cause.response["Error"].get("Message", "")
         detail = misconfiguration(message) or with_hint(error_code(cause), HINTS)
         return error(subject, setting_in(detail, "cognito", CLIENT), detail)
     except ApiError:

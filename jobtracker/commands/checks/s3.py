@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,7 +33,7 @@ def check(settings: Mapping[str, Any]) -> Iterator[Result]:
         if call("get_object", **probe)["Body"].read() != BODY:
             raise ValueError("another object than the one that was put")
 
-    steps = {
+    steps: dict[str, Callable[[], Any]] = {
         "bucket": lambda: call("head_bucket", Bucket=bucket.name),
         "put": lambda: call("put_object", Body=BODY, **probe),
         "get": get,
