@@ -45,6 +45,8 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
     :raises SystemExit: in pserve, when the database is not migrated, or a pooler unsuitable
     """
+    # Alembic logs each of its plugins when it is imported.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     # Not imported above: commands begin at once, and can be interrupted without a traceback.
     from pyramid.config import Configurator
 
