@@ -161,8 +161,8 @@ def test_signal_ends_a_command_quietly(
     (tmp_path / "production.ini").write_text(PRODUCTION)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment["DATABASE_URL"] = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/d"
-        with start(tmp_path, command, "production.ini", env=environment) as process:
-            silent.accept()
+        process = start(tmp_path, command, "production.ini", env=environment)
+        with process, silent.accept()[0]:
             process.send_signal(signal_number)
             out, errors = process.communicate(timeout=30)
     assert (process.returncode, out) == (-signal_number, "")
