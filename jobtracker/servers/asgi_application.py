@@ -15,7 +15,7 @@ from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import max_body_bytes, needs_authorization
 from jobtracker.servers.thread_pool import WorkerThreads
-from jobtracker.servers.transfers import Transfers
+from jobtracker.servers.transfers import Transfers, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class ASGIApplication:
         if needs_authorization(operation, size):
             await self._check_authorization(environ)
             user = self._user_of(environ)  # of a token that is verified now
-        with self._transfers.begin(size, _owner_of(user)) as transfer:
+        with self._transfers.begin(size, owner_of(user)) as transfer:
             try:
                 async with transfer.within(self._limits.body_seconds):
                     body = await asgi.read_body(receive, length, limit, transfer)
@@ -137,7 +137,7 @@ class ASGIApplication:
         self, environ: dict[str, Any], send: Any, response: tuple[int, asgi.Headers, bytes]
     ) -> None:
         try:
-            owner = _owner_of(self._user_of(environ))
+            owner = owner_of(self._user_of(environ))
             with self._transfers.begin(len(response[2]), owner) as transfer:
                 async with transfer.within(self._limits.response_seconds):
                     await asgi.send_large_response(send, transfer, *response)
@@ -153,8 +153,3 @@ class ASGIApplication:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
         response = error_response(error, self._registry.settings, origin, request_id)
         asgi.send_response(send, *response)
-
-
-def _owner_of(user: Hashable) -> Hashable:
-    """By whom transfers are limited: the user, or the network without what a token claims."""
-    return user[0] if isinstance(user, tuple) else user

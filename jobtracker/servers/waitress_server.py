@@ -50,16 +50,12 @@ class UserTask(NamedTuple):
 
 
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads and their queue, in which ``/health`` comes first, and which is fair to users.
-
-    :param user_of: the user of an environ
-    """
+    """The threads and their queue, in which ``/health`` comes first, and which is fair to users."""
 
     stopping = False
 
-    def __init__(self, user_of: Callable[[dict[str, str]], Hashable]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._user_of = user_of
         self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
 
     def _refuse(self, task: UserTask, error: ApiError) -> None:
@@ -78,20 +74,10 @@ class Dispatcher(ThreadedTaskDispatcher):
             with self.lock:
                 self.queue.appendleft(task)
                 self.queue_cv.notify()
-        elif task.requests[0].error is None and (user := self._user_of(environ_of(task))):
+        elif task.requests[0].error is None and (user := task.set_owner(task.requests[0])):
             self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
         else:
             super().add_task(task)
-
-
-def environ_of(channel: Channel) -> dict[str, str]:
-    """What determines the user of a channel's next request."""
-    request = channel.requests[0]
-    headers = request.headers
-    names = ("AUTHORIZATION", "X_FORWARDED_FOR")
-    environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
-    target = {"REQUEST_METHOD": request.command.upper(), "PATH_INFO": request.path_info}
-    return {"REMOTE_ADDR": channel.addr[0], **target, **environ}
 
 
 def serve(
@@ -109,7 +95,7 @@ def serve(
     options.setdefault("clear_untrusted_proxy_headers", "false")
     # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
     options["outbuf_high_watermark"] = 2**62
-    dispatcher = Dispatcher(app.registry["user_of"])
+    dispatcher = Dispatcher()
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
     limits = Limits(
