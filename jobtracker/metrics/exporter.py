@@ -1,8 +1,10 @@
 """The exporter: files and address in the main process, measurements in the workers."""
 
+import errno
+import logging
+import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping
-from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -14,6 +16,8 @@ from jobtracker.metrics.instrumentation import instrument
 from jobtracker.metrics.listener import Listener
 from jobtracker.metrics.sampler import PoolState, Sampler, ServerState
 from jobtracker.settings import InvalidSettings
+
+log = logging.getLogger(__name__)
 
 SETTING = "metrics.listen"
 
@@ -75,6 +79,8 @@ class Exporter:
         :param alive: the numbers of the workers that run
         """
         self._alive = alive
+        host, port = self._socket.getsockname()[:2]
+        log.info("Metrics on http://%s:%d/metrics", f"[{host}]" if ":" in host else host, port)
         Listener(self._socket, lambda: generate_latest(self._output)).start()
 
     def collect(self) -> Iterable[Metric]:
@@ -83,7 +89,7 @@ class Exporter:
         yield from self._files.collect(alive)
         yield GaugeMetricFamily("jobtracker_workers", "Workers that run.", len(alive))
         info = GaugeMetricFamily("jobtracker_build_info", "The version.", labels=["version"])
-        info.add_metric([version("jobtracker")], 1)
+        info.add_metric([self._registry["openapi_document"]["info"]["version"]], 1)
         yield info
 
     def describe(self) -> Iterable[Metric]:
@@ -98,7 +104,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _type, _protocol, _name, address = found[0]
         return socket.create_server(address[:2], family=family)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number in errno.errorcode else "it is no address"
         hint = "Stop what listens there, or change the setting"
         raise InvalidSettings(
             (SETTING, f"cannot listen on {host}:{port}: {reason}. {hint}")
