@@ -1,10 +1,9 @@
 """The metrics of a worker. docs/metrics.md has them in a table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from prometheus_client import Counter, Gauge, Histogram
-
+from jobtracker.metrics.families import Counter, Families, Histogram
 from jobtracker.settings import SETTINGS
 
 # Seconds. Of requests and of PostgreSQL; of waiting; of Cognito, S3 and Turnstile.
@@ -23,42 +22,41 @@ QUEUE_LIMIT = "queue"
 
 
 class _Route(NamedTuple):
-    requests: Any
-    duration: Any
+    requests: Counter
+    duration: Histogram
 
 
 class Metrics:
-    """:param find_route: the template of a path; None for a path of no route"""
+    """:param find_route: returns the template of a path; None for a path of no route"""
 
-    def __init__(self, find_route: Any) -> None:
+    def __init__(self, families: Families, find_route: Callable[[str], str | None]) -> None:
+        self.write = families.write
         self._find_route = find_route
         self._routes: dict[tuple[str, str, int], _Route] = {}
-        self._requests = _counter(
+        self._requests = families.counter(
             "http_requests", "Responses, those of the server included.", "method", "route", "status"
         )
-        self._duration = _histogram(
+        self._duration = families.histogram(
             "http_request_duration_seconds",
             "Time of a request in a thread, without the time before it.",
             BUCKETS,
             "method",
             "route",
         )
-        queued = _histogram(
+        self._queued = families.histogram(
             "http_request_queued_seconds",
             "Time that a request waited for a thread.",
             QUEUE_BUCKETS,
             "pool",
         )
-        self._queued = _Children(queued)
-        postgresql = _histogram(
+        self.postgresql = families.histogram(
             "postgresql_duration_seconds",
             "Time of a statement, a commit, or of getting a connection from the pool.",
             BUCKETS,
             "operation",
             "outcome",
         )
-        self.postgresql = _Children(postgresql)
-        gateways = _histogram(
+        self.gateways = families.histogram(
             "gateway_request_duration_seconds",
             "Time of a call of Cognito, S3 or Turnstile.",
             GATEWAY_BUCKETS,
@@ -66,41 +64,51 @@ class Metrics:
             "operation",
             "outcome",
         )
-        self.gateways = _Children(gateways)
-        self.rate_limited = _counter(
+        self.rate_limited = families.counter(
             "rate_limited", "Requests beyond a rate limit, by its setting.", "limit"
         )
         names = (each.name for each in SETTINGS if each.name.startswith("rate_limits."))
         for name in (*(name for name in names if name != "rate_limits.storage"), QUEUE_LIMIT):
-            self.rate_limited.labels(name)
-        self.token_verifications = _counter(
+            _ = self.rate_limited[name,]
+        self.token_verifications = families.counter(
             "access_token_verifications", "Access tokens that were not in the cache.", "outcome"
         )
-        self.cache_lookups = _counter(
+        self.cache_lookups = families.counter(
             "response_cache_lookups", "Look-ups of responses in the cache.", "result"
         )
-        starts = _counter("worker_starts", "Starts of worker processes.", "worker")
-        self.worker_starts = starts
-        self.threads_busy = _gauge("threads_busy", "Threads that run a request.", "pool")
-        self.threads_max = _gauge("threads_max", "The maximum number of threads.", "pool")
-        self.queue_length = _gauge("queue_requests", "Requests that wait for a thread.", "pool")
-        self.client_connections = _gauge("client_connections", "Open connections of clients.")
-        self.held_body_bytes = _gauge(
+        self.worker_starts = families.counter(
+            "worker_starts", "Starts of worker processes.", "worker"
+        )
+        self.threads_busy = families.gauge("threads_busy", "Threads that run a request.", "pool")
+        self.threads_max = families.gauge("threads_max", "The maximum number of threads.", "pool")
+        self.queue_length = families.gauge(
+            "queue_requests", "Requests that wait for a thread.", "pool"
+        )
+        self.client_connections = families.gauge(
+            "client_connections", "Open connections of clients."
+        )
+        self.held_body_bytes = families.gauge(
             "held_body_bytes", "Bytes of bodies of more than 16 KiB that are held."
         )
-        self.connections = _gauge(
+        self.connections = families.gauge(
             "postgresql_connections", "Connections to PostgreSQL.", "pool", "state"
         )
-        self.connections_max = _gauge(
+        self.connections_max = families.gauge(
             "postgresql_connections_max", "The maximum number of connections.", "pool"
         )
-        self.replica_in_use = _gauge(
+        self.replica_in_use = families.gauge(
             "replica_in_use", "Whether all workers use the replica.", "pool", mode="livemin"
         )
-        self.cached_responses = _gauge("response_cache_responses", "Responses in the cache.")
-        self.cached_bytes = _gauge("response_cache_bytes", "Bytes of the responses in the cache.")
-        self.cached_tokens = _gauge("access_tokens_cached", "Verified access tokens in the cache.")
-        self.backlog = _gauge(
+        self.cached_responses = families.gauge(
+            "response_cache_responses", "Responses in the cache."
+        )
+        self.cached_bytes = families.gauge(
+            "response_cache_bytes", "Bytes of the responses in the cache."
+        )
+        self.cached_tokens = families.gauge(
+            "access_tokens_cached", "Verified access tokens in the cache."
+        )
+        self.backlog = families.gauge(
             "sweeper_backlog",
             "Rows that wait for the sweeper, 10,000 at most.",
             "part",
@@ -134,44 +142,12 @@ class Metrics:
 
     def count_queue_limit(self) -> None:
         """Count a request that is refused, as too many of its user wait."""
-        self.rate_limited.labels(QUEUE_LIMIT).inc()
+        self.rate_limited[QUEUE_LIMIT,].inc()
 
     def _add_route(self, method: str, route: str, status: int) -> _Route:
         if method not in METHODS:
             method = OTHER
         return self._routes.setdefault(
             (method, route, status),
-            _Route(
-                self._requests.labels(method, route, status), self._duration.labels(method, route)
-            ),
+            _Route(self._requests[method, route, str(status)], self._duration[method, route]),
         )
-
-
-class _Children(dict[tuple[str, ...], Any]):
-    """The children of a metric by the values of its labels: labels() takes a lock, and as long as
-    an observation."""
-
-    def __init__(self, metric: Any) -> None:
-        super().__init__()
-        self._metric = metric
-
-    def __missing__(self, labels: tuple[str, ...]) -> Any:
-        child = self[labels] = self._metric.labels(*labels)
-        return child
-
-
-# Outside of the registry of prometheus_client: the main process reads files.
-
-
-def _counter(name: str, documentation: str, *labels: str) -> Counter:
-    return Counter(f"jobtracker_{name}_total", documentation, labels, registry=None)
-
-
-def _histogram(
-    name: str, documentation: str, buckets: tuple[float, ...], *labels: str
-) -> Histogram:
-    return Histogram(f"jobtracker_{name}", documentation, labels, buckets=buckets, registry=None)
-
-
-def _gauge(name: str, documentation: str, *labels: str, mode: Any = "livesum") -> Gauge:
-    return Gauge(f"jobtracker_{name}", documentation, labels, multiprocess_mode=mode, registry=None)

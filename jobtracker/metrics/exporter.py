@@ -1,6 +1,7 @@
 """The exporter: files and address in the main process, measurements in the workers."""
 
 import errno
+import functools
 import logging
 import os
 import socket
@@ -11,10 +12,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from jobtracker.metrics.definitions import Metrics
+from jobtracker.metrics.families import Families
 from jobtracker.metrics.files import MetricFiles
 from jobtracker.metrics.instrumentation import instrument
 from jobtracker.metrics.listener import Listener
-from jobtracker.metrics.sampler import PoolState, Sampler, ServerState
+from jobtracker.metrics.sampler import INTERVAL, PoolState, Sampler, ServerState
 from jobtracker.settings import InvalidSettings
 
 log = logging.getLogger(__name__)
@@ -45,10 +47,9 @@ class Exporter:
 
         :param worker: its number, which one that is respawned takes over
         """
-        self._files.allocate(worker)
-        self._files.use(worker)
-        metrics = Metrics(self._registry["find_route"])
-        metrics.worker_starts.labels(worker).inc()
+        families = Families(functools.partial(self._files.open, worker))
+        metrics = Metrics(families, self._registry["find_route"])
+        metrics.worker_starts[str(worker),].inc()
         instrument(self._registry, metrics)
         return metrics
 
@@ -81,7 +82,7 @@ class Exporter:
         self._alive = alive
         host, port = self._socket.getsockname()[:2]
         log.info("Metrics on http://%s:%d/metrics", f"[{host}]" if ":" in host else host, port)
-        Listener(self._socket, lambda: generate_latest(self._output)).start()
+        Listener(self._socket, lambda: generate_latest(self._output), delay=2 * INTERVAL).start()
 
     def collect(self) -> Iterable[Metric]:
         """The metrics of all workers, for prometheus_client."""
@@ -104,8 +105,10 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _type, _protocol, _name, address = found[0]
         return socket.create_server(address[:2], family=family)
     except (OSError, UnicodeError) as error:
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number in errno.errorcode else "it is no address"
+        # Without what Python adds; getaddrinfo() has numbers of its own.
+        number = error.errno if isinstance(error, OSError) else None
+        is_known = number is not None and number in errno.errorcode
+        reason = os.strerror(number or 0) if is_known else "it is not known"
         hint = "Stop what listens there, or change the setting"
         raise InvalidSettings(
             (SETTING, f"cannot listen on {host}:{port}: {reason}. {hint}")

@@ -2,7 +2,7 @@
 
 They are those of prometheus_client's multiprocess mode
 (https://prometheus.github.io/client_python/multiprocess/), with the number of the worker in the
-place of the process id: a respawned worker goes on with the counters of the one before it, so that
+place of the process id. A respawned worker goes on with the counters of the one before it, so that
 there are as many files as workers.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import values
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _PREFIX = "jobtracker-metrics-"
@@ -51,19 +51,16 @@ class MetricFiles:
         if os.getpid() == owner:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def allocate(self, worker: int) -> None:
-        """Make the files of a worker, unless one of that number has made them."""
-        for kind, size in _SIZES.items():
-            with (self.folder / f"{kind}_{worker}.db").open("ab") as file:
-                if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, size)
+    def open(self, worker: int, kind: str) -> MmapedDict:
+        """Open a file of a worker, in which are the values of one before it of that number.
 
-    def use(self, worker: int) -> None:
-        """Let the metrics that this process makes from now on be in the files of a worker."""
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.folder)
-        values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
-            lambda: worker
-        )
+        :param kind: the type of the metrics
+        """
+        path = self.folder / f"{kind}_{worker}.db"
+        with path.open("ab") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, _SIZES[kind])
+        return MmapedDict(str(path))  # type: ignore[no-untyped-call]
 
     def collect(self, alive: Collection[int]) -> Any:
         """The sums over all workers.

@@ -205,13 +205,13 @@ class MeasuredAccessTokens(AccessTokens):
             outcome = "unavailable"
             raise
         finally:
-            Measured.metrics.token_verifications.labels(outcome).inc()
+            Measured.metrics.token_verifications[outcome,].inc()
 
 
 class MeasuredResponseCache(ResponseCache):
     def get(self, tag: str) -> CachedResponse | None:
         found = super().get(tag)
-        Measured.metrics.cache_lookups.labels("miss" if found is None else "hit").inc()
+        Measured.metrics.cache_lookups["miss" if found is None else "hit",].inc()
         return found
 
 
@@ -219,7 +219,7 @@ class MeasuredRateLimiter(RateLimiter):
     def hit(self, rate: Any, name: str, key: str) -> float:
         wait = super().hit(rate, name, key)
         if wait:
-            Measured.metrics.rate_limited.labels(name).inc()
+            Measured.metrics.rate_limited[name,].inc()
         return wait
 
 
@@ -228,5 +228,5 @@ class MeasuredRequestsByUser(RequestsByUser):
         try:
             super().count(userid)
         except RateLimited:
-            Measured.metrics.rate_limited.labels(REQUESTS_BY_USER).inc()
+            Measured.metrics.rate_limited[REQUESTS_BY_USER,].inc()
             raise

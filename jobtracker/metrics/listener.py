@@ -28,11 +28,14 @@ PAUSE = 4
 class Listener(threading.Thread):
     """:param socket_: bound, and in the state of listening
     :param render: makes the text of a scrape
+    :param delay: seconds from the request until that, in which workers write what came before
     """
 
-    def __init__(self, socket_: socket.socket, render: Callable[[], bytes]) -> None:
+    def __init__(
+        self, socket_: socket.socket, render: Callable[[], bytes], delay: float = 0
+    ) -> None:
         super().__init__(name="metrics", daemon=True)
-        self._socket, self._render = socket_, render
+        self._socket, self._render, self._delay = socket_, render, delay
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._next_at = 0.0  # when the next scrape is made, by time.monotonic()
 
@@ -80,6 +83,7 @@ class Listener(threading.Thread):
             return _response(HTTPStatus.NOT_FOUND)
         if method not in (b"GET", b"HEAD"):
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, extra="Allow: GET, HEAD\r\n")
+        await asyncio.sleep(self._delay)
         async with self._turn:
             # However often it is scraped, that takes a fifth of a CPU at most.
             await asyncio.sleep(self._next_at - time.monotonic())
