@@ -22,6 +22,9 @@ class Series:
     :param values: those of the worker before, whose place this one took
     """
 
+    #: Whether a worker goes on with the values of the one before.
+    is_cumulative = True
+
     def __init__(self, keys: list[str], values: list[float]) -> None:
         self.keys, self.values = keys, values
         self._lock = threading.Lock()
@@ -34,6 +37,8 @@ class Counter(Series):
 
 
 class Gauge(Series):
+    is_cumulative = False
+
     def set(self, value: float) -> None:
         self.values[0] = value
 
@@ -58,6 +63,7 @@ class Family(dict[tuple[str, ...], S], Generic[S]):
 
     :param file: that of this worker for metrics of this type
     :param names: of the values of a series: the suffix of the metric's name, and ``le``
+    :param lock: of the file, which is not thread-safe
     """
 
     def __init__(
@@ -68,12 +74,13 @@ class Family(dict[tuple[str, ...], S], Generic[S]):
         documentation: str,
         labels: tuple[str, ...],
         names: Sequence[tuple[str, tuple[str, ...]]],
+        lock: threading.Lock,
     ) -> None:
         super().__init__()
         self._file, self._names = file, names
         self._make: Callable[[list[str], list[float]], S] = make
         self._name, self._documentation, self._labels = NAMESPACE + name, documentation, labels
-        self._lock = threading.Lock()
+        self._lock = lock
         self._written: dict[str, float] = {}
 
     def __missing__(self, labels: tuple[str, ...]) -> S:
@@ -81,7 +88,10 @@ class Family(dict[tuple[str, ...], S], Generic[S]):
             if (series := self.get(labels)) is None:
                 keys = [self._key(labels, *each) for each in self._names]
                 values = [self._file.read_value(key)[0] for key in keys]
-                series = self[labels] = self._make(keys, values)
+                series = self._make(keys, values)
+                if not series.is_cumulative:
+                    series.values = [0.0]
+                self[labels] = series
             return series
 
     def _key(self, values: tuple[str, ...], suffix: str, le: tuple[str, ...]) -> str:
@@ -109,18 +119,21 @@ class Families:
         self._open_file = open_file
         self._files: dict[str, MmapedDict] = {}
         self._families: list[Family[Any]] = []
+        self._lock = threading.Lock()
 
     def counter(self, name: str, documentation: str, *labels: str) -> Family[Counter]:
         """:param name: without ``_total``"""
         file = self._file("counter")
-        return self._add(Family(file, Counter, name, documentation, labels, [("_total", ())]))
+        return self._add(
+            Family(file, Counter, name, documentation, labels, [("_total", ())], self._lock)
+        )
 
     def gauge(
         self, name: str, documentation: str, *labels: str, mode: str = "livesum"
     ) -> Family[Gauge]:
         """:param mode: how the values of the workers become one, to prometheus_client"""
         file = self._file(f"gauge_{mode}")
-        return self._add(Family(file, Gauge, name, documentation, labels, [("", ())]))
+        return self._add(Family(file, Gauge, name, documentation, labels, [("", ())], self._lock))
 
     def histogram(
         self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str
@@ -128,7 +141,9 @@ class Families:
         bounds = (*buckets, math.inf)
         make = type("Histogram", (Histogram,), {"bounds": bounds})
         names = [("_sum", ()), *(("_bucket", (le,)) for le in (*map(str, buckets), "+Inf"))]
-        return self._add(Family(self._file("histogram"), make, name, documentation, labels, names))
+        return self._add(
+            Family(self._file("histogram"), make, name, documentation, labels, names, self._lock)
+        )
 
     def write(self) -> None:
         """Write what has changed to the files."""

@@ -45,10 +45,14 @@ class MetricFiles:
         # Held by this process and its forks until the last of them ends.
         self._lock = (self.folder / _LOCK).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        atexit.register(self._remove, os.getpid())
+        self._owner = os.getpid()
+        atexit.register(self.remove)
 
-    def _remove(self, owner: int) -> None:
-        if os.getpid() == owner:
+    def remove(self) -> None:
+        """Remove the folder, in the process that has made it."""
+        atexit.unregister(self.remove)
+        if os.getpid() == self._owner:
+            self._lock.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def open(self, worker: int, kind: str) -> MmapedDict:

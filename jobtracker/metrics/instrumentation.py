@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import psycopg
-from botocore.exceptions import ConnectTimeoutError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectionError,  # noqa: A004 (of botocore, no OSError)
+    ConnectTimeoutError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 from psycopg import errors as pg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
@@ -163,7 +168,8 @@ def aws_outcome(parsed: dict[str, Any]) -> str:
 def aws_exception_outcome(exception: Exception) -> str:
     if isinstance(exception, (ConnectTimeoutError, ReadTimeoutError)):
         return "timeout"
-    return "unreachable" if isinstance(exception, HTTPClientError) else "failed"
+    is_connection = isinstance(exception, (ConnectionError, HTTPClientError))
+    return "unreachable" if is_connection else "failed"
 
 
 class MeasuredTurnstile(Turnstile):
