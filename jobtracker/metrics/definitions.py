@@ -18,7 +18,7 @@ METHODS = frozenset(
 OTHER = "other"
 
 #: The limit of requests of one user that wait in a worker, as a label beside the settings.
-QUEUE_LIMIT = "queue"
+QUEUE_LIMIT = "waiting_by_user"
 
 
 class _Route(NamedTuple):

@@ -15,8 +15,8 @@ from jobtracker.servers.asgi_application import ASGIApplication
 class MeasuredServer(MPServer):
     """:param exporter: :class:`~jobtracker.metrics.exporter.Exporter`"""
 
-    def __init__(self, exporter: Any, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, exporter: Any, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._exporter = exporter
 
     def _spawn_worker(  # type: ignore[override]
