@@ -111,6 +111,11 @@ class RequestParser(HTTPRequestParser):
 
 
 class RequestTask(WSGITask):
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ["jobtracker.queued_seconds"] = self.channel.queued_seconds
+        return environ
+
     def execute(self) -> None:
         try:
             super().execute()
@@ -189,6 +194,8 @@ class Channel(HTTPChannel):
     discarding_since = 0.0
     #: When the latest response began.
     response_began = 0.0
+    #: When the latest request was queued, and its response begun, by time.monotonic().
+    queued_at = service_began = 0.0
     #: Whether reading waits for an AuthorizationTask.
     is_checking = False
     #: Whether a pipelined request waits until the response before it is sent.
@@ -259,8 +266,14 @@ class Channel(HTTPChannel):
             if len(self.requests) == 1:
                 self.server.add_task(self)
 
+    @property
+    def queued_seconds(self) -> float:
+        """For which the latest request waited for a thread."""
+        return self.service_began - self.queued_at
+
     def service(self) -> None:
         self.response_began = time.time()
+        self.service_began = time.monotonic()
         self._is_incomplete = self.requests[0].is_incomplete
         super().service()
 
