@@ -43,6 +43,7 @@ FEATURES = [
     "jobtracker.stats",
     "jobtracker.auth",
     "jobtracker.mfa",
+    "jobtracker.audit",
 ]
 
 

@@ -73,6 +73,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/users/me/ui-preferences", 1),
         ("/users/me/usage", 2),
         ("/users/me/mfa", 1),
+        ("/users/me/audit", 2),
         ("/jobs", 2),
         ("/jobs?q=a&status=applied&tag=b&tag_q=c", 2),
         ("/jobs/{job_id}", 3),
