@@ -123,9 +123,9 @@ def test_failures_write_as_much_to_the_wal_for_unknown_accounts(client: Api, com
         with autocommit(committing_app.registry) as connection:
             counting = Counting(connection)
             transactions = "SELECT txid_snapshot_xmax(txid_current_snapshot())"
-            before = connection.execute(transactions).fetchone()
+            (before,) = connection.execute(transactions).fetchone() or (0,)
             queries.record_failure(counting, of_user, event)
-            assert connection.execute(transactions).fetchone() > before
+            assert connection.execute(transactions).fetchone() == (before + 1,)
         statements.append(counting.count)
     assert statements == [2, 2]
 
