@@ -270,8 +270,8 @@ class TestFaults:
         monkeypatch.setattr(committing_app.registry["cognito"], "_call", called.append)
         with engine.begin() as connection:
             name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
-            alter = f"ALTER DATABASE {name} SET default_transaction_read_only = "
-            connection.exec_driver_sql(f"{alter} on")
+            alter = f"ALTER DATABASE {name}"
+            connection.exec_driver_sql(f"{alter} SET default_transaction_read_only = on")
         engine.dispose()
         try:
             client.refused(503, "POST", LOGIN, RIGHT)
@@ -279,7 +279,7 @@ class TestFaults:
             with engine.connect() as connection:
                 connection.exec_driver_sql("SET default_transaction_read_only = off")
                 connection.commit()
-                connection.exec_driver_sql(f"{alter} off")
+                connection.exec_driver_sql(f"{alter} RESET default_transaction_read_only")
                 connection.commit()
             engine.dispose()
         assert called == []
