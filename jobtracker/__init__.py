@@ -43,6 +43,7 @@ FEATURES = [
     "jobtracker.stats",
     "jobtracker.auth",
     "jobtracker.mfa",
+    "jobtracker.audit",
 ]
 
 # What PasteDeploy's ``__script__`` is where the application is served; the latter on the local

@@ -260,6 +260,7 @@ SETTINGS = (
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
+    Setting("audit.days", _positive, 400),
     Setting("sweeper.statement_timeout", _positive, 60),
     Setting("quotas.jobs", _positive, 10_000),
     Setting("quotas.notes_per_job", _positive, 1_000),
