@@ -8,6 +8,7 @@ from pyramid.config import Configurator
 from jobtracker import settings as settings_
 from jobtracker.db.checks import check_database
 from jobtracker.db.poolers import check_pooler
+from jobtracker.logs.uncaught import logged_exit
 from jobtracker.tree import Root
 
 __version__ = "0.1.0"
@@ -52,6 +53,11 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
     :raises SystemExit: in pserve, when the database is not migrated, or a pooler unsuitable
     """
+    with logged_exit():
+        return _make_app(global_config, settings)
+
+
+def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) -> Any:
     checked = settings_.read(settings)
     for name, reason in settings_.insecure_settings(checked):
         log.warning("Setting %s: %s", name, reason)

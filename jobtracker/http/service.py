@@ -231,7 +231,17 @@ def index_operations(event: ApplicationCreated) -> None:
         operations = by_path.get(_ID_SEGMENT.sub("/{}", path), {})
         return operations.get("GET" if method == "HEAD" else method)
 
+    templates = {path: each.template for path, each in zip(by_path, services, strict=True)}
+
+    def find_route(path: str) -> str | None:
+        """The template of a path, whatever the method; None of a path of no service."""
+        path = links.without_prefix(path, links.configured_prefix(registry)).removesuffix("/")
+        if path.startswith("/docs/"):
+            return "/docs/{name}"
+        return "/docs" if path == "/docs" else templates.get(_ID_SEGMENT.sub("/{}", path))
+
     registry["find_operation"] = find_operation
+    registry["find_route"] = find_route
 
 
 def operation_of(request: Request) -> Operation | None:

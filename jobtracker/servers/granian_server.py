@@ -21,6 +21,7 @@ from granian.server import Server
 from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
+from jobtracker.logs.uncaught import log_and_exit, logged_exit
 from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.addresses import reserve
 from jobtracker.servers.asgi_application import ASGIApplication
@@ -39,6 +40,7 @@ TO_ROOT = {"handlers": [], "propagate": True}
 LOGGING = {"handlers": {}, "loggers": {"_granian": TO_ROOT, "granian.access": TO_ROOT}}
 
 
+@logged_exit()
 def server_factory(
     global_config: dict[str, str],
     *,
@@ -107,6 +109,12 @@ def server_factory(
 
         def start_worker() -> Callable[..., Any]:
             setup_logging(ini)  # as above, in each worker
+            try:
+                return make_application()
+            except Exception:
+                log_and_exit()
+
+        def make_application() -> ASGIApplication:
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
             limit_malloc()

@@ -17,6 +17,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
 from jobtracker.http.service import ThreadPool
+from jobtracker.logs.uncaught import logged_exit
 from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
@@ -144,6 +145,7 @@ def serve(
             if (now := time.time()) - looked_at >= INTERVAL:
                 looked_at = now
                 close_slow_channels(channels_of(connections), limits, now)
+        log.info("Stopping, once the requests that have begun are finished")
         for each in listening:
             each.del_channel()
             each.socket.close()
@@ -173,6 +175,7 @@ def channels_of(connections: dict[int, Any]) -> list[Channel]:
     return [each for each in connections.values() if isinstance(each, Channel)]
 
 
+@logged_exit()
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
     """A server for PasteDeploy.
 
