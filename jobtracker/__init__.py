@@ -81,6 +81,7 @@ def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) ->
         config.scan(feature)
     config.scan("jobtracker.http.health")
     config.include("jobtracker.openapi")  # of all of these
+    config.include("jobtracker.tracing")  # of all of these, where OTEL_* variables are set
 
     app = config.make_wsgi_app()
     if global_config and global_config.get("__script__") == "pserve":

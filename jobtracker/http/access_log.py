@@ -43,6 +43,14 @@ def trace_id_of(environ: Mapping[str, Any]) -> str | None:
     return match[1] if match and (len(match[0]) == 55 or match[0][:2] != "00") else None
 
 
+def logged_path(path: str) -> str:
+    """A path of a WSGI environ, percent-encoded and without secrets.
+
+    Not the query: it contains search terms.
+    """
+    return quote(redact(path).encode("latin-1"), safe="/*")[:MAX_PATH_LENGTH]
+
+
 def log_access(request: Request, response: Response, seconds: float) -> None:
     """Write the record of a request that the application responded to."""
     token = vars(request).get("verified_token")  # nothing is looked up for the log
@@ -96,8 +104,7 @@ def _write(
     error: Any,
 ) -> None:
     raw_path = environ["PATH_INFO"]
-    # Not the query: it contains search terms.
-    path = quote(redact(raw_path).encode("latin-1"), safe="/*")[:MAX_PATH_LENGTH]
+    path = logged_path(raw_path)
     method = quote(environ["REQUEST_METHOD"])[:20]
     milliseconds = round(seconds * 1000, 1)
     find_route = registry.get("find_route")

@@ -65,8 +65,8 @@ def log_rejection(
 ) -> None:
     """Write the record of the access log of a request, and the error_response() to it."""
     _status, headers, body = response
-    known = {"request_id": dict(headers)[REQUEST_ID], "size": len(body)}
-    log_rejected(environ, registry, error, seconds=seconds, **known)
+    request_id = dict(headers)[REQUEST_ID]
+    log_rejected(environ, registry, error, request_id=request_id, size=len(body), seconds=seconds)
 
 
 @functools.lru_cache(maxsize=64)
@@ -101,3 +101,9 @@ def limit_malloc() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, LARGE_ALLOCATION)
         mallopt(M_ARENA_MAX, MAX_ARENAS)
+
+
+def start_traces(registry: Any) -> None:
+    """Export the spans of this process, where :mod:`jobtracker.tracing` is configured."""
+    if (traces := registry.get("traces")) is not None:
+        traces.start()

@@ -22,7 +22,7 @@ from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
 from jobtracker.logs.uncaught import log_and_exit, logged_exit
-from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import reserve
 from jobtracker.servers.asgi_application import ASGIApplication
 from jobtracker.servers.connections import ConnectionWatch
@@ -118,6 +118,7 @@ def server_factory(
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
             limit_malloc()
+            start_traces(app.registry)
             end_with(main_process, int(seconds_to_finish))
             reduce_switching()
             watch = ConnectionWatch(int(port), limits)

@@ -18,7 +18,7 @@ from waitress.task import ThreadedTaskDispatcher
 from jobtracker.errors import ApiError
 from jobtracker.http.service import ThreadPool
 from jobtracker.logs.uncaught import logged_exit
-from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
@@ -131,6 +131,7 @@ def serve(
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
     hosts = [each.effective_host for each in listening]
     limit_malloc()
+    start_traces(app.registry)
     check_environment(app.registry.settings, hosts, limits.connections)
 
     poll = functools.partial(
