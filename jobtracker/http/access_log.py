@@ -113,7 +113,7 @@ def _write(
         "trace_id": trace_id_of(environ),
         "message": f"{method} {path} {status} {milliseconds} ms",
         "method": method,
-        "route": find_route(raw_path) if find_route is not None else None,
+        "route": find_route(raw_path) if find_route is not None and raw_path else None,
         "path": path,
         "status": status,
         "bytes": size,

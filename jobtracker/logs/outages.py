@@ -60,6 +60,14 @@ def log_outage(log: logging.Logger, system: str, message: str, *args: Any) -> No
     _write(system, line, number)
 
 
+def forget() -> None:
+    """Log the next error of each system, as if none had been logged: for tests."""
+    with _lock:
+        _due[:] = bytes(len(_due))
+        for omitted in _omitted.values():
+            omitted.number = 0
+
+
 def _is_due(system: str) -> bool:
     """Whether a line is due; the next one is due a second later then."""
     offset, now = _DUE.size * SYSTEMS.index(system), time.monotonic()

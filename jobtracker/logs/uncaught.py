@@ -1,10 +1,11 @@
-"""What Python writes to stderr itself is logged instead, where the log is JSON.
+"""What Python and other packages write to stderr is logged instead, where the log is JSON.
 
-Warnings, exceptions that no code catches, and the message of a SystemExit: lines of another kind
-would be lost to, or break, what reads the log.
+Warnings, exceptions that no code catches, the message of a SystemExit, and what is printed, by
+pserve for instance: a line that is not JSON would be lost to, or break, what reads the log.
 """
 
 import contextlib
+import io
 import logging
 import sys
 import threading
@@ -12,20 +13,75 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from jobtracker.logs import JsonFormatter
+from jobtracker.logs import JsonFormatter, SafeLogRecord
 
 log = logging.getLogger("jobtracker")
 
 
+class LoggedStream(io.TextIOBase):
+    """A stream whose lines are logged; those that are JSON, as of a handler, are written.
+
+    :param stream: where the handlers of logging write
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self._rest = ""
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.startswith("{"):
+                self.stream.write(line + "\n")
+            elif line.strip():
+                # At INFO, but whatever the level of the logger is.
+                record = ("jobtracker.stderr", logging.INFO, __file__, 0, line, (), None)
+                logging.root.handle(logging.getLogRecordFactory()(*record))
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def fileno(self) -> int:
+        return int(self.stream.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self.stream.isatty())
+
+
+def stderr_handlers() -> list[Any]:
+    """The handlers of the root logger that write JSON to stderr."""
+    streams = (sys.stderr, sys.__stderr__, getattr(sys.stderr, "stream", None))
+    return [
+        each
+        for each in logging.root.handlers
+        if isinstance(each.formatter, JsonFormatter) and getattr(each, "stream", None) in streams
+    ]
+
+
 def is_json() -> bool:
-    """Whether a handler of the root logger writes JSON."""
-    return any(isinstance(each.formatter, JsonFormatter) for each in logging.root.handlers)
+    """Whether what is logged is JSON on stderr."""
+    return bool(stderr_handlers())
 
 
 def log_uncaught() -> None:
-    """Log what the interpreter would write to stderr from now on, if the log is JSON."""
-    if not is_json():
+    """Log what would be written to stderr from now on, if the log is JSON there.
+
+    Called again after each configuration of logging, whose handlers write to the present stderr.
+    """
+    logging.setLogRecordFactory(SafeLogRecord)
+    handlers = stderr_handlers()
+    if not handlers:
         return
+    if not isinstance(sys.stderr, LoggedStream):
+        sys.stderr = LoggedStream(sys.stderr)
+    for handler in handlers:
+        handler.setStream(sys.stderr.stream)
     logging.captureWarnings(True)
     # The source line of a warning, which logging appends, is on a line of its own.
     warnings.formatwarning = _format_warning

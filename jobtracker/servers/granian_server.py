@@ -21,7 +21,7 @@ from granian.server import Server
 from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
-from jobtracker.logs.uncaught import log_and_exit, logged_exit
+from jobtracker.logs.uncaught import log_and_exit, log_uncaught, logged_exit
 from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import reserve
 from jobtracker.servers.asgi_application import ASGIApplication
@@ -105,10 +105,12 @@ def server_factory(
         )
         main_process = os.getpid()
         setup_logging(ini)  # Granian has replaced it by its own
+        log_uncaught()
         freeze_gc()
 
         def start_worker() -> Callable[..., Any]:
             setup_logging(ini)  # as above, in each worker
+            log_uncaught()
             try:
                 return make_application()
             except Exception:

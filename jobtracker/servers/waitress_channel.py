@@ -150,7 +150,7 @@ def send_error(task: WSGITask | ErrorTask, error: ApiError) -> None:
     response = error_response(
         error, registry.settings, headers.get("ORIGIN", ""), headers.get("X_REQUEST_ID", "")
     )
-    has_path = hasattr(request, "path")  # otherwise its first line is malformed
+    has_path = bool(getattr(request, "path", ""))  # otherwise the header is malformed
     environ = {
         "REQUEST_METHOD": request.command.upper() if has_path else "",
         "PATH_INFO": request.path_info if has_path else "",
