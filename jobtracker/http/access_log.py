@@ -3,6 +3,7 @@
 What its fields mean is in docs/logs.md.
 """
 
+import functools
 import logging
 import os
 import re
@@ -27,6 +28,9 @@ TRACE_ID = "jobtracker.trace_id"
 
 MAX_PATH_LENGTH = 500
 
+# Of the paths and addresses that were logged last, and of each of them.
+CACHE_SIZE, MAX_CACHED_LENGTH = 2048, 200
+
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values
 _TRACEPARENT = re.compile(
     "(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
@@ -48,7 +52,32 @@ def logged_path(path: str) -> str:
 
     Not the query: it contains search terms.
     """
+    if len(path) > MAX_CACHED_LENGTH:
+        return _safe(path)
+    return _cached_safe(path)
+
+
+def _safe(path: str) -> str:
     return quote(redact(path).encode("latin-1"), safe="/*")[:MAX_PATH_LENGTH]
+
+
+_cached_safe = functools.lru_cache(maxsize=CACHE_SIZE)(_safe)
+
+
+def _client(environ: Mapping[str, Any], registry: Any) -> str:
+    """The client's address, which takes a third of the time of a record where it is not cached."""
+    peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+    trusted = registry.settings["proxies.trusted"]
+    if len(forwarded) > MAX_CACHED_LENGTH:
+        return str(client_address(SimpleNamespace(environ=environ, registry=registry)))
+    return _cached_client(peer, forwarded, trusted)
+
+
+@functools.lru_cache(maxsize=CACHE_SIZE)
+def _cached_client(peer: str, forwarded: str, trusted: Any) -> str:
+    environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
+    registry = SimpleNamespace(settings={"proxies.trusted": trusted})
+    return str(client_address(SimpleNamespace(environ=environ, registry=registry)))
 
 
 def log_access(request: Request, response: Response, seconds: float) -> None:
@@ -92,6 +121,11 @@ def log_rejected(
         )
 
 
+# A system call otherwise. A fork has another one.
+_process_id = functools.cache(os.getpid)
+os.register_at_fork(after_in_child=_process_id.cache_clear)
+
+
 def _write(
     environ: dict[str, Any],
     registry: Any,
@@ -105,7 +139,7 @@ def _write(
 ) -> None:
     raw_path = environ["PATH_INFO"]
     path = logged_path(raw_path)
-    method = quote(environ["REQUEST_METHOD"])[:20]
+    method = logged_path(environ["REQUEST_METHOD"])[:20]
     milliseconds = round(seconds * 1000, 1)
     find_route = registry.get("find_route")
     fields = {
@@ -120,9 +154,9 @@ def _write(
         "milliseconds": milliseconds,
         "queued_milliseconds": round(environ.get("jobtracker.queued_seconds", 0.0) * 1000, 1),
         "user_id": user_id,
-        "client": str(client_address(SimpleNamespace(environ=environ, registry=registry))),
-        "worker": os.getpid(),
+        "client": _client(environ, registry),
+        "worker": _process_id(),
     }
     if status == 429 and isinstance(error, ApiError):
         fields["limit"] = (error.details or {}).get("limit")
-    access_log.handle(AccessRecord(access_log, fields))
+    access_log.handle(AccessRecord(access_log.name, fields))

@@ -8,7 +8,7 @@ An ini file selects one in its ``[formatter_…]``: ``class = jobtracker.logs.Js
 """
 
 import contextvars
-import datetime
+import functools
 import json
 import logging
 import re
@@ -101,19 +101,26 @@ class SafeLogRecord(logging.LogRecord):
         return redact(message)
 
 
-class AccessRecord(SafeLogRecord):
-    """A record of the access log: :meth:`logging.Logger.info` would take five times as long.
+class AccessRecord(logging.LogRecord):
+    """A record of the access log: :meth:`logging.Logger.info` would take ten times as long.
 
     :param fields: what is beside time, level and logger in the JSON object: ASCII, and redacted
     """
 
-    def __init__(self, log: logging.Logger, fields: dict[str, Any]) -> None:
-        super().__init__(log.name, logging.INFO, __file__, 0, fields["message"], (), None)
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        # Not that of LogRecord, which takes as long as all the rest.
+        now = time.time()
+        vars(self).update(_ACCESS, name=name, msg=fields["message"], created=now, **fields)
+        self.msecs = now % 1 * 1000
+        self.process = fields["worker"]
         self.fields = fields
-        vars(self).update(fields)
 
     def getMessage(self) -> str:  # noqa: N802 (the name of logging's)
         return str(self.msg)
+
+
+# Of each AccessRecord, for formatters of others.
+_ACCESS = vars(logging.LogRecord("", logging.INFO, __file__, 0, "", (), None))
 
 
 def _is_trusted(name: str) -> bool:
@@ -138,14 +145,14 @@ class JsonFormatter(logging.Formatter):
     ASCII, whatever it contains."""
 
     def format(self, record: logging.LogRecord) -> str:
-        created = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        entry = {
-            "time": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        entry: dict[str, Any] = {
+            "time": _utc(record.created),
             "level": record.levelname,
             "logger": record.name,
         }
         if isinstance(record, AccessRecord):
-            return orjson.dumps({**entry, **record.fields}).decode()
+            entry.update(record.fields)
+            return orjson.dumps(entry).decode()
         entry |= {"request_id": request_id.get(), "message": record.getMessage()}
         if (trace := trace_id.get()) is not None:
             entry["trace_id"] = trace
@@ -163,6 +170,16 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u20
 
 def _escape(match: re.Match[str]) -> str:
     return "\n    " if match[0] == "\n" else match[0].encode("unicode_escape").decode("ascii")
+
+
+def _utc(seconds: float) -> str:
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{_utc_second(whole)}.{milliseconds:03}Z"
+
+
+@functools.lru_cache(maxsize=2)
+def _utc_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _as_text(value: Any) -> str:

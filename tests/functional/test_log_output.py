@@ -1,5 +1,6 @@
 """What both servers write to stderr with production.ini: one JSON object in each line."""
 
+import gzip
 import itertools
 import json
 import os
@@ -8,18 +9,23 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from configparser import RawConfigParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import sqlalchemy as sa
 import urllib3
 
 from jobtracker.local import CHECKOUT
+from tests.common.app import migrate
 from tests.common.server import free_port
+from tests.common.user_pool import MotoUserPool
 
 _numbers = itertools.count()
 
@@ -201,3 +207,129 @@ def test_address_in_use_is_a_line_of_json(make_server: Callable[..., JsonServer]
         assert server.process.wait(60) == 1
     (entry,) = server.entries()
     assert entry["message"].startswith("Setting port: cannot listen on")
+
+
+def test_outage_of_the_database_is_one_line_a_second(
+    make_server: Callable[..., JsonServer],
+    make_database: Callable[[str], str],
+    user_pool: MotoUserPool,
+):
+    url = make_database("outage")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    migrate(engine)
+    engine.dispose()
+    server = make_server("granian", sqlalchemy__url=url)
+    server.start()
+    server.wait_until_up()
+    token = user_pool.user("outage@example.com", "Ada").access_token
+    own = {"Authorization": f"Bearer {token}"}
+    job = b'{"company_name": "a", "job_title": "b"}'
+
+    def send(method: str, body: bytes | None) -> int:
+        headers = {**own, **({"Content-Type": "application/json"} if body else {})}
+        address = f"http://127.0.0.1:{server.port}/jobs"
+        return urllib3.request(method, address, headers=headers, body=body, retries=False).status
+
+    for _ in range(4):
+        assert (send("GET", None), send("POST", job)) == (200, 201)
+    admin = sa.create_engine(
+        sa.make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(sa.text("ALTER DATABASE outage ALLOW_CONNECTIONS false"))
+        terminate = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'outage'"
+        )
+        connection.execute(sa.text(terminate))
+        before, began = len(server.entries()), time.monotonic()
+        for _ in range(60):
+            assert (send("GET", None), send("POST", job)) == (503, 503)
+        seconds = time.monotonic() - began
+        connection.execute(sa.text("ALTER DATABASE outage ALLOW_CONNECTIONS true"))
+    admin.dispose()
+
+    def outage() -> list[dict[str, Any]]:
+        new = server.entries()[before:]
+        return [each for each in new if each["logger"] != "jobtracker.access"]
+
+    server.wait(lambda: sum(1 + each.get("omitted", 0) for each in outage()) >= 120)
+    assert len(outage()) <= seconds + 4  # each process reports the rest of its own
+    for each in outage():
+        assert each["system"] == "database"
+        assert len(json.dumps(each)) < 600
+    server.stop()
+
+
+class Collector(ThreadingHTTPServer):
+    """Receives OTLP by HTTP."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        received = self.received
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                is_gzip = self.headers.get("Content-Encoding") == "gzip"
+                received.append(gzip.decompress(body) if is_gzip else body)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_args: Any) -> None:
+                """Nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@pytest.mark.parametrize("kind", ["granian", "waitress"])
+def test_spans_are_exported_at_the_stop_of_a_server(
+    make_server: Callable[..., JsonServer], kind: str
+):
+    with Collector() as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        server = make_server(kind)
+        server.start(
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
+            OTEL_SERVICE_NAME="jobs-of-ada",
+            OTEL_BSP_SCHEDULE_DELAY="3600000",
+        )
+        server.wait_until_up()
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        for number in range(6):
+            header = f"00-{trace[:-1]}{number}-00f067aa0ba902b7-01"
+            assert server.get("/jobs/7?q=private", traceparent=header) == 401
+        assert not collector.received
+        server.stop()
+        collector.shutdown()
+    sent = b"".join(collector.received)
+    for number in range(6):
+        assert bytes.fromhex(f"{trace[:-1]}{number}") in sent
+    assert b"jobs-of-ada" in sent
+    assert b"GET /jobs/{job_id}" in sent
+    assert b"private" not in sent
+    traced = [each["trace_id"] for each in server.access() if each["path"] == "/jobs/7"]
+    assert sorted(traced) == [f"{trace[:-1]}{number}" for number in range(6)]
+
+
+def test_opentelemetry_is_not_imported_without_its_variables(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    program = (
+        "import json, sys, jobtracker, jobtracker.servers.granian_server\n"
+        "app = jobtracker.main({}, **json.loads(sys.argv[1]))\n"
+        "assert 'traces' not in app.registry\n"
+        "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
+    )
+    arguments = [sys.executable, "-c", program, json.dumps(settings)]
+    for name in ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(arguments, cwd=CHECKOUT, check=True)  # noqa: S603 (our own program)
+
+
+def test_unknown_exporter_is_an_invalid_setting(make_server: Callable[..., JsonServer]):
+    server = make_server("granian")
+    server.start(OTEL_TRACES_EXPORTER="nothing")
+    assert server.process.wait(60) == 1
+    (entry,) = server.entries()
+    assert entry["message"] == "Setting OTEL_TRACES_EXPORTER: the exporter nothing is not installed"
