@@ -178,7 +178,7 @@ class RateLimited(ApiError):
         if message is None and minutes > 1:
             wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
             message = f"Too many requests. Please try again in {wait}."
-        super().__init__(message, details={"limit": limit}, **options)
+        super().__init__(message, details={"rate_limit": limit}, **options)
 
 
 class Unavailable(ApiError):
@@ -228,7 +228,7 @@ def rate_limited(error: RateLimited, request: Request) -> Response:
 
 def log_rate_limited(error: ApiError) -> None:
     """Log which limit a response of status 429 is for."""
-    log.info("Rate limit %s: exceeded", (error.details or {}).get("limit"))
+    log.info("Rate limit %s: exceeded", (error.details or {}).get("rate_limit"))
 
 
 def not_found(error: NotFound, request: Request) -> Response:

@@ -158,5 +158,5 @@ def _write(
         "worker": _process_id(),
     }
     if status == 429 and isinstance(error, ApiError):
-        fields["limit"] = (error.details or {}).get("limit")
+        fields["limit"] = (error.details or {}).get("rate_limit")
     access_log.handle(AccessRecord(access_log.name, fields))

@@ -88,6 +88,8 @@ class Operation(NamedTuple):
     #: Whether one SQL statement does all writes.
     single_statement: bool = False
     thread_pool: ThreadPool = ThreadPool.WRITE
+    #: The template of the URL's path, ``/jobs/{job_id}``.
+    route: str = ""
 
 
 class ApiService(Service):
@@ -126,6 +128,7 @@ class ApiService(Service):
         is_get = method == "GET"
         default_pool = self.thread_pool or (ThreadPool.READ if is_get else ThreadPool.WRITE)
         options.setdefault("thread_pool", default_pool)
+        options["route"] = self.template
         if method == "PATCH":
             options["body_types"] = validation.MERGE_PATCH_TYPES
         if isinstance(returns := options.get("returns"), Schema):

@@ -1,6 +1,7 @@
 """The export of spans by a process that serves requests."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from multiprocessing.util import Finalize
 
@@ -10,6 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from jobtracker.settings import InvalidSettings
+
+FLUSH_SECONDS = 2
 
 _PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
@@ -40,7 +43,27 @@ class Exporter:
         for make_exporter in self._classes:
             provider.add_span_processor(BatchSpanProcessor(make_exporter()))
         trace.set_tracer_provider(provider)
-        Finalize(None, provider.shutdown, exitpriority=0)
+        Finalize(None, _flusher(provider), exitpriority=0)
+
+
+def _flusher(provider: TracerProvider) -> Callable[[], None]:
+    """A function that exports the rest of the spans, within FLUSH_SECONDS: where the collector does
+    not answer, the SDK would try again for longer than the process has to stop."""
+    stopping, stopped = threading.Event(), threading.Event()
+
+    def flush() -> None:
+        stopping.wait()
+        provider.shutdown()
+        stopped.set()
+
+    # Now, as none can be started at the end of the interpreter.
+    threading.Thread(target=flush, name="traces", daemon=True).start()
+
+    def stop() -> None:
+        stopping.set()
+        stopped.wait(FLUSH_SECONDS)
+
+    return stop
 
 
 def _load(name: str, variables: Mapping[str, str]) -> type[SpanExporter]:
