@@ -3,13 +3,6 @@
 import logging
 from typing import Any
 
-from pyramid.config import Configurator
-
-from jobtracker import settings as settings_
-from jobtracker.db.checks import Migrations, check_database
-from jobtracker.db.poolers import check_pooler
-from jobtracker.tree import Root
-
 __version__ = "0.1.0"
 
 log = logging.getLogger(__name__)
@@ -43,7 +36,12 @@ FEATURES = [
     "jobtracker.stats",
     "jobtracker.auth",
     "jobtracker.mfa",
+    "jobtracker.audit",
 ]
+
+# What PasteDeploy's ``__script__`` is where the application is served; the latter on the local
+# stack's database.
+SERVING = ("pserve", "local pserve")
 
 
 def main(global_config: dict[str, str] | None, **settings: str) -> Any:
@@ -52,6 +50,23 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
     :raises SystemExit: in pserve, when the database is not migrated, or a pooler unsuitable
     """
+    # Not imported above: commands begin at once, and can be interrupted without a traceback.
+    from jobtracker.logs.uncaught import logged_exit
+
+    with logged_exit():
+        return _make_app(global_config, settings)
+
+
+def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) -> Any:
+    # Alembic logs each of its plugins when it is imported.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+    from pyramid.config import Configurator
+
+    from jobtracker import settings as settings_
+    from jobtracker.db.checks import Migrations, check_database
+    from jobtracker.db.poolers import check_pooler
+    from jobtracker.tree import Root
+
     checked = settings_.read(settings)
     for name, reason in settings_.insecure_settings(checked):
         log.warning("Setting %s: %s", name, reason)
@@ -76,10 +91,13 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
         config.scan(feature)
     config.scan("jobtracker.http.health")
     config.include("jobtracker.openapi")  # of all of these
+    config.include("jobtracker.tracing")  # of all of these, where OTEL_* variables are set
+    script = global_config.get("__script__") if global_config else None
+    if checked["metrics.listen"] is not None and script in SERVING:
+        config.include("jobtracker.metrics")
 
     app = config.make_wsgi_app()
-    script = (global_config or {}).get("__script__")
-    if global_config and script in ("pserve", ""):  # "": with the local stack
+    if global_config and script in SERVING:
         config.registry["database_check"].migrations = Migrations.of(global_config["__file__"])
     if global_config and script == "pserve":
         check_pooler(config.registry["db_engine"], checked)

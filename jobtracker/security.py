@@ -15,12 +15,14 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
+from jobtracker.audit import recording as audit
 from jobtracker.auth.cognito_errors import AccessTokenRejected
 from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
 from jobtracker.db.connections import autocommit, release_reading, transaction_of
 from jobtracker.db.replicas import ReplicaConnection
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
+from jobtracker.logs.outages import log_outage
 from jobtracker.permissions import Permission
 from jobtracker.users import queries as users
 from jobtracker.users.queries import UserRow
@@ -79,7 +81,10 @@ def current_user(request: Request) -> UserRow | None:
         release_reading(request)  # not held during the call of Cognito
         profile = request.cognito.cached_user(request.bearer_token).profile
         with transaction_of(request) as connection:
-            users.upsert_user(connection, token.sub, email=profile.email, name=profile.name)
+            user_id = users.upsert_user(
+                connection, token.sub, email=profile.email, name=profile.name
+            )
+            audit.move_to_user(request, connection, profile.email, user_id)
         user = _find_user(request, token._replace(user_id=None))
     if user is not None and user.id != token.user_id:
         request.verified_token = token._replace(user_id=user.id)
@@ -176,7 +181,8 @@ def access_token_rejected(error: AccessTokenRejected, request: Request) -> Respo
             else:
                 users.revoke_session(connection, user_id, token.origin_jti)
     except DATABASE_ERRORS as failure:
-        log.error("A session that Cognito ended is not revoked: %s", type(failure).__name__)
+        reason = "A session that Cognito ended is not revoked: %s"
+        log_outage(log, "database", reason, type(failure).__name__)
     return error_response(error)
 
 

@@ -35,6 +35,7 @@ class InvalidSettings(SystemExit):
 
     def __init__(self, *problems: tuple[str, str]) -> None:
         super().__init__("\n".join(f"Setting {name}: {reason}" for name, reason in problems))
+        self.problems = problems
 
 
 class UnsetVariable(ValueError):
@@ -194,6 +195,14 @@ def _public_origin(value: str) -> str:
     return match[1].lower() + match[2]
 
 
+def _address(value: str) -> tuple[str, int]:
+    """Parse host:port, or [IPv6 address]:port."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", value)
+    if not match or not 0 < int(match[3]) < 2**16:
+        raise ValueError("must be an address and a port like 127.0.0.1:9464 or [::1]:9464")
+    return match[1] or match[2], int(match[3])
+
+
 class Setting(NamedTuple):
     """A setting, required if it has no default; ``parse`` raises ValueError with the reason."""
 
@@ -252,6 +261,8 @@ SETTINGS = (
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
+    Setting("sweeper.interval", _positive, 60),
+    Setting("audit.days", _positive, 400),
     Setting("sweeper.statement_timeout", _positive, 60),
     Setting("quotas.jobs", _positive, 10_000),
     Setting("quotas.notes_per_job", _positive, 1_000),
@@ -270,6 +281,7 @@ SETTINGS = (
     Setting("cors.headers", _header_names, TRACING_HEADERS),
     Setting("http.public_origin", _public_origin, None),
     Setting("http.hsts_max_age", _positive, None),
+    Setting("metrics.listen", _address, None),
 )
 _PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})
 
@@ -279,10 +291,19 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises InvalidSettings: for all settings that are missing, malformed or unknown
     """
+    typed, problems = parse(raw)
+    if problems:
+        raise InvalidSettings(*problems)
+    return {**raw, **typed}
+
+
+def parse(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return the settings of an ini file, parsed, and those that are missing, malformed or unknown,
+    each with the reason; in their place the default, or None without one."""
     known = {setting.name for setting in SETTINGS}
     unknown = (name for name in raw if name.startswith(_PREFIXES) and name not in known)
     problems = [(name, "there is no such setting") for name in unknown]
-    typed = {}
+    typed = {each.name: None if each.default is ... else each.default for each in SETTINGS}
     for setting in SETTINGS:
         try:
             typed[setting.name] = _read_one(setting, raw.get(setting.name, ""))
@@ -294,9 +315,7 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
             problems.append((setting.name, str(error)))
     if not problems:
         problems.extend(_contradictions(typed))
-    if problems:
-        raise InvalidSettings(*problems)
-    return {**raw, **typed}
+    return typed, problems
 
 
 def _contradictions(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,25 +1,23 @@
-"""``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
+"""Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``.
 
 It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
-idempotency records and counts of rate limits, expired activity, and revocations of sessions all of
-whose access tokens have expired, and reads the results of malware scans. A part that fails stops
-none of the others. Concurrent runs are safe, and so is an interruption.
+idempotency records and counts of rate limits, expired activity and audit entries, and revocations
+of sessions all of whose access tokens have expired, and reads the results of malware scans. A part
+that fails stops none of the others. Concurrent runs are safe, and so is an interruption.
 """
 
-import argparse
 import datetime
 import functools
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.activity import queries as activity
+from jobtracker.audit import queries as audit
 from jobtracker.auth import queries as auth
 from jobtracker.db import connections
 from jobtracker.db.engine import make_engine, transaction_settings
@@ -30,19 +28,6 @@ from jobtracker.http.rate_limits import postgres as rate_limits
 from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
-
-
-def main() -> None:
-    """The console command; its exit status is 1 if a part of the cleanup failed."""
-    summary = __doc__.partition("\n")[0]
-    parser = argparse.ArgumentParser(prog="jobtracker-sweep", description=summary)
-    parser.add_argument("ini", help="the settings, as for pserve: production.ini")
-    ini = parser.parse_args().ini
-    setup_logging(ini)
-    with bootstrap(ini, options={"__script__": "jobtracker-sweep"}) as env:
-        registry = env["registry"]
-        registry["db_sessions"] = make_sessions(registry.settings)
-        sys.exit(sweep(registry))
 
 
 def make_sessions(settings: dict[str, Any]) -> sessionmaker[Session]:
@@ -56,6 +41,13 @@ def make_sessions(settings: dict[str, Any]) -> sessionmaker[Session]:
 
 def sweep(registry: Any) -> str | None:
     """Clean up and print the counts; return a line for each kind of error."""
+    counts, errors = clean_up(registry)
+    print(counts)  # noqa: T201 (the command's output)
+    return "\n".join(f"jobtracker-sweep: {error}" for error in errors) or None
+
+
+def clean_up(registry: Any) -> tuple[str, list[str]]:
+    """Clean up; return the counts, and each kind of error."""
     sessions, bucket = registry["db_sessions"], registry["bucket"]
     errors: dict[str, None] = {}
 
@@ -75,18 +67,21 @@ def sweep(registry: Any) -> str | None:
     for rows in (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS):
         run(functools.partial(rows.delete, sessions))
     answers = run(lambda: idempotency.EXPIRED.delete(sessions))
+    period = datetime.timedelta(days=registry.settings["audit.days"])
+    for rows in audit.EXPIRED:
+        run(functools.partial(rows.delete, sessions, period=period))
     events = run(lambda: _delete_activity(sessions, registry.settings["activity.days"]))
     expired = run(lambda: object_deletions.delete_expired_uploads(sessions))
     deleted, refused = run(lambda: object_deletions.sweep(sessions, bucket), (0, 0))
     scanned, waiting = run(lambda: malware_scans.sweep(sessions, bucket), (0, 0))
-    print(  # noqa: T201 (the command's output)
+    counts = (
         f"uploads given up: {expired}, deletions carried out: {deleted}, "
         f"answers forgotten: {answers}, activity deleted: {events}, "
         f"malware scans: {scanned} done, {waiting} waiting"
     )
     if refused:
         errors[f"S3 would not delete {refused} objects"] = None
-    return "\n".join(f"jobtracker-sweep: {error}" for error in errors) or None
+    return counts, list(errors)
 
 
 def _delete_activity(sessions: sessionmaker[Session], days: int | None) -> int:

@@ -19,6 +19,7 @@ from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required
 from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.errors import ApiError, Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -287,9 +288,9 @@ class UserPool:
             ):
                 raise rejected from error
             if hint := misconfiguration(message):
-                log.error("Cognito %s: %s", operation, hint)
+                log_outage(log, "Cognito", "Cognito %s: %s", operation, hint)
                 raise Unavailable from error
             api_error = errors.get(code, cognito_errors.unavailable)(message)
             if isinstance(api_error, Unavailable):
-                log.error("Cognito %s: %s", operation, with_hint(code, HINTS))
+                log_outage(log, "Cognito", "Cognito %s: %s", operation, with_hint(code, HINTS))
             raise api_error from error

@@ -10,6 +10,7 @@ import requests
 from jobtracker.auth.http_client import JsonClient
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
 from jobtracker.errors import BadRequest, Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +29,21 @@ class Turnstile:
         """Verify a token; BadRequest (CAPTCHA_FAILED) when Cloudflare rejects it, Unavailable when
         no secret is configured, or Cloudflare does not respond properly."""
         if not self.secret:
-            log.error("turnstile.secret is not set: sign-up is not possible")
+            log_outage(log, "Turnstile", "turnstile.secret is not set: sign-up is not possible")
             raise Unavailable
         try:
             form = {"secret": self.secret, "response": token}
             _status, result = self.http.request("POST", self.url, form)
             success, codes = result["success"], set(map(str, result.get("error-codes", ())))
         except (requests.RequestException, ValueError, TypeError, KeyError) as error:
-            log.error("Turnstile: %s (turnstile.url, if this persists)", type(error).__name__)
+            reason = "Turnstile: %s (turnstile.url, if this persists)"
+            log_outage(log, "Turnstile", reason, type(error).__name__)
             raise Unavailable from None
         if success is not True:
             if not codes <= TOKEN_ERRORS:
                 is_secret = any("input-secret" in code for code in codes)
                 hint = ": turnstile.secret is not that of the widget" if is_secret else ""
-                log.error("Turnstile: %s%s", ", ".join(sorted(codes)), hint)
+                log_outage(log, "Turnstile", "Turnstile: %s%s", ", ".join(sorted(codes)), hint)
                 raise Unavailable
             message = "We could not tell that you are a person. Please try again."
             raise BadRequest(message, details={"code": "CAPTCHA_FAILED"})

@@ -83,7 +83,7 @@ def check_database(engine: Engine, ini: str) -> None:
     if (migrations := Migrations.of(ini)) is None:
         return
     known, heads = migrations
-    hint = f"run alembic -c {ini} upgrade head"
+    hint = f"run jobtracker migrate {ini}"
     current = ", ".join(sorted(revisions))
     if not revisions:
         raise SystemExit(f"The database has no schema: {hint}")

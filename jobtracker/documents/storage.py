@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 
 from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.errors import Conflict, Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +113,24 @@ class Bucket:
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
-            log.error("S3 delete_objects: %s", with_hint(failed[0].get("Code", ""), HINTS))
+            reason = with_hint(failed[0].get("Code", ""), HINTS)
+            log_outage(log, "S3", "S3 delete_objects: %s", reason)
         if any("Key" not in error for error in failed):  # optional in the service model of AWS
             return set(keys)
         return {error["Key"] for error in failed}
+
+    def keys(self) -> Iterator[str]:
+        """The keys of all objects, in the order of their bytes in UTF-8, a thousand at a time."""
+        page: dict[str, str] = {}
+        while True:
+            try:
+                listed = self._call("list_objects_v2", **page)
+            except ObjectMissingOrChanged as error:
+                raise _unavailable("list_objects_v2", error.__cause__) from error
+            yield from (each["Key"] for each in listed.get("Contents", ()))
+            if not listed.get("IsTruncated"):
+                return
+            page = {"ContinuationToken": listed["NextContinuationToken"]}
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an idempotent operation; retry once after HTTP 5xx or a closed connection.
@@ -179,5 +194,5 @@ HINTS = {
 
 
 def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
-    log.error("S3 %s: %s", operation, with_hint(error_code(error), HINTS))
+    log_outage(log, "S3", "S3 %s: %s", operation, with_hint(error_code(error), HINTS))
     return Unavailable()

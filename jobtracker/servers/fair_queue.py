@@ -35,6 +35,11 @@ class FairQueue(Generic[T]):
         self._waiting: dict[Hashable, deque[T]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait for others of their user."""
+        return sum(map(len, list(self._waiting.values())))
+
     def put(self, user: Hashable, request: T) -> None:
         """Start a request now, or when another of the same user has ended."""
         limit = MAX_RUNNING if isinstance(user, str) else MAX_RUNNING_OF_NETWORK
@@ -50,7 +55,7 @@ class FairQueue(Generic[T]):
                 is_refused = False
                 self._running[user] = running + 1
         if is_refused:
-            self._refuse(request, RateLimited())
+            self._refuse(request, RateLimited(limit="waiting_by_user"))
         else:
             self._start(request)
 

@@ -22,13 +22,15 @@ from granian.http import HTTP1Settings
 from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
-from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.logs.uncaught import log_and_exit, log_uncaught, logged_exit
+from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import reserve
 from jobtracker.servers.asgi_application import ASGIApplication
 from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
 from jobtracker.servers.granian_signals import DrainingServer, handle_signals
 from jobtracker.servers.limits import Limits
+from jobtracker.servers.measured_granian import MeasuredApplication, MeasuredServer
 from jobtracker.servers.stopping import Shutdown
 
 # Seconds after which a waiting thread requests the interpreter lock; Python's default is 0.005.
@@ -42,6 +44,7 @@ TO_ROOT = {"handlers": [], "propagate": True}
 LOGGING = {"handlers": {}, "loggers": {"_granian": TO_ROOT, "granian.access": TO_ROOT}}
 
 
+@logged_exit()
 def server_factory(
     global_config: dict[str, str],
     *,
@@ -90,7 +93,11 @@ def server_factory(
         # Workers are forks: they share the application's memory. It has no connection to anything
         # yet, and no thread.
         multiprocessing.set_start_method("fork", force=True)
-        server = DrainingServer(
+        metrics = app.registry.get("metrics")
+        make_server = (
+            DrainingServer if metrics is None else functools.partial(MeasuredServer, metrics)
+        )
+        server = make_server(
             shutdown,
             float(drain_seconds),
             target=ini,
@@ -112,13 +119,22 @@ def server_factory(
         )
         main_process = os.getpid()
         setup_logging(ini)  # Granian has replaced it by its own
+        log_uncaught()
         freeze_gc()
 
-        def start_worker() -> Callable[..., Any]:
+        def start_worker(number: int = 0) -> Callable[..., Any]:
             setup_logging(ini)  # as above, in each worker
+            log_uncaught()
+            try:
+                return make_application(number)
+            except Exception:
+                log_and_exit()
+
+        def make_application(number: int) -> ASGIApplication:
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
             limit_malloc()
+            start_traces(app.registry)
             end_with(main_process, shutdown, int(seconds_to_finish))
             reduce_switching()
             watch = ConnectionWatch(int(port), limits)
@@ -128,7 +144,20 @@ def server_factory(
             granian._signals.set_loop_signals = functools.partial(
                 handle_signals, shutdown=shutdown, watch=watch
             )
-            return ASGIApplication(app, threads_of, limits, watch, shutdown)
+            if metrics is None:
+                return ASGIApplication(app, threads_of, limits, watch, shutdown)
+            metrics.close_listener()
+            application = MeasuredApplication(
+                metrics.start_worker(number), app, threads_of, limits, watch, shutdown
+            )
+            metrics.start_sampling(
+                number,
+                application.metrics,
+                application.pools,
+                lambda: watch.open,
+                lambda: application.transfers.bytes,
+            )
+            return application
 
         with reservation:
             server.serve(target_loader=start_worker, wrap_loader=False)

@@ -18,10 +18,12 @@ from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
 from jobtracker.http.service import PROBES
-from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.logs.uncaught import logged_exit
+from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
+from jobtracker.servers.measured_waitress import POOL, MeasuredChannel
 from jobtracker.servers.stopping import Shutdown, end_at_once, finish_accepting
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
@@ -52,15 +54,11 @@ class UserTask(NamedTuple):
 
 
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads and their queue, which is fair to users, and a thread for each kind of probe.
+    """The threads and their queue, which is fair to users, and a thread for each kind of probe."""
 
-    :param user_of: the user of an environ
-    """
-
-    def __init__(self, user_of: Callable[[dict[str, str]], Hashable], shutdown: Shutdown) -> None:
+    def __init__(self, shutdown: Shutdown) -> None:
         super().__init__()
         self.shutting_down = shutdown
-        self._user_of = user_of
         self._probes: dict[Any, Any] = {pool: ThreadedTaskDispatcher() for pool in PROBES}
         for each in self._probes.values():
             each.set_thread_count(1)
@@ -69,6 +67,21 @@ class Dispatcher(ThreadedTaskDispatcher):
     def _refuse(self, task: UserTask, error: ApiError) -> None:
         task.channel.requests[0].error = error
         super().add_task(task.channel)
+
+    @property
+    def busy(self) -> int:
+        """The number of threads that run a request."""
+        return self.active_count
+
+    @property
+    def queued(self) -> int:
+        """The number of requests that wait."""
+        return len(self.queue) + self._fair_queue.waiting
+
+    @property
+    def max_size(self) -> int:
+        """The number of threads."""
+        return len(self.threads)
 
     def stop(self, signal_number: int, _frame: Any) -> None:
         """Begin to stop; at once for a second signal."""
@@ -79,24 +92,16 @@ class Dispatcher(ThreadedTaskDispatcher):
     def add_task(self, task: Any) -> None:
         if not isinstance(task, Channel):
             super().add_task(task)
-        elif task.total_outbufs_len:
+            return
+        task.queued_at = time.monotonic()
+        if task.total_outbufs_len:
             task.is_waiting = True  # a pipelined request, until the response before it is sent
         elif (pool := task.thread_pool) in self._probes:
             self._probes[pool].add_task(task)
-        elif task.requests[0].error is None and (user := self._user_of(environ_of(task))):
+        elif task.requests[0].error is None and (user := task.set_owner(task.requests[0])):
             self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
         else:
             super().add_task(task)
-
-
-def environ_of(channel: Channel) -> dict[str, str]:
-    """What determines the user of a channel's next request."""
-    request = channel.requests[0]
-    headers = request.headers
-    names = ("AUTHORIZATION", "X_FORWARDED_FOR")
-    environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
-    target = {"REQUEST_METHOD": request.command.upper(), "PATH_INFO": request.path_info}
-    return {"REMOTE_ADDR": channel.addr[0], **target, **environ}
 
 
 def serve(
@@ -118,7 +123,7 @@ def serve(
     seconds_to_drain = float(drain_seconds)
     shutdown = Shutdown()
     app.registry["is_draining"] = shutdown.is_draining
-    dispatcher = Dispatcher(app.registry["user_of"], shutdown)
+    dispatcher = Dispatcher(shutdown)
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
     limits = Limits(
@@ -130,17 +135,30 @@ def serve(
         response_seconds=float(response_seconds),
     )
     dispatcher.set_thread_count(server.adj.threads)
+    exporter = app.registry.get("metrics")
+    metrics = None if exporter is None else exporter.start_worker(0)
     listening = [each for each in connections.values() if isinstance(each, BaseWSGIServer)]
     for each in listening:
-        each.channel_class = Channel
+        each.channel_class = Channel if exporter is None else MeasuredChannel
         each.handle_accept = functools.partial(accept_all, each)
         each.registry = app.registry
         each.limits = limits
+        each.metrics = metrics
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
     hosts = [each.effective_host for each in listening]
     limit_malloc()
+    start_traces(app.registry)
     check_environment(app.registry.settings, hosts, limits.connections)
 
+    if exporter is not None:
+
+        def held_bytes() -> int:
+            return sum(each.held_bytes for each in channels_of(connections))
+
+        exporter.start_sampling(
+            0, metrics, {POOL: dispatcher}, lambda: len(channels_of(connections)), held_bytes
+        )
+        exporter.listen(lambda: {0})
     poll = functools.partial(
         wasyncore.loop, 0.1, server.adj.asyncore_use_poll, connections, count=1
     )
@@ -155,6 +173,7 @@ def serve(
                 looked_at = now
                 close_slow_channels(channels_of(connections), limits, now)
             if drained_at == math.inf and shutdown.is_draining():
+                log.info("Stopping, once the requests that have begun are finished")
                 drained_at = time.time() + seconds_to_drain
         for each in listening:
             finish_accepting(each.socket, functools.partial(accept_all, each))
@@ -183,9 +202,10 @@ def accept_all(server: Any) -> None:
 
 
 def channels_of(connections: dict[int, Any]) -> list[Channel]:
-    return [each for each in connections.values() if isinstance(each, Channel)]
+    return [each for each in list(connections.values()) if isinstance(each, Channel)]
 
 
+@logged_exit()
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
     """A server for PasteDeploy.
 
