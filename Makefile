@@ -98,7 +98,7 @@ format: $(INSTALLED) ## Format the code, and apply the fixes of ruff
 
 lock: $(INSTALLED) ## Lock the dependencies of setup.cfg (LOCK=--upgrade: newest versions)
 	$(COMPILE) setup.cfg --extra dev --output-file requirements/dev.txt
-	$(COMPILE) setup.cfg --extra redis --constraint requirements/dev.txt \
+	$(COMPILE) setup.cfg --extra redis --extra otel --constraint requirements/dev.txt \
 		--output-file requirements/production.txt
 	$(COMPILE) setup.cfg --extra bench --constraint requirements/dev.txt \
 		--output-file requirements/bench.txt
