@@ -63,7 +63,7 @@ def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) ->
     from pyramid.config import Configurator
 
     from jobtracker import settings as settings_
-    from jobtracker.db.checks import check_database
+    from jobtracker.db.checks import Migrations, check_database
     from jobtracker.db.poolers import check_pooler
     from jobtracker.tree import Root
 
@@ -75,6 +75,7 @@ def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) ->
     config.include("jobtracker.logs")  # no secrets in them
     config.include("jobtracker.db.connections")  # request.connection, transactions
     config.include("jobtracker.db.replicas")  # reads on a replica
+    config.include("jobtracker.db.readiness")  # for /ready
     config.include("pyramid_tm")
     config.include("pyramid_retry")  # of deadlocks and serialization failures
     config.include("jobtracker.errors")  # exception views
@@ -96,6 +97,8 @@ def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) ->
         config.include("jobtracker.metrics")
 
     app = config.make_wsgi_app()
+    if global_config and script in SERVING:
+        config.registry["database_check"].migrations = Migrations.of(global_config["__file__"])
     if global_config and script == "pserve":
         check_pooler(config.registry["db_engine"], checked)
         if "db_replica" in config.registry:

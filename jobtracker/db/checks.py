@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import psycopg
 from alembic.config import Config
@@ -33,6 +34,30 @@ PROPERTIES = text(
 )
 
 
+class Migrations(NamedTuple):
+    """The revisions of the migrations of this program."""
+
+    known: frozenset[str]
+    heads: frozenset[str]
+
+    @classmethod
+    def of(cls, ini: str) -> "Migrations | None":
+        """Those of an ini file; None, which is logged, where it names none."""
+        try:
+            scripts = ScriptDirectory.from_config(Config(ini))
+            known = frozenset(script.revision for script in scripts.walk_revisions())
+            return cls(known, frozenset(scripts.get_heads()))
+        except CommandError as error:
+            log.warning("The schema is not checked: %s", error)
+            return None
+
+
+def missing_columns(columns: set[str]) -> set[str]:
+    """The columns that this program knows, without those of the database."""
+    tables = Base.metadata.tables.values()
+    return {f"{table.name}.{column.name}" for table in tables for column in table.columns} - columns
+
+
 def check_database(engine: Engine, ini: str) -> None:
     """Check that the database is migrated, and log what is wrong with it otherwise.
 
@@ -55,13 +80,9 @@ def check_database(engine: Engine, ini: str) -> None:
         return
     finally:
         engine.dispose()
-    try:
-        scripts = ScriptDirectory.from_config(Config(ini))
-        known = {script.revision for script in scripts.walk_revisions()}
-        heads = set(scripts.get_heads())
-    except CommandError as error:
-        log.warning("The schema is not checked: %s", error)
+    if (migrations := Migrations.of(ini)) is None:
         return
+    known, heads = migrations
     hint = f"run jobtracker migrate {ini}"
     current = ", ".join(sorted(revisions))
     if not revisions:
@@ -69,11 +90,7 @@ def check_database(engine: Engine, ini: str) -> None:
     if revisions != heads and revisions <= known:
         raise SystemExit(f"The schema of the database is older, at revision {current}: {hint}")
     # With an unknown revision it can be newer, or of an earlier checkout.
-    missing = {
-        f"{table.name}.{column.name}"
-        for table in Base.metadata.tables.values()
-        for column in table.columns
-    } - columns
+    missing = missing_columns(columns)
     if missing:
         raise SystemExit(
             f"The schema of the database, at revision {current}, lacks {min(missing)}: {BEGIN_ANEW}"

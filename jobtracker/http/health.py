@@ -1,11 +1,13 @@
-"""Whether the server answers, and where its documentation is.
+"""Whether the server answers, whether it is ready, and where its documentation is.
 
-Without any dependency, so that ``/health`` reports none.
+``/health`` is for what restarts servers: it has no dependency, since a restart repairs none.
+``/ready`` is for what sends requests to servers.
 """
 
 import colander
 from pyramid.request import Request
 
+from jobtracker.errors import Unavailable
 from jobtracker.fields import Schema, Text
 from jobtracker.http.links import reference
 from jobtracker.http.service import ApiService, ThreadPool
@@ -14,6 +16,12 @@ from jobtracker.tree import Root
 
 
 class HealthOut(Schema):
+    status = colander.SchemaNode(Text())
+
+
+class ReadyOut(Schema):
+    example = {"status": "ready"}
+
     status = colander.SchemaNode(Text())
 
 
@@ -35,6 +43,10 @@ class ServiceOut(Schema):
 
 service = ApiService("service", "/", context=Root)
 health = ApiService("health", "/health", context=Root, traverse="/")
+ready = ApiService("ready", "/ready", context=Root, traverse="/")
+
+# Seconds of Retry-After.
+RETRY_AFTER = 1
 
 
 @service.get(permission=Permission.PUBLIC, returns=ServiceOut())
@@ -52,3 +64,29 @@ def get_service(request: Request) -> dict[str, str]:
 def get_health(request: Request) -> dict[str, str]:
     """Whether the server answers."""
     return {"status": "ok"}
+
+
+@ready.get(
+    permission=Permission.PUBLIC,
+    returns=ReadyOut(),
+    errors=(503,),
+    thread_pool=ThreadPool.READINESS,
+)
+def get_ready(request: Request) -> dict[str, str]:
+    """Whether the server can answer requests: the database responds within a second and has the
+    schema that is needed, and the server is not about to stop. Otherwise `details.missing` names
+    what is missing, `database`, `schema` or `server`, and why. For load balancers."""
+    registry = request.registry
+    if registry.get("is_draining", bool)():  # set by servers
+        problem = "server", "It is draining: it is about to stop."
+    else:
+        queued_seconds = request.environ.get("jobtracker.queued_seconds", 0)
+        problem = registry["database_check"].problem(queued_seconds)
+    if problem is None:
+        return {"status": "ready"}
+    name, reason = problem
+    raise Unavailable(
+        f"Not ready: the {name}. {reason}",
+        details={"missing": {name: reason}},
+        retry_after=RETRY_AFTER,
+    )

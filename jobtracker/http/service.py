@@ -49,10 +49,15 @@ class ThreadPool(StrEnum):
     """The thread pools of the server: slow operations do not delay fast ones."""
 
     HEALTH = "health"
+    READINESS = "readiness"
     READ = "read"
     WRITE = "write"
     #: Requests to Cognito, S3 or Turnstile, which can take seconds.
     GATEWAY = "gateway"
+
+
+#: The pools of the probes of load balancers, which wait for nothing else.
+PROBES = (ThreadPool.HEALTH, ThreadPool.READINESS)
 
 
 class Operation(NamedTuple):

@@ -45,6 +45,7 @@ DETAILS = {
     "current": {"type": "object"},
     "quota": {**STRING, "enum": list(QUOTAS)},
     "limit": {"type": "integer"},
+    "missing": {"type": "object", "additionalProperties": STRING},
 }
 ERROR = closed_object(
     {

@@ -1,8 +1,9 @@
 """The servers of ``pserve``: ``use = egg:jobtracker#granian`` (production), ``#waitress``.
 
 Both answer the requests that they reject themselves as the application answers errors, answer
-``/health`` before queued requests, and on SIGTERM finish the requests that have begun. Both limit
-what clients can occupy: connections, memory, and the time of a header, a body and a response.
+``/health`` and ``/ready`` in threads of their own, and lose no request when they stop
+(jobtracker.servers.stopping). Both limit what clients can occupy: connections, memory, and the time
+of a header, a body and a response.
 """
 
 import contextlib

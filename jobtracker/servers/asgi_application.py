@@ -9,11 +9,12 @@ from concurrent.futures import Future
 from typing import Any
 
 from jobtracker.errors import ApiError, BadRequest
-from jobtracker.http.service import Operation, ThreadPool
+from jobtracker.http.service import PROBES, Operation, ThreadPool
 from jobtracker.servers import asgi, error_response, log_rejection
 from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import max_body_bytes, needs_authorization
+from jobtracker.servers.stopping import CONNECTION_CLOSE, Shutdown
 from jobtracker.servers.thread_pool import WorkerThreads
 from jobtracker.servers.transfers import Transfers, owner_of
 
@@ -32,6 +33,7 @@ class ASGIApplication:
         threads_of: dict[str, tuple[int, int]],
         limits: Limits,
         watch: ConnectionWatch,
+        shutdown: Shutdown,
     ) -> None:
         self._wsgi = wsgi
         self._registry = wsgi.registry
@@ -40,17 +42,21 @@ class ASGIApplication:
         self.pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
         self._limits = limits
         self.watch = watch
+        self._is_draining = shutdown.is_draining
         self.transfers = Transfers(limits.buffered_bytes)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        self.watch.began[scope["client"]] = time.monotonic()
+        client = scope["client"]
+        self.watch.began[client] = time.monotonic()
+        running = self.watch.running
+        running[client] = running.get(client, 0) + 1
         environ = asgi.make_environ(scope)
         try:
             asgi.check_request(environ)
             operation = self._find_operation(environ["REQUEST_METHOD"], environ["PATH_INFO"])
             environ["jobtracker.operation"] = operation
             pool = ThreadPool.READ if operation is None else operation.thread_pool
-            user = None if pool is ThreadPool.HEALTH else self._user_of(environ)
+            user = None if pool in PROBES else self._user_of(environ)
             run = functools.partial(self._run, pool, environ, send)
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
                 await self._run_with_body(run, operation, user, environ, receive)
@@ -59,6 +65,10 @@ class ASGIApplication:
         except ApiError as error:
             self._send_error(error, environ, send)
             await asgi.discard_body(receive)
+        finally:
+            running[client] -= 1
+            if not running[client]:
+                del running[client]
 
     async def _run_with_body(
         self,
@@ -127,7 +137,7 @@ class ASGIApplication:
         """Call the application in a thread; the event loop sends what is large."""
         environ["jobtracker.queued_seconds"] = time.monotonic() - queued_at
         try:
-            response = asgi.call_application(self._wsgi, environ)
+            response = self._closing(*asgi.call_application(self._wsgi, environ))
             if len(response[2]) <= LARGE:
                 asgi.send_response(send, *response)
             else:
@@ -160,4 +170,12 @@ class ASGIApplication:
         client = environ["REMOTE_ADDR"], environ["REMOTE_PORT"]
         seconds = now - self.watch.began.get(client, now)
         log_rejection(environ, self._registry, error, response, seconds)
-        asgi.send_response(send, *response)
+        asgi.send_response(send, *self._closing(*response))
+
+    def _closing(
+        self, status: int, headers: asgi.Headers, body: bytes
+    ) -> tuple[int, asgi.Headers, bytes]:
+        """A response, which closes its connection if the server stops."""
+        if self._is_draining():
+            headers = [*headers, CONNECTION_CLOSE]
+        return status, headers, body

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import granian._signals
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
-from granian.server import Server
 from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
@@ -28,8 +28,10 @@ from jobtracker.servers.addresses import reserve
 from jobtracker.servers.asgi_application import ASGIApplication
 from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
+from jobtracker.servers.granian_signals import DrainingServer, handle_signals
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.measured_granian import MeasuredApplication, MeasuredServer
+from jobtracker.servers.stopping import Shutdown
 
 # Seconds after which a waiting thread requests the interpreter lock; Python's default is 0.005.
 SWITCH_INTERVAL = 0.02
@@ -62,6 +64,7 @@ def server_factory(
     max_request_body_size: str = "1048576",
     max_request_header_size: str = "32768",
     max_buffered_bytes: str = "33554432",
+    drain_seconds: str = "0",
     seconds_to_finish: str = "10",
 ) -> Callable[[Any], None]:
     """A server for PasteDeploy. All settings are described in production.ini."""
@@ -71,6 +74,7 @@ def server_factory(
         "write": (int(write_threads), int(write_threads)),
         "gateway": (int(gateway_threads), int(gateway_threads)),
         "health": (1, 1),
+        "readiness": (1, 1),
     }
     limits = Limits(
         connections=int(connection_limit),
@@ -81,15 +85,21 @@ def server_factory(
         response_seconds=float(response_seconds),
     )
     address, reservation = reserve(host, port)
+    shutdown = Shutdown()
 
     def serve(app: Any) -> None:
         check_environment(app.registry.settings, [host], limits.connections)
+        app.registry["is_draining"] = shutdown.is_draining
         # Workers are forks: they share the application's memory. It has no connection to anything
         # yet, and no thread.
         multiprocessing.set_start_method("fork", force=True)
         metrics = app.registry.get("metrics")
-        make_server = Server if metrics is None else functools.partial(MeasuredServer, metrics)
+        make_server = (
+            DrainingServer if metrics is None else functools.partial(MeasuredServer, metrics)
+        )
         server = make_server(
+            shutdown,
+            float(drain_seconds),
             target=ini,
             address=address,
             port=int(port),
@@ -125,16 +135,20 @@ def server_factory(
                 pin_to_cpu()  # before any thread is started
             limit_malloc()
             start_traces(app.registry)
-            end_with(main_process, int(seconds_to_finish))
+            end_with(main_process, shutdown, int(seconds_to_finish))
             reduce_switching()
             watch = ConnectionWatch(int(port), limits)
             if sys.platform == "linux":
                 watch.start()
+            # Granian has no hook for the signals of a worker, which it handles next.
+            granian._signals.set_loop_signals = functools.partial(
+                handle_signals, shutdown=shutdown, watch=watch
+            )
             if metrics is None:
-                return ASGIApplication(app, threads_of, limits, watch)
+                return ASGIApplication(app, threads_of, limits, watch, shutdown)
             metrics.close_listener()
             application = MeasuredApplication(
-                metrics.start_worker(number), app, threads_of, limits, watch
+                metrics.start_worker(number), app, threads_of, limits, watch, shutdown
             )
             metrics.start_sampling(
                 number,
@@ -151,7 +165,7 @@ def server_factory(
     return serve
 
 
-def end_with(main_process: int, seconds_to_finish: int) -> None:
+def end_with(main_process: int, shutdown: Shutdown, seconds_to_finish: int) -> None:
     """Stop this worker when the main process ends without stopping its workers.
 
     The pipe of multiprocessing.parent_process() is open in workers that were started later, too:
@@ -161,6 +175,7 @@ def end_with(main_process: int, seconds_to_finish: int) -> None:
     def wait() -> None:
         while os.getppid() == main_process:
             time.sleep(PARENT_INTERVAL)
+        shutdown.close()
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(seconds_to_finish)
         os.kill(os.getpid(), signal.SIGKILL)

@@ -5,14 +5,13 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from granian.server.mp import MPServer
-
 from jobtracker.errors import ApiError, RateLimited
 from jobtracker.http.service import ThreadPool
 from jobtracker.servers.asgi_application import ASGIApplication
+from jobtracker.servers.granian_signals import DrainingServer
 
 
-class MeasuredServer(MPServer):
+class MeasuredServer(DrainingServer):
     """:param exporter: :class:`~jobtracker.metrics.exporter.Exporter`"""
 
     def __init__(self, exporter: Any, *args: Any, **options: Any) -> None:

@@ -29,6 +29,7 @@ from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.servers import check_host, error_response, log_rejection
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import UNVERIFIED_BYTES, max_body_bytes, needs_authorization
+from jobtracker.servers.stopping import IN_USE_SECONDS
 from jobtracker.servers.transfers import OWNERS, SLOW_RATE, Progress, owner_of
 
 # Seconds for which the rest of a rejected body is received: the connection is reset otherwise, and
@@ -132,7 +133,8 @@ class RequestTask(WSGITask):
         super().write(data)
 
     def build_response_header(self) -> bytes:
-        if self.channel.server.task_dispatcher.stopping:
+        if self.channel.server.task_dispatcher.shutting_down.is_draining():
+            self.request.headers["CONNECTION"] = "close"
             super().set_close_on_finish()
         return super().build_response_header()
 
@@ -357,6 +359,11 @@ class Channel(HTTPChannel):
         """Whether there is neither a complete header nor a response."""
         is_header = self.request is None or not self.request.headers_finished
         return is_header and not (self.requests or self.total_outbufs_len)
+
+    def is_unused(self, now: float) -> bool:
+        """Whether there is no request, nor one to be expected as the response before is recent."""
+        is_idle = not (self.requests or self.request or self.total_outbufs_len)
+        return is_idle and now - self.last_activity > IN_USE_SECONDS
 
     def is_stuck(self, limits: Limits, now: float) -> bool:
         """Whether the client has exceeded a limit of time."""

@@ -1,11 +1,12 @@
 """waitress: one process, in plain Python, for development and where Granian is not available.
 
 Its options are waitress's own (https://docs.pylonsproject.org/projects/waitress/en/stable/arguments.html),
-``seconds_to_finish``, and the limits that Granian has as well.
+``drain_seconds``, ``seconds_to_finish``, and the limits that Granian has as well.
 """
 
 import functools
 import logging
+import math
 import signal
 import time
 from collections.abc import Callable, Hashable
@@ -16,13 +17,14 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
-from jobtracker.http.service import ThreadPool
+from jobtracker.http.service import PROBES
 from jobtracker.logs.uncaught import logged_exit
 from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.measured_waitress import POOL, MeasuredChannel
+from jobtracker.servers.stopping import Shutdown, end_at_once, finish_accepting
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
 log = logging.getLogger(__name__)
@@ -52,12 +54,14 @@ class UserTask(NamedTuple):
 
 
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads and their queue, in which ``/health`` comes first, and which is fair to users."""
+    """The threads and their queue, which is fair to users, and a thread for each kind of probe."""
 
-    stopping = False
-
-    def __init__(self) -> None:
+    def __init__(self, shutdown: Shutdown) -> None:
         super().__init__()
+        self.shutting_down = shutdown
+        self._probes: dict[Any, Any] = {pool: ThreadedTaskDispatcher() for pool in PROBES}
+        for each in self._probes.values():
+            each.set_thread_count(1)
         self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
 
     def _refuse(self, task: UserTask, error: ApiError) -> None:
@@ -79,8 +83,11 @@ class Dispatcher(ThreadedTaskDispatcher):
         """The number of threads."""
         return len(self.threads)
 
-    def stop(self, *_signal: Any) -> None:
-        self.stopping = True
+    def stop(self, signal_number: int, _frame: Any) -> None:
+        """Begin to stop; at once for a second signal."""
+        if self.shutting_down.is_draining():
+            end_at_once(signal_number)
+        self.shutting_down.drain()
 
     def add_task(self, task: Any) -> None:
         if not isinstance(task, Channel):
@@ -89,10 +96,8 @@ class Dispatcher(ThreadedTaskDispatcher):
         task.queued_at = time.monotonic()
         if task.total_outbufs_len:
             task.is_waiting = True  # a pipelined request, until the response before it is sent
-        elif task.thread_pool is ThreadPool.HEALTH:
-            with self.lock:
-                self.queue.appendleft(task)
-                self.queue_cv.notify()
+        elif (pool := task.thread_pool) in self._probes:
+            self._probes[pool].add_task(task)
         elif task.requests[0].error is None and (user := task.set_owner(task.requests[0])):
             self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
         else:
@@ -102,6 +107,7 @@ class Dispatcher(ThreadedTaskDispatcher):
 def serve(
     app: Any,
     *,
+    drain_seconds: str | float = 0,
     seconds_to_finish: str | int = 10,
     header_seconds: str | float = 15,
     body_seconds: str | float = 30,
@@ -114,7 +120,10 @@ def serve(
     options.setdefault("clear_untrusted_proxy_headers", "false")
     # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
     options["outbuf_high_watermark"] = 2**62
-    dispatcher = Dispatcher()
+    seconds_to_drain = float(drain_seconds)
+    shutdown = Shutdown()
+    app.registry["is_draining"] = shutdown.is_draining
+    dispatcher = Dispatcher(shutdown)
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
     limits = Limits(
@@ -156,22 +165,26 @@ def serve(
     signal.signal(signal.SIGTERM, dispatcher.stop)
     signal.signal(signal.SIGINT, dispatcher.stop)
     looked_at = 0.0
+    drained_at = math.inf
     try:
-        while not dispatcher.stopping:
+        while (now := time.time()) < drained_at:
             poll()
-            if (now := time.time()) - looked_at >= INTERVAL:
+            if now - looked_at >= INTERVAL:
                 looked_at = now
                 close_slow_channels(channels_of(connections), limits, now)
-        log.info("Stopping, once the requests that have begun are finished")
+            if drained_at == math.inf and shutdown.is_draining():
+                log.info("Stopping, once the requests that have begun are finished")
+                drained_at = time.time() + seconds_to_drain
         for each in listening:
+            finish_accepting(each.socket, functools.partial(accept_all, each))
             each.del_channel()
             each.socket.close()
         deadline = time.monotonic() + int(seconds_to_finish)
         channels = channels_of(connections)
         while any(each.connected for each in channels) and time.monotonic() < deadline:
+            poll()  # before: a request that has arrived is answered
             for each in channels:
-                each.will_close |= not (each.requests or each.total_outbufs_len or each.request)
-            poll()
+                each.will_close |= each.is_unused(time.time())
     finally:
         dispatcher.shutdown(timeout=0)
         wasyncore.close_all(connections, ignore_all=True)

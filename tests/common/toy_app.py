@@ -17,6 +17,7 @@ from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.permissions import Permission
 from jobtracker.servers import granian_server, waitress_server
 
+POOLS = {"/health": ThreadPool.HEALTH, "/ready": ThreadPool.READINESS}
 TEXT = [("Content-Type", "text/plain")]
 # The methods of the requests for /counted.
 COUNTED: list[str] = []
@@ -72,7 +73,7 @@ def find_operation(_method: str, path: str) -> Operation | None:
         view=lambda _request: None,
         permission=Permission.WRITE if is_large else Permission.PUBLIC,
         max_body_bytes=1_000_000 if is_large else 10_000,
-        thread_pool=ThreadPool.HEALTH if path == "/health" else ThreadPool.READ,
+        thread_pool=POOLS.get(path, ThreadPool.READ),
     )
     return None if path == "/unknown" else operation
 
@@ -95,9 +96,12 @@ class App:
         }
         self.registry["find_operation"] = find_operation
         self.registry["check_authorization"] = check_authorization
+        self.registry["is_draining"] = bool
         self.registry["user_of"] = lambda environ: environ.get("HTTP_AUTHORIZATION")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/ready" and self.registry["is_draining"]():
+            environ = {**environ, "PATH_INFO": "/status/503"}
         return self.wsgi(environ, start_response)
 
 

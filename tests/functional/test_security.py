@@ -32,6 +32,7 @@ from tests.common.user_pool import KEY_ID, MotoUserPool, public_key, signing_key
 PUBLIC = {
     "/",
     "/health",
+    "/ready",
     "/openapi.json",
     "/auth/cognito/signup",
     "/auth/cognito/confirm",

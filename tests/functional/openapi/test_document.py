@@ -46,7 +46,7 @@ def test_every_operation_has_summary_tags_and_security(document: dict[str, Any])
     for path, _method, operation in operations(document):
         assert operation["summary"]
         assert operation["tags"]
-        public = path == "/" or path.startswith(("/auth/", "/health"))
+        public = path == "/" or path.startswith(("/auth/", "/health", "/ready"))
         assert operation["security"] == ([] if public else [{"bearer": []}])
         assert ("401" in operation["responses"]) or public
 
@@ -76,7 +76,7 @@ def test_operations_of_a_group_are_in_the_order_of_their_use(document: dict[str,
     expected = ["signup", "confirm", "login", "challenge", "mfa/setup", "mfa/verify", "refresh"]
     assert [name for name in auth if name in expected] == expected
     assert auth[-1] == "logout"
-    assert paths("health") == ["/", "/health"]
+    assert paths("health") == ["/", "/health", "/ready"]
     assert paths("jobs") == ["/jobs", "/jobs/{job_id}"]
     assert paths("users")[0] == "/users/me"
     methods = [method for path, method, _ in operations(document) if path == "/jobs/{job_id}"]
@@ -114,6 +114,7 @@ def test_operations_document_their_statuses(document: dict[str, Any]):
         return " ".join(document["paths"][path][method]["responses"])
 
     assert statuses("/health", "get") == "200"
+    assert statuses("/ready", "get") == "200 503"
     assert statuses("/jobs", "get") == "200 304 400 401 422 429 503"
     assert statuses("/jobs", "post") == "201 400 401 409 413 415 422 429 503"
     assert statuses("/jobs/{job_id}", "delete") == "204 401 404 412 429 503"

@@ -40,3 +40,18 @@ def stoppable(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
     server = ToyServer(request.param)
     yield server
     server.close()
+
+
+@pytest.fixture
+def draining(request: pytest.FixtureRequest, kind: str) -> Iterator[ToyServer]:
+    """One that drains for a second, or as long as the test says."""
+    seconds = getattr(request, "param", 1)
+    options = ["workers=2"] if kind == "granian" else []
+    server = ToyServer(kind, f"drain_seconds={seconds}", *options)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["granian", "waitress"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
