@@ -3,13 +3,6 @@
 import logging
 from typing import Any
 
-from pyramid.config import Configurator
-
-from jobtracker import settings as settings_
-from jobtracker.db.checks import check_database
-from jobtracker.db.poolers import check_pooler
-from jobtracker.tree import Root
-
 __version__ = "0.1.0"
 
 log = logging.getLogger(__name__)
@@ -52,6 +45,14 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
     :raises SystemExit: in pserve, when the database is not migrated, or a pooler unsuitable
     """
+    # Not imported above: commands begin at once, and can be interrupted without a traceback.
+    from pyramid.config import Configurator
+
+    from jobtracker import settings as settings_
+    from jobtracker.db.checks import check_database
+    from jobtracker.db.poolers import check_pooler
+    from jobtracker.tree import Root
+
     checked = settings_.read(settings)
     for name, reason in settings_.insecure_settings(checked):
         log.warning("Setting %s: %s", name, reason)

@@ -1,4 +1,4 @@
-"""``jobtracker-after-restore production.ini``: to be run once after each restore of the database.
+"""``jobtracker after-restore production.ini``: to be run once after each restore of the database.
 
 It invalidates what clients and servers may still know of the data that was lost: the ETags of all
 users, the ids that were given since the backup, and, unless --keep-sessions is given, all access
@@ -6,34 +6,15 @@ tokens, since some may have been revoked. It can be interrupted and repeated, wh
 The runbook is docs/operations.md.
 """
 
-import argparse
-import sys
 from typing import Any
 
 import psycopg
-from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 
 from jobtracker.db import sequences
 from jobtracker.db.checks import first_line
 from jobtracker.users import queries as users
 from jobtracker.users.resources import next_second
-
-
-def main() -> None:
-    """The console command; its exit status is 1 if it has to be repeated."""
-    summary = __doc__.partition("\n")[0]
-    parser = argparse.ArgumentParser(prog="jobtracker-after-restore", description=summary)
-    parser.add_argument("ini", help="the settings, as for pserve: production.ini")
-    parser.add_argument(
-        "--keep-sessions",
-        action="store_true",
-        help="do not sign out the users: where no revocation of tokens can have been lost",
-    )
-    arguments = parser.parse_args()
-    setup_logging(arguments.ini)
-    with bootstrap(arguments.ini, options={"__script__": "jobtracker-after-restore"}) as env:
-        sys.exit(after_restore(env["registry"], keep_sessions=arguments.keep_sessions))
 
 
 def after_restore(registry: Any, *, keep_sessions: bool = False) -> str | None:

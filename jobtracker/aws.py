@@ -18,7 +18,7 @@ class Timeouts(NamedTuple):
     read: float = 2
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         return cls(settings["gateways.connect_timeout"], settings["gateways.read_timeout"])
 
 

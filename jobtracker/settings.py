@@ -37,6 +37,7 @@ class InvalidSettings(SystemExit):
 
     def __init__(self, *problems: tuple[str, str]) -> None:
         super().__init__("\n".join(f"Setting {name}: {reason}" for name, reason in problems))
+        self.problems = problems
 
 
 def _matching(pattern: str, reason: str) -> Callable[[str], str]:
@@ -250,6 +251,7 @@ SETTINGS = (
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
+    Setting("sweeper.interval", _positive, 60),
     Setting("sweeper.statement_timeout", _positive, 60),
     Setting("quotas.jobs", _positive, 10_000),
     Setting("quotas.notes_per_job", _positive, 1_000),
@@ -277,10 +279,19 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises InvalidSettings: for all settings that are missing, malformed or unknown
     """
+    typed, problems = parse(raw)
+    if problems:
+        raise InvalidSettings(*problems)
+    return {**raw, **typed}
+
+
+def parse(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return the settings of an ini file, parsed, and those that are missing, malformed or unknown,
+    each with the reason; in their place the default, or None without one."""
     known = {setting.name for setting in SETTINGS}
     unknown = (name for name in raw if name.startswith(_PREFIXES) and name not in known)
     problems = [(name, "there is no such setting") for name in unknown]
-    typed = {}
+    typed = {each.name: None if each.default is ... else each.default for each in SETTINGS}
     for setting in SETTINGS:
         try:
             typed[setting.name] = _read_one(setting, raw.get(setting.name, ""))
@@ -292,9 +303,7 @@ def read(raw: Mapping[str, Any]) -> dict[str, Any]:
             problems.append((setting.name, str(error)))
     if not problems:
         problems.extend(_contradictions(typed))
-    if problems:
-        raise InvalidSettings(*problems)
-    return {**raw, **typed}
+    return typed, problems
 
 
 def _contradictions(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""``jobtracker-sweep production.ini``: periodic cleanup, to be run every ten minutes.
+"""Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``.
 
 It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
 idempotency records and counts of rate limits, expired activity, and revocations of sessions all of
@@ -6,16 +6,13 @@ whose access tokens have expired, and reads the results of malware scans. A part
 none of the others. Concurrent runs are safe, and so is an interruption.
 """
 
-import argparse
 import datetime
 import functools
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from pyramid.paster import bootstrap, setup_logging
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -32,19 +29,6 @@ from jobtracker.users import queries as users
 log = logging.getLogger(__name__)
 
 
-def main() -> None:
-    """The console command; its exit status is 1 if a part of the cleanup failed."""
-    summary = __doc__.partition("\n")[0]
-    parser = argparse.ArgumentParser(prog="jobtracker-sweep", description=summary)
-    parser.add_argument("ini", help="the settings, as for pserve: production.ini")
-    ini = parser.parse_args().ini
-    setup_logging(ini)
-    with bootstrap(ini, options={"__script__": "jobtracker-sweep"}) as env:
-        registry = env["registry"]
-        registry["db_sessions"] = make_sessions(registry.settings)
-        sys.exit(sweep(registry))
-
-
 def make_sessions(settings: dict[str, Any]) -> sessionmaker[Session]:
     """Sessions whose statements have the time of ``sweeper.statement_timeout``."""
     seconds = settings["sweeper.statement_timeout"]
@@ -56,6 +40,13 @@ def make_sessions(settings: dict[str, Any]) -> sessionmaker[Session]:
 
 def sweep(registry: Any) -> str | None:
     """Clean up and print the counts; return a line for each kind of error."""
+    counts, errors = clean_up(registry)
+    print(counts)  # noqa: T201 (the command's output)
+    return "\n".join(f"jobtracker-sweep: {error}" for error in errors) or None
+
+
+def clean_up(registry: Any) -> tuple[str, list[str]]:
+    """Clean up; return the counts, and each kind of error."""
     sessions, bucket = registry["db_sessions"], registry["bucket"]
     errors: dict[str, None] = {}
 
@@ -79,14 +70,14 @@ def sweep(registry: Any) -> str | None:
     expired = run(lambda: object_deletions.delete_expired_uploads(sessions))
     deleted, refused = run(lambda: object_deletions.sweep(sessions, bucket), (0, 0))
     scanned, waiting = run(lambda: malware_scans.sweep(sessions, bucket), (0, 0))
-    print(  # noqa: T201 (the command's output)
+    counts = (
         f"uploads given up: {expired}, deletions carried out: {deleted}, "
         f"answers forgotten: {answers}, activity deleted: {events}, "
         f"malware scans: {scanned} done, {waiting} waiting"
     )
     if refused:
         errors[f"S3 would not delete {refused} objects"] = None
-    return "\n".join(f"jobtracker-sweep: {error}" for error in errors) or None
+    return counts, list(errors)
 
 
 def _delete_activity(sessions: sessionmaker[Session], days: int | None) -> int:

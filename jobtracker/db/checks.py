@@ -62,7 +62,7 @@ def check_database(engine: Engine, ini: str) -> None:
     except CommandError as error:
         log.warning("The schema is not checked: %s", error)
         return
-    hint = f"run alembic -c {ini} upgrade head"
+    hint = f"run jobtracker migrate {ini}"
     current = ", ".join(sorted(revisions))
     if not revisions:
         raise SystemExit(f"The database has no schema: {hint}")

@@ -1,5 +1,6 @@
 """Documents of a job: resume, cover letter. The browser uploads them straight to S3."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jobtracker.aws import Timeouts
@@ -8,9 +9,9 @@ from jobtracker.documents.storage import Bucket
 from jobtracker.http.service import registry_property
 
 
-def includeme(config: Any) -> None:
-    settings = config.registry.settings
-    config.registry["bucket"] = Bucket(
+def make_bucket(settings: Mapping[str, Any]) -> Bucket:
+    """The bucket of the settings."""
+    return Bucket(
         settings["s3.bucket"],
         region=settings["s3.region"],
         endpoint_url=settings["s3.endpoint_url"],
@@ -20,5 +21,9 @@ def includeme(config: Any) -> None:
         download_seconds=settings["documents.download_seconds"],
         timeouts=Timeouts.from_settings(settings),
     )
+
+
+def includeme(config: Any) -> None:
+    config.registry["bucket"] = make_bucket(config.registry.settings)
     config.registry["scan_look_throttle"] = LookThrottle()
     config.add_request_method(registry_property("bucket"), "bucket", property=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-# Of deploy/aws.yaml and migrations/, wherever the ini file is.
+# Where this package can be imported from, wherever the ini file is.
 CHECKOUT = Path(__file__).parents[2]
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Self
 from botocore.exceptions import ClientError
 
 from jobtracker.aws import Timeouts, make_client
+from jobtracker.data import DATA
 from jobtracker.local import CHECKOUT
 from jobtracker.local.aws_server import SERVICES, TOKEN_HEADER, TOKEN_VARIABLE
 from jobtracker.local.guard import LOOPBACK_HOSTS
@@ -120,7 +121,7 @@ class Aws(ServerProcess):
         deployment fails."""
         client = self.client("cloudformation")
         deploy = client.update_stack if self._describe(client) else client.create_stack
-        template = {"TemplateBody": (CHECKOUT / "deploy" / "aws.yaml").read_text()}
+        template = {"TemplateBody": (DATA / "deploy" / "aws.yaml").read_text()}
         allowed = {"ParameterKey": "AllowedOrigins", "ParameterValue": ",".join(self.origins)}
         options = {**template, "Capabilities": ["CAPABILITY_IAM"], "Parameters": [allowed]}
         try:

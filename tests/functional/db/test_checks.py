@@ -51,7 +51,7 @@ def test_database_without_the_newest_schema_is_refused(make_engine: Callable[...
     engine = make_engine()
     for prepare in (lambda: None, lambda: set_revision(engine)):
         prepare()
-        with pytest.raises(SystemExit, match=r"has no schema: run alembic -c .* upgrade head"):
+        with pytest.raises(SystemExit, match=r"has no schema: run jobtracker migrate "):
             check_database(engine, INI)
     assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
@@ -67,7 +67,7 @@ def test_older_schema_is_refused(make_engine: Callable[..., Engine], tmp_path: P
     )
     engine = make_engine()
     set_revision(engine, head)
-    with pytest.raises(SystemExit, match=rf"at revision {head}: run alembic -c .* upgrade head"):
+    with pytest.raises(SystemExit, match=rf"at revision {head}: run jobtracker migrate "):
         check_database(engine, str(ini))
 
 

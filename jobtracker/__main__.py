@@ -1,0 +1,5 @@
+"""``python -m jobtracker``: the same as the command ``jobtracker``."""
+
+from jobtracker.commands import main
+
+main()
