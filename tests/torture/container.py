@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 SECONDS_TO_BUILD = 600
+# Of the base image.
+PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 TEMPORARY = "/tmp"  # noqa: S108 (of the image)
 # Where pip finds packages on this machine.
 BUILD_ARGUMENTS = {
@@ -46,7 +48,7 @@ class Image:
         self, command: list[str], env: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.Popen[Any]:
         """Start a command in it, which is the process itself."""
-        every = {"PATH": "/usr/local/bin:/usr/bin:/bin", **self.env, **(env or {})}
+        every = {"PATH": PATH, **self.env, **(env or {})}
         variables = [f"{name}={value}" for name, value in every.items()]
         enter = ["nsenter", f"--mount=/proc/{self.machine.pid}/ns/mnt"]
         chroot = ["chroot", f"--userspec={self.user}", self.root]
