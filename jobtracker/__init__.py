@@ -36,7 +36,12 @@ FEATURES = [
     "jobtracker.stats",
     "jobtracker.auth",
     "jobtracker.mfa",
+    "jobtracker.audit",
 ]
+
+# What PasteDeploy's ``__script__`` is where the application is served; the latter on the local
+# stack's database.
+SERVING = ("pserve", "local pserve")
 
 
 def main(global_config: dict[str, str] | None, **settings: str) -> Any:
@@ -45,6 +50,8 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
     :raises SystemExit: in pserve, when the database is not migrated, or a pooler unsuitable
     """
+    # Alembic logs each of its plugins when it is imported.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     # Not imported above: commands begin at once, and can be interrupted without a traceback.
     from pyramid.config import Configurator
 
@@ -76,9 +83,12 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
         config.scan(feature)
     config.scan("jobtracker.http.health")
     config.include("jobtracker.openapi")  # of all of these
+    script = global_config.get("__script__") if global_config else None
+    if checked["metrics.listen"] is not None and script in SERVING:
+        config.include("jobtracker.metrics")
 
     app = config.make_wsgi_app()
-    if global_config and global_config.get("__script__") == "pserve":
+    if global_config and script == "pserve":
         check_pooler(config.registry["db_engine"], checked)
         if "db_replica" in config.registry:
             check_pooler(config.registry["db_replica"].engine, checked)

@@ -1,6 +1,7 @@
 """Clients of AWS services, with bounded time-outs."""
 
 import functools
+import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
@@ -25,6 +26,8 @@ class Timeouts(NamedTuple):
 DEFAULT_TIMEOUTS = Timeouts()
 # Shared by all clients, because it caches the service models that it has loaded.
 _session = functools.cache(boto3.session.Session)
+# A session is not thread-safe, unlike its clients, and neither is the environment.
+_making_client = threading.Lock()
 
 
 def endpoint_of(service: str, region: str) -> str:
@@ -59,7 +62,7 @@ def make_client(
         # Endpoints from the environment and ~/.aws are not among our settings, and may be http.
         ignore_configured_endpoint_urls=True,
     )
-    with metadata_without_proxy():
+    with _making_client, metadata_without_proxy():
         return _session().client(
             service,
             region_name=region,

@@ -15,6 +15,7 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
+from jobtracker.audit import recording as audit
 from jobtracker.auth.cognito_errors import AccessTokenRejected
 from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
 from jobtracker.db.connections import autocommit, release_reading, transaction_of
@@ -79,7 +80,10 @@ def current_user(request: Request) -> UserRow | None:
         release_reading(request)  # not held during the call of Cognito
         profile = request.cognito.cached_user(request.bearer_token).profile
         with transaction_of(request) as connection:
-            users.upsert_user(connection, token.sub, email=profile.email, name=profile.name)
+            user_id = users.upsert_user(
+                connection, token.sub, email=profile.email, name=profile.name
+            )
+            audit.move_to_user(request, connection, profile.email, user_id)
         user = _find_user(request, token._replace(user_id=None))
     if user is not None and user.id != token.user_id:
         request.verified_token = token._replace(user_id=user.id)

@@ -193,6 +193,14 @@ def _public_origin(value: str) -> str:
     return match[1].lower() + match[2]
 
 
+def _address(value: str) -> tuple[str, int]:
+    """Parse host:port, or [IPv6 address]:port."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", value)
+    if not match or not 0 < int(match[3]) < 2**16:
+        raise ValueError("must be an address and a port like 127.0.0.1:9464 or [::1]:9464")
+    return match[1] or match[2], int(match[3])
+
+
 class Setting(NamedTuple):
     """A setting, required if it has no default; ``parse`` raises ValueError with the reason."""
 
@@ -252,6 +260,7 @@ SETTINGS = (
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
     Setting("sweeper.interval", _positive, 60),
+    Setting("audit.days", _positive, 400),
     Setting("sweeper.statement_timeout", _positive, 60),
     Setting("quotas.jobs", _positive, 10_000),
     Setting("quotas.notes_per_job", _positive, 1_000),
@@ -270,6 +279,7 @@ SETTINGS = (
     Setting("cors.headers", _header_names, TRACING_HEADERS),
     Setting("http.public_origin", _public_origin, None),
     Setting("http.hsts_max_age", _positive, None),
+    Setting("metrics.listen", _address, None),
 )
 _PREFIXES = tuple({setting.name.partition(".")[0] + "." for setting in SETTINGS})
 

@@ -1,9 +1,9 @@
 """Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``.
 
 It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
-idempotency records and counts of rate limits, expired activity, and revocations of sessions all of
-whose access tokens have expired, and reads the results of malware scans. A part that fails stops
-none of the others. Concurrent runs are safe, and so is an interruption.
+idempotency records and counts of rate limits, expired activity and audit entries, and revocations
+of sessions all of whose access tokens have expired, and reads the results of malware scans. A part
+that fails stops none of the others. Concurrent runs are safe, and so is an interruption.
 """
 
 import datetime
@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.activity import queries as activity
+from jobtracker.audit import queries as audit
 from jobtracker.auth import queries as auth
 from jobtracker.db import connections
 from jobtracker.db.engine import make_engine, transaction_settings
@@ -66,6 +67,9 @@ def clean_up(registry: Any) -> tuple[str, list[str]]:
     for rows in (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS):
         run(functools.partial(rows.delete, sessions))
     answers = run(lambda: idempotency.EXPIRED.delete(sessions))
+    period = datetime.timedelta(days=registry.settings["audit.days"])
+    for rows in audit.EXPIRED:
+        run(functools.partial(rows.delete, sessions, period=period))
     events = run(lambda: _delete_activity(sessions, registry.settings["activity.days"]))
     expired = run(lambda: object_deletions.delete_expired_uploads(sessions))
     deleted, refused = run(lambda: object_deletions.sweep(sessions, bucket), (0, 0))

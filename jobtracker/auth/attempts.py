@@ -12,12 +12,15 @@ from typing import Any
 
 from pyramid.request import Request
 
+from jobtracker.audit import recording as audit
+from jobtracker.audit.models import AuditKind
 from jobtracker.auth import queries
 from jobtracker.auth.cognito_errors import AttemptsExceeded
 from jobtracker.auth.sign_in import SignIn
 from jobtracker.db.connections import autocommit
 from jobtracker.errors import DATABASE_ERRORS, ApiError, RateLimited
 from jobtracker.http.rate_limits import client_network, count_hit, refund_hit
+from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +31,20 @@ MAILS = "rate_limits.mails_by_account"
 # What Cognito answers to wrong passwords and codes, and to accounts in another state.
 FAILURES = (400, 401, 403)
 
+# The audit entries of failures, by operation. A confirmation is before the first sign-in, when an
+# account has no user to be shown an entry.
+FAILURE_KINDS = {
+    "login": AuditKind.SIGN_IN_FAILED,
+    "challenge": AuditKind.SIGN_IN_FAILED,
+    "mfa/verify": AuditKind.SIGN_IN_FAILED,
+    "reset-password": AuditKind.PASSWORD_RESET_FAILED,
+}
+
 View = Callable[[Request], Any]
 
 
 def limit_failures(operation: str) -> Callable[[View], View]:
-    """A view whose failures are limited by the ``email`` of the body.
+    """A view whose failures are limited by the ``email`` of the body, and recorded in the audit.
 
     An attempt is counted before it is made, so that concurrent ones cannot exceed the limit, and
     not counted any more once it has not failed.
@@ -47,10 +59,13 @@ def limit_failures(operation: str) -> Callable[[View], View]:
             try:
                 result = view(request)
             except ApiError as error:
-                if not _is_failure(error):
+                if _is_failure(error):
+                    _record_failure(request, operation, error)
+                else:
                     _refund(request, counted)
                 raise
             if isinstance(result, SignIn) and _is_same_challenge(request, result):
+                _record_failure(request, operation)
                 return result
             _refund(request, counted)
             if not isinstance(result, SignIn) or result.tokens:
@@ -103,6 +118,18 @@ def _is_same_challenge(request: Request, sign_in: SignIn) -> bool:
     """Whether the answer to a challenge was wrong: Cognito repeats a CUSTOM_CHALLENGE then."""
     name = sign_in.challenge_name
     return name is not None and name == request.validated.get("challenge_name")
+
+
+def _record_failure(request: Request, operation: str, error: ApiError | None = None) -> None:
+    kind = FAILURE_KINDS.get(operation)
+    code = (error.details or {}).get("code") if error else None
+    if operation == "challenge" and code in audit.WRONG:
+        # Only here: Cognito compares a code if the session is one of the account, which begins with
+        # the password. In mfa/verify the session can be another account's.
+        kind = AuditKind.MFA_FAILED
+    if kind is not None:
+        email = request.validated["email"]
+        audit.record_failure(request, kind, lambda each: users.find_by_email(each, email))
 
 
 def is_known_network(request: Request) -> bool:

@@ -8,13 +8,15 @@ from typing import Any
 import colander
 from pyramid.request import Request
 
+from jobtracker.audit import recording as audit
+from jobtracker.audit.models import AuditKind
 from jobtracker.auth import cognito_errors, schemas
 from jobtracker.auth.attempts import is_known_network, limit_failures, may_send_mail
-from jobtracker.auth.sign_in import Profile, SignIn
+from jobtracker.auth.sign_in import Profile, SignIn, Tokens
 from jobtracker.auth.tokens import AccessToken
 from jobtracker.auth.totp import otpauth_uri
 from jobtracker.db.connections import transaction_of
-from jobtracker.errors import DATABASE_ERRORS, ApiError
+from jobtracker.errors import DATABASE_ERRORS, ApiError, Unavailable
 from jobtracker.fields import Schema
 from jobtracker.http.rate_limits import (
     AUTH_BY_ADDRESS,
@@ -71,6 +73,7 @@ def post_sign_up(request: Request) -> dict[str, str]:
     """Make an account. A code for ``confirm`` comes by e-mail."""
     form = request.validated
     request.turnstile.check(form.pop("turnstile_token"))
+    audit.record_of_account(request, request.connection, AuditKind.SIGN_UP, form["email"])
     if request.cognito.sign_up(**form):
         return _ok("Your account is ready.")
     return {"status": "CONFIRMATION_REQUIRED", "message": "We have sent you a code by e-mail."}
@@ -92,8 +95,13 @@ def post_verification_confirm(request: Request) -> dict[str, str]:
 
 
 def _confirm(request: Request) -> dict[str, str]:
+    form = request.validated
+    _check_writable(request)
     try:
-        request.cognito.confirm_sign_up(**request.validated)
+        request.cognito.confirm_sign_up(**form)
+        audit.record_of_account(
+            request, request.connection, AuditKind.EMAIL_CONFIRMED, form["email"]
+        )
     except cognito_errors.AlreadyConfirmed:
         # Only to the owner: a stranger would learn that there is such an account.
         if not is_known_network(request):
@@ -121,14 +129,16 @@ def post_forgot_password(request: Request) -> dict[str, str]:
     )
 
 
-@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400, single_statement=True)
+@_post("reset-password", schemas.ResetPasswordIn(), STATUS_OUT, 400)
 @limit_failures("reset-password")
 def post_reset_password(request: Request) -> dict[str, str]:
     """Set a new password with that code. For an unknown account every code is a wrong one. All
     tokens are revoked, access tokens included."""
-    _check_connection(request)
+    _check_writable(request)
     sub = request.cognito.reset_password(**request.validated)
-    revoke_tokens_of_account(request, sub=sub, email=request.validated["email"])
+    user_id = revoke_tokens_of_account(request, sub=sub, email=request.validated["email"])
+    if user_id is not None:
+        audit.record(request, request.connection, AuditKind.PASSWORD_RESET, user_id)
     return _ok("Your password is changed. Please sign in.")
 
 
@@ -146,7 +156,9 @@ def post_login(request: Request) -> SignIn:
 def post_challenge(request: Request) -> SignIn:
     """Answer a challenge. ``USERNAME`` in ``responses`` can be left out, and is the e-mail address
     otherwise."""
-    return _sync_user(request, request.cognito.answer_challenge)
+    is_password = request.validated["challenge_name"] == "NEW_PASSWORD_REQUIRED"
+    change = AuditKind.PASSWORD_CHANGED if is_password else None
+    return _sync_user(request, request.cognito.answer_challenge, change)
 
 
 @_post("mfa/setup", schemas.MfaSetupIn(), schemas.MfaSetupOut(), 400, 401, by_session=True)
@@ -161,7 +173,7 @@ def post_mfa_setup(request: Request) -> dict[str, str]:
 @limit_failures("mfa/verify")
 def post_mfa_verify(request: Request) -> SignIn:
     """End to set up TOTP with a first code, and sign in by it."""
-    return _sync_user(request, request.cognito.verify_totp_in_sign_in)
+    return _sync_user(request, request.cognito.verify_totp_in_sign_in, AuditKind.MFA_ENABLED)
 
 
 @_post("refresh", schemas.RefreshIn(), SIGN_IN_OUT, 401, 403, single_statement=True)
@@ -176,7 +188,7 @@ def post_refresh(request: Request) -> SignIn:
             with _log_failure():
                 request.cognito.revoke(sign_in.tokens.refresh_token)
             raise cognito_errors.wrong_credentials("")
-        _update_profile(request, sign_in.tokens.id_token)
+        _update_profile(request, sign_in.tokens)
     return sign_in
 
 
@@ -220,10 +232,16 @@ def _end_session(request: Request, refresh_token: str) -> None:
 
 def _revoke_session(request: Request, token: AccessToken) -> None:
     user_id = users.identify(request.connection, token.sub)
-    if token.origin_jti:
-        users.revoke_session(request.connection, user_id, token.origin_jti)
-    else:
-        revoke_tokens(request, user_id)
+    if user_id is None:
+        return
+    with transaction_of(request) as connection:
+        if token.origin_jti:
+            was_valid = users.revoke_session(connection, user_id, token.origin_jti)
+        else:
+            was_valid = not users.is_revoked(connection, token._replace(user_id=user_id).key)
+            revoke_tokens(request, connection, user_id)
+        if was_valid:
+            audit.record(request, connection, AuditKind.SIGN_OUT, user_id, token.origin_jti)
 
 
 @contextlib.contextmanager
@@ -239,20 +257,40 @@ def _check_connection(request: Request) -> None:
     request.connection.execute("SELECT 1")
 
 
-def _sync_user(request: Request, operation: Callable[..., SignIn]) -> SignIn:
+def _check_writable(request: Request) -> None:
+    """As :func:`_check_connection`; Unavailable if the database is read-only, since the step is
+    recorded once it has succeeded."""
+    read_only = "SELECT current_setting('transaction_read_only')"
+    if request.connection.execute(read_only).fetchone() == ("on",):
+        raise Unavailable
+
+
+def _sync_user(
+    request: Request, operation: Callable[..., SignIn], change: AuditKind | None = None
+) -> SignIn:
     """Perform a step of a sign-in, and update the database's copy of the user's profile.
 
     A step that succeeds uses up its session.
+
+    :param change: what the step changes, for the audit
     """
-    _check_connection(request)
+    _check_writable(request)
     sign_in = operation(**request.validated)
     if sign_in.tokens:
         request.access_tokens.check_source(sign_in.tokens.access_token)
-        _update_profile(request, sign_in.tokens.id_token)
+        kinds = [change] if change else []
+        _update_profile(request, sign_in.tokens, *kinds, AuditKind.SIGN_IN)
+    elif change:
+        audit.record_of_account(request, request.connection, change, request.validated["email"])
     return sign_in
 
 
-def _update_profile(request: Request, id_token: str) -> None:
-    profile = Profile.from_id_token(id_token)
+def _update_profile(request: Request, tokens: Tokens, *kinds: AuditKind) -> None:
+    """Update the copy of the user's profile, and record audit entries in the same transaction."""
+    profile = Profile.from_id_token(tokens.id_token)
     with transaction_of(request) as connection:
-        users.upsert_user(connection, profile.sub, email=profile.email, name=profile.name)
+        user_id = users.upsert_user(connection, profile.sub, email=profile.email, name=profile.name)
+        audit.move_to_user(request, connection, profile.email, user_id)
+        for kind in kinds:
+            origin_jti = AccessToken.from_cognito(tokens.access_token).origin_jti
+            audit.record(request, connection, kind, user_id, origin_jti)

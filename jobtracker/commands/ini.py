@@ -12,6 +12,7 @@ from configparser import (
     MissingSectionHeaderError,
     ParsingError,
 )
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 from plaster_pastedeploy import Loader
@@ -38,8 +39,9 @@ def errors_of(ini: str, section: str = "") -> Iterator[None]:
     except Error as error:
         raise SystemExit(f"{where}{_describe(error)}") from None
     except ModuleNotFoundError as error:
-        hint = "jobtracker[local] has the packages that development.ini needs"
-        raise SystemExit(f"{where}{error}: {hint}") from None
+        is_package = isinstance(error, PackageNotFoundError)  # of use = egg:
+        hint = "" if is_package else ": jobtracker[local] has what development.ini needs"
+        raise SystemExit(f"{where}{error}{hint}") from None
     except UnicodeDecodeError:
         raise SystemExit(f"{where}it is not encoded as UTF-8") from None
     except OSError as error:

@@ -4,6 +4,7 @@ The URL is sqlalchemy.migrations_url, or else sqlalchemy.url; the role owns the 
 """
 
 import argparse
+import logging
 
 from alembic import command
 from alembic.config import Config
@@ -23,6 +24,7 @@ def run(arguments: argparse.Namespace) -> str | None:
     path = arguments.ini.partition("#")[0]
     loader = ini.load(arguments.ini)
     ini.set_up_logging(path, loader)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     config = Config(path, cmd_opts=argparse.Namespace(x=arguments.x))
     with ini.errors_of(path, "[alembic]"):
         section = loader.get_settings("alembic")

@@ -30,6 +30,10 @@ def run(arguments: argparse.Namespace) -> str | None:
     local = _local_names(raw)
     problems = [(name, reason) for name, reason in problems if name not in local]
     invalid = {name for name, _reason in problems}
+    # A variable that several settings use is reported once.
+    invalid |= {
+        each.name for each in settings_.SETTINGS if each.default is ... and typed[each.name] is None
+    }
     for name, value in {**raw, **typed}.items():
         if name in local:
             print(f"{name} = (of the local stack)")

@@ -52,6 +52,9 @@ class IdleConnectionCache:
         self._idle = closer.cached
         event.listen(engine, "engine_disposed", self._invalidate_idle)
 
+    def __len__(self) -> int:
+        return len(self._idle)
+
     def acquire(self) -> Any:
         with contextlib.suppress(IndexError):
             while True:
@@ -247,9 +250,8 @@ def includeme(config: Any) -> None:
     registry["db_autocommit_engine"] = autocommit_engine = make_engine(settings, autocommit=True)
     IdleConnectionCloser.of(engine, settings)
     closer = IdleConnectionCloser.of(autocommit_engine, settings)
-    registry["db_autocommit"] = functools.partial(
-        AutocommitConnection, IdleConnectionCache(autocommit_engine, closer)
-    )
+    registry["db_idle_connections"] = cache = IdleConnectionCache(autocommit_engine, closer)
+    registry["db_autocommit"] = functools.partial(AutocommitConnection, cache)
     registry["db_transaction_settings"] = local = transaction_settings(settings)
     registry["db_sessions"] = make_sessions(engine, local)
     config.add_request_method(connection_for, "connection", reify=True)

@@ -7,8 +7,8 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, selec
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.connections import transaction, try_lock
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.connections import SupportsExecute, transaction, try_lock
+from jobtracker.db.statements import Command, Statement, count_up_to_limit
 
 # Rows of one transaction.
 BATCH = 10_000
@@ -28,6 +28,7 @@ class ExpiredRows:
 
     def __init__(self, model: Any, is_expired: ColumnElement[bool]) -> None:
         key = list(model.__table__.primary_key.columns)
+        self._count = count_up_to_limit(model, is_expired)
         limit = bindparam("max_rows", type_=BigInteger)
         self._find = Statement(select(*key).where(is_expired).limit(limit), tuple)
         self._names = [column.name for column in key]
@@ -36,6 +37,14 @@ class ExpiredRows:
         is_found = tuple_(*key).in_(select(*found.c))
         # Again, as a row can be a new one with the same key.
         self._delete = Command(delete(model.__table__).where(is_found, is_expired))
+
+    def count(self, connection: SupportsExecute, max_rows: int, **parameters: Any) -> int:
+        """Their number, max_rows at most.
+
+        :param parameters: those of the condition
+        """
+        found = self._count.first(connection, max_rows=max_rows, **parameters)
+        return 0 if found is None else found.number
 
     def delete(self, sessions: sessionmaker[Session], **parameters: Any) -> int:
         """Delete them all, unless a concurrent call does; return their number.

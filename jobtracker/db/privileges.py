@@ -15,10 +15,10 @@ ROLE = text("""
 """)
 TABLES = text("""
     SELECT relname AS name, pg_has_role(relowner, 'USAGE') AS is_owner, ARRAY(
-        SELECT privilege FROM unnest(:needed) AS privilege
+        SELECT privilege FROM unnest(CAST(:needed AS text[])) AS privilege
         WHERE NOT has_table_privilege(pg_class.oid, privilege)
     ) AS missing
-    FROM pg_class WHERE relname = ANY (:names) AND relkind IN ('r', 'p')
+    FROM pg_class WHERE relname = ANY (CAST(:names AS text[])) AND relkind IN ('r', 'p')
         AND relnamespace = current_schema()::regnamespace
     ORDER BY relname
 """)

@@ -89,6 +89,15 @@ class Count(NamedTuple):
     number: int
 
 
+def count_up_to_limit(model: Any, condition: sa.ColumnElement[bool]) -> Statement[Count]:
+    """The number of rows of a mapped class, at most the parameter ``max_rows``."""
+    limit = sa.bindparam("max_rows", type_=sa.BigInteger)
+    rows: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(model.__table__).where(condition)
+    )
+    return Statement(sa.select(sa.func.count()).select_from(rows.limit(limit).subquery()), Count)
+
+
 class PageStatement(Generic[R]):
     """The pages of a query, in an order.
 

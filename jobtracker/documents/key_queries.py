@@ -1,6 +1,6 @@
 """The SQL of the keys of all documents and deletions, for the comparison with the bucket."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ def _keys(*conditions: Any) -> sa.CompoundSelect[Any]:
     def where(key: Any, user_id: Any) -> list[Any]:
         return [condition(key, user_id) for condition in conditions]
 
-    is_required = Document.status.in_(_REQUIRED)
+    is_required = sa.or_(*(Document.status == each for each in _REQUIRED))
     queries = (
         (Document.object_key, Document.user_id, Document.id, is_required),
         (Document.upload_key, Document.user_id, Document.id, sa.false()),
@@ -51,10 +51,11 @@ _OF_USERS = Statement(
 )
 
 
-def all_keys(session: Session, batch: int) -> Iterator[KeyRow]:
+def all_keys(session: Session, batch: int) -> Generator[KeyRow, None, None]:
     """All keys, by a cursor of the server that reads so many rows at a time."""
-    result = session.execute(_IN_ORDER, execution_options={"yield_per": batch})
-    return (KeyRow(*row) for row in result)
+    with session.execute(_IN_ORDER, execution_options={"yield_per": batch}) as result:
+        for row in result:
+            yield KeyRow(*row)
 
 
 def keys_of(

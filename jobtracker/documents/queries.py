@@ -163,6 +163,15 @@ _DELETE_COMPLETED = Command(
 )
 
 
+_BACKLOG = {
+    "expired_uploads": statements.count_up_to_limit(Document, _IS_EXPIRED),
+    "malware_scans": statements.count_up_to_limit(
+        Document, Document.status == DocumentStatus.SCANNING
+    ),
+    "object_deletions": statements.count_up_to_limit(ObjectDeletion, sa.true()),
+}
+
+
 def usage(connection: SupportsExecute, owner: Mapping[str, int]) -> DocumentUsageRow:
     """The documents of the user, and the pending ones of the job."""
     return _USAGE.first_or_not_found(connection, **owner)
@@ -210,6 +219,12 @@ def next_expired_uploads(
     """The pending documents of all users that can no longer be uploaded and follow the last user
     and id."""
     return _EXPIRED.all(connection, last_user_id=last[0], last_id=last[1], limit=limit)
+
+
+def count_backlog(connection: SupportsExecute, max_rows: int) -> dict[str, int]:
+    """The numbers of rows that wait for the sweeper, by its part; max_rows at most."""
+    counts = {name: each.first(connection, max_rows=max_rows) for name, each in _BACKLOG.items()}
+    return {name: count.number for name, count in counts.items() if count is not None}
 
 
 def delete_expired_upload(connection: SupportsExecute, document: DocumentRow) -> int:

@@ -4,6 +4,7 @@ Both are read in the order of keys, some at a time. Requests can run meanwhile: 
 looked up again before it counts.
 """
 
+import contextlib
 import heapq
 import itertools
 import re
@@ -47,9 +48,10 @@ def differences(sessions: sessionmaker[Session], bucket: Bucket) -> Iterator[Dif
     """
     with sessions() as session:
         disable_timeouts_of_transaction(session.connection())
-        found = _merge(key_queries.all_keys(session, BATCH), bucket.keys())
-        while batch := list(itertools.islice(found, BATCH)):
-            yield from _confirm(sessions, batch)
+        with contextlib.closing(key_queries.all_keys(session, BATCH)) as rows:
+            found = _merge(rows, bucket.keys())
+            while batch := list(itertools.islice(found, BATCH)):
+                yield from _confirm(sessions, batch)
 
 
 def _merge(rows: Iterable[KeyRow], objects: Iterable[str]) -> Iterator[Difference]:

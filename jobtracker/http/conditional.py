@@ -107,6 +107,14 @@ class ResponseCache:
         self._responses: LRUCache[str, CachedResponse] = LRUCache(max_bytes, getsizeof=size)
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._responses)
+
+    @property
+    def bytes(self) -> int:
+        """Of all responses, approximately."""
+        return int(self._responses.currsize)
+
     def get(self, tag: str) -> CachedResponse | None:
         with self._lock:
             return self._responses.get(tag)
@@ -143,7 +151,7 @@ def if_match_versions(request: Request) -> frozenset[str] | None:
 def conditional_tween_factory(
     handler: Callable[[Request], Response], registry: Registry
 ) -> Callable[[Request], Response]:
-    cache = ResponseCache(registry.settings["cache.max_bytes"])
+    cache = registry["response_cache"] = ResponseCache(registry.settings["cache.max_bytes"])
 
     def conditional_tween(request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):

@@ -88,6 +88,8 @@ class Operation(NamedTuple):
     #: Whether one SQL statement does all writes.
     single_statement: bool = False
     thread_pool: ThreadPool = ThreadPool.WRITE
+    #: The template of the URL's path, ``/jobs/{job_id}``.
+    route: str = ""
 
 
 class ApiService(Service):
@@ -126,6 +128,7 @@ class ApiService(Service):
         is_get = method == "GET"
         default_pool = self.thread_pool or (ThreadPool.READ if is_get else ThreadPool.WRITE)
         options.setdefault("thread_pool", default_pool)
+        options["route"] = self.template
         if method == "PATCH":
             options["body_types"] = validation.MERGE_PATCH_TYPES
         if isinstance(returns := options.get("returns"), Schema):
@@ -231,7 +234,17 @@ def index_operations(event: ApplicationCreated) -> None:
         operations = by_path.get(_ID_SEGMENT.sub("/{}", path), {})
         return operations.get("GET" if method == "HEAD" else method)
 
+    templates = {path: each.template for path, each in zip(by_path, services, strict=True)}
+
+    def find_route(path: str) -> str | None:
+        """The template of a path, whatever the method; None of a path of no service."""
+        path = links.without_prefix(path, links.configured_prefix(registry)).removesuffix("/")
+        if path.startswith("/docs/"):
+            return "/docs/{name}"
+        return "/docs" if path == "/docs" else templates.get(_ID_SEGMENT.sub("/{}", path))
+
     registry["find_operation"] = find_operation
+    registry["find_route"] = find_route
 
 
 def operation_of(request: Request) -> Operation | None:

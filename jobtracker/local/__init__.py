@@ -33,7 +33,8 @@ def main(global_config: dict[str, str], **settings: str) -> Any:
     services = local_services(settings)
     leave_environment(services)
     is_local = "postgres" in stack.parts  # and migrated below
-    config = {**global_config, "__script__": ""} if is_local else global_config
+    local_script = f"local {global_config.get('__script__')}"
+    config = {**global_config, "__script__": local_script} if is_local else global_config
     app = jobtracker.main(config, **stack.with_local_settings(settings))
     if is_local and global_config.get("__script__") != "alembic":
         try:

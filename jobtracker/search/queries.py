@@ -50,8 +50,8 @@ class Query(NamedTuple):
     :param words: a tsquery for each word; the last can be a prefix
     :param last_whole: a tsquery for the last word as a whole
     :param ranked: a tsquery for each part that determines the order
-    :param lexemes: the parts that are whole lexemes
-    :param prefixes: the other parts
+    :param lexemes: the parts
+    :param prefixes: those that can be prefixes of lexemes
     """
 
     words: list[str]
@@ -59,6 +59,11 @@ class Query(NamedTuple):
     ranked: list[str]
     lexemes: list[str]
     prefixes: list[str]
+
+    @property
+    def whole_prefixes(self) -> str:
+        """A tsquery for the prefixes as whole lexemes."""
+        return " & ".join(f"'{each}'" for each in self.prefixes)
 
 
 _PARTS = Statement(
@@ -85,7 +90,7 @@ def _query(wholes: list[Part]) -> Query:
         _phrases(wholes)[-1],
         # Without repetition, as ts_rank() counts them.
         list({part.part: str(part) for part in parts[:_MAX_RANKED]}.values()),
-        [part.part for part in parts if not part.is_prefix],
+        [part.part for part in parts],
         [part.part for part in parts if part.is_prefix],
     )
 
@@ -157,10 +162,11 @@ def _found(ranked: int, ranks: tuple[int | None, ...]) -> str:
 
 # The note that has the most words, in the row of the job's notes that ranks best. The positions of
 # "/" are the ends of the notes. All words of notes have the weight D: those of the query get
-# another one, by which they are selected.
+# another one, by which they are selected. Where the prefixes are lexemes themselves, no longer ones
+# are looked for, which takes half of the time.
 _BEST_NOTE = f"""
     WITH best AS MATERIALIZED (
-        SELECT note_ids, words FROM note_words
+        SELECT note_ids, words, words @@ {_tsquery("whole_prefixes")} AS is_whole FROM note_words
         WHERE user_id = :user_id AND application_id = hits.application_id
             AND words @@ {_tsquery("any_ranked")}
         ORDER BY ts_rank(words, {_tsquery("any_ranked")}) DESC, note_id DESC LIMIT 1
@@ -170,7 +176,7 @@ _BEST_NOTE = f"""
         FROM best,
              LATERAL (
                  SELECT array_agg(each) FROM unnest(tsvector_to_array(words)) AS each
-                 WHERE each ^@ ANY (CAST(:prefixes AS text[]))
+                 WHERE NOT is_whole AND each ^@ ANY (CAST(:prefixes AS text[]))
              ) AS prefixed (lexemes),
              unnest(ts_filter(
                  setweight(words, 'A', '{{/}}' || CAST(:lexemes AS text[]) || prefixed.lexemes),
@@ -233,6 +239,7 @@ def search(
         last_whole=query.last_whole,
         lexemes=query.lexemes,
         prefixes=query.prefixes,
+        whole_prefixes=query.whole_prefixes,
         **{f"word_{n}": word for n, word in enumerate(query.words) if ranks[n] is None},
         **{f"ranked_{n}": part for n, part in enumerate(query.ranked)},
     )

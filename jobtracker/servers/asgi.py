@@ -108,18 +108,19 @@ async def read_body(
     :raises BadRequest: where it is incomplete: malformed chunks, a closed connection
     :raises PayloadTooLarge: beyond max_bytes
     """
-    parts, received, more = [], 0, True
-    while more and received != length:
+    # Not a list of the parts: a chunked body can have hundreds of thousands of a few bytes, each of
+    # which takes fifty.
+    body, more = bytearray(), True
+    while more and len(body) != length:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise BadRequest
-        parts.append(message["body"])
-        received += len(message["body"])
+        body += message["body"]
         more = message["more_body"]
-        if received > max_bytes:
+        if len(body) > max_bytes:
             raise PayloadTooLarge
         transfer.add_progress(len(message["body"]))
-    return b"".join(parts)
+    return bytes(body)
 
 
 async def discard_body(receive: Callable[[], Any]) -> None:

@@ -15,7 +15,7 @@ from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import max_body_bytes, needs_authorization
 from jobtracker.servers.thread_pool import WorkerThreads
-from jobtracker.servers.transfers import Transfers
+from jobtracker.servers.transfers import Transfers, owner_of
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +37,18 @@ class ASGIApplication:
         self._registry = wsgi.registry
         self._user_of = wsgi.registry["user_of"]
         self._find_operation = wsgi.registry["find_operation"]
-        self._pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
+        self.pools = {name: WorkerThreads(*sizes) for name, sizes in threads_of.items()}
         self._limits = limits
-        self._watch = watch
-        self._transfers = Transfers(limits.buffered_bytes)
+        self.watch = watch
+        self.transfers = Transfers(limits.buffered_bytes)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        self._watch.began[scope["client"]] = time.monotonic()
+        self.watch.began[scope["client"]] = time.monotonic()
         environ = asgi.make_environ(scope)
         try:
             asgi.check_request(environ)
             operation = self._find_operation(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            environ["jobtracker.operation"] = operation
             pool = ThreadPool.READ if operation is None else operation.thread_pool
             user = None if pool is ThreadPool.HEALTH else self._user_of(environ)
             run = functools.partial(self._run, pool, environ, send)
@@ -78,7 +79,7 @@ class ASGIApplication:
         if needs_authorization(operation, size):
             await self._check_authorization(environ)
             user = self._user_of(environ)  # of a token that is verified now
-        with self._transfers.begin(size, _owner_of(user)) as transfer:
+        with self.transfers.begin(size, owner_of(user)) as transfer:
             try:
                 async with transfer.within(self._limits.body_seconds):
                     body = await asgi.read_body(receive, length, limit, transfer)
@@ -99,7 +100,7 @@ class ASGIApplication:
             except ApiError as error:
                 errors.append(error)
 
-        await self._pools[ThreadPool.GATEWAY].run(check)  # the keys may have to be fetched
+        await self.pools[ThreadPool.GATEWAY].run(check)  # the keys may have to be fetched
         if errors:
             raise errors[0]
 
@@ -108,9 +109,10 @@ class ASGIApplication:
     ) -> None:
         large: list[Future[None]] = []
         loop = asyncio.get_running_loop()
-        respond = functools.partial(self._respond, environ, send, loop, large)
+        queued_at = time.monotonic()
+        respond = functools.partial(self._respond, environ, send, loop, large, queued_at)
         refuse = functools.partial(self._send_error, environ=environ, send=send)
-        await self._pools[pool].run(respond, user, refuse)
+        await self.pools[pool].run(respond, user, refuse)
         if large:
             await asyncio.wrap_future(large[0])
 
@@ -120,8 +122,10 @@ class ASGIApplication:
         send: Any,
         loop: asyncio.AbstractEventLoop,
         large: list[Future[None]],
+        queued_at: float,
     ) -> None:
         """Call the application in a thread; the event loop sends what is large."""
+        environ["jobtracker.queued_seconds"] = time.monotonic() - queued_at
         try:
             response = asgi.call_application(self._wsgi, environ)
             if len(response[2]) <= LARGE:
@@ -137,12 +141,12 @@ class ASGIApplication:
         self, environ: dict[str, Any], send: Any, response: tuple[int, asgi.Headers, bytes]
     ) -> None:
         try:
-            owner = _owner_of(self._user_of(environ))
-            with self._transfers.begin(len(response[2]), owner) as transfer:
+            owner = owner_of(self._user_of(environ))
+            with self.transfers.begin(len(response[2]), owner) as transfer:
                 async with transfer.within(self._limits.response_seconds):
                     await asgi.send_large_response(send, transfer, *response)
         except TimeoutError:
-            self._watch.close((environ["REMOTE_ADDR"], environ["REMOTE_PORT"]))
+            self.watch.close((environ["REMOTE_ADDR"], environ["REMOTE_PORT"]))
         except ApiError as error:
             self._send_error(error, environ, send)
         except Exception:
@@ -153,8 +157,3 @@ class ASGIApplication:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
         response = error_response(error, self._registry.settings, origin, request_id)
         asgi.send_response(send, *response)
-
-
-def _owner_of(user: Hashable) -> Hashable:
-    """By whom transfers are limited: the user, or the network without what a token claims."""
-    return user[0] if isinstance(user, tuple) else user

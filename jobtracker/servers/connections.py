@@ -59,6 +59,11 @@ class ConnectionWatch(threading.Thread):
         #: Clients whose connections the next look closes.
         self._to_close: set[Client] = set()
 
+    @property
+    def open(self) -> int:
+        """The number of connections of clients."""
+        return sum(each.client is not None for each in list(self._connections.values()))
+
     def run(self) -> None:
         while True:
             try:

@@ -35,6 +35,11 @@ class FairQueue(Generic[T]):
         self._waiting: dict[Hashable, deque[T]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def waiting(self) -> int:
+        """The number of requests that wait for others of their user."""
+        return sum(map(len, list(self._waiting.values())))
+
     def put(self, user: Hashable, request: T) -> None:
         """Start a request now, or when another of the same user has ended."""
         limit = MAX_RUNNING if isinstance(user, str) else MAX_RUNNING_OF_NETWORK

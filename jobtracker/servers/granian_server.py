@@ -5,6 +5,7 @@ clients occupy no thread.
 """
 
 import contextlib
+import functools
 import gc
 import multiprocessing
 import os
@@ -27,6 +28,7 @@ from jobtracker.servers.asgi_application import ASGIApplication
 from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
 from jobtracker.servers.limits import Limits
+from jobtracker.servers.measured_granian import MeasuredApplication, MeasuredServer
 
 # Seconds after which a waiting thread requests the interpreter lock; Python's default is 0.005.
 SWITCH_INTERVAL = 0.02
@@ -83,7 +85,9 @@ def server_factory(
         # Workers are forks: they share the application's memory. It has no connection to anything
         # yet, and no thread.
         multiprocessing.set_start_method("fork", force=True)
-        server = Server(
+        metrics = app.registry.get("metrics")
+        make_server = Server if metrics is None else functools.partial(MeasuredServer, metrics)
+        server = make_server(
             target=ini,
             address=address,
             port=int(port),
@@ -105,7 +109,7 @@ def server_factory(
         setup_logging(ini)  # Granian has replaced it by its own
         freeze_gc()
 
-        def start_worker() -> Callable[..., Any]:
+        def start_worker(number: int = 0) -> Callable[..., Any]:
             setup_logging(ini)  # as above, in each worker
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
@@ -115,7 +119,20 @@ def server_factory(
             watch = ConnectionWatch(int(port), limits)
             if sys.platform == "linux":
                 watch.start()
-            return ASGIApplication(app, threads_of, limits, watch)
+            if metrics is None:
+                return ASGIApplication(app, threads_of, limits, watch)
+            metrics.close_listener()
+            application = MeasuredApplication(
+                metrics.start_worker(number), app, threads_of, limits, watch
+            )
+            metrics.start_sampling(
+                number,
+                application.metrics,
+                application.pools,
+                lambda: watch.open,
+                lambda: application.transfers.bytes,
+            )
+            return application
 
         with reservation:
             server.serve(target_loader=start_worker, wrap_loader=False)

@@ -48,7 +48,7 @@ class WorkerThreads:
         self._fair_queue: FairQueue[Task] = FairQueue(self._queue.put, self._refuse)
         self._completed: deque[asyncio.Future[None]] = deque()
         self._pending = 0
-        self._max_size = max_size
+        self.max_size = max_size
         self._threads: list[threading.Thread] = []
         for _ in range(size):
             self._start_thread(math.inf)
@@ -76,6 +76,16 @@ class WorkerThreads:
             self._fair_queue.put(user, task)
         await done
 
+    @property
+    def queued(self) -> int:
+        """The number of functions that wait."""
+        return self._queue.qsize() + self._fair_queue.waiting
+
+    @property
+    def busy(self) -> int:
+        """The number of functions that run."""
+        return max(0, self._pending - len(self._completed) - self.queued)
+
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._completed and not self._queue.empty():
             self._add_thread()
@@ -89,7 +99,7 @@ class WorkerThreads:
 
     def _add_thread(self) -> None:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
-        if len(self._threads) < self._max_size:
+        if len(self._threads) < self.max_size:
             try:
                 self._start_thread(ADDED_THREAD_TTL)
             except RuntimeError:  # beyond a limit of the system

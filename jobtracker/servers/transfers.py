@@ -17,18 +17,15 @@ SLOW_RATE = 64 * 1024
 OWNERS = 4
 
 
-class Transfer:
-    """A body that is received or sent."""
+class Progress:
+    """The rate of a body that is received or sent."""
 
-    def __init__(self, size: int, owner: Hashable) -> None:
-        self.size = size
-        self.owner = owner
+    def __init__(self) -> None:
         self._is_complete = False
         # Bytes since the beginning of a period of STALLED_AFTER or more, and the rate before it.
         self._period_began = self._progress_at = time.monotonic()
         self._done = 0
         self._previous_rate = math.inf
-        self._timeout = asyncio.timeout(None)
 
     def rate(self) -> float:
         """Bytes per second lately; infinity before it can be called slow."""
@@ -39,11 +36,6 @@ class Transfer:
             return 0
         seconds = now - self._period_began
         return self._done / seconds if seconds > STALLED_AFTER else self._previous_rate
-
-    def within(self, seconds: float) -> asyncio.Timeout:
-        """Cancel the block with TimeoutError after so many seconds, or when it is given up."""
-        self._timeout = asyncio.timeout(seconds)
-        return self._timeout
 
     def add_progress(self, size: int) -> None:
         now = self._progress_at = time.monotonic()
@@ -56,9 +48,29 @@ class Transfer:
         """The client has done its part: the application can take its time."""
         self._is_complete = True
 
+
+class Transfer(Progress):
+    """A body that is received or sent in an event loop."""
+
+    def __init__(self, size: int, owner: Hashable) -> None:
+        super().__init__()
+        self.size = size
+        self.owner = owner
+        self._timeout = asyncio.timeout(None)
+
+    def within(self, seconds: float) -> asyncio.Timeout:
+        """Cancel the block with TimeoutError after so many seconds, or when it is given up."""
+        self._timeout = asyncio.timeout(seconds)
+        return self._timeout
+
     def give_up(self) -> None:
         if not self._timeout.expired():
             self._timeout.reschedule(0)
+
+
+def owner_of(user: Hashable) -> Hashable:
+    """By whom transfers are limited: the user, or the network without what a token claims."""
+    return user[0] if isinstance(user, tuple) else user
 
 
 class Transfers:

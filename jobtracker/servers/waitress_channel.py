@@ -9,11 +9,12 @@ time-out, for connections without any activity.
 import contextlib
 import copy
 import functools
+import math
 import re
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from http.client import responses
 from typing import Any
 
@@ -28,7 +29,7 @@ from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.servers import check_host, error_response
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import UNVERIFIED_BYTES, max_body_bytes, needs_authorization
-from jobtracker.servers.transfers import STALLED_AFTER
+from jobtracker.servers.transfers import OWNERS, SLOW_RATE, Progress, owner_of
 
 # Seconds for which the rest of a rejected body is received: the connection is reset otherwise, and
 # the client may not see the response.
@@ -110,6 +111,11 @@ class RequestParser(HTTPRequestParser):
 
 
 class RequestTask(WSGITask):
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ["jobtracker.queued_seconds"] = self.channel.queued_seconds
+        return environ
+
     def execute(self) -> None:
         try:
             super().execute()
@@ -119,6 +125,7 @@ class RequestTask(WSGITask):
     def write(self, data: bytes) -> None:
         if not self.wrote_header and len(data) > UNVERIFIED_BYTES:
             self.channel.make_room(len(data))
+            self.channel.progress = Progress()
         super().write(data)
 
     def build_response_header(self) -> bytes:
@@ -165,8 +172,9 @@ class AuthorizationTask:
     def service(self) -> None:
         channel, request = self._channel, self._request
         try:
-            environ = {"HTTP_AUTHORIZATION": request.headers.get("AUTHORIZATION", "")}
+            environ = channel.environ_of(request)
             channel.server.registry["check_authorization"](environ)
+            channel.set_owner(request)  # of a token that is verified now
             channel.make_room(0)  # its own size is counted already
         except ApiError as error:
             channel.reject(request, error)
@@ -186,17 +194,37 @@ class Channel(HTTPChannel):
     discarding_since = 0.0
     #: When the latest response began.
     response_began = 0.0
+    #: When the latest request was queued, and its response begun, by time.monotonic().
+    queued_at = service_began = 0.0
     #: Whether reading waits for an AuthorizationTask.
     is_checking = False
     #: Whether a pipelined request waits until the response before it is sent.
     is_waiting = False
+    #: By whom large bodies are limited.
+    owner: Hashable = None
     _is_incomplete = False
     request: RequestParser | None
     close_when_flushed: bool
 
     def __init__(self, server: Any, *args: Any, **options: Any) -> None:
         self.parser_class = functools.partial(RequestParser, server.registry, server.limits)
+        #: Of the body that is received, or of the response.
+        self.progress = Progress()
         super().__init__(server, *args, **options)
+
+    def environ_of(self, request: RequestParser) -> dict[str, str]:
+        """What determines the user of a request."""
+        headers = request.headers
+        names = ("AUTHORIZATION", "X_FORWARDED_FOR")
+        environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
+        target = {"REQUEST_METHOD": request.command.upper(), "PATH_INFO": request.path_info}
+        return {"REMOTE_ADDR": self.addr[0], **target, **environ}
+
+    def set_owner(self, request: RequestParser) -> Hashable:
+        """Set the owner to that of a request, and return the user by whom it is queued."""
+        user: Hashable = self.server.registry["user_of"](self.environ_of(request))
+        self.owner = owner_of(user)
+        return user
 
     @property
     def thread_pool(self) -> ThreadPool | None:
@@ -212,12 +240,20 @@ class Channel(HTTPChannel):
         sizes = [self.total_outbufs_len, *(request.size for request in requests)]
         return sum(size for size in sizes if size > UNVERIFIED_BYTES)
 
+    def rate(self) -> float:
+        """Bytes per second lately; infinity where the server, not the client, has to go on."""
+        is_received = self.requests and not self.total_outbufs_len
+        return math.inf if is_received else self.progress.rate()
+
     def received(self, data: bytes) -> bool:
+        self.progress.add_progress(len(data))
         result = super().received(data)
         request = self.request
         if request is not None and request.needs_authorization:
             request.needs_authorization = False
             self.is_checking = True
+            self.progress = Progress()
+            self.set_owner(request)
             self.server.add_task(AuthorizationTask(self, request))
         return result
 
@@ -230,27 +266,38 @@ class Channel(HTTPChannel):
             if len(self.requests) == 1:
                 self.server.add_task(self)
 
+    @property
+    def queued_seconds(self) -> float:
+        """For which the latest request waited for a thread."""
+        return self.service_began - self.queued_at
+
     def service(self) -> None:
         self.response_began = time.time()
+        self.service_began = time.monotonic()
         self._is_incomplete = self.requests[0].is_incomplete
         super().service()
 
     def make_room(self, size: int) -> None:
-        """Make room for another large body: channels that make no progress are aborted.
+        """Make room for another large body. Where there is none, slow channels are aborted: of the
+        same owner beyond its part, then of all.
 
         :raises Unavailable: where there is still no room
         """
         channels = list(self.server.active_channels.values())
-        held = size + sum(channel.held_bytes for channel in channels)
-        stalled_at = time.time() - STALLED_AFTER
-        for channel in sorted(channels, key=lambda channel: channel.last_activity):
-            if held <= self.server.limits.buffered_bytes or channel.last_activity > stalled_at:
+        own = [channel for channel in channels if channel.owner == self.owner]
+        max_bytes = self.server.limits.buffered_bytes
+        self._make_room(size, own, max(size + self.held_bytes, max_bytes // OWNERS))
+        self._make_room(size, channels, max_bytes)
+
+    def _make_room(self, size: int, among: Sequence["Channel"], max_bytes: int) -> None:
+        held = size + sum(channel.held_bytes for channel in among)
+        for channel in sorted(among, key=Channel.rate):
+            if held <= max_bytes or channel.rate() > SLOW_RATE:
                 break
-            is_received = channel.requests and not channel.total_outbufs_len
-            if channel.held_bytes and not is_received and channel is not self:
+            if channel.held_bytes and channel is not self:
                 held -= channel.held_bytes
                 channel.abort()
-        if held > self.server.limits.buffered_bytes:
+        if held > max_bytes:
             raise Unavailable
 
     def abort(self) -> None:
@@ -259,6 +306,11 @@ class Channel(HTTPChannel):
             linger = struct.pack("ii", 1, 0)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.socket.shutdown(socket.SHUT_RDWR)
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        sent: int = super().send(data, do_close)
+        self.progress.add_progress(sent)
+        return sent
 
     # In the main loop:
 

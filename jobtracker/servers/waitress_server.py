@@ -21,6 +21,7 @@ from jobtracker.servers import check_environment, limit_malloc
 from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
+from jobtracker.servers.measured_waitress import POOL, MeasuredChannel
 from jobtracker.servers.waitress_channel import Channel, close_slow_channels
 
 log = logging.getLogger(__name__)
@@ -50,21 +51,32 @@ class UserTask(NamedTuple):
 
 
 class Dispatcher(ThreadedTaskDispatcher):
-    """The threads and their queue, in which ``/health`` comes first, and which is fair to users.
-
-    :param user_of: the user of an environ
-    """
+    """The threads and their queue, in which ``/health`` comes first, and which is fair to users."""
 
     stopping = False
 
-    def __init__(self, user_of: Callable[[dict[str, str]], Hashable]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._user_of = user_of
         self._fair_queue: FairQueue[UserTask] = FairQueue(super().add_task, self._refuse)
 
     def _refuse(self, task: UserTask, error: ApiError) -> None:
         task.channel.requests[0].error = error
         super().add_task(task.channel)
+
+    @property
+    def busy(self) -> int:
+        """The number of threads that run a request."""
+        return self.active_count
+
+    @property
+    def queued(self) -> int:
+        """The number of requests that wait."""
+        return len(self.queue) + self._fair_queue.waiting
+
+    @property
+    def max_size(self) -> int:
+        """The number of threads."""
+        return len(self.threads)
 
     def stop(self, *_signal: Any) -> None:
         self.stopping = True
@@ -72,26 +84,18 @@ class Dispatcher(ThreadedTaskDispatcher):
     def add_task(self, task: Any) -> None:
         if not isinstance(task, Channel):
             super().add_task(task)
-        elif task.total_outbufs_len:
+            return
+        task.queued_at = time.monotonic()
+        if task.total_outbufs_len:
             task.is_waiting = True  # a pipelined request, until the response before it is sent
         elif task.thread_pool is ThreadPool.HEALTH:
             with self.lock:
                 self.queue.appendleft(task)
                 self.queue_cv.notify()
-        elif task.requests[0].error is None and (user := self._user_of(environ_of(task))):
+        elif task.requests[0].error is None and (user := task.set_owner(task.requests[0])):
             self._fair_queue.put(user, UserTask(task, user, self._fair_queue))
         else:
             super().add_task(task)
-
-
-def environ_of(channel: Channel) -> dict[str, str]:
-    """What determines the user of a channel's next request."""
-    request = channel.requests[0]
-    headers = request.headers
-    names = ("AUTHORIZATION", "X_FORWARDED_FOR")
-    environ = {f"HTTP_{name}": headers[name] for name in names if name in headers}
-    target = {"REQUEST_METHOD": request.command.upper(), "PATH_INFO": request.path_info}
-    return {"REMOTE_ADDR": channel.addr[0], **target, **environ}
 
 
 def serve(
@@ -109,7 +113,7 @@ def serve(
     options.setdefault("clear_untrusted_proxy_headers", "false")
     # The threads never wait for a client: the limit of max_buffered_bytes holds instead.
     options["outbuf_high_watermark"] = 2**62
-    dispatcher = Dispatcher(app.registry["user_of"])
+    dispatcher = Dispatcher()
     connections: dict[int, Any] = {}
     server = create_server(app, connections, _dispatcher=dispatcher, **options)
     limits = Limits(
@@ -121,17 +125,29 @@ def serve(
         response_seconds=float(response_seconds),
     )
     dispatcher.set_thread_count(server.adj.threads)
+    exporter = app.registry.get("metrics")
+    metrics = None if exporter is None else exporter.start_worker(0)
     listening = [each for each in connections.values() if isinstance(each, BaseWSGIServer)]
     for each in listening:
-        each.channel_class = Channel
+        each.channel_class = Channel if exporter is None else MeasuredChannel
         each.handle_accept = functools.partial(accept_all, each)
         each.registry = app.registry
         each.limits = limits
+        each.metrics = metrics
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
     hosts = [each.effective_host for each in listening]
     limit_malloc()
     check_environment(app.registry.settings, hosts, limits.connections)
 
+    if exporter is not None:
+
+        def held_bytes() -> int:
+            return sum(each.held_bytes for each in channels_of(connections))
+
+        exporter.start_sampling(
+            0, metrics, {POOL: dispatcher}, lambda: len(channels_of(connections)), held_bytes
+        )
+        exporter.listen(lambda: {0})
     poll = functools.partial(
         wasyncore.loop, 0.1, server.adj.asyncore_use_poll, connections, count=1
     )
@@ -170,7 +186,7 @@ def accept_all(server: Any) -> None:
 
 
 def channels_of(connections: dict[int, Any]) -> list[Channel]:
-    return [each for each in connections.values() if isinstance(each, Channel)]
+    return [each for each in list(connections.values()) if isinstance(each, Channel)]
 
 
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:

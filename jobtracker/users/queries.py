@@ -199,6 +199,14 @@ _SET_IDENTITY = Command(
     update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
 )
 _FIND_BY_IDENTITY = Statement(select(*COLUMNS).where(_is_user(_IDENTIFIED)), UserRow)
+# Of several users with an address, it is now that of the one who was the last to prove it.
+_FIND_BY_EMAIL = Statement(
+    select(User.id)
+    .where(User.email == bindparam("email", type_=Text))
+    .order_by(User.email_verified_at.desc(), User.id.desc())
+    .limit(1),
+    _Id,
+)
 # Of all users: one whose identity is lost, or that was inserted without one.
 _FIND_BY_SUB = Statement(
     select(*COLUMNS).where(User.cognito_sub == _SUB).order_by(User.id.desc()), UserRow
@@ -216,6 +224,7 @@ WITHOUT_USER_ID = (
     _FIND_REVOKED_BY_SUB,
     _FIND_BY_IDENTITY,
     _FIND_BY_SUB,
+    _FIND_BY_EMAIL,
     _REVOKE_TOKENS_OF_ACCOUNT,
 )
 
@@ -250,6 +259,12 @@ def identify(connection: SupportsExecute, sub: str) -> int | None:
     return None if row is None else row.id
 
 
+def find_by_email(connection: SupportsExecute, email: str) -> int | None:
+    """The id of the user with that address."""
+    row = _FIND_BY_EMAIL.first(connection, email=email)
+    return None if row is None else row.id
+
+
 def revoke_tokens(
     connection: SupportsExecute, valid_from: datetime.datetime, user_id: int | None
 ) -> None:
@@ -265,9 +280,9 @@ def revoke_tokens_of_account(
     _REVOKE_TOKENS_OF_ACCOUNT.execute(connection, valid_from=valid_from, sub=sub, email=email)
 
 
-def revoke_session(connection: SupportsExecute, user_id: int | None, origin_jti: str) -> None:
-    """Revoke all access tokens of a session of a user."""
-    _REVOKE_SESSION.execute(connection, user_id=user_id, origin_jti=origin_jti)
+def revoke_session(connection: SupportsExecute, user_id: int | None, origin_jti: str) -> bool:
+    """Revoke all access tokens of a session of a user; return whether they were valid before."""
+    return _REVOKE_SESSION.execute(connection, user_id=user_id, origin_jti=origin_jti) > 0
 
 
 def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> int:

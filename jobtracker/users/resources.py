@@ -4,11 +4,15 @@ import datetime
 import hashlib
 import time
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from pyramid.request import Request
 
+from jobtracker.audit import recording
+from jobtracker.audit.models import AuditKind
 from jobtracker.db.base import translate_constraint_error
+from jobtracker.db.connections import SupportsExecute, transaction_of
 from jobtracker.errors import ApiError, BadRequest, Unavailable, ValidationFailed, VersionConflict
 from jobtracker.tree import OwnerOnly, Resource, Root
 from jobtracker.users import queries
@@ -31,6 +35,19 @@ class UserResource(Resource, under=UserCollection, name="me"):
     def row(self) -> UserRow:
         return cast(UserRow, self.user)
 
+    @property
+    def origin_jti(self) -> str:
+        """The session of the request; empty for none."""
+        return cast(str, self.request.verified_token.origin_jti)
+
+    def record(self, connection: SupportsExecute, kind: AuditKind) -> None:
+        """Record an audit entry, in the connection's transaction."""
+        recording.record(self.request, connection, kind, self.row.id, self.origin_jti)
+
+    def record_failures(self, kind: AuditKind) -> AbstractContextManager[None]:
+        """Record an audit entry of a wrong password or code in the block."""
+        return recording.record_failures(self.request, kind, self.row.id, self.origin_jti)
+
     def set_current_user(self, user: UserRow) -> UserRow:
         """Replace request.current_user."""
         self.request.current_user = user
@@ -42,14 +59,22 @@ class UserResource(Resource, under=UserCollection, name="me"):
             message = "The new password is the current one. Please choose another one."
             raise BadRequest(message, details={"code": "SAME_PASSWORD"})
         cognito, token = self.request.cognito, self.request.bearer_token
-        cognito.change_password(token, current_password, new_password)
-        try:
-            self.sign_out_everywhere()
-        except ApiError as error:
+        failure: ApiError | None = None
+        with (
+            self.record_failures(AuditKind.PASSWORD_CHANGE_FAILED),
+            transaction_of(self.request) as connection,
+        ):
+            self.record(connection, AuditKind.PASSWORD_CHANGED)
+            cognito.change_password(token, current_password, new_password)
+            try:
+                cognito.sign_out_everywhere(token)
+            except ApiError as error:
+                failure = error
+            revoke_tokens(self.request, connection, self.row.id)
+        if failure is not None:
             # Any other error would read as if the password had not been changed.
-            revoke_tokens(self.request, self.row.id)
             message = "Your password was changed, but your other devices may still be signed in."
-            raise Unavailable(message) from error
+            raise Unavailable(message) from failure
 
     def sign_out_everywhere(self) -> None:
         """Revoke all refresh tokens at Cognito, and all access tokens.
@@ -58,9 +83,11 @@ class UserResource(Resource, under=UserCollection, name="me"):
         Cognito: their new access tokens are refused, since they tell when the user signed in.
         """
         token = self.request.bearer_token
-        if token is not None:
-            self.request.cognito.sign_out_everywhere(token)
-        revoke_tokens(self.request, self.row.id)
+        with transaction_of(self.request) as connection:
+            self.record(connection, AuditKind.SIGN_OUT_EVERYWHERE)
+            if token is not None:
+                self.request.cognito.sign_out_everywhere(token)
+            revoke_tokens(self.request, connection, self.row.id)
 
 
 class SettingsResource(Resource, under=UserResource, name="settings"):
@@ -102,20 +129,24 @@ class UiPreferencesResource(Resource, under=UserResource, name="ui-preferences")
         return self.__parent__.set_current_user(user)
 
 
-def revoke_tokens(request: Request, user_id: int | None) -> None:
+def revoke_tokens(request: Request, connection: SupportsExecute, user_id: int | None) -> None:
     """Revoke all access tokens that there are of a user."""
-    queries.revoke_tokens(request.connection, _after_issued_tokens(request), user_id)
+    queries.revoke_tokens(connection, _after_issued_tokens(request), user_id)
 
 
-def revoke_tokens_of_account(request: Request, *, sub: str | None, email: str) -> None:
+def revoke_tokens_of_account(request: Request, *, sub: str | None, email: str) -> int | None:
     """Revoke all access tokens that there are of the user with that Cognito ``sub``; without one,
-    or if it has no identity, of the users with the ``sub`` or the address."""
+    or if it has no identity, of the users with the ``sub`` or the address.
+
+    :returns: the id of the user, of the one who has the address where there are several
+    """
     user_id = None if sub is None else queries.identify(request.connection, sub)
     if user_id is not None:
-        revoke_tokens(request, user_id)
-        return
+        revoke_tokens(request, request.connection, user_id)
+        return user_id
     moment = _after_issued_tokens(request)
     queries.revoke_tokens_of_account(request.connection, moment, sub=sub, email=email)
+    return queries.find_by_email(request.connection, email)
 
 
 def _after_issued_tokens(request: Request) -> datetime.datetime:

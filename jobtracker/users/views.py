@@ -41,7 +41,7 @@ REVOKES_ALL_TOKENS: dict[str, Any] = {
     "rate_limits": [AUTH_BY_USER],
     "thread_pool": ThreadPool.GATEWAY,
     "idempotent": False,
-    # What was revoked stays so when Cognito fails afterwards.
+    # The resource has its own transaction: what was revoked stays so when Cognito fails.
     "single_statement": True,
 }
 

@@ -26,7 +26,7 @@ TESTS = [
 
 def test_new_kind_of_child_needs_a_folder_a_migration_and_one_line(tmp_path: Path) -> None:
     copy = tmp_path / "project"
-    shutil.copytree(CHECKOUT, copy, ignore=NOT_COPIED)
+    shutil.copytree(CHECKOUT, copy, symlinks=True, ignore=NOT_COPIED)
     shutil.copytree(EXTENSION / "contacts", copy / "jobtracker" / "contacts")
     versions = copy / "migrations" / "versions"
     head = max(re.findall("^[0-9]+", path.name)[0] for path in versions.glob("*.py"))

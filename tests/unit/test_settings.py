@@ -38,6 +38,27 @@ def test_boolean_setting_is_true_or_false(value: str, parsed: bool):
     assert read({**REQUIRED, "documents.malware_scan": value})["documents.malware_scan"] is parsed
 
 
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("[::1]:9464", ("::1", 9464)),
+        ("localhost:1", ("localhost", 1)),
+        ("", None),
+    ],
+)
+def test_address_of_metrics_has_a_port(value: str, address: tuple[str, int] | None):
+    assert read({**REQUIRED, "metrics.listen": value})["metrics.listen"] == address
+
+
+@pytest.mark.parametrize(
+    "value", ["9464", ":9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:9464", "a b:1"]
+)
+def test_address_of_metrics_without_host_or_port_is_refused(value: str):
+    with pytest.raises(InvalidSettings, match=r"^Setting metrics\.listen: must be an address"):
+        read({**REQUIRED, "metrics.listen": value})
+
+
 def test_settings_of_other_packages_are_kept():
     assert read({**REQUIRED, "retry.attempts": "5"})["retry.attempts"] == "5"
 

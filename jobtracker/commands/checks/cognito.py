@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.cognito_configuration import HINTS, misconfiguration
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.auth.tokens import AccessTokens
-from jobtracker.aws import Timeouts, error_code, with_hint
+from jobtracker.aws import Timeouts, error_code, make_client, with_hint
 from jobtracker.commands.checks import Result, clocks, error, ok, setting_in, warning
 from jobtracker.errors import ApiError, RateLimited, Unavailable
 
@@ -35,6 +35,12 @@ def check(settings: Mapping[str, Any]) -> Iterator[Result]:
     clock = CognitoClock()
     user_pool = UserPool(settings[CLIENT], settings[SECRET], clock=clock, **options)
     yield _app_client(user_pool)
+    credentials = {
+        "aws_access_key_id": settings["s3.access_key_id"],
+        "aws_secret_access_key": settings["s3.secret_access_key"],
+    }
+    client = make_client("cognito-idp", **options, **credentials)
+    yield _pool_of_app_client(client, settings[POOL], settings[CLIENT])
     yield clocks.compare("Cognito", REGION, clocks.ahead_of(clock))
 
 
@@ -49,6 +55,18 @@ def _user_pool(keys: JWKSCache) -> Result:
     if status == 200 and isinstance(document, dict) and document.get("keys"):
         return ok(subject, POOL)
     return error(subject, POOL, f"there is no such user pool in {REGION} (HTTP status {status})")
+
+
+def _pool_of_app_client(client: Any, pool_id: str, client_id: str) -> Result:
+    """The app client is one of the user pool; without the permission for it this is not known."""
+    subject = "Cognito: app client of the pool"
+    try:
+        client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
+    except (ClientError, BotoCoreError) as problem:
+        if error_code(problem) == "ResourceNotFoundException":
+            return error(subject, POOL, f"does not exist, or has no app client {CLIENT}")
+        return ok(subject, POOL, "not checked: needs cognito-idp:DescribeUserPoolClient")
+    return ok(subject, POOL)
 
 
 def _app_client(user_pool: UserPool) -> Result:

@@ -40,8 +40,9 @@ def strict(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
 
 @pytest.fixture(scope="module", params=["granian", "waitress"])
 def patient(request: pytest.FixtureRequest) -> Iterator[ToyServer]:
-    """A server that waits for headers and for readers of responses."""
-    server = start(request.param, header_seconds=60, response_seconds=60)
+    """A server that waits for headers, for bodies and for readers of responses."""
+    seconds = dict.fromkeys(("header_seconds", "body_seconds", "response_seconds"), 60)
+    server = start(request.param, **seconds)
     yield server
     assert "Traceback" not in server.log()
     server.close()
@@ -177,3 +178,17 @@ def test_large_response_without_room_is_503(small: ToyServer):
     assert {name.lower() for name in response.headers} >= {"retry-after"}
     assert small.get("/health")[0] == 200
     assert small.get("/large/4000000")[0] == 200
+
+
+def test_slow_bodies_of_one_user_leave_room_for_others(patient: ToyServer):
+    head = b"POST /large-body HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer valid\r\n"
+    with connections(patient.port, 25) as clients:
+        for client in clients:
+            client.sendall(head + b"Content-Length: 990000\r\n\r\n")
+            time.sleep(0.02)
+        for _ in range(6):
+            for client in clients:
+                with contextlib.suppress(OSError):  # some are refused
+                    client.sendall(b"x")
+            assert patient.get("/large/300000")[0] == 200
+            time.sleep(0.5)

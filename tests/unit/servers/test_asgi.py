@@ -1,7 +1,9 @@
 """The adapter, without a server."""
 
+import asyncio
 import io
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.validate import validator
@@ -13,9 +15,11 @@ from jobtracker.servers.asgi import (
     call_application,
     check_request,
     make_environ,
+    read_body,
     send_response,
     set_body,
 )
+from jobtracker.servers.transfers import Transfer
 
 TEXT = [("Content-Type", "text/plain")]
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -234,3 +238,23 @@ def test_http_1_0_needs_no_host():
     environ = make_environ(scope(http_version="1", headers=[(b"host", b"")]))
     check_request(environ)
     assert "HTTP_HOST" not in environ
+
+
+def test_a_body_of_many_small_parts_takes_little_more_memory_than_its_bytes():
+    size = 500_000
+
+    lefts = iter(range(size - 2, -2, -2))
+
+    async def receive() -> dict[str, Any]:
+        left = next(lefts)
+        return {"type": "http.request", "body": bytes([left % 256, 0]), "more_body": left > 0}
+
+    async def read() -> bytes:
+        return await read_body(receive, None, size, Transfer(size, None))
+
+    tracemalloc.start()
+    body = asyncio.run(read())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(body) == size
+    assert peak < 5 * size

@@ -1,0 +1,34 @@
+"""The rows that wait for the sweeper, counted by a server: so they are known where no sweeper runs.
+
+Each count is of an index, and ends at MAX_ROWS.
+"""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from jobtracker.activity import queries as activity
+from jobtracker.auth import queries as auth
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.documents import queries as documents
+from jobtracker.http import idempotency
+from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.users import queries as users
+
+MAX_ROWS = 10_000
+
+_EXPIRED = {
+    "idempotency_keys": idempotency.EXPIRED,
+    "rate_limits": rate_limits.EXPIRED,
+    "sign_in_networks": auth.EXPIRED,
+    "revocations": users.EXPIRED_REVOCATIONS,
+}
+
+
+def read_backlog(connection: SupportsExecute, settings: Mapping[str, Any]) -> dict[str, int]:
+    """The numbers of rows, MAX_ROWS at most, by the part of the sweeper."""
+    counts = {part: rows.count(connection, MAX_ROWS) for part, rows in _EXPIRED.items()}
+    if (days := settings["activity.days"]) is not None:
+        period = datetime.timedelta(days=days)
+        counts["activity"] = activity.EXPIRED.count(connection, MAX_ROWS, period=period)
+    return {**counts, **documents.count_backlog(connection, MAX_ROWS)}
