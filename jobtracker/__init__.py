@@ -50,9 +50,16 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
     :raises jobtracker.settings.InvalidSettings: with a line for each invalid setting
     :raises SystemExit: in pserve, when the database is not migrated, or a pooler unsuitable
     """
+    # Not imported above: commands begin at once, and can be interrupted without a traceback.
+    from jobtracker.logs.uncaught import logged_exit
+
+    with logged_exit():
+        return _make_app(global_config, settings)
+
+
+def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) -> Any:
     # Alembic logs each of its plugins when it is imported.
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
-    # Not imported above: commands begin at once, and can be interrupted without a traceback.
     from pyramid.config import Configurator
 
     from jobtracker import settings as settings_
@@ -83,6 +90,7 @@ def main(global_config: dict[str, str] | None, **settings: str) -> Any:
         config.scan(feature)
     config.scan("jobtracker.http.health")
     config.include("jobtracker.openapi")  # of all of these
+    config.include("jobtracker.tracing")  # of all of these, where OTEL_* variables are set
     script = global_config.get("__script__") if global_config else None
     if checked["metrics.listen"] is not None and script in SERVING:
         config.include("jobtracker.metrics")

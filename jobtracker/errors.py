@@ -17,6 +17,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from sqlalchemy import exc as sqlalchemy_exc
 
+from jobtracker.logs.outages import log_outage
 from jobtracker.renderer import json_dumps
 
 log = logging.getLogger(__name__)
@@ -164,16 +165,20 @@ def _more_fields(number: int) -> str:
 
 
 class RateLimited(ApiError):
-    """By default, the message says how long to wait, if that is minutes."""
+    """By default, the message says how long to wait, if that is minutes.
+
+    :param limit: the name of the limit, in the log and the response: of a setting without its
+        prefix ``rate_limits.``, or another of docs/decisions/rate-limits.md
+    """
 
     status = 429
 
-    def __init__(self, message: str | None = None, **options: Any) -> None:
+    def __init__(self, message: str | None = None, *, limit: str, **options: Any) -> None:
         minutes = math.ceil((options.get("retry_after") or 0) / 60)
         if message is None and minutes > 1:
             wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
             message = f"Too many requests. Please try again in {wait}."
-        super().__init__(message, **options)
+        super().__init__(message, details={"rate_limit": limit}, **options)
 
 
 class Unavailable(ApiError):
@@ -216,6 +221,16 @@ def http_exception(error: HTTPException, request: Request) -> Response:
     return response
 
 
+def rate_limited(error: RateLimited, request: Request) -> Response:
+    log_rate_limited(error)
+    return error_response(error)
+
+
+def log_rate_limited(error: ApiError) -> None:
+    """Log which limit a response of status 429 is for."""
+    log.info("Rate limit %s: exceeded", (error.details or {}).get("rate_limit"))
+
+
 def not_found(error: NotFound, request: Request) -> Response:
     """What a request is about was deleted concurrently, unless the error says what is missing."""
     kind = error.kind or getattr(getattr(request, "context", None), "kind", None)
@@ -228,7 +243,7 @@ def forbidden(request: Request) -> Response:
 
 
 def database_unavailable(error: Exception, request: Request) -> Response:
-    log.error("Database: %s", _format_for_log(error))
+    log_outage(log, "database", "Database: %s", _summary_for_log(error))
     return error_response(Unavailable())
 
 
@@ -242,18 +257,35 @@ def unexpected(error: Exception, request: Request) -> Response:
 
 def _format_for_log(error: Exception) -> str:
     """Type, message and traceback, without the values of rows."""
-    text = "".join(traceback.format_exception_only(error))
+    return _description(error) + "".join(traceback.format_tb(error.__traceback__))
+
+
+def _summary_for_log(error: Exception) -> str:
+    """Type, message and the place of this package, in one line, without the values of rows."""
+    places = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        _, is_own, file = frame.filename.rpartition(_PACKAGE)
+        if is_own and not file.startswith("db/"):
+            places.append(f" ({file}:{frame.lineno})")
+    return _description(error).partition("\n")[0].strip() + "".join(places[-1:])
+
+
+_PACKAGE = "/jobtracker/"
+
+
+def _description(error: Exception) -> str:
     cause = getattr(error, "orig", error)
     # The server's message can contain a row; an error without SQLSTATE is the connection's.
     if isinstance(cause, psycopg.Error) and cause.sqlstate is not None:
         constraint = cause.diag.constraint_name or ""
-        text = f"{type(cause).__name__} {cause.sqlstate} {constraint}\n"
-    return text + "".join(traceback.format_tb(error.__traceback__))
+        return f"{type(cause).__name__} {cause.sqlstate} {constraint}\n"
+    return "".join(traceback.format_exception_only(error))
 
 
 def includeme(config: Any) -> None:
     # retryable_error is a predicate of pyramid_retry: without a view, the request is tried again.
     config.add_exception_view(lambda error, _: error_response(error), context=ApiError)
+    config.add_exception_view(rate_limited, context=RateLimited)
     config.add_exception_view(not_found, context=NotFound)
     config.add_exception_view(http_exception, context=HTTPException)
     config.add_notfound_view(http_exception)

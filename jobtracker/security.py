@@ -22,6 +22,7 @@ from jobtracker.db.connections import autocommit, release_reading, transaction_o
 from jobtracker.db.replicas import ReplicaConnection
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
+from jobtracker.logs.outages import log_outage
 from jobtracker.permissions import Permission
 from jobtracker.users import queries as users
 from jobtracker.users.queries import UserRow
@@ -180,7 +181,8 @@ def access_token_rejected(error: AccessTokenRejected, request: Request) -> Respo
             else:
                 users.revoke_session(connection, user_id, token.origin_jti)
     except DATABASE_ERRORS as failure:
-        log.error("A session that Cognito ended is not revoked: %s", type(failure).__name__)
+        reason = "A session that Cognito ended is not revoked: %s"
+        log_outage(log, "database", reason, type(failure).__name__)
     return error_response(error)
 
 

@@ -37,6 +37,7 @@ from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
+from jobtracker.logs import outages
 from tests.common import citus, moto_cognito
 from tests.common.api import ORIGIN, Api
 from tests.common.app import dispose_engines, forget_tokens, migrate
@@ -92,6 +93,12 @@ def processes_of_run() -> list[str]:
             if is_of_run and process.pid != os.getpid():
                 found.append(f"{process.pid} {' '.join(process.cmdline())}")
     return found
+
+
+@pytest.fixture(autouse=True)
+def every_outage_is_due() -> None:
+    """The first error of a system in each test is logged, whatever the tests before have logged."""
+    outages.forget()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from jobtracker.db import signing_keys
 from jobtracker.db.connections import SupportsExecute, autocommit, release_autocommit
 from jobtracker.errors import DATABASE_ERRORS, ApiError
 from jobtracker.http.rate_limits import client_network
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,8 @@ def _record_failure(
         with autocommit(request.registry) as connection:
             queries.record_failure(connection, find_user(connection), event)
     except DATABASE_ERRORS as error:
-        log.error("Audit: %s is not recorded: %s", kind, type(error).__name__)
+        reason = "Audit: %s is not recorded: %s"
+        log_outage(log, "database", reason, kind, type(error).__name__)
 
 
 def _event(request: Request, kind: AuditKind, origin_jti: str = "") -> Event:

@@ -20,6 +20,7 @@ from jobtracker.auth.sign_in import SignIn
 from jobtracker.db.connections import autocommit
 from jobtracker.errors import DATABASE_ERRORS, ApiError, RateLimited
 from jobtracker.http.rate_limits import client_network, count_hit, refund_hit
+from jobtracker.logs.outages import log_outage
 from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
@@ -146,4 +147,5 @@ def _record_network(request: Request) -> None:
         with autocommit(request.registry) as connection:
             queries.record_sign_in_network(connection, email, network)
     except DATABASE_ERRORS as error:
-        log.error("The network of a sign-in is not recorded: %s", type(error).__name__)
+        reason = "The network of a sign-in is not recorded: %s"
+        log_outage(log, "database", reason, type(error).__name__)

@@ -20,6 +20,7 @@ from jobtracker.auth.sign_in import Account, Profile, SignIn, required
 from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.environment import read_again
 from jobtracker.errors import ApiError, Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -291,10 +292,9 @@ class UserPool:
             ):
                 raise rejected from error
             if hint := misconfiguration(message):
-                log.error("Cognito %s: %s", operation, hint)
-                kind = SecretRejected if hint == SecretRejected.hint else Unavailable
-                raise kind from error
+                log_outage(log, "Cognito", "Cognito %s: %s", operation, hint)
+                raise (SecretRejected if hint == SecretRejected.hint else Unavailable) from error
             api_error = errors.get(code, cognito_errors.unavailable)(message)
             if isinstance(api_error, Unavailable):
-                log.error("Cognito %s: %s", operation, with_hint(code, HINTS))
+                log_outage(log, "Cognito", "Cognito %s: %s", operation, with_hint(code, HINTS))
             raise api_error from error

@@ -70,10 +70,11 @@ def rejected_access_token(code: str, message: str) -> AccessTokenRejected | None
     return None
 
 
-throttled = _always(errors.RateLimited, retry_after=30)
+throttled = _always(errors.RateLimited, limit="cognito", retry_after=30)
 attempts_exceeded = _always(
     AttemptsExceeded,
     "There were too many wrong passwords. Please wait some minutes before you try again.",
+    limit="cognito_lockout",
     retry_after=30,
 )
 unavailable = _always(errors.Unavailable)

@@ -11,6 +11,7 @@ import requests
 from jobtracker.auth.http_client import JsonClient
 from jobtracker.aws import Timeouts
 from jobtracker.errors import Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class JWKSCache:
         except (requests.RequestException, jwt.PyJWTError, ValueError, TypeError) as error:
             reason = error if isinstance(error, UnexpectedStatus) else type(error).__name__
             hint = "cognito.user_pool_id, cognito.region or cognito.endpoint_url, if this persists"
-            log.error("The JWKS of the user pool: %s: %s", reason, hint)
+            log_outage(log, "Cognito", "The JWKS of the user pool: %s: %s", reason, hint)
         finally:
             self._fetch_lock.release()
 

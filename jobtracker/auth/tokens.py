@@ -20,6 +20,7 @@ from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts, endpoint_of
 from jobtracker.errors import Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -225,7 +226,9 @@ class AccessTokens:
             return
         expected = {"iss": self.issuer, "client_id": self.client_id}
         if {name: claims.get(name, value) for name, value in expected.items()} != expected:
-            log.error(
+            log_outage(
+                log,
+                "Cognito",
                 "Cognito: the app client cognito.client_id is not of cognito.user_pool_id, or the "
                 "iss of its tokens is not %s (setting cognito.issuer)",
                 self.issuer,

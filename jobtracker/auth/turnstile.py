@@ -12,6 +12,7 @@ from jobtracker.auth.http_client import JsonClient
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
 from jobtracker.environment import read_again
 from jobtracker.errors import BadRequest, Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Turnstile:
         """Verify a token; BadRequest (CAPTCHA_FAILED) when Cloudflare rejects it, Unavailable when
         no secret is configured, or Cloudflare does not respond properly."""
         if not self.secret:
-            log.error("turnstile.secret is not set: sign-up is not possible")
+            log_outage(log, "Turnstile", "turnstile.secret is not set: sign-up is not possible")
             raise Unavailable
         rejected = self.secret
         success, codes = self._verify(rejected, token)
@@ -41,7 +42,7 @@ class Turnstile:
         if success is not True:
             if not codes <= TOKEN_ERRORS:
                 hint = ": turnstile.secret is not that of the widget" if is_secret else ""
-                log.error("Turnstile: %s%s", ", ".join(sorted(codes)), hint)
+                log_outage(log, "Turnstile", "Turnstile: %s%s", ", ".join(sorted(codes)), hint)
                 raise Unavailable
             message = "We could not tell that you are a person. Please try again."
             raise BadRequest(message, details={"code": "CAPTCHA_FAILED"})
@@ -53,5 +54,6 @@ class Turnstile:
             _status, result = self.http.request("POST", self.url, form)
             return result["success"], set(map(str, result.get("error-codes", ())))
         except (requests.RequestException, ValueError, TypeError, KeyError) as error:
-            log.error("Turnstile: %s (turnstile.url, if this persists)", type(error).__name__)
+            reason = "Turnstile: %s (turnstile.url, if this persists)"
+            log_outage(log, "Turnstile", reason, type(error).__name__)
             raise Unavailable from None

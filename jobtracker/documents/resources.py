@@ -166,7 +166,8 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
         upload_seconds = self.request.bucket.upload_seconds
         if usage.pending >= MAX_PENDING:
             message = "uploads have not been completed. Please complete or delete one."
-            raise RateLimited(f"{MAX_PENDING} {message}", retry_after=upload_seconds)
+            message = f"{MAX_PENDING} {message}"
+            raise RateLimited(message, limit="pending_uploads", retry_after=upload_seconds)
         for quota, needed in (
             ("documents", usage.documents + 1),
             ("document_bytes", usage.bytes + size_bytes),

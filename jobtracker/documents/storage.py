@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 
 from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.errors import Conflict, Unavailable
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ class Bucket:
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         failed = self._call("delete_objects", Delete=objects).get("Errors", [])
         if failed:
-            log.error("S3 delete_objects: %s", with_hint(failed[0].get("Code", ""), HINTS))
+            reason = with_hint(failed[0].get("Code", ""), HINTS)
+            log_outage(log, "S3", "S3 delete_objects: %s", reason)
         if any("Key" not in error for error in failed):  # optional in the service model of AWS
             return set(keys)
         return {error["Key"] for error in failed}
@@ -192,5 +194,5 @@ HINTS = {
 
 
 def _unavailable(operation: str, error: BaseException | None) -> Unavailable:
-    log.error("S3 %s: %s", operation, with_hint(error_code(error), HINTS))
+    log_outage(log, "S3", "S3 %s: %s", operation, with_hint(error_code(error), HINTS))
     return Unavailable()

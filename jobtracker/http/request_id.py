@@ -13,8 +13,8 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.http.access_log import access_log, log_access
-from jobtracker.logs import request_id
+from jobtracker.http.access_log import STARTED, access_log, log_access, trace_id_of
+from jobtracker.logs import request_id, trace_id
 
 HEADER = "X-Request-ID"
 
@@ -38,14 +38,15 @@ def request_id_tween_factory(
         )
         environ["jobtracker.request_id"] = value
         request_id.set(value)
-        started = time.perf_counter()
+        trace_id.set(trace_id_of(environ))
+        started = environ.setdefault(STARTED, time.perf_counter())
         response = handler(request)
         response.headerlist.append((HEADER, value))
         # The request refers to itself by its context: without this the body would be kept until the
         # next garbage collection.
         vars(request).pop("response", None)
         if access_log.isEnabledFor(logging.INFO):
-            log_access(request, response, (time.perf_counter() - started) * 1000)
+            log_access(request, response, time.perf_counter() - started)
         return response
 
     return request_id_tween

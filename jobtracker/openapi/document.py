@@ -45,6 +45,7 @@ DETAILS = {
     "current": {"type": "object"},
     "quota": {**STRING, "enum": list(QUOTAS)},
     "limit": {"type": "integer"},
+    "rate_limit": STRING,
 }
 ERROR = closed_object(
     {

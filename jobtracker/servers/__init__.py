@@ -14,7 +14,8 @@ import resource
 from collections.abc import Mapping
 from typing import Any
 
-from jobtracker.errors import ApiError, BadRequest
+from jobtracker.errors import ApiError, BadRequest, RateLimited, log_rate_limited
+from jobtracker.http.access_log import log_rejected
 from jobtracker.http.cors import cors_headers
 from jobtracker.http.request_id import HEADER as REQUEST_ID
 from jobtracker.http.request_id import valid_or_new_request_id
@@ -47,8 +48,25 @@ def error_response(
         "Vary": "Origin",
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
-    body = json_dumps({"error": error.code, "message": error.message})
-    return error.status, list(headers.items()), body
+    body: dict[str, Any] = {"error": error.code, "message": error.message}
+    if error.details:
+        body["details"] = error.details
+    if isinstance(error, RateLimited):
+        log_rate_limited(error)
+    return error.status, list(headers.items()), json_dumps(body)
+
+
+def log_rejection(
+    environ: dict[str, Any],
+    registry: Any,
+    error: ApiError,
+    response: tuple[int, list[tuple[str, str]], bytes],
+    seconds: float,
+) -> None:
+    """Write the record of the access log of a request, and the error_response() to it."""
+    _status, headers, body = response
+    request_id = dict(headers)[REQUEST_ID]
+    log_rejected(environ, registry, error, request_id=request_id, size=len(body), seconds=seconds)
 
 
 @functools.lru_cache(maxsize=64)
@@ -83,3 +101,9 @@ def limit_malloc() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, LARGE_ALLOCATION)
         mallopt(M_ARENA_MAX, MAX_ARENAS)
+
+
+def start_traces(registry: Any) -> None:
+    """Export the spans of this process, where :mod:`jobtracker.tracing` is configured."""
+    if (traces := registry.get("traces")) is not None:
+        traces.start()

@@ -10,7 +10,7 @@ from typing import Any
 
 from jobtracker.errors import ApiError, BadRequest
 from jobtracker.http.service import Operation, ThreadPool
-from jobtracker.servers import asgi, error_response
+from jobtracker.servers import asgi, error_response, log_rejection
 from jobtracker.servers.connections import ConnectionWatch
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import max_body_bytes, needs_authorization
@@ -156,4 +156,8 @@ class ASGIApplication:
     def _send_error(self, error: ApiError, environ: dict[str, Any], send: Any) -> None:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")
         response = error_response(error, self._registry.settings, origin, request_id)
+        now = time.monotonic()
+        client = environ["REMOTE_ADDR"], environ["REMOTE_PORT"]
+        seconds = now - self.watch.began.get(client, now)
+        log_rejection(environ, self._registry, error, response, seconds)
         asgi.send_response(send, *response)

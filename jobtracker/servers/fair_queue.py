@@ -55,7 +55,7 @@ class FairQueue(Generic[T]):
                 is_refused = False
                 self._running[user] = running + 1
         if is_refused:
-            self._refuse(request, RateLimited())
+            self._refuse(request, RateLimited(limit="waiting_by_user"))
         else:
             self._start(request)
 

@@ -22,7 +22,8 @@ from granian.server import Server
 from pyramid.paster import setup_logging
 from pyramid.settings import asbool
 
-from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.logs.uncaught import log_and_exit, log_uncaught, logged_exit
+from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import reserve
 from jobtracker.servers.asgi_application import ASGIApplication
 from jobtracker.servers.connections import ConnectionWatch
@@ -41,6 +42,7 @@ TO_ROOT = {"handlers": [], "propagate": True}
 LOGGING = {"handlers": {}, "loggers": {"_granian": TO_ROOT, "granian.access": TO_ROOT}}
 
 
+@logged_exit()
 def server_factory(
     global_config: dict[str, str],
     *,
@@ -107,13 +109,22 @@ def server_factory(
         )
         main_process = os.getpid()
         setup_logging(ini)  # Granian has replaced it by its own
+        log_uncaught()
         freeze_gc()
 
         def start_worker(number: int = 0) -> Callable[..., Any]:
             setup_logging(ini)  # as above, in each worker
+            log_uncaught()
+            try:
+                return make_application(number)
+            except Exception:
+                log_and_exit()
+
+        def make_application(number: int) -> ASGIApplication:
             if asbool(cpu_affinity):
                 pin_to_cpu()  # before any thread is started
             limit_malloc()
+            start_traces(app.registry)
             end_with(main_process, int(seconds_to_finish))
             reduce_switching()
             watch = ConnectionWatch(int(port), limits)

@@ -26,7 +26,7 @@ from waitress.task import ErrorTask, WSGITask
 from jobtracker.errors import CODES, ApiError, BadRequest, Unavailable
 from jobtracker.http.links import without_prefix
 from jobtracker.http.service import Operation, ThreadPool
-from jobtracker.servers import check_host, error_response
+from jobtracker.servers import check_host, error_response, log_rejection
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.request_bodies import UNVERIFIED_BYTES, max_body_bytes, needs_authorization
 from jobtracker.servers.transfers import OWNERS, SLOW_RATE, Progress, owner_of
@@ -34,6 +34,9 @@ from jobtracker.servers.transfers import OWNERS, SLOW_RATE, Progress, owner_of
 # Seconds for which the rest of a rejected body is received: the connection is reset otherwise, and
 # the client may not see the response.
 DISCARD_SECONDS = 2
+
+# What the access log needs.
+_LOGGED_HEADERS = ("TRACEPARENT", "X_FORWARDED_FOR")
 
 _ORIGIN = re.compile(rb"^Origin:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -149,13 +152,20 @@ class RejectedRequestTask(ErrorTask):
 
 def send_error(task: WSGITask | ErrorTask, error: ApiError) -> None:
     # Not task.request: waitress makes an empty one for an error of the application.
-    headers = task.channel.requests[0].headers
-    status, task.response_headers, body = error_response(
-        error,
-        task.channel.server.registry.settings,
-        headers.get("ORIGIN", ""),
-        headers.get("X_REQUEST_ID", ""),
+    request, registry = task.channel.requests[0], task.channel.server.registry
+    headers = request.headers
+    response = error_response(
+        error, registry.settings, headers.get("ORIGIN", ""), headers.get("X_REQUEST_ID", "")
     )
+    has_path = bool(getattr(request, "path", ""))  # otherwise the header is malformed
+    environ = {
+        "REQUEST_METHOD": request.command.upper() if has_path else "",
+        "PATH_INFO": request.path_info if has_path else "",
+        "REMOTE_ADDR": task.channel.addr[0],
+        **{f"HTTP_{name}": headers[name] for name in _LOGGED_HEADERS if name in headers},
+    }
+    log_rejection(environ, registry, error, response, time.time() - request.began)
+    status, task.response_headers, body = response
     task.status = f"{status} {responses[status]}"
     task.set_close_on_finish()
     task.content_length = len(body)

@@ -17,7 +17,8 @@ from waitress.task import ThreadedTaskDispatcher
 
 from jobtracker.errors import ApiError
 from jobtracker.http.service import ThreadPool
-from jobtracker.servers import check_environment, limit_malloc
+from jobtracker.logs.uncaught import logged_exit
+from jobtracker.servers import check_environment, limit_malloc, start_traces
 from jobtracker.servers.addresses import check_addresses
 from jobtracker.servers.fair_queue import FairQueue
 from jobtracker.servers.limits import Limits
@@ -137,6 +138,7 @@ def serve(
         log.info("Serving on http://%s:%s", each.effective_host, each.effective_port)
     hosts = [each.effective_host for each in listening]
     limit_malloc()
+    start_traces(app.registry)
     check_environment(app.registry.settings, hosts, limits.connections)
 
     if exporter is not None:
@@ -160,6 +162,7 @@ def serve(
             if (now := time.time()) - looked_at >= INTERVAL:
                 looked_at = now
                 close_slow_channels(channels_of(connections), limits, now)
+        log.info("Stopping, once the requests that have begun are finished")
         for each in listening:
             each.del_channel()
             each.socket.close()
@@ -189,6 +192,7 @@ def channels_of(connections: dict[int, Any]) -> list[Channel]:
     return [each for each in list(connections.values()) if isinstance(each, Channel)]
 
 
+@logged_exit()
 def server_factory(global_config: dict[str, str], **options: str) -> Callable[[Any], None]:
     """A server for PasteDeploy.
 

@@ -17,5 +17,5 @@ from jobtracker.errors import RateLimited
     ],
 )
 def test_message_says_how_long_to_wait(seconds: int | None, expected: str):
-    assert RateLimited(retry_after=seconds).message == f"Too many requests. {expected}"
-    assert RateLimited("Another.", retry_after=seconds).message == "Another."
+    assert RateLimited(limit="x", retry_after=seconds).message == f"Too many requests. {expected}"
+    assert RateLimited("Another.", limit="x", retry_after=seconds).message == "Another."

@@ -5,7 +5,6 @@ An endpoint names its limits, and each limit the setting of its rates::
     @notes.post(..., rate_limits=[NOTES_BY_USER])
 """
 
-import logging
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
@@ -24,8 +23,6 @@ from jobtracker.http.rate_limits.memory import MemoryStorage
 from jobtracker.settings import InvalidSettings
 
 __all__ = ["RateLimit", "RateLimiter", "check_rate_limits", "count_hit", "refund_hit"]
-
-log = logging.getLogger(__name__)
 
 REQUESTS_BY_USER = "rate_limits.requests_by_user"
 
@@ -91,9 +88,13 @@ def count_hit(request: Request, setting: str, key: str) -> None:
     for rate in request.registry.settings[setting]:
         if wait := request.registry["rate_limiter"].hit(rate, setting, key):
             _refund(request, counted, setting, key)
-            log.info("%s: exceeded", setting)
-            raise RateLimited(retry_after=math.ceil(wait))
+            raise _rate_limited(setting, wait)
         counted.append(rate)
+
+
+def _rate_limited(setting: str, seconds: float) -> RateLimited:
+    limit = setting.removeprefix("rate_limits.")
+    return RateLimited(limit=limit, retry_after=math.ceil(seconds))
 
 
 def refund_hit(request: Request, setting: str, key: str) -> None:
@@ -121,8 +122,7 @@ class RequestsByUser:
         """Count a request; RateLimited beyond the rates."""
         for rate in self._settings[REQUESTS_BY_USER]:
             if wait := hit(self._storage, rate, userid):
-                log.info("%s: exceeded", REQUESTS_BY_USER)
-                raise RateLimited(retry_after=math.ceil(wait))
+                raise _rate_limited(REQUESTS_BY_USER, wait)
 
 
 def includeme(config: Any) -> None:

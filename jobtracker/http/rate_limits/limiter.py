@@ -17,6 +17,7 @@ from jobtracker.db.connections import SupportsExecute
 from jobtracker.environment import read_again
 from jobtracker.http.rate_limits.memory import MemoryStorage
 from jobtracker.http.rate_limits.postgres import PostgresStorage
+from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ class RateLimiter:
             except StorageError as error:
                 self._paused_until = self._clock() + PAUSE
                 cause = type(error.storage_error).__name__
-                log.error("Rate limits are counted by this process alone: %s", cause)
+                reason = "Rate limits are counted by this process alone: %s"
+                log_outage(log, "rate limits", reason, cause)
                 self._use_rotated_password()
         return hit(self._fallback, rate, full_key, amount)
 

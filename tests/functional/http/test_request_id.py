@@ -173,5 +173,5 @@ def test_json_formatter_writes_the_exception():
 def test_text_formatter_writes_the_request_id():
     formatter = TextFormatter("%(asctime)s %(request_id)s %(message)s", "%H:%M:%S")
     token = logs.request_id.set("abc")
-    assert formatter.format(record()) == "00:00:00 abc two\nlines"
+    assert formatter.format(record()) == "00:00:00 abc two\n    lines"
     logs.request_id.reset(token)

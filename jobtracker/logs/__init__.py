@@ -8,7 +8,7 @@ An ini file selects one in its ``[formatter_…]``: ``class = jobtracker.logs.Js
 """
 
 import contextvars
-import datetime
+import functools
 import json
 import logging
 import re
@@ -16,8 +16,13 @@ import time
 import traceback
 from typing import Any
 
+import orjson
+
 #: The id of the current request.
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
+
+#: The trace id of the current request (W3C Trace Context), if it is known.
+trace_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("trace_id", default=None)
 
 # At DEBUG these log what they send and receive: passwords, tokens, presigned URLs, rows.
 NOISY_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3", "sqlalchemy")
@@ -89,7 +94,33 @@ class SafeLogRecord(logging.LogRecord):
             self.exc_text = redact("".join(traceback.format_exception(*exc_info)).rstrip("\n"))
 
     def getMessage(self) -> str:  # noqa: N802 (the name of logging's)
-        return redact(super().getMessage())
+        try:
+            message = super().getMessage()
+        except Exception as error:  # logging writes a traceback to stderr, with the arguments
+            message = f"{self.msg!r} is not formatted: {type(error).__name__}"
+        return redact(message)
+
+
+class AccessRecord(logging.LogRecord):
+    """A record of the access log: :meth:`logging.Logger.info` would take ten times as long.
+
+    :param fields: what is beside time, level and logger in the JSON object: ASCII, and redacted
+    """
+
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        # Not that of LogRecord, which takes as long as all the rest.
+        now = time.time()
+        vars(self).update(_ACCESS, name=name, msg=fields["message"], created=now, **fields)
+        self.msecs = now % 1 * 1000
+        self.process = fields["worker"]
+        self.fields = fields
+
+    def getMessage(self) -> str:  # noqa: N802 (the name of logging's)
+        return str(self.msg)
+
+
+# Of each AccessRecord, for formatters of others.
+_ACCESS = vars(logging.LogRecord("", logging.INFO, __file__, 0, "", (), None))
 
 
 def _is_trusted(name: str) -> bool:
@@ -97,31 +128,65 @@ def _is_trusted(name: str) -> bool:
 
 
 class TextFormatter(logging.Formatter):
-    """Text, with ``%(request_id)s`` for the id of the request; times are in UTC."""
+    """Text, with ``%(request_id)s`` for the id of the request; times are in UTC.
+
+    The lines after the first of a record are indented, and control characters are escaped.
+    """
 
     converter = time.gmtime  # type: ignore[assignment]
 
     def format(self, record: logging.LogRecord) -> str:
         record.request_id = request_id.get()
-        return super().format(record)
+        return _CONTROL.sub(_escape, super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object for each record, with the id of the request and all of ``extra``."""
+    """A JSON object for each record, with the id of the request and all of ``extra``: one line of
+    ASCII, whatever it contains."""
 
     def format(self, record: logging.LogRecord) -> str:
-        created = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        entry = {
-            "time": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        entry: dict[str, Any] = {
+            "time": _utc(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "request_id": request_id.get(),
-            "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
         }
+        if isinstance(record, AccessRecord):
+            entry.update(record.fields)
+            return orjson.dumps(entry).decode()
+        entry |= {"request_id": request_id.get(), "message": record.getMessage()}
+        if (trace := trace_id.get()) is not None:
+            entry["trace_id"] = trace
+        entry |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             entry["exception"] = record.exc_text or self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
+        if record.stack_info:
+            entry["stack"] = redact(record.stack_info)
+        return json.dumps(entry, default=_as_text, skipkeys=True)
+
+
+# C0 and C1 controls but the tab, line separators of Unicode, what changes the direction of text.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "\n    " if match[0] == "\n" else match[0].encode("unicode_escape").decode("ascii")
+
+
+def _utc(seconds: float) -> str:
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{_utc_second(whole)}.{milliseconds:03}Z"
+
+
+@functools.lru_cache(maxsize=2)
+def _utc_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def _as_text(value: Any) -> str:
+    try:
+        return redact(str(value))
+    except Exception as error:
+        return f"({type(value).__name__} without text: {type(error).__name__})"
 
 
 def includeme(config: object) -> None:
