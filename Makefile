@@ -54,11 +54,13 @@ test: $(if $(CITUS_URL),$(INSTALLED),lint typecheck) ## Run lint, typecheck and 
 	CITUS_URL='$(CITUS_URL)' $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
 		$(if $(CITUS_URL),tests/functional,--cov --cov-report term-missing:skip-covered)
 
-lint: $(INSTALLED) $(CHECKOV) vocabulary squawk ## Check style, imports, vocabulary, migrations and deploy/aws.yaml
+lint: $(INSTALLED) $(CHECKOV) vocabulary squawk ## Check style, imports, vocabulary, migrations and deploy/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python $(BIN)/lint-imports
 	$(BIN)/python $(BIN)/cfn-lint deploy/aws.yaml
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/python $(BIN)/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
 	.venv/checkov/bin/python .venv/checkov/bin/checkov --config-file deploy/checkov.yaml
 	@$(PIP) check
 
