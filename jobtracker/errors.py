@@ -168,7 +168,7 @@ class RateLimited(ApiError):
     """By default, the message says how long to wait, if that is minutes.
 
     :param limit: the name of the limit, for the log alone: of a setting without its
-        prefix ``rate_limits.``, or another of docs/decisions/rate-limits.md
+        prefix ``rate_limits.``, or another of docs/logs.md
     """
 
     status = 429
