@@ -11,7 +11,7 @@ from typing import Any
 import limits
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url, text
 from webtest import TestApp
 
 import jobtracker
@@ -42,20 +42,29 @@ def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 @pytest.fixture
+def url(committing_app: Any) -> str:
+    """The URL of the database in which transactions commit."""
+    return str(committing_app.registry.settings["sqlalchemy.url"])
+
+
+@pytest.fixture
 def client_with(
-    settings: dict[str, str], app: Any, secret: Write, user_pool: MotoUserPool
+    url: str, engine: Engine, settings: dict[str, str], secret: Write, user_pool: MotoUserPool
 ) -> Iterator[Callable[[str, str], Api]]:
     """Creates a client of an application, one setting of which is the file of that secret."""
     apps: list[Any] = []
 
     def make(setting: str, value: str) -> Api:
         secret(value)
-        apps.append(jobtracker.main({}, **{**settings, setting: "${SECRET}"}))
+        own = {"sqlalchemy.url": url, setting: "${SECRET}"}
+        apps.append(jobtracker.main({}, **{**settings, **own}))
         return Api(TestApp(apps[-1]), user_pool.user("ada@example.com", "Ada").access_token)
 
     yield make
     for each in apps:
         dispose_engines(each)
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE users, identities CASCADE"))
 
 
 @pytest.fixture
@@ -65,8 +74,8 @@ def alter_role(postgres: Postgres) -> Iterator[Callable[[str], None]]:
     before = rules.read_text()
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
 
-        def reload(text: str) -> None:
-            rules.write_text(text)
+        def reload(content: str) -> None:
+            rules.write_text(content)
             connection.execute("SELECT pg_reload_conf()")
 
         def alter(password: str) -> None:
@@ -91,16 +100,16 @@ def test_url_of_the_database_is_read_anew_when_its_password_is_rejected(
     client_with: Callable[[str, str], Api],
     secret: Write,
     alter_role: Callable[[str], None],
-    settings: dict[str, str],
+    url: str,
     caplog: pytest.LogCaptureFixture,
 ):
     old, new = secrets.token_hex(), secrets.token_hex()
     alter_role(old)
-    client = client_with("sqlalchemy.url", with_password(settings["sqlalchemy.url"], old))
+    client = client_with("sqlalchemy.url", with_password(url, old))
     client.get("/users/me")
     job = {"company_name": "Acme", "job_title": "x"}
     client.post("/jobs", job)  # of the pool of transactions
-    secret(with_password(settings["sqlalchemy.url"], new))
+    secret(with_password(url, new))
     client.get("/users/me")  # by the old one, until it fails
     alter_role(new)
     client.post("/jobs", job)
