@@ -54,11 +54,13 @@ test: $(if $(CITUS_URL),$(INSTALLED),lint typecheck) ## Run lint, typecheck and 
 	CITUS_URL='$(CITUS_URL)' $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
 		$(if $(CITUS_URL),tests/functional,--cov --cov-report term-missing:skip-covered)
 
-lint: $(INSTALLED) $(CHECKOV) vocabulary squawk ## Check style, imports, vocabulary, migrations and deploy/aws.yaml
+lint: $(INSTALLED) $(CHECKOV) vocabulary squawk ## Check style, imports, vocabulary, migrations and deploy/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python $(BIN)/lint-imports
 	$(BIN)/python $(BIN)/cfn-lint deploy/aws.yaml
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/python $(BIN)/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
 	.venv/checkov/bin/python .venv/checkov/bin/checkov --config-file deploy/checkov.yaml
 	@$(PIP) check
 
@@ -98,7 +100,7 @@ format: $(INSTALLED) ## Format the code, and apply the fixes of ruff
 
 lock: $(INSTALLED) ## Lock the dependencies of setup.cfg (LOCK=--upgrade: newest versions)
 	$(COMPILE) setup.cfg --extra dev --output-file requirements/dev.txt
-	$(COMPILE) setup.cfg --extra redis --constraint requirements/dev.txt \
+	$(COMPILE) setup.cfg --extra redis --extra otel --constraint requirements/dev.txt \
 		--output-file requirements/production.txt
 	$(COMPILE) setup.cfg --extra bench --constraint requirements/dev.txt \
 		--output-file requirements/bench.txt

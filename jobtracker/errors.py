@@ -167,8 +167,8 @@ def _more_fields(number: int) -> str:
 class RateLimited(ApiError):
     """By default, the message says how long to wait, if that is minutes.
 
-    :param limit: the name of the limit, in the log and the response: of a setting without its
-        prefix ``rate_limits.``, or another of docs/decisions/rate-limits.md
+    :param limit: the name of the limit, for the log alone: of a setting without its
+        prefix ``rate_limits.``, or another of docs/logs.md
     """
 
     status = 429
@@ -178,7 +178,8 @@ class RateLimited(ApiError):
         if message is None and minutes > 1:
             wait = f"{minutes} minutes" if minutes < 120 else f"{math.ceil(minutes / 60)} hours"
             message = f"Too many requests. Please try again in {wait}."
-        super().__init__(message, details={"rate_limit": limit}, **options)
+        super().__init__(message, **options)
+        self.limit = limit
 
 
 class Unavailable(ApiError):
@@ -226,9 +227,9 @@ def rate_limited(error: RateLimited, request: Request) -> Response:
     return error_response(error)
 
 
-def log_rate_limited(error: ApiError) -> None:
+def log_rate_limited(error: RateLimited) -> None:
     """Log which limit a response of status 429 is for."""
-    log.info("Rate limit %s: exceeded", (error.details or {}).get("rate_limit"))
+    log.info("Rate limit %s: exceeded", error.limit)
 
 
 def not_found(error: NotFound, request: Request) -> Response:

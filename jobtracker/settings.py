@@ -1,7 +1,7 @@
 """The settings of JobTracker in ``[app:main]``: their names, types and defaults.
 
-Values can refer to environment variables, as ``${NAME}``, so that no secret is in a file. A blank
-value counts as left out.
+Values can refer to environment variables, as ``${NAME}``, so that no secret is in the ini file. A
+blank value counts as left out.
 """
 
 import os
@@ -15,6 +15,8 @@ import limits
 from psycopg.pq import Conninfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from jobtracker.environment import UnsetVariable, Variable, expand
 
 # W3C Trace Context, and what Sentry's SDK for browsers sends.
 TRACING_HEADERS = ("baggage", "sentry-trace", "traceparent", "tracestate")
@@ -36,10 +38,6 @@ class InvalidSettings(SystemExit):
     def __init__(self, *problems: tuple[str, str]) -> None:
         super().__init__("\n".join(f"Setting {name}: {reason}" for name, reason in problems))
         self.problems = problems
-
-
-class UnsetVariable(ValueError):
-    """An environment variable that a setting uses is not set."""
 
 
 def _matching(pattern: str, reason: str) -> Callable[[str], str]:
@@ -369,21 +367,13 @@ def _is_remote(address: str) -> bool:
     return not (address.startswith(("/", "@")) or address == "" or is_loopback(address))
 
 
-def expand(raw: str) -> str:
-    """The value of a setting with its environment variables, without blanks around it.
-
-    :raises UnsetVariable: for variables that are not set
-    """
-    names = dict.fromkeys(re.findall(r"\$\{(\w+)\}", raw))
-    if unset := [name for name in names if name not in os.environ]:
-        raise UnsetVariable(f"the environment variable {' and '.join(unset)} is not set")
-    return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], raw).strip()
-
-
 def _read_one(setting: Setting, raw: str) -> Any:
     """:raises ValueError: with the reason"""
     if value := expand(raw):
-        return setting.parse(value)
+        parsed = setting.parse(value)
+        if isinstance(parsed, str) and "${" in raw:
+            return Variable.of(parsed, setting.name, lambda: _read_one(setting, raw) or "")
+        return parsed
     if setting.default is ...:
         raise ValueError("is required")
     return setting.default

@@ -14,10 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jobtracker.auth import cognito_errors
 from jobtracker.auth.account_cache import AccountCache
 from jobtracker.auth.clock import CognitoClock
-from jobtracker.auth.cognito_configuration import HINTS, misconfiguration
+from jobtracker.auth.cognito_configuration import HINTS, SecretRejected, misconfiguration
 from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required
 from jobtracker.aws import error_code, make_client, with_hint
+from jobtracker.environment import read_again
 from jobtracker.errors import ApiError, Unavailable
 from jobtracker.logs.outages import log_outage
 
@@ -54,13 +55,13 @@ class UserPool:
         """Create an account, and return whether it is confirmed already."""
         attributes = [{"Name": "email", "Value": email}, {"Name": "name", "Value": name}]
         user = {"Username": email, "Password": password, "UserAttributes": attributes}
-        return bool(self._call_with_secret_hash("sign_up", **user).get("UserConfirmed"))
+        return bool(self._call_client("sign_up", **user).get("UserConfirmed"))
 
     def confirm_sign_up(self, email: str, code: str) -> None:
         """Confirm the address of an account with the code that was sent to it; BadRequest for a
         wrong or expired code, an unknown account and one that is confirmed (AlreadyConfirmed)."""
         form = {"Username": email, "ConfirmationCode": code}
-        self._call_with_secret_hash("confirm_sign_up", cognito_errors.CONFIRM_SIGN_UP, **form)
+        self._call_client("confirm_sign_up", cognito_errors.CONFIRM_SIGN_UP, **form)
 
     def resend_confirmation_code(self, email: str) -> None:
         """Send the confirmation code again; succeeds whatever the state of the account."""
@@ -72,7 +73,7 @@ class UserPool:
 
     def _send_code(self, operation: str, email: str) -> None:
         try:
-            self._call_with_secret_hash(operation, cognito_errors.SENDING, Username=email)
+            self._call_client(operation, cognito_errors.SENDING, Username=email)
         except cognito_errors.CodeNotSent as error:
             code = error_code(error.__cause__)
             is_fault = code in cognito_errors.DELIVERY_FAILURES
@@ -90,7 +91,7 @@ class UserPool:
         """
         form = {"Username": email, "ConfirmationCode": code, "Password": new_password}
         errors = cognito_errors.CONFIRM_FORGOT_PASSWORD
-        self._call_with_secret_hash("confirm_forgot_password", errors, **form)
+        self._call_client("confirm_forgot_password", errors, **form)
         try:
             tokens = self._password_auth(cognito_errors.DEFAULT, email, new_password).tokens
             if tokens is None:
@@ -112,14 +113,12 @@ class UserPool:
         """Continue a sign-in with the session of the previous response; the username is the
         address, whatever ``USERNAME`` the responses have."""
         errors = cognito_errors.with_email(email, cognito_errors.SESSION)
-        answers = self._with_secret_hash({**responses, "USERNAME": email})
-        response = self._call(
+        response = self._call_client(
             "respond_to_auth_challenge",
             errors,
-            ClientId=self.client_id,
             ChallengeName=challenge_name,
             Session=session,
-            ChallengeResponses=answers,
+            ChallengeResponses={**responses, "USERNAME": email},
         )
         return SignIn.from_response(response)
 
@@ -130,11 +129,11 @@ class UserPool:
         https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
         """
         errors, token = cognito_errors.REFRESH, {"RefreshToken": refresh_token}
-        response = self._call_with_secret("get_tokens_from_refresh_token", errors, **token)
+        response = self._call_client("get_tokens_from_refresh_token", errors, **token)
         return SignIn.from_response(response, refresh_token)
 
     def revoke(self, refresh_token: str) -> None:
-        self._call_with_secret("revoke_token", Token=refresh_token)
+        self._call_client("revoke_token", Token=refresh_token)
 
     def change_password(self, access_token: str, current_password: str, new_password: str) -> None:
         """Change the password; BadRequest for a wrong current one or a weak new one."""
@@ -233,42 +232,47 @@ class UserPool:
         self._call("set_user_mfa_preference", errors, AccessToken=access_token, **totp)
 
     def _password_auth(self, errors: ErrorMap, email: str, password: str) -> SignIn:
-        parameters = self._with_secret_hash({"USERNAME": email, "PASSWORD": password})
+        parameters = {"USERNAME": email, "PASSWORD": password}
         request = {"AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": parameters}
-        response = self._call("initiate_auth", errors, ClientId=self.client_id, **request)
+        response = self._call_client("initiate_auth", errors, **request)
         return SignIn.from_response(response)
 
-    def _with_secret_hash(self, parameters: Mapping[str, str]) -> dict[str, str]:
-        """AuthParameters or ChallengeResponses with the SECRET_HASH of their USERNAME."""
-        return {**parameters, **self._secret_hash("SECRET_HASH", parameters["USERNAME"])}
-
-    def _call_with_secret_hash(
+    def _call_client(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
     ) -> dict[str, Any]:
-        """Call an operation that takes ClientId, and SecretHash beside Username."""
-        parameters |= self._secret_hash("SecretHash", parameters["Username"])
-        return self._call(operation, errors, ClientId=self.client_id, **parameters)
+        """Call an operation of the app client; again when its secret is rejected, if that is
+        another one by now: it was rotated."""
+        secret = self.client_secret
+        try:
+            return self._call(operation, errors, **self._with_secret(secret, parameters))
+        except SecretRejected:
+            self.client_secret = read_again(secret)
+            if self.client_secret == secret:
+                raise
+            parameters = self._with_secret(self.client_secret, parameters)
+            return self._call(operation, errors, **parameters)
 
-    def _call_with_secret(
-        self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
-    ) -> dict[str, Any]:
-        """Call an operation that takes ClientId and ClientSecret."""
-        if self.client_secret is not None:
-            parameters["ClientSecret"] = self.client_secret
-        return self._call(operation, errors, ClientId=self.client_id, **parameters)
-
-    def _secret_hash(self, parameter: str, username: str) -> dict[str, str]:
-        """The parameter by which the app client authenticates; none without a client secret.
+    def _with_secret(self, secret: str | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters with those by which the app client authenticates: a hash for a username (the
+        address, as the request has it, not the ``sub``), the secret itself without one.
 
         https://docs.aws.amazon.com/cognito/latest/developerguide/signing-up-users-in-your-app.html#cognito-user-pools-computing-secret-hash
-
-        :param username: as the request has it: the address, not the ``sub``
         """
-        if self.client_secret is None:
-            return {}
-        message = (username + self.client_id).encode()
-        digest = hmac.digest(self.client_secret.encode(), message, "sha256")
-        return {parameter: base64.b64encode(digest).decode()}
+        known = {"ClientId": self.client_id, **parameters}
+        if secret is None:
+            return known
+        if "Username" in known:
+            return {**known, "SecretHash": self._secret_hash(secret, known["Username"])}
+        for name in ("AuthParameters", "ChallengeResponses"):
+            if name in known:
+                form = known[name]
+                secret_hash = self._secret_hash(secret, form["USERNAME"])
+                return {**known, name: {**form, "SECRET_HASH": secret_hash}}
+        return {**known, "ClientSecret": secret}
+
+    def _secret_hash(self, secret: str, username: str) -> str:
+        digest = hmac.digest(secret.encode(), (username + self.client_id).encode(), "sha256")
+        return base64.b64encode(digest).decode()
 
     def _call(
         self, operation: str, errors: ErrorMap = cognito_errors.DEFAULT, /, **parameters: Any
@@ -289,7 +293,7 @@ class UserPool:
                 raise rejected from error
             if hint := misconfiguration(message):
                 log_outage(log, "Cognito", "Cognito %s: %s", operation, hint)
-                raise Unavailable from error
+                raise (SecretRejected if hint == SecretRejected.hint else Unavailable) from error
             api_error = errors.get(code, cognito_errors.unavailable)(message)
             if isinstance(api_error, Unavailable):
                 log_outage(log, "Cognito", "Cognito %s: %s", operation, with_hint(code, HINTS))

@@ -2,6 +2,14 @@
 
 import re
 
+from jobtracker.errors import Unavailable
+
+
+class SecretRejected(Unavailable):
+    """Cognito does not accept the app client's secret."""
+
+    hint = "cognito.client_secret is not that of the client"
+
 
 def is_about_form(message: str) -> bool:
     """Whether a message is about the form of a parameter, and may contain it."""
@@ -14,7 +22,7 @@ _NO_FLOW = "the app client cognito.client_id does not allow USER_PASSWORD_AUTH (
 #: What an operator has to correct, by a pattern of Cognito's message in lower case. Without it most
 #: of these errors look like those of a wrong password or parameter.
 MISCONFIGURATIONS = {
-    r"secret.*client|client.*secret": "cognito.client_secret is not that of the client",
+    r"secret.*client|client.*secret": SecretRejected.hint,
     r"signup is not permitted": (
         "the user pool cognito.user_pool_id does not allow sign-up (AllowAdminCreateUserOnly)"
     ),

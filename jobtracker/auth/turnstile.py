@@ -4,11 +4,13 @@ https://developers.cloudflare.com/turnstile/get-started/server-side-validation/
 """
 
 import logging
+from typing import Any
 
 import requests
 
 from jobtracker.auth.http_client import JsonClient
 from jobtracker.aws import DEFAULT_TIMEOUTS, Timeouts
+from jobtracker.environment import read_again
 from jobtracker.errors import BadRequest, Unavailable
 from jobtracker.logs.outages import log_outage
 
@@ -31,19 +33,27 @@ class Turnstile:
         if not self.secret:
             log_outage(log, "Turnstile", "turnstile.secret is not set: sign-up is not possible")
             raise Unavailable
-        try:
-            form = {"secret": self.secret, "response": token}
-            _status, result = self.http.request("POST", self.url, form)
-            success, codes = result["success"], set(map(str, result.get("error-codes", ())))
-        except (requests.RequestException, ValueError, TypeError, KeyError) as error:
-            reason = "Turnstile: %s (turnstile.url, if this persists)"
-            log_outage(log, "Turnstile", reason, type(error).__name__)
-            raise Unavailable from None
+        rejected = self.secret
+        success, codes = self._verify(rejected, token)
+        is_secret = any("input-secret" in code for code in codes)
+        if is_secret and (secret := read_again(rejected)) != rejected:  # it was rotated
+            self.secret = secret
+            success, codes = self._verify(secret or "", token)
         if success is not True:
             if not codes <= TOKEN_ERRORS:
-                is_secret = any("input-secret" in code for code in codes)
                 hint = ": turnstile.secret is not that of the widget" if is_secret else ""
                 log_outage(log, "Turnstile", "Turnstile: %s%s", ", ".join(sorted(codes)), hint)
                 raise Unavailable
             message = "We could not tell that you are a person. Please try again."
             raise BadRequest(message, details={"code": "CAPTCHA_FAILED"})
+
+    def _verify(self, secret: str, token: str) -> tuple[Any, set[str]]:
+        """Cloudflare's ``success`` and ``error-codes``."""
+        try:
+            form = {"secret": secret, "response": token}
+            _status, result = self.http.request("POST", self.url, form)
+            return result["success"], set(map(str, result.get("error-codes", ())))
+        except (requests.RequestException, ValueError, TypeError, KeyError) as error:
+            reason = "Turnstile: %s (turnstile.url, if this persists)"
+            log_outage(log, "Turnstile", reason, type(error).__name__)
+            raise Unavailable from None

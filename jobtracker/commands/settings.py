@@ -11,6 +11,7 @@ from plaster_pastedeploy import Loader
 
 from jobtracker import settings as settings_
 from jobtracker.commands import ini
+from jobtracker.environment import UnsetVariable, expand
 
 PARSER = ini.parser()
 
@@ -67,8 +68,8 @@ def secrets_of(raw: Mapping[str, str]) -> set[str]:
     found: set[str] = set()
     for name, value in raw.items():
         try:
-            text = settings_.expand(value)
-        except settings_.UnsetVariable:
+            text = expand(value)
+        except UnsetVariable:
             continue
         if SECRET.search(name):
             found.add(text)

@@ -12,9 +12,10 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import JsonDumper, set_json_dumps, set_json_loads
 from pyramid_retry import mark_error_retryable
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DisconnectionError
 
+from jobtracker.environment import read_again
 from jobtracker.quotas import ACTIVITY_PER_JOB
 from jobtracker.renderer import json_dumps
 from jobtracker.settings import SETTINGS
@@ -127,23 +128,27 @@ class TimeoutConnection(psycopg.Connection[Any]):
 
 
 def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine:
-    """A connection pool, which connects on first use and whose every operation times out."""
+    """A connection pool, which connects on first use and whose every operation times out.
+
+    After a failure to connect the URL is read anew: docs/operations.md.
+    """
     pool = "sqlalchemy." if autocommit else "sqlalchemy.transaction_"
     pool_size, max_overflow = (
         settings[f"{pool}{name}"] or settings[f"sqlalchemy.{name}"]
         for name in ("pool_size", "max_overflow")
     )
+    url: str = settings["sqlalchemy.url"]
+    connect_args = {
+        "connect_timeout": settings["sqlalchemy.connect_timeout"],
+        **({} if settings["sqlalchemy.prepare"] else {"prepare_threshold": None}),
+        **_startup_parameters(settings),
+    }
     engine = create_engine(
-        settings["sqlalchemy.url"],
+        url,
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_use_lifo=True,  # the connections in use have their statements prepared
         pool_timeout=settings["sqlalchemy.pool_timeout"],
-        connect_args={
-            "connect_timeout": settings["sqlalchemy.connect_timeout"],
-            **({} if settings["sqlalchemy.prepare"] else {"prepare_threshold": None}),
-            **_startup_parameters(settings),
-        },
         json_serializer=json_dumps,
         **({"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None} if autocommit else {}),
         # Notes, addresses and names must not reach a log or a traceback.
@@ -152,8 +157,21 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
     invalidation = PoolInvalidation()
 
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]) -> Any:
-        connection = TimeoutConnection.connect(*args, **options)
+    def connect(dialect: Any, _record: Any, _args: list[Any], _options: dict[str, Any]) -> Any:
+        def connect_to(url: str) -> TimeoutConnection:
+            _none, of_url = dialect.create_connect_args(make_url(url))
+            return TimeoutConnection.connect(**of_url, **connect_args)
+
+        nonlocal url
+        rejected = url
+        try:
+            connection = connect_to(url)
+        except psycopg.OperationalError:
+            # The password may have been rotated, and the server been replaced by another one.
+            url = read_again(url) or url
+            if url == rejected:
+                raise
+            connection = connect_to(url)
         connection.response_timeout = settings["sqlalchemy.statement_timeout"] + GRACE
         connection.connected_at = time.monotonic()
         connection.invalidation = invalidation

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.errors import ApiError
+from jobtracker.errors import ApiError, RateLimited
 from jobtracker.http.proxies import client_address
 from jobtracker.logs import AccessRecord, redact
 
@@ -157,6 +157,6 @@ def _write(
         "client": _client(environ, registry),
         "worker": _process_id(),
     }
-    if status == 429 and isinstance(error, ApiError):
-        fields["limit"] = (error.details or {}).get("rate_limit")
+    if isinstance(error, RateLimited):
+        fields["limit"] = error.limit
     access_log.handle(AccessRecord(access_log.name, fields))

@@ -45,7 +45,6 @@ DETAILS = {
     "current": {"type": "object"},
     "quota": {**STRING, "enum": list(QUOTAS)},
     "limit": {"type": "integer"},
-    "rate_limit": STRING,
     "missing": {"type": "object", "additionalProperties": STRING},
 }
 ERROR = closed_object(

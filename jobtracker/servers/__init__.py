@@ -49,12 +49,10 @@ def error_response(
         "Vary": "Origin",
         **cors_headers(origin, frozenset(settings["cors.origins"])),
     }
-    body: dict[str, Any] = {"error": error.code, "message": error.message}
-    if error.details:
-        body["details"] = error.details
+    body = json_dumps({"error": error.code, "message": error.message})
     if isinstance(error, RateLimited):
         log_rate_limited(error)
-    return error.status, list(headers.items()), json_dumps(body)
+    return error.status, list(headers.items()), body
 
 
 def log_rejection(

@@ -14,6 +14,7 @@ from limits.storage import storage_from_string
 from limits.storage.base import SlidingWindowCounterSupport
 
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.environment import read_again
 from jobtracker.http.rate_limits.memory import MemoryStorage
 from jobtracker.http.rate_limits.postgres import PostgresStorage
 from jobtracker.logs.outages import log_outage
@@ -46,9 +47,8 @@ class RateLimiter:
         if storage == "postgresql://" and connect is not None:
             self._storage = PostgresStorage(connect)
         elif storage != "memory://":
-            options = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), REDIS_TIMEOUT)
-            redis = storage_from_string(storage, wrap_exceptions=True, **options)
-            self._storage = cast(SlidingWindowCounterSupport, redis)
+            self._storage = _redis(storage)
+        self._url = storage
         self._clock = clock
         self._paused_until = -math.inf
 
@@ -72,7 +72,20 @@ class RateLimiter:
                 cause = type(error.storage_error).__name__
                 reason = "Rate limits are counted by this process alone: %s"
                 log_outage(log, "rate limits", reason, cause)
+                self._use_rotated_password()
         return hit(self._fallback, rate, full_key, amount)
+
+    def _use_rotated_password(self) -> None:
+        """Connect to Redis by its URL as of now, if that is another one."""
+        url = read_again(self._url) or self._url
+        if url != self._url:
+            self._url, self._storage = url, _redis(url)
+
+
+def _redis(url: str) -> SlidingWindowCounterSupport:
+    options = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), REDIS_TIMEOUT)
+    storage = storage_from_string(url, wrap_exceptions=True, **options)
+    return cast(SlidingWindowCounterSupport, storage)
 
 
 def hit(

@@ -9,6 +9,7 @@ from botocore.stub import Stubber
 
 import jobtracker
 from jobtracker.auth.cognito import UserPool
+from jobtracker.logs import outages
 from tests.common.api import Api
 from tests.common.app import dispose_engines
 from tests.common.cognito import CLIENT_ID, CLIENT_SECRET, SESSION, secret_hash
@@ -108,6 +109,7 @@ def test_wrong_secret_answers_503_and_is_logged_by_the_setting(
         "get_tokens_from_refresh_token": ("refresh", {"refresh_token": "x"}),
     }
     for operation, (path, body) in requests.items():
+        outages.forget()
         cognito.add_client_error(operation, name, text)
         error = ada.refused(503, "POST", f"/auth/cognito/{path}", body)
         assert "secret" not in str(error)

@@ -14,6 +14,7 @@ from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.local.turnstile import DUMMY_TOKEN
+from jobtracker.logs import outages
 from tests.common.api import Api
 from tests.common.cognito import SECRET_TEXT, SESSION
 from tests.common.user_pool import PASSWORD, MotoUserPool
@@ -176,6 +177,7 @@ def test_real_app_client_with_another_secret_or_id_answers_503(
         "endpoint_url": settings["cognito.endpoint_url"],
     }
     for secret in (None, "another-secret"):
+        outages.forget()
         monkeypatch.setitem(
             app.registry, "cognito", UserPool(user_pool.client_id, secret, **endpoint)
         )

@@ -53,30 +53,6 @@ def test_ini_that_is_missing_or_incomplete_is_an_error(tmp_path: Path, command: 
     assert "the environment variable DATABASE_URL is not set" in out + errors
 
 
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        ("hunter2", "line 1: there is no [section] before it"),
-        ("[app:main]\nhunter2", "line 2: it is no name = value"),
-        ("[app:main]\nuse = egg:jobtracker\ns3.bucket = hunter2%s", "s3.bucket in [app:main]: %"),
-        ("[app:main]\nuse = egg:jobtracker\nuse = hunter2", "use is twice in [app:main]"),
-        (
-            "[app:main]\nuse = egg:no-such-package",
-            "No package metadata was found for no-such-package",
-        ),
-        ("[server:main]\nuse = egg:jobtracker#granian", "LookupError: No section 'main'"),
-        ("[app:main]\nuse = egg:jobtracker\n[loggers]\nkeys = root", "logging: KeyError"),
-        ("\xff", "is not encoded as UTF-8"),
-    ],
-)
-def test_malformed_ini_is_one_line_without_its_values(tmp_path: Path, text: str, error: str):
-    (tmp_path / "x.ini").write_bytes(text.encode("latin-1"))
-    status, out, errors = run(tmp_path, "check", "x.ini")
-    assert (status, out, errors.count("\n")) == (1, "", 1)
-    assert error in errors
-    assert "hunter2" not in errors
-
-
 def test_unknown_option_of_the_server_is_one_line(tmp_path: Path):
     server = "[server:main]\nuse = egg:jobtracker#granian\nnonsense = 1\n"
     (tmp_path / "x.ini").write_text(f"[app:main]\nuse = egg:jobtracker\n{server}")

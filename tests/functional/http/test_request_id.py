@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import limits
 import pytest
 import urllib3
 
@@ -76,6 +77,33 @@ def test_newline_in_a_path_adds_no_log_line(ada: Api, written: io.StringIO):
     ada.call("GET", "/jobs/1%0a2026-11-23%20INFO%20forged", status=404)
     (line,) = (entry for entry in entries(written) if entry["logger"] == "jobtracker.access")
     assert line["path"] == "/jobs/1%0A2026-11-23%20INFO%20forged"
+
+
+def test_access_log_has_the_user_and_the_route(ada: Api, written: io.StringIO):
+    job = ada.post("/jobs", JOB).json["id"]
+    answer = ada.get(f"/jobs/{job}", headers={"X-Forwarded-For": "203.0.113.9"})
+    line = [entry for entry in entries(written) if entry["logger"] == "jobtracker.access"][-1]
+    assert line["user_id"] > 0
+    assert line["route"] == "/jobs/{job_id}"
+    assert line["bytes"] == len(answer.body)
+    ada.call("HEAD", f"/jobs/{job}")
+    ada.get("/users/me", headers={"traceparent": "00-" + "0" * 32 + "-00f067aa0ba902b7-01"})
+    head, me = [each for each in entries(written) if each["logger"] == "jobtracker.access"][-2:]
+    assert head["bytes"] == 0
+    assert me["trace_id"] is None
+
+
+def test_access_log_says_which_limit_is_exceeded(
+    ada: Api, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+):
+    rates = limits.parse_many("1/minute")
+    monkeypatch.setitem(ada.app.app.registry.settings, "rate_limits.notes_by_user", rates)
+    notes = f"/jobs/{ada.post('/jobs', JOB).json['id']}/notes"
+    ada.post(notes, {"body": "x"})
+    ada.refused(429, "POST", notes, {"body": "x"})
+    *_, reason, line = entries(written)
+    assert reason["message"] == "Rate limit notes_by_user: exceeded"
+    assert (line["status"], line["limit"]) == (429, "notes_by_user")
 
 
 def test_query_is_not_logged(ada: Api, written: io.StringIO):

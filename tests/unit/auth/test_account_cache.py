@@ -21,8 +21,8 @@ class Clock:
 class Source:
     """Answers the given results in turn, and counts its calls."""
 
-    def __init__(self, *results: Account | type[ApiError]) -> None:
-        self.results: Iterator[Account | type[ApiError]] = iter(results)
+    def __init__(self, *results: Account | ApiError | type[ApiError]) -> None:
+        self.results: Iterator[Account | ApiError | type[ApiError]] = iter(results)
         self.calls = 0
 
     def __call__(self, access_token: str) -> Account:
@@ -64,11 +64,11 @@ def test_rejection_is_cached():
     assert len({id(error) for error in raised}) == 3  # each with its own traceback
 
 
-@pytest.mark.parametrize("error", [Unavailable, RateLimited])
-def test_other_errors_are_not_cached(error: type[ApiError]):
+@pytest.mark.parametrize("error", [Unavailable(), RateLimited(limit="x")], ids=repr)
+def test_other_errors_are_not_cached(error: ApiError):
     source = Source(error, ADA)
     cache = AccountCache()
-    with pytest.raises(error):
+    with pytest.raises(type(error)):
         cache.get("token", None, source)
     assert cache.get("token", None, source) == ADA
 
