@@ -84,6 +84,11 @@ def job(client: Api) -> str:
     return f"/jobs/{client.post('/jobs', JOB).json['id']}"
 
 
+def test_server_is_ready(client: Api):
+    for _ in range(2):
+        assert client.get("/ready").json == {"status": "ready"}
+
+
 def test_jobs_are_made_read_changed_and_deleted(client: Api, job: str):
     etag = client.get(job).headers["ETag"]
     client.get(job, headers={"If-None-Match": etag}, status=304)
