@@ -1,5 +1,6 @@
 """What a scrape has of requests to the server."""
 
+import json
 import os
 import socket
 import subprocess
@@ -137,5 +138,5 @@ def test_address_in_use_ends_the_start_with_the_name_of_the_setting(
     pserve = other.program("pserve", str(other.ini), stderr=subprocess.PIPE)
     _, errors = pserve.communicate(timeout=60)
     assert pserve.returncode == 1
-    last = errors.decode().strip().splitlines()[-1]
+    last = json.loads(errors.decode().strip().splitlines()[-1])["message"]
     assert last.startswith(f"Setting metrics.listen: cannot listen on {used}: Address already in")

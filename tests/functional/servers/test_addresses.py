@@ -1,5 +1,6 @@
 """The address of a server: refused while another one has it, and free once that has ended."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -43,7 +44,8 @@ def test_taken_port_stops_pserve_with_one_line(
     )
     assert stopped.returncode == 1
     (line,) = stopped.stderr.splitlines()
-    assert line.startswith(f"Setting {setting}: cannot listen on 0.0.0.0:{server.port}: ")
+    message = json.loads(line)["message"]
+    assert message.startswith(f"Setting {setting}: cannot listen on 0.0.0.0:{server.port}: ")
     assert server.get("/health")[0] == 200
 
 
