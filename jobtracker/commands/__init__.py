@@ -95,7 +95,12 @@ def _exit(status: object) -> NoReturn:
         status = f"jobtracker: {error}"
         # What cannot be written is not written again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)  # type: ignore[arg-type]
+    if not isinstance(status, str):
+        sys.exit(status)  # type: ignore[arg-type]
+    from jobtracker.logs.uncaught import logged_exit
+
+    with logged_exit():
+        sys.exit(status)
 
 
 def _end_by(signal_number: signal.Signals) -> NoReturn:

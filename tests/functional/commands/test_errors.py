@@ -1,5 +1,6 @@
 """Errors of operators: one plain line without a traceback, and exit status 1, or 2 for usage."""
 
+import json
 import os
 import signal
 import socket
@@ -105,8 +106,9 @@ def test_unavailable_database_is_one_line(
     environment["DATABASE_URL"] = "postgresql://ada:hunter22@127.0.0.1:1/d"
     status, _out, errors = run(tmp_path, command, "production.ini", env=environment)
     assert status == 1
-    (line,) = (line for line in errors.splitlines() if not line.startswith("{"))
-    assert "PostgreSQL" in line
+    records = [json.loads(line) for line in errors.splitlines()]
+    (message,) = (each["message"] for each in records if each["level"] == "CRITICAL")
+    assert "PostgreSQL" in message
     assert "hunter22" not in errors
 
 

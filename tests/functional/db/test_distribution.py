@@ -19,6 +19,7 @@ from jobtracker.board import queries as board
 from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
+from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.jobs import queries as jobs
 from jobtracker.search import queries as search
@@ -39,7 +40,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     search._search: [(2, (0, None))],
 }
 ON_ALL_SHARDS = set(users.WITHOUT_USER_ID)
-# Of programs: the sweeper, and what follows a restore.
+# Of programs: the sweeper, and what follows a restore, of many users at once.
 OF_PROGRAMS: set[Statement[Any]] = {
     users._LAST_OF_BATCH,
     users._RENEW_REVISIONS,
@@ -47,6 +48,7 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._SCANNING,
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
+    key_queries._OF_USERS,
 }
 OF_USER = r"\b(?:user_id|users\.id|identities\.sub) = %\((?:user_id|row_id|sub|new_user_id)\)s"
 CLOCK = r"\b(now|statement_timestamp|clock_timestamp|transaction_timestamp)\(\)"
@@ -54,7 +56,7 @@ CLOCK = r"\b(now|statement_timestamp|clock_timestamp|transaction_timestamp)\(\)"
 
 def modules() -> Iterator[Any]:
     for found in pkgutil.walk_packages(jobtracker.__path__, "jobtracker."):
-        if not found.name.startswith("jobtracker.local"):
+        if not found.name.startswith(("jobtracker.local", "jobtracker.__main__")):
             yield importlib.import_module(found.name)
 
 
