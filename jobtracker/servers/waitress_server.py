@@ -186,7 +186,8 @@ def serve(
             for each in channels:
                 each.will_close |= each.is_unused(time.time())
     finally:
-        dispatcher.shutdown(timeout=0)
+        # Threads without a request end at once; waitress warns of those that are there after it.
+        dispatcher.shutdown(timeout=0.5)
         wasyncore.close_all(connections, ignore_all=True)
 
 

@@ -38,6 +38,7 @@ def test_sigterm_lets_begun_requests_finish(stoppable: ToyServer):
     assert idle.recv(1) == b""
     idle.close()
     busy.close()
+    assert "still running" not in stoppable.log()
 
 
 def test_sigterm_does_not_wait_long_for_a_partial_request(stoppable: ToyServer):
