@@ -31,6 +31,7 @@ from pyramid.request import Request
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.db.statements import Repository
+from jobtracker.db.trash import TrashReason
 from jobtracker.errors import Unauthorized
 from jobtracker.permissions import Permission
 from jobtracker.quotas import QuotaExceeded
@@ -168,10 +169,15 @@ class RowResource(Resource, Generic[R]):
         self.row = self.__parent__.repository.lock(*self._repository_arguments)
         return self.row
 
-    def delete(self) -> None:
-        """Delete the row, and what belongs to it. Raises as update_columns()."""
-        self.__parent__.repository.delete(*self._repository_arguments)
-        self.notify_deleted()
+    def delete(self, *, permanent: bool = False) -> None:
+        """Put the row into the trash, if it is of a kind that can be; delete it otherwise, or if
+        ``permanent``. Raises as update_columns()."""
+        repository = self.__parent__.repository
+        if repository.is_trashable and not permanent:
+            repository.trash(*self._repository_arguments, TrashReason.USER)
+        else:
+            repository.delete(*self._repository_arguments)
+            self.notify_deleted()
 
 
 class RowCollection(Collection, Generic[R]):

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_BYTES, SMALL_PAGE, Page, Sort
+from jobtracker.db.trash import Trashable, TrashReason
 from jobtracker.errors import NotFound
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
@@ -207,7 +208,8 @@ Owner = Mapping[str, int]
 
 
 class Repository(Generic[R]):
-    """The statements that all collections share, on the rows of one owner in one table.
+    """The statements that all collections share, on the rows of one owner in one table: those that
+    are not in the trash, if it is a :class:`jobtracker.db.trash.Trashable` one.
 
     :param owner_columns: the names of the columns that identify the owner: the user, or the job
     :param texts: as for :class:`PageStatement`
@@ -234,15 +236,22 @@ class Repository(Generic[R]):
         self._columns = columns_of(model, row, expressions)
         self._updated_columns = columns_of(model, row, updated_expressions)
         table = model.__table__
-        self._of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner_columns)
-        self._by_id = (*self._of_owner, table.c.id == sa.bindparam("row_id"))
-        by_id = sa.select(*self._columns).where(*self._by_id)
-        self._find = Statement(by_id, row)
-        self._lock = Statement(by_id.with_for_update(key_share=True), row)
+        of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner_columns)
+        by_id = (*of_owner, table.c.id == sa.bindparam("row_id"))
+        self.is_trashable = issubclass(model, Trashable)
+        is_live = (table.c.trashed_at.is_(None),) if self.is_trashable else ()
+        self._of_owner, self._by_id = (*of_owner, *is_live), (*by_id, *is_live)
+        found = sa.select(*self._columns).where(*self._by_id)
+        self._find = Statement(found, row)
+        self._lock = Statement(found.with_for_update(key_share=True), row)
         count = sa.select(sa.func.count()).select_from(table).where(*self._of_owner)
         self._count = Statement(count, Count)
         self._has_room = count.scalar_subquery() < sa.bindparam("quota", type_=sa.BigInteger)
         self._delete = Command(sa.delete(table).where(*self._by_id))
+        if self.is_trashable:
+            reason = sa.bindparam("reason", type_=sa.Text)
+            trashing = sa.update(table).where(*self._by_id)
+            self._trash = Command(trashing.values(trashed_at=NOW, trash_reason=reason))
         self._insert = functools.cache(self._compile_insert)
         self._insert_within = functools.cache(self._compile_insert_within)
         self._update = functools.cache(self._compile_update)
@@ -294,6 +303,13 @@ class Repository(Generic[R]):
     def delete(self, connection: SupportsExecute, owner: Owner, row_id: int) -> None:
         """Delete a row. Raises as :meth:`lock`."""
         if not self._delete.execute(connection, **owner, row_id=row_id):
+            raise NotFound
+
+    def trash(
+        self, connection: SupportsExecute, owner: Owner, row_id: int, reason: TrashReason
+    ) -> None:
+        """Put a row into the trash. Raises as :meth:`lock`."""
+        if not self._trash.execute(connection, **owner, row_id=row_id, reason=reason):
             raise NotFound
 
     def _compile_page(self, is_continued: bool) -> PageStatement[R]:

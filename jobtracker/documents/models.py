@@ -2,11 +2,13 @@
 
 import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base, enum_check, sql_in_list, timestamp
+from jobtracker.db.trash import Trashable, live_index, trash_table_args
 from jobtracker.jobs.models import JobChild, job_foreign_key
 
 MAX_FILENAME = 255
@@ -26,6 +28,8 @@ class DocType(StrEnum):
 #: A job has one confirmed document of each of these types: the latest.
 SINGLE_VALUED = (DocType.RESUME, DocType.JOB_DESCRIPTION, DocType.COVER_LETTER)
 _SINGLE_VALUED = sql_in_list(SINGLE_VALUED)
+#: The index that allows one of each of these types.
+UNIQUE_SINGLE_VALUED = "uq_documents_live_single_valued"
 
 
 class DocumentStatus(StrEnum):
@@ -44,7 +48,7 @@ class ScanStatus(StrEnum):
     ERROR = "ERROR"
 
 
-class Document(JobChild, Base):
+class Document(JobChild, Trashable, Base):
     """A file of a job: pending until its upload is confirmed, then scanning if it is scanned.
 
     A trigger of the table inserts the keys of a deleted row into ``object_deletions``.
@@ -58,15 +62,16 @@ class Document(JobChild, Base):
         enum_check("scan_status", ScanStatus),
         CheckConstraint("size_bytes > 0", name="size_bytes"),
         # The order of the list.
-        Index(None, "user_id", "application_id", "created_at", "id"),
-        Index(
-            "uq_documents_single_valued",
+        live_index("ix_documents_live", "user_id", "application_id", "created_at", "id"),
+        live_index(
+            UNIQUE_SINGLE_VALUED,
             "user_id",
             "application_id",
             "doc_type",
             unique=True,
-            postgresql_where=text(f"status = 'uploaded' AND doc_type IN ({_SINGLE_VALUED})"),
+            where=f"status = 'uploaded' AND doc_type IN ({_SINGLE_VALUED})",
         ),
+        *trash_table_args("documents"),
         # The sweeper's search for expired uploads.
         Index(
             "ix_documents_pending", "upload_expires_at", postgresql_where=text("status = 'pending'")
@@ -76,6 +81,7 @@ class Document(JobChild, Base):
             "ix_documents_scanning", "user_id", "id", postgresql_where=text("status = 'scanning'")
         ),
     )
+    trash_kind = "document"
     activity_types = ("document_added", "document_uploaded", "document_deleted")
 
     doc_type: Mapped[str]
@@ -94,6 +100,10 @@ class Document(JobChild, Base):
     # When the upload was confirmed.
     uploaded_at: Mapped[datetime.datetime | None]
     created_at: Mapped[datetime.datetime] = timestamp()
+
+    @classmethod
+    def trash_title(cls) -> Any:
+        return cls.original_filename
 
 
 class ObjectDeletion(Base):

@@ -16,12 +16,12 @@ class StepResource(JobChildResource[StepRow]):
     __parent__: "HistoryCollection"
     kind = "step"
 
-    def delete(self) -> None:
+    def delete(self, *, permanent: bool = True) -> None:
         """Delete a step; the latest that remains is the job's status. Conflict when none does."""
         remaining = [step for step in self.__parent__.lock() if step.id != self.row.id]
         if not remaining:
             raise Conflict("A job has a step at least.")
-        RowResource.delete(self)
+        RowResource.delete(self, permanent=permanent)
         self.__parent__.set_status(remaining[0].status)
 
 

@@ -2,11 +2,13 @@
 
 import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Index, String
+from sqlalchemy import String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base, enum_check, timestamp
+from jobtracker.db.trash import Trashable, live_index, trash_table_args
 from jobtracker.jobs.models import JobChild, job_foreign_key
 
 MAX_WORD = 50
@@ -20,14 +22,16 @@ class InterviewStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Interview(JobChild, Base):
+class Interview(JobChild, Trashable, Base):
     __tablename__ = "interviews"
     __table_args__ = (
         job_foreign_key(),
         enum_check("status", InterviewStatus),
         # The order of the list.
-        Index(None, "user_id", "application_id", "scheduled_at", "id"),
+        live_index("ix_interviews_live", "user_id", "application_id", "scheduled_at", "id"),
+        *trash_table_args("interviews"),
     )
+    trash_kind = "interview"
     activity_types = ("interview_added", "interview_updated", "interview_deleted")
 
     scheduled_at: Mapped[datetime.datetime]
@@ -41,3 +45,7 @@ class Interview(JobChild, Base):
     # Equal to the job's last_activity_at of that change.
     created_at: Mapped[datetime.datetime] = timestamp()
     updated_at: Mapped[datetime.datetime] = timestamp()
+
+    @classmethod
+    def trash_title(cls) -> Any:
+        return func.coalesce(cls.stage, cls.kind, "")

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, String, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from jobtracker import unicode
 from jobtracker.db.base import Base, counter, enum_check, identity, nonce, timestamp
+from jobtracker.db.trash import Trashable, live_index, trash_table_args
 
 MAX_NAME = 255
 MAX_URL = 2000
@@ -94,7 +95,7 @@ def validate_tags(tags: Iterable[str] | None) -> list[str]:
     return normalized
 
 
-class Job(Base):
+class Job(Trashable, Base):
     """One application of one user."""
 
     __tablename__ = "jobs"
@@ -104,8 +105,10 @@ class Job(Base):
         enum_check("priority", Priority),
         CheckConstraint(f"cardinality(tags) <= {MAX_TAGS}", name="tags"),
         # The order of GET /jobs.
-        Index(None, "user_id", "last_activity_at", "id"),
+        live_index("ix_jobs_live", "user_id", "last_activity_at", "id"),
+        *trash_table_args("jobs"),
     )
+    trash_kind = "job"
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[int] = identity()
@@ -131,6 +134,10 @@ class Job(Base):
     version_nonce: Mapped[int] = nonce()
     # When the user last created or changed the job, or anything below it.
     last_activity_at: Mapped[datetime.datetime] = timestamp()
+
+    @classmethod
+    def trash_title(cls) -> Any:
+        return func.concat(cls.company_name, ": ", cls.job_title)
 
     @validates("tags")
     def _validate_tags(self, _key: str, tags: Iterable[str] | None) -> list[str]:

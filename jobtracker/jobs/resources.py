@@ -119,10 +119,10 @@ class JobChildResource(RowResource[R]):
     def job(self) -> JobResource:
         return self.__parent__.__parent__  # type: ignore[return-value]
 
-    def delete(self) -> None:
+    def delete(self, *, permanent: bool = False) -> None:
         # The job first, as in all writes below it: two of them cannot deadlock.
         self.job.touch()
-        super().delete()
+        super().delete(permanent=permanent)
 
 
 class JobChildCollection(RowCollection[R]):

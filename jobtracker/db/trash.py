@@ -1,0 +1,78 @@
+"""The columns of tables whose rows can be put into the trash.
+
+A row in the trash stays where it is, with a time in ``trashed_at``: no statement of any other
+feature finds it, and its restoration changes nothing but these columns.
+"""
+
+import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+
+from jobtracker.db.base import enum_check
+
+
+class TrashReason(StrEnum):
+    """Why a row is in the trash."""
+
+    USER = "user"
+    RETENTION = "retention"  # by the user's setting data_retention_days
+    REPLACED = "replaced"  # by a later document of the same single-valued type
+    IMPORT = "import"  # the import that made it was undone
+    #: It is to be purged by a task, and is no longer in the list of the trash.
+    PURGE = "purge"
+
+
+class Trashable:
+    """A mixin of mapped classes: the columns, and what the list of the trash shows.
+
+    ``__table_args__`` of the class includes :meth:`trash_table_args`.
+    """
+
+    #: The mapped classes by their kind.
+    by_kind: ClassVar[dict[str, Any]] = {}
+    #: The kind in paths and JSON.
+    trash_kind: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.by_kind[cls.trash_kind] = cls
+
+    @declared_attr
+    def trashed_at(cls) -> Mapped[datetime.datetime | None]:  # noqa: N805
+        return mapped_column(sa.DateTime(timezone=True))
+
+    @declared_attr
+    def trash_reason(cls) -> Mapped[str | None]:  # noqa: N805
+        return mapped_column(sa.Text)
+
+    @classmethod
+    def trash_title(cls) -> sa.ColumnElement[str]:
+        """The expression of what the list of the trash shows, short."""
+        raise NotImplementedError
+
+
+def trash_table_args(tablename: str) -> tuple[sa.schema.SchemaItem, ...]:
+    """The constraint of the columns, and the index of the user's trash, newest first."""
+    return (
+        enum_check("trash_reason", TrashReason),
+        sa.CheckConstraint("(trashed_at IS NULL) = (trash_reason IS NULL)", name="trash"),
+        sa.Index(
+            f"ix_{tablename}_trash",
+            "user_id",
+            "trashed_at",
+            "id",
+            postgresql_where=sa.text("trashed_at IS NOT NULL"),
+        ),
+    )
+
+
+def live_index(name: str, *columns: Any, unique: bool = False, where: str = "") -> sa.Index:
+    """An index of the rows that are not in the trash.
+
+    :param where: a further condition
+    """
+    condition = f"trashed_at IS NULL AND {where}" if where else "trashed_at IS NULL"
+    return sa.Index(name, *columns, unique=unique, postgresql_where=sa.text(condition))
