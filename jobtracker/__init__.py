@@ -37,6 +37,7 @@ FEATURES = [
     "jobtracker.auth",
     "jobtracker.mfa",
     "jobtracker.audit",
+    "jobtracker.tasks",
 ]
 
 # What PasteDeploy's ``__script__`` is where the application is served; the latter on the local
