@@ -25,6 +25,7 @@ from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def clean_up(registry: Any) -> tuple[str, list[str]]:
             errors[f"{type(error).__name__}: the log has the details"] = None
         return failed
 
-    for rows in (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS):
+    short_lived = (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS)
+    for rows in (*short_lived, deletion_queries.EXPIRED):
         run(functools.partial(rows.delete, sessions))
     answers = run(lambda: idempotency.EXPIRED.delete(sessions))
     period = datetime.timedelta(days=registry.settings["audit.days"])

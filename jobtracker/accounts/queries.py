@@ -4,6 +4,7 @@ The tables are those of the metadata, so that one that is added is not forgotten
 """
 
 import functools
+import operator
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Table, bindparam, delete, func, select, tuple_
@@ -138,4 +139,4 @@ def _count() -> Statement[Count]:
         select(func.count()).select_from(each).where(each.c.user_id == _USER_ID).scalar_subquery()
         for each in tables()
     )
-    return Statement(select(sum(numbers, start=0)), Count)
+    return Statement(select(functools.reduce(operator.add, numbers)), Count)

@@ -101,7 +101,7 @@ ADMIN_HINTS = HINTS | {
             *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
             *("TokenRetrievalError", "UnauthorizedSSOTokenError", "MetadataRetrievalError"),
         ),
-        "no valid credentials: cognito.access_key_id and cognito.secret_access_key, or boto's chain",
+        "no valid credentials: cognito.access_key_id and its secret, or boto's chain",
     ),
 }
 

@@ -10,7 +10,7 @@ import logging
 from pyramid.request import Request
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.connections import transaction
+from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.documents import queries
 from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
@@ -39,6 +39,21 @@ def _process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id:
         rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
         if deleted := _delete_objects(bucket, rows):
             queries.set_attempted(connection, user_id, deleted)
+
+
+def process_batch(connection: SupportsExecute, bucket: Bucket, user_id: int) -> int:
+    """Delete some unreferenced objects of a user that were not attempted yet, and what told of
+    them, as far as it need not be repeated; return their number.
+
+    :raises Unavailable: when S3 deletes none of them
+    """
+    rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
+    deleted = _delete_objects(bucket, rows)
+    if rows and not deleted:
+        raise Unavailable
+    queries.set_attempted(connection, user_id, deleted)
+    queries.delete_completed(connection, deleted)
+    return len(deleted)
 
 
 def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:

@@ -1,5 +1,5 @@
-"""The tables of users, identities, revoked sessions and deleted accounts, and the vocabularies of the
-users' settings."""
+"""The tables of users, identities, revoked sessions and deleted accounts, and the vocabularies of
+the users' settings."""
 
 import datetime
 from enum import StrEnum

@@ -190,7 +190,6 @@ _MERGE_UI_PREFERENCES = Statement(
 )
 
 
-
 class AccountDeleted(Unauthorized):
     """The account was deleted, or its deletion is requested."""
 
@@ -216,9 +215,7 @@ _LOCK_IDENTITY = Command(
 _SET_IDENTITY = Command(
     update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
 )
-_FIND_BY_IDENTITY = Statement(
-    select(*_ACCOUNT_COLUMNS).where(_is_user(_IDENTIFIED)), _AccountRow
-)
+_FIND_BY_IDENTITY = Statement(select(*_ACCOUNT_COLUMNS).where(_is_user(_IDENTIFIED)), _AccountRow)
 # Of several users with an address, it is now that of the one who was the last to prove it.
 _FIND_BY_EMAIL = Statement(
     select(User.id)
