@@ -1,5 +1,7 @@
 """The undo of a deletion within the grace days."""
 
+import datetime
+import time
 from typing import Any
 
 from jobtracker.accounts import queries
@@ -19,6 +21,15 @@ def undelete(registry: Any, email: str) -> int:
     :raises Conflict: if it has begun, or Cognito has no such account
     :raises Unavailable: if Cognito fails; nothing is undone
     """
+    clock = registry["cognito"].clock
+    valid_from = next_second(clock.latest())
+    user_id = _undelete(registry, email, valid_from)
+    # A sign-in that follows is not before it: the times in tokens are whole seconds.
+    time.sleep(max(0, valid_from.timestamp() - clock.earliest()))
+    return user_id
+
+
+def _undelete(registry: Any, email: str, valid_from: datetime.datetime) -> int:
     with transaction(registry["db_sessions"]) as connection:
         for requested in deletion_queries.find_requested(connection, email):
             user = deletion_queries.lock(connection, requested.id)
@@ -26,7 +37,6 @@ def undelete(registry: Any, email: str) -> int:
                 continue
             if not tasks.cancel(connection, user.id, DELETE_ACCOUNT):
                 raise Conflict("The deletion has begun: it cannot be undone any more.")
-            valid_from = next_second(registry["cognito"].clock.latest())
             deletion_queries.undo(connection, user.id, valid_from)
             queries.record(connection, user.id, AuditKind.ACCOUNT_DELETION_UNDONE)
             # At last: if the commit fails, a repetition does all of this again.
