@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from jobtracker.accounts.undeletion import undelete
 from jobtracker.errors import Conflict, NotFound, Unavailable
+from jobtracker.tasks.runner import Outcome
 from tests.common.accounts import AUTH, ME, Account, rows_of
 from tests.common.api import Api
 from tests.common.tasks import make_tasks_due, run_tasks
@@ -103,7 +104,7 @@ def test_a_deletion_that_has_begun_is_not_undone(
         patched.setattr(admin, "delete_user", fail)
         patched.setattr(admin, "disable_user", fail)
         make_tasks_due(committing_app)
-        run_tasks(committing_app, expected=("postponed",))  # type: ignore[arg-type]
+        run_tasks(committing_app, expected=(Outcome.POSTPONED,))
     with pytest.raises(Conflict):
         undelete(committing_app.registry, deleted.email)
     assert rows_of(engine, deleted.user_id)["users"] == 1

@@ -125,7 +125,7 @@ def test_objects_are_deleted_once_s3_answers(
     assert objects_of(documents, account.user_id) == []
     with engine.begin() as connection:  # once upload URLs and late copies have expired
         connection.execute(text("UPDATE object_deletions SET repeat_until = now()"))
-    clean_up(committing_app.registry)
+    clean_up(committing_app.registry, committing_app.registry["db_sessions"])
     assert rows_of(engine, account.user_id).keys() == {"audit", "tasks"}
 
 
@@ -133,7 +133,7 @@ def test_the_hash_of_the_account_expires(
     committing_app: Any, engine: Engine, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deleted_accounts() -> int:
-        clean_up(committing_app.registry)
+        clean_up(committing_app.registry, committing_app.registry["db_sessions"])
         with engine.connect() as connection:
             query = text("SELECT sub_hash FROM deleted_accounts")
             return len(connection.execute(query).all())

@@ -10,7 +10,13 @@ from botocore.credentials import Credentials
 from jobtracker.local.aws import AccessKey
 from jobtracker.local.aws_server import TOKEN_HEADER, GuardedAws, with_token
 from jobtracker.local.guard import Guard
-from tests.common.aws_requests import HOST, cognito_headers, presign, signed_headers
+from tests.common.aws_requests import (
+    HOST,
+    cognito_headers,
+    presign,
+    signed_call_headers,
+    signed_headers,
+)
 
 KEY = AccessKey.generate()
 TOKEN = "token"
@@ -30,17 +36,23 @@ class Emulator:
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    def messages(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
+    def messages(self, scope: dict[str, Any], body: bytes = b"") -> list[dict[str, Any]]:
         """The messages that are sent for a scope."""
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
         sent: list[dict[str, Any]] = []
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        asyncio.run(self.app(scope, None, send))
+        asyncio.run(self.app(scope, receive, send))
         return sent
 
-    def status(self, method: str, url: str, *pairs: tuple[str, str], **headers: str) -> int:
+    def status(
+        self, method: str, url: str, *pairs: tuple[str, str], body: bytes = b"", **headers: str
+    ) -> int:
         """The status of the response.
 
         :param pairs: headers beside Host
@@ -55,7 +67,7 @@ class Emulator:
             "query_string": url.partition("?")[2].encode(),
             "headers": [(name.encode(), value.encode()) for name, value in all_pairs],
         }
-        return self.messages(scope)[0]["status"]
+        return self.messages(scope, body)[0]["status"]
 
 
 @pytest.fixture
@@ -158,6 +170,22 @@ def test_unsigned_header_of_aws_is_refused(emulator: Emulator):
     url = presign(KEY, "put_object")
     for name in ("x-amz-tagging", "x-amz-copy-source", "x-amz-target", "x-amz-acl"):
         assert emulator.status("PUT", url, (name, "x")) == 403
+
+
+@pytest.mark.parametrize("name", ["AdminDeleteUser", "AdminDisableUser", "AdminEnableUser"])
+def test_operation_that_the_server_signs_is_accepted_with_its_body_alone(
+    emulator: Emulator, name: str
+):
+    operation, body = cognito_headers(name), b'{"Username": "x"}'
+    headers = signed_call_headers(KEY, operation, body)
+    assert emulator.status("POST", "/", body=body, **headers) == 200
+    assert emulator.status("POST", "/", body=b'{"Username": "y"}', **headers) == 403
+    assert emulator.status("POST", "/", body=body * 2000, **headers) == 403
+    assert emulator.status("POST", "/", body=body, **operation) == 403
+    others = {**headers, **cognito_headers("AdminGetUser")}
+    assert emulator.status("POST", "/", body=body, **others) == 403
+    stranger = signed_call_headers(KEY._replace(secret="x"), operation, body)
+    assert emulator.status("POST", "/", body=body, **stranger) == 403
 
 
 def test_signed_request_to_s3_is_accepted(emulator: Emulator):
