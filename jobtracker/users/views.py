@@ -53,7 +53,11 @@ def delete_me(request: Request) -> dict[str, Any]:
     without it. `purge_at` is when the deletion begins; until then the support can undo it.
     """
     purge_at = request.context.delete(**request.validated)
-    return {"message": "Your account is deleted, with everything in it.", "purge_at": purge_at}
+    days = request.registry.settings["accounts.grace_days"]
+    message = "Your account is deleted, with everything in it."
+    if days:
+        message = f"Your account is closed. What is in it is deleted in {days} days."
+    return {"message": message, "purge_at": purge_at}
 
 
 # Not idempotent: the access token is revoked, so a repetition is 401 whatever was stored.

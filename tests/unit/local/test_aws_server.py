@@ -30,17 +30,19 @@ class Emulator:
         guard = Guard(origins=frozenset({SPA}))
         self.app = GuardedAws(self._respond, guard, Credentials(KEY.id, KEY.secret), TOKEN)
         self.calls = 0
+        #: Of the requests.
+        self.body = b""
 
     async def _respond(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         self.calls += 1
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    def messages(self, scope: dict[str, Any], body: bytes = b"") -> list[dict[str, Any]]:
+    def messages(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
         """The messages that are sent for a scope."""
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            return {"type": "http.request", "body": self.body, "more_body": False}
 
         sent: list[dict[str, Any]] = []
 
@@ -50,9 +52,7 @@ class Emulator:
         asyncio.run(self.app(scope, receive, send))
         return sent
 
-    def status(
-        self, method: str, url: str, *pairs: tuple[str, str], body: bytes = b"", **headers: str
-    ) -> int:
+    def status(self, method: str, url: str, *pairs: tuple[str, str], **headers: str) -> int:
         """The status of the response.
 
         :param pairs: headers beside Host
@@ -67,7 +67,7 @@ class Emulator:
             "query_string": url.partition("?")[2].encode(),
             "headers": [(name.encode(), value.encode()) for name, value in all_pairs],
         }
-        return self.messages(scope, body)[0]["status"]
+        return self.messages(scope)[0]["status"]
 
 
 @pytest.fixture
@@ -176,16 +176,15 @@ def test_unsigned_header_of_aws_is_refused(emulator: Emulator):
 def test_operation_that_the_server_signs_is_accepted_with_its_body_alone(
     emulator: Emulator, name: str
 ):
-    operation, body = cognito_headers(name), b'{"Username": "x"}'
-    headers = signed_call_headers(KEY, operation, body)
-    assert emulator.status("POST", "/", body=body, **headers) == 200
-    assert emulator.status("POST", "/", body=b'{"Username": "y"}', **headers) == 403
-    assert emulator.status("POST", "/", body=body * 2000, **headers) == 403
-    assert emulator.status("POST", "/", body=body, **operation) == 403
+    operation, emulator.body = cognito_headers(name), b'{"Username": "x"}'
+    headers = signed_call_headers(KEY, operation, emulator.body)
     others = {**headers, **cognito_headers("AdminGetUser")}
-    assert emulator.status("POST", "/", body=body, **others) == 403
-    stranger = signed_call_headers(KEY._replace(secret="x"), operation, body)
-    assert emulator.status("POST", "/", body=body, **stranger) == 403
+    stranger = signed_call_headers(KEY._replace(secret="x"), operation, emulator.body)
+    assert emulator.status("POST", "/", **headers) == 200
+    for each in (operation, others, stranger):
+        assert emulator.status("POST", "/", **each) == 403
+    for emulator.body in (b'{"Username": "y"}', emulator.body * 2000):
+        assert emulator.status("POST", "/", **headers) == 403
 
 
 def test_signed_request_to_s3_is_accepted(emulator: Emulator):
