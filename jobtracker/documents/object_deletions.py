@@ -20,6 +20,9 @@ from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
+# Objects of one transaction: S3 has to answer within gateways.read_timeout.
+BATCH = 100
+
 
 def process_deletions_after_commit(request: Request, user_id: int) -> None:
     """Delete the unreferenced objects of a user after the commit; if S3 fails, the sweeper does."""
@@ -47,7 +50,7 @@ def process_batch(connection: SupportsExecute, bucket: Bucket, user_id: int) -> 
 
     :raises Unavailable: when S3 deletes none of them
     """
-    rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
+    rows = queries.new_deletions(connection, user_id, limit=BATCH)
     deleted = _delete_objects(bucket, rows)
     if rows and not deleted:
         raise Unavailable

@@ -1,5 +1,6 @@
 """An HTTP gateway that refuses a part of all requests."""
 
+import contextlib
 import http.client
 import random
 import threading
@@ -72,8 +73,9 @@ def _handler(gateway: FlakyGateway) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # the client has been killed
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, *_arguments: Any) -> None:
             pass
