@@ -18,7 +18,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    null,
+    not_,
     or_,
     select,
     true,
@@ -164,7 +164,7 @@ _NEXT_DUE = Statement(
     ),
     _Seconds,
 )
-DUE = count_up_to_limit(Task, _IS_DUE)
+_COUNT_DUE = count_up_to_limit(Task, _IS_DUE)
 
 # A running one whose lease has ended is due, unless a batch of it goes on, which locks the row.
 _LOCK_DUE = Statement(
@@ -213,11 +213,9 @@ _QUEUE_AGAIN = Command(
     )
 )
 _FINISH = Command(
-    _RUNNING.values(
-        state=case((_C.run_again, TaskState.QUEUED), else_=bindparam("state", type_=Text)),
-        run_after=NOW,
-        finished_at=case((_C.run_again, null()), else_=NOW),
-        failures=0,
+    _RUNNING.where(not_(_C.run_again)).values(
+        state=bindparam("state", type_=Text),
+        finished_at=NOW,
         result=bindparam("result", type_=JSONB),
         error=bindparam("error", type_=Text),
     )
@@ -272,6 +270,11 @@ def seconds_until_due(connection: SupportsExecute, kinds: Collection[str]) -> fl
     return _NEXT_DUE.first_or_not_found(connection, kinds=[*kinds]).seconds
 
 
+def count_due(connection: SupportsExecute, max_rows: int) -> int:
+    """The number of tasks that are due, of whichever kind, ``max_rows`` at most."""
+    return _COUNT_DUE.first_or_not_found(connection, max_rows=max_rows).number
+
+
 def take(connection: SupportsExecute, task: TaskKey, lease: float) -> Lease | None:
     """Take a task that is due, unless another worker does; count an attempt whose lease has ended
     as failed.
@@ -321,4 +324,6 @@ def finish(
 ) -> bool:
     """End a task, or queue it if it was enqueued again; return whether it was this worker's."""
     parameters = {"state": state, "result": result, "error": error}
-    return _FINISH.execute(connection, **task.key, **parameters) > 0
+    if _FINISH.execute(connection, **task.key, **parameters):
+        return True
+    return queue_again(connection, task)

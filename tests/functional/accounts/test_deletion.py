@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from jobtracker.accounts import queries
 from jobtracker.db.base import Base
+from jobtracker.db.engine import TimeoutConnection
 from tests.common.accounts import AUTH, DELETION, ME, SURVIVING, Account, fill, objects_of, rows_of
 from tests.common.api import Api
 from tests.common.app import forget_tokens
@@ -150,3 +151,21 @@ def test_the_audit_keeps_the_deletion(
     with engine.connect() as connection:
         kinds = connection.execute(query, {"user_id": account.user_id}).scalars().all()
     assert kinds == ["account_deletion_requested", "account_deleted"]
+
+
+def test_the_request_executes_a_constant_number_of_statements(
+    engine: Engine, account: Account, s3: Any, bucket: str
+) -> None:
+    fill(account.client, s3, bucket)
+    executed: list[str] = []
+    run = TimeoutConnection.run
+
+    def counted(self: TimeoutConnection, query: str, *arguments: Any, **options: Any) -> Any:
+        executed.append(query)
+        return run(self, query, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TimeoutConnection, "run", counted)
+        account.delete()
+    # The user, the flag, the audit, the task and NOTIFY, and once Cognito has answered.
+    assert len(executed) == 7, executed

@@ -24,6 +24,7 @@ from jobtracker.documents import queries as documents
 from jobtracker.jobs import queries as jobs
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
+from jobtracker.tasks import queries as tasks
 from jobtracker.users import queries as users
 
 DISTRIBUTED = {"users"} | {
@@ -40,7 +41,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     search._search: [(2, (0, None))],
 }
 ON_ALL_SHARDS = set(users.WITHOUT_USER_ID)
-# Of programs: the sweeper, and what follows a restore, of many users at once.
+# Of programs: the sweeper, workers, and what follows a restore, of many users at once.
 OF_PROGRAMS: set[Statement[Any]] = {
     users._LAST_OF_BATCH,
     users._RENEW_REVISIONS,
@@ -49,6 +50,9 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
     key_queries._OF_USERS,
+    tasks._FIND_DUE,
+    tasks._NEXT_DUE,
+    tasks._COUNT_DUE,
 }
 OF_USER = r"\b(?:user_id|users\.id|identities\.sub) = %\((?:user_id|row_id|sub|new_user_id)\)s"
 CLOCK = r"\b(now|statement_timestamp|clock_timestamp|transaction_timestamp)\(\)"

@@ -15,7 +15,8 @@ from jobtracker.tasks.runner import Interrupted, LeaseLost, Outcome, Runner, Run
 from tests.common.api import Api
 from tests.common.tasks import make_tasks_due, run_tasks
 
-Register, Enqueue = Callable[..., Any], Callable[..., str]
+Register = Callable[..., Any]
+Enqueue = Callable[..., str]
 UNEXPECTED = "Something of a person"
 
 
