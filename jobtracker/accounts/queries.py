@@ -7,7 +7,7 @@ import functools
 import operator
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Table, bindparam, delete, func, select, tuple_
+from sqlalchemy import BigInteger, Table, bindparam, cast, delete, func, select, tuple_
 
 from jobtracker.activity.models import Activity
 from jobtracker.audit import queries as audit
@@ -16,7 +16,6 @@ from jobtracker.db.base import Base
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Count, Statement
 from jobtracker.documents.models import Document, DocumentStatus
-from jobtracker.documents.queries import TOTALS
 from jobtracker.history.models import JobStep
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
@@ -64,7 +63,8 @@ _CONTENT = Statement(
         _of_user(Job),
         _of_user(Note),
         _of_user(Interview),
-        *(_of_user(Document, total) for total in TOTALS),
+        _of_user(Document),
+        _of_user(Document, func.coalesce(cast(func.sum(Document.size_bytes), BigInteger), 0)),
         _of_user(Document, func.count().filter(Document.status != DocumentStatus.PENDING)),
         _of_user(SavedView),
         _of_user(Activity),
