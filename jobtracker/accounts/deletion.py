@@ -34,6 +34,10 @@ def disable_account(task: RunningTask) -> None:
 @task_kind(DELETE_ACCOUNT, max_failures=None)
 def delete_account(task: RunningTask) -> dict[str, Any]:
     """Delete the rows and objects of a user, the account at Cognito, and at last the user."""
+    with task.batch() as connection:
+        user = deletion_queries.find(connection, task.user_id)
+    if user is not None and user.deletion_requested_at is None:
+        return {"deleted": 0}  # a task that was queued otherwise than by a request
     is_left = True
     while is_left:
         _repeat(task, functools.partial(queries.delete_batch, user_id=task.user_id))

@@ -7,7 +7,10 @@ from sqlalchemy import Engine, text
 
 from jobtracker.accounts import queries
 from jobtracker.db.base import Base
+from jobtracker.db.connections import transaction
 from jobtracker.db.engine import TimeoutConnection
+from jobtracker.tasks.queries import enqueue
+from jobtracker.users.resources import DELETE_ACCOUNT
 from tests.common.accounts import AUTH, DELETION, ME, SURVIVING, Account, fill, objects_of, rows_of
 from tests.common.api import Api
 from tests.common.app import forget_tokens
@@ -171,3 +174,13 @@ def test_the_request_executes_a_constant_number_of_statements(
         account.delete()
     # The user, the flag, the audit, the task and NOTIFY, and once Cognito has answered.
     assert len(executed) == 7, executed
+
+
+def test_a_task_deletes_no_account_whose_deletion_was_not_requested(
+    committing_app: Any, account: Account
+) -> None:
+    account.client.post("/jobs", {"company_name": "Acme", "job_title": "x"})
+    with transaction(committing_app.registry["db_sessions"]) as connection:
+        enqueue(connection, account.user_id, DELETE_ACCOUNT)
+    run_tasks(committing_app)
+    assert len(account.client.get("/jobs").json) == 1

@@ -43,7 +43,7 @@ def refuse_token(committing_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committing_app.registry["cognito"], "delete_user", fail)
 
 
-def sub_of(user_pool: MotoUserPool, email: str) -> str:
+def cognito_sub(user_pool: MotoUserPool, email: str) -> str:
     user = user_pool.client.admin_get_user(UserPoolId=user_pool.pool_id, Username=email)
     return next(each["Value"] for each in user["UserAttributes"] if each["Name"] == "sub")
 
@@ -61,7 +61,7 @@ def test_a_task_deletes_the_account_at_cognito_once_that_answers(
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    sub = sub_of(user_pool, account.email)
+    sub = cognito_sub(user_pool, account.email)
     account.client.post("/jobs", {"company_name": "Acme", "job_title": "x"})
     account.delete()
     account.client.refused(401, "GET", ME)
