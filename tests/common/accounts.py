@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, text
 
-from jobtracker.db.base import Base
 from tests.common.api import Api
 from tests.common.documents import Documents
 from tests.common.user_pool import PASSWORD, MotoUserPool
@@ -68,12 +67,13 @@ def objects_of(documents: Documents, user_id: int) -> list[str]:
 
 
 def rows_of(engine: Engine, user_id: int) -> dict[str, int]:
-    """The number of rows of a user in each table that has any."""
+    """The number of rows of a user in each table of the database that has any."""
+    with_user = """SELECT table_name, column_name FROM information_schema.columns
+        WHERE table_schema = current_schema()
+            AND (column_name = 'user_id' OR table_name = 'users' AND column_name = 'id')"""
     counts = {}
     with engine.connect() as connection:
-        for table in Base.metadata.sorted_tables:
-            column = "id" if table.name == "users" else "user_id"
-            if column in table.c:
-                query = f"SELECT count(*) FROM {table.name} WHERE {column} = :user_id"  # noqa: S608
-                counts[table.name] = connection.execute(text(query), {"user_id": user_id}).scalar()
-    return {name: number for name, number in counts.items() if number}
+        for table, column in connection.execute(text(with_user)).all():
+            query = text(f"SELECT count(*) FROM {table} WHERE {column} = :user_id")  # noqa: S608
+            counts[table] = int(connection.execute(query, {"user_id": user_id}).scalar_one())
+    return {table: number for table, number in counts.items() if number}

@@ -23,7 +23,7 @@ from tests.torture.instance import Instance
 pytestmark = pytest.mark.torture
 
 KILLS = 20
-JOBS, PER_JOB = 500, 3  # and documents and notes of each
+JOBS, PER_JOB = 300, 3  # and documents and notes of each
 SECONDS_BETWEEN_KILLS = (0.02, 0.5)
 SECONDS_TO_END = 180
 
