@@ -209,7 +209,8 @@ def test_public_endpoints_execute_no_statements_except_sign_in(
     login = {"email": "ada@example.com", "password": PASSWORD}
     anonymous.refused(401, "POST", "/auth/cognito/login", {**login, "password": "x"})  # the key
     # One that checks the database before Cognito is called, the user, three for the audit, the
-    # network; at the first sign-in, two for the identity, two for the user, one for deleted accounts.
+    # network; at the first sign-in, two for the identity, two for the user, one for whether it was
+    # deleted.
     for count in (11, 6):
         with statements() as seen:
             anonymous.post("/auth/cognito/login", login)
