@@ -25,6 +25,7 @@ FEATURES = [
     "jobtracker.users",
     "jobtracker.notes",
     "jobtracker.documents",
+    "jobtracker.document_versions",
     "jobtracker.interviews",
     "jobtracker.saved_views",
     "jobtracker.activity",
@@ -37,6 +38,7 @@ FEATURES = [
     "jobtracker.auth",
     "jobtracker.mfa",
     "jobtracker.audit",
+    "jobtracker.trash",
 ]
 
 # What PasteDeploy's ``__script__`` is where the application is served; the latter on the local

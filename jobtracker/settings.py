@@ -259,6 +259,7 @@ SETTINGS = (
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
+    Setting("trash.days", _positive, 30),
     Setting("sweeper.interval", _positive, 60),
     Setting("audit.days", _positive, 400),
     Setting("sweeper.statement_timeout", _positive, 60),

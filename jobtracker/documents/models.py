@@ -72,6 +72,15 @@ class Document(JobChild, Trashable, Base):
             where=f"status = 'uploaded' AND doc_type IN ({_SINGLE_VALUED})",
         ),
         *trash_table_args("documents"),
+        # The versions of a document.
+        Index(
+            "ix_documents_replaced",
+            "user_id",
+            "application_id",
+            "trashed_at",
+            "id",
+            postgresql_where=text("trash_reason = 'replaced'"),
+        ),
         # The sweeper's search for expired uploads.
         Index(
             "ix_documents_pending", "upload_expires_at", postgresql_where=text("status = 'pending'")

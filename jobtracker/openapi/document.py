@@ -32,8 +32,19 @@ be written with a slash at its end. Another user's data answers 404, as if it di
 
 # The groups of endpoints, in the order of the document; features that are not here follow them.
 TAGS = (
-    *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
-    *("history", "details", "board", "search", "stats", "saved_views", "usage", "mfa"),
+    *("health", "auth", "users", "jobs", "notes", "documents", "document_versions", "interviews"),
+    *(
+        "activity",
+        "history",
+        "details",
+        "board",
+        "search",
+        "stats",
+        "saved_views",
+        "trash",
+        "usage",
+        "mfa",
+    ),
 )
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
@@ -234,9 +245,18 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _path_parameters(service: ApiService) -> dict[str, Any]:
-    id_in_path = {"in": "path", "required": True, "schema": ID}
-    names = re.findall(r"{(\w+)}", service.template)
-    return {"parameters": [{"name": name, **id_in_path} for name in names]} if names else {}
+    parameters = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {**STRING, "enum": list(service.names[name])}
+            if name in service.names
+            else ID,
+        }
+        for name in re.findall(r"{(\w+)}", service.template)
+    ]
+    return {"parameters": parameters} if parameters else {}
 
 
 def _response(status: int, operation: Operation) -> dict[str, Any]:

@@ -79,6 +79,13 @@ def upgrade() -> None:
                 f"ix_{table}_trash",
                 f"{table} (user_id, trashed_at, id) WHERE trashed_at IS NOT NULL",
             )
+            create_index(
+                f"ix_{table}_trashed_at", f"{table} (trashed_at) WHERE trashed_at IS NOT NULL"
+            )
+        create_index(
+            "ix_documents_replaced",
+            "documents (user_id, application_id, trashed_at, id) WHERE trash_reason = 'replaced'",
+        )
         for before, (unique, name, columns, condition) in INDEXES.items():
             where = "trashed_at IS NULL" + (f" AND {condition}" if condition else "")
             create_index(name, f"{columns} WHERE {where}", unique=unique)
@@ -93,7 +100,9 @@ def downgrade() -> None:
         op.drop_index(name)
         where = f" WHERE {condition}" if condition else ""
         op.execute(f"CREATE {'UNIQUE ' * unique}INDEX {before} ON {columns}{where}")
+    op.drop_index("ix_documents_replaced")
     for table in TABLES:
         op.drop_index(f"ix_{table}_trash")
+        op.drop_index(f"ix_{table}_trashed_at")
         op.drop_column(table, "trash_reason")
         op.drop_column(table, "trashed_at")

@@ -1,0 +1,76 @@
+"""The SQL of the versions of documents: documents of the same type that were replaced."""
+
+import datetime
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import Page, Sort, SortKey
+from jobtracker.db.statements import PageStatement, Statement, columns_of
+from jobtracker.db.trash import TrashReason
+from jobtracker.documents.models import Document
+
+
+class VersionRow(NamedTuple):
+    id: int
+    application_id: int
+    doc_type: str
+    original_filename: str
+    content_type: str | None
+    size_bytes: int
+    object_key: str
+    status: str
+    scan_status: str
+    scan_checked_at: datetime.datetime | None
+    scan_message: str | None
+    uploaded_at: datetime.datetime | None
+    created_at: datetime.datetime
+    replaced_at: datetime.datetime
+    purge_at: datetime.datetime
+
+
+_REPLACED_AT = Document.trashed_at.label("replaced_at")
+_PERIOD = sa.bindparam("period", type_=sa.Interval)
+_EXPRESSIONS = {
+    "replaced_at": _REPLACED_AT,
+    "purge_at": (Document.trashed_at + _PERIOD).label("purge_at"),
+}
+_VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
+    *(Document.__table__.c[name] == sa.bindparam(name) for name in Document.OWNER_COLUMNS),
+    Document.doc_type == sa.bindparam("doc_type"),
+    # A constant, as the condition of the index is.
+    Document.trash_reason == sa.literal_column(f"'{TrashReason.REPLACED}'"),
+)
+_ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
+_FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)
+
+
+@functools.cache
+def _page(is_continued: bool) -> PageStatement[VersionRow]:
+    return PageStatement(_VERSIONS, VersionRow, _ORDER, is_continued=is_continued)
+
+
+def page(
+    connection: SupportsExecute,
+    owner: Mapping[str, Any],
+    period: datetime.timedelta,
+    limit: int,
+    after: Sequence[Any] | None,
+) -> Page[VersionRow]:
+    """Those that were replaced, the latest first.
+
+    :param owner: the columns that identify the job, and ``doc_type``
+    :param period: the time after which a row in the trash is purged
+    :param after: the sort keys of the row that the page continues after
+    """
+    return _page(after is not None).page(connection, limit, after, period=period, **owner)
+
+
+def find(
+    connection: SupportsExecute, owner: Mapping[str, Any], period: datetime.timedelta, row_id: int
+) -> VersionRow | None:
+    """One of them."""
+    return _FIND.first(connection, **owner, period=period, row_id=row_id)
