@@ -38,6 +38,7 @@ FEATURES = [
     "jobtracker.auth",
     "jobtracker.mfa",
     "jobtracker.audit",
+    "jobtracker.tasks",
     "jobtracker.trash",
 ]
 

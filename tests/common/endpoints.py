@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from cornice.service import get_services
 
+from jobtracker.db.connections import transaction
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
+from jobtracker.tasks.queries import enqueue
 from tests.common.api import Api
 
 PLACEHOLDER = re.compile(r"{(\w+)}")
@@ -50,9 +52,18 @@ def example_ids(client: Api) -> dict[str, int]:
     for template in sorted(services, key=lambda template: template.count("/")):
         if item := ITEM.fullmatch(template):
             collection, name = item.groups()
+            if template == "/tasks/{task_id}":  # no request lists or creates them
+                ids[name] = _enqueue(client)
+                continue
             found = client.get(fill(collection, ids)).json
             ids[name] = found[0]["id"] if found else _create(client, services, collection, ids)
     return ids
+
+
+def _enqueue(client: Api) -> int:
+    user_id = client.get("/users/me").json["id"]
+    with transaction(client.app.app.registry["db_sessions"]) as connection:
+        return enqueue(connection, user_id, "example")
 
 
 def _create(

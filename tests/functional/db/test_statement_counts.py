@@ -14,10 +14,11 @@ from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
 from tests.common.api import Api
 from tests.common.app import forget_tokens
+from tests.common.endpoints import example_ids
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
 # Their ETags are computed from the body.
-BY_BODY = ("/jobs/metrics", "/users/me/audit")
+BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks")
 
 
 @pytest.fixture
@@ -93,6 +94,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/search?q=acme%20x", 2),
         ("/jobs/stats/funnel", 2),
         ("/jobs/metrics/activity", 2),
+        ("/tasks/{task_id}", 2),
     ],
 )
 def test_reads_execute_a_constant_number_of_statements(
@@ -104,6 +106,7 @@ def test_reads_execute_a_constant_number_of_statements(
         "note_id": ada.get(f"/jobs/{job_id}/notes").json[0]["id"],
         "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
         "view_id": ada.get("/saved-views").json[0]["id"],
+        "task_id": example_ids(ada)["task_id"],
     }
     separator = "&" if "?" in path else "?"
     path = path.format(**ids) + separator
