@@ -27,18 +27,23 @@ def process_deletions_after_commit(request: Request, user_id: int) -> None:
     def after_commit(committed: bool) -> None:
         if committed:
             try:
-                _process_deletions(request.registry["db_sessions"], request.bucket, user_id)
+                process_deletions(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
                 log_outage(log, "S3", "Objects of user %s are left to the sweeper", user_id)
 
     request.tm.get().addAfterCommitHook(after_commit)
 
 
-def _process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
+def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
+    """Delete unreferenced objects of a user, MAX_DELETIONS at most; return how many were deleted.
+
+    :raises Unavailable: when S3 fails
+    """
     with transaction(sessions) as connection:
         rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
         if deleted := _delete_objects(bucket, rows):
             queries.set_attempted(connection, user_id, deleted)
+        return len(deleted)
 
 
 def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:

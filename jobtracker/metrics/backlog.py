@@ -13,6 +13,7 @@ from jobtracker.db.connections import SupportsExecute
 from jobtracker.documents import queries as documents
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.trash import purge_queries
 from jobtracker.users import queries as users
 
 MAX_ROWS = 10_000
@@ -31,4 +32,6 @@ def read_backlog(connection: SupportsExecute, settings: Mapping[str, Any]) -> di
     if (days := settings["activity.days"]) is not None:
         period = datetime.timedelta(days=days)
         counts["activity"] = activity.EXPIRED.count(connection, MAX_ROWS, period=period)
+    period = datetime.timedelta(days=settings["trash.days"])
+    counts["trash"] = purge_queries.count_backlog(connection, period, MAX_ROWS)
     return {**counts, **documents.count_backlog(connection, MAX_ROWS)}

@@ -130,6 +130,7 @@ DESCRIPTIONS = {404: "It does not exist, or is another user's. `message` says wh
 # The headers of the responses by status.
 HEADERS = {
     201: {"Location": _header("The URL of what was made.")},
+    202: {"Location": _header("The URL of the task.")},
     401: {"WWW-Authenticate": _header("Always `Bearer`.")},
     429: RETRY_AFTER,
     503: RETRY_AFTER,
@@ -264,7 +265,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
         return {"description": "Nothing has changed.", "headers": {"ETag": ETAG}}
     headers = dict(HEADERS.get(status, {}))
     if status == operation.status:
-        description = "Made" if status == 201 else "Done"
+        description = {201: "Made", 202: "Begun"}.get(status, "Done")
         schema = None if operation.returns is None else json_schema.type_schema(operation.returns)
         if operation.etag is not None:
             headers["ETag"] = ETAG

@@ -5,11 +5,13 @@ A job is marked first: from then on it is not in the trash, and cannot be restor
 
 import datetime
 import functools
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Count, Statement, count_up_to_limit
 from jobtracker.db.trash import Trashable, TrashReason
@@ -21,13 +23,6 @@ BATCH = 500
 JOBS = 20
 
 
-class Purged(NamedTuple):
-    """The numbers of rows that a batch has deleted."""
-
-    jobs: int
-    rows: int
-
-
 class _Id(NamedTuple):
     id: int
 
@@ -36,6 +31,11 @@ class _UserId(NamedTuple):
     user_id: int
 
 
+class _Time(NamedTuple):
+    time: datetime.datetime
+
+
+_NOW = Statement(sa.select(NOW), _Time)
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _BEFORE = sa.bindparam("before", type_=sa.DateTime(timezone=True))
@@ -60,18 +60,23 @@ def _is_trash(model: Any) -> list[Any]:
     return conditions
 
 
+def _is_first(model: Any, conditions: Iterable[Any]) -> list[Any]:
+    """The conditions of the first rows, which are locked, all by one order: two transactions that
+    delete the same ones cannot deadlock."""
+    found = sa.select(model.id).where(*conditions).order_by(model.trashed_at, model.id)
+    # A CTE is evaluated once.
+    locked = found.limit(_LIMIT).with_for_update().cte("locked")
+    return [model.user_id == _USER_ID, model.id.in_(sa.select(locked.c.id))]
+
+
 @functools.cache
 def _delete(kind: str) -> Command:
     """Delete some rows of the trash, those first that are in it for longest; mark jobs."""
     model = Trashable.by_kind[kind]
-    table = model.__table__
-    found = sa.select(model.id).where(*_is_trash(model)).order_by(model.trashed_at, model.id)
-    # A CTE is evaluated once.
-    ids = sa.select(found.limit(_LIMIT).with_for_update().cte("found").c.id)
-    is_found = (table.c.user_id == _USER_ID, table.c.id.in_(ids))
+    table, is_first = model.__table__, _is_first(model, _is_trash(model))
     if model is Job:
-        return Command(sa.update(table).where(*is_found).values(trash_reason=TrashReason.PURGE))
-    return Command(sa.delete(table).where(*is_found))
+        return Command(sa.update(table).where(*is_first).values(trash_reason=TrashReason.PURGE))
+    return Command(sa.delete(table).where(*is_first))
 
 
 @functools.cache
@@ -79,11 +84,7 @@ def _delete_of_jobs(kind: str) -> Command:
     """Delete some rows below jobs."""
     model = Trashable.by_kind[kind]
     of_jobs = (model.user_id == _USER_ID, model.application_id == sa.any_(_JOB_IDS))
-    found = sa.select(model.id).where(*of_jobs).order_by(model.id).limit(_LIMIT).cte("found")
-    table = model.__table__
-    return Command(
-        sa.delete(table).where(table.c.user_id == _USER_ID, table.c.id.in_(sa.select(found.c.id)))
-    )
+    return Command(sa.delete(model.__table__).where(*_is_first(model, of_jobs)))
 
 
 @functools.cache
@@ -102,7 +103,13 @@ def _users(kind: str) -> Statement[_UserId]:
 @functools.cache
 def _backlog(kind: str) -> Statement[Count]:
     model = Trashable.by_kind[kind]
-    return count_up_to_limit(model, model.trashed_at <= _BEFORE)
+    period = sa.bindparam("period", type_=sa.Interval)
+    return count_up_to_limit(model, model.trashed_at <= NOW - period)
+
+
+def now(connection: SupportsExecute) -> datetime.datetime:
+    """The time by the clock of the database."""
+    return _NOW.first_or_not_found(connection).time
 
 
 def users_of_trash(
@@ -132,26 +139,27 @@ def delete_batch(
     return _delete(kind).execute(connection, **parameters)
 
 
-def delete_jobs_batch(connection: SupportsExecute, user_id: int) -> Purged | None:
-    """Delete marked jobs, what is below them first; None when no job is left."""
+def delete_jobs_batch(connection: SupportsExecute, user_id: int) -> int | None:
+    """Delete marked jobs, what is below them first; return the number of jobs, which is 0 where
+    more is below them than a batch has, and None when no job is left."""
     # Locked, so that no concurrent call deletes the same rows.
     jobs = [row.id for row in _LOCK_JOBS.all(connection, user_id=user_id, limit=JOBS)]
     if not jobs:
         return None
-    rows = 0
+    room = BATCH
     for kind, model in Trashable.by_kind.items():
         if issubclass(model, JobChild):
-            parameters = {"user_id": user_id, "job_ids": jobs, "limit": BATCH - rows}
-            rows += _delete_of_jobs(kind).execute(connection, **parameters)
-            if rows == BATCH:
-                return Purged(0, rows)
-    return Purged(_DELETE_JOBS.execute(connection, user_id=user_id, job_ids=jobs), rows)
+            parameters = {"user_id": user_id, "job_ids": jobs, "limit": room}
+            room -= _delete_of_jobs(kind).execute(connection, **parameters)
+            if room == 0:
+                return 0
+    return _DELETE_JOBS.execute(connection, user_id=user_id, job_ids=jobs)
 
 
-def count_backlog(connection: SupportsExecute, before: datetime.datetime, max_rows: int) -> int:
-    """The number of rows in the trash since a time or longer, max_rows at most."""
+def count_backlog(connection: SupportsExecute, period: datetime.timedelta, max_rows: int) -> int:
+    """The number of rows that have been in the trash for a period or longer, max_rows at most."""
     counts = (
-        _backlog(kind).first_or_not_found(connection, before=before, max_rows=max_rows).number
+        _backlog(kind).first_or_not_found(connection, period=period, max_rows=max_rows).number
         for kind in Trashable.by_kind
     )
     return min(sum(counts), max_rows)

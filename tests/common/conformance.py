@@ -44,4 +44,5 @@ def operation_of(document: dict[str, Any], method: str, path: str) -> dict[str, 
 
 @functools.cache
 def pattern_of(template: str) -> re.Pattern[str]:
+    template = template.replace("{kind}", "[a-z_]+")
     return re.compile(re.sub(r"{\w+}", "[1-9][0-9]*", template))
