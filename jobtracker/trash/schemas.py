@@ -10,8 +10,12 @@ KIND = Choice(Trashable.by_kind)
 SHOWN_REASONS = tuple(each for each in TrashReason if each is not TrashReason.PURGE)
 
 
-class TrashQuery(PageQuery):
+class TrashFilters(Schema):
     kind = SchemaNode(TextList(KIND, max_items=100, item_title="kind"), title="kinds", missing=drop)
+
+
+class TrashQuery(PageQuery, TrashFilters):
+    """A page of what the filters find."""
 
 
 class TrashOut(Schema):
