@@ -41,8 +41,7 @@ _EXPRESSIONS = {
 _VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
     *(Document.__table__.c[name] == sa.bindparam(name) for name in Document.OWNER_COLUMNS),
     Document.doc_type == sa.bindparam("doc_type"),
-    # A constant, as the condition of the index is.
-    Document.trash_reason == sa.literal_column(f"'{TrashReason.REPLACED}'"),
+    Document.trash_reason == TrashReason.REPLACED,
 )
 _ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
 _FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)

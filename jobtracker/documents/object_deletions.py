@@ -15,7 +15,7 @@ from jobtracker.documents import queries
 from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
 from jobtracker.errors import Unavailable
-from jobtracker.jobs.queries import LOCK as LOCK_JOB
+from jobtracker.jobs.queries import LOCK_ANY as LOCK_JOB
 from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow
 
 
 def delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
-    """Delete expired uploads, and return their number; none that is being confirmed."""
+    """Delete expired uploads, in the trash too, and return their number; none that is being
+    confirmed."""
     expired = 0
     last = (0, 0)
     while True:

@@ -20,7 +20,7 @@ from jobtracker.fields.containers import (
     TextMap,
 )
 from jobtracker.fields.errors import error_details, first_sentence, omitted_errors
-from jobtracker.fields.numbers import Boolean, Integer, Number, QueryInteger
+from jobtracker.fields.numbers import Boolean, Integer, Number, QueryBoolean, QueryInteger
 from jobtracker.fields.objects import ListOf, Nested, Rendered, RowOut, Schema, merge_patch
 from jobtracker.fields.text import (
     Choice,

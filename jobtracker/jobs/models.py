@@ -170,6 +170,16 @@ class JobChild:
     application_id: Mapped[int]
 
 
+class TrashableJobChild(JobChild, Trashable):
+    """A child that can be in the trash, whose restoration also takes back that it was deleted."""
+
+    TRASH_COLUMNS = (*Trashable.TRASH_COLUMNS, "previous_activity_at")
+
+    # Of a row in the trash that was deleted as an activity of the job: the job's last_activity_at
+    # of before. That of the deletion is trashed_at.
+    previous_activity_at: Mapped[datetime.datetime | None]
+
+
 def job_foreign_key() -> ForeignKeyConstraint:
     """Of a table below jobs: a row's job is of the same user, and takes the row with it."""
     target = ["jobs.user_id", "jobs.id"]

@@ -2,16 +2,18 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ScalarSelect, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, and_, bindparam, func, select
 
 from jobtracker.activity.models import Activity
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Statement
+from jobtracker.db.trash import Trashable
 from jobtracker.documents.models import Document
-from jobtracker.documents.queries import TOTALS
+from jobtracker.documents.queries import TOTALS, WITH_JOBS
 from jobtracker.history.models import JobStep
 from jobtracker.http.idempotency import IdempotencyRecord
 from jobtracker.interviews.models import Interview
+from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
 from jobtracker.saved_views.models import SavedView
 from jobtracker.users.models import User
@@ -34,14 +36,24 @@ class UsageRow(NamedTuple):
 _USER_ID = bindparam("user_id", type_=BigInteger)
 
 
-def _of_user(model: Any, expression: Any) -> ScalarSelect[int]:
-    return select(expression).select_from(model).where(model.user_id == _USER_ID).scalar_subquery()
+def _of_user(model: Any, expression: Any, source: Any = None) -> ScalarSelect[int]:
+    found = select(expression).select_from(model if source is None else source)
+    return found.where(model.user_id == _USER_ID, *_is_live(model)).scalar_subquery()
 
 
 def _most(model: Any) -> ScalarSelect[int]:
-    counts = select(func.count().label("number")).where(model.user_id == _USER_ID)
+    counts = select(model.application_id, func.count().label("number"))
+    counts = counts.where(model.user_id == _USER_ID, *_is_live(model))
     of_jobs = counts.group_by(model.application_id).subquery()
-    return select(func.coalesce(func.max(of_jobs.c.number), 0)).scalar_subquery()
+    job = and_(Job.user_id == _USER_ID, Job.id == of_jobs.c.application_id)
+    most = select(func.coalesce(func.max(of_jobs.c.number), 0)).select_from(of_jobs.join(Job, job))
+    return most.where(Job.trashed_at.is_(None)).scalar_subquery()
+
+
+def _is_live(model: Any) -> list[ColumnElement[bool]]:
+    # The bytes of documents in the trash count.
+    is_counted = issubclass(model, Trashable) and model is not Document
+    return [model.trashed_at.is_(None)] if is_counted else []
 
 
 _USAGE = Statement(
@@ -51,7 +63,7 @@ _USAGE = Statement(
         _most(Interview),
         _most(JobStep),
         _most(Activity),
-        *(_of_user(Document, total) for total in TOTALS),
+        *(_of_user(Document, total, WITH_JOBS) for total in TOTALS),
         _of_user(SavedView, func.count()),
         _of_user(IdempotencyRecord, func.count()),
     ).where(User.id == _USER_ID),

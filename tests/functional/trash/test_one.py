@@ -128,9 +128,7 @@ def test_idempotency_key_of_a_restoration_repeats_its_answer(ada: Api, job: str)
 
 
 @pytest.mark.parametrize("kind", ["note", "interview", "document", "saved_view"])
-def test_deletion_for_good_leaves_nothing(
-    ada: Api, job: str, connection: Connection, kind: str
-):
+def test_deletion_for_good_leaves_nothing(ada: Api, job: str, connection: Connection, kind: str):
     path = make(ada, job, kind)
     ada.delete(path)
     activity = ada.get(f"{job}/activity").json
@@ -215,9 +213,7 @@ def test_methods_that_there_are_not_answer_405_or_404(ada: Api, job: str):
     ada.refused(404, "GET", "/trash/note")
 
 
-def test_what_is_due_can_be_restored_until_it_is_purged(
-    ada: Api, job: str, connection: Connection
-):
+def test_what_is_due_can_be_restored_until_it_is_purged(ada: Api, job: str, connection: Connection):
     note = make(ada, job, "note")
     ada.delete(note)
     age(connection, days=31)
@@ -226,9 +222,7 @@ def test_what_is_due_can_be_restored_until_it_is_purged(
     ada.get(note)
 
 
-def test_marked_job_is_not_found_by_if_match_nor_key(
-    ada: Api, job: str, connection: Connection
-):
+def test_marked_job_is_not_found_by_if_match_nor_key(ada: Api, job: str, connection: Connection):
     etag = ada.get(job).headers["ETag"]
     ada.delete(job)
     connection.execute(text("UPDATE jobs SET trash_reason = 'purge'"))
