@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,19 +10,23 @@ import sqlalchemy as sa
 
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
-from jobtracker.db.statements import PageStatement, Statement, columns_of
+from jobtracker.db.statements import Command, PageStatement, Statement, columns_of
 from jobtracker.db.trash import TrashReason
 from jobtracker.documents.models import Document
+from jobtracker.documents.queries import DocumentRow
 
 
 class VersionRow(NamedTuple):
+    user_id: int
     id: int
     application_id: int
     doc_type: str
     original_filename: str
     content_type: str | None
     size_bytes: int
+    upload_key: str
     object_key: str
+    upload_expires_at: datetime.datetime
     status: str
     scan_status: str
     scan_checked_at: datetime.datetime | None
@@ -30,6 +35,10 @@ class VersionRow(NamedTuple):
     created_at: datetime.datetime
     replaced_at: datetime.datetime
     purge_at: datetime.datetime
+
+    @property
+    def document(self) -> DocumentRow:
+        return DocumentRow(**{name: getattr(self, name) for name in DocumentRow._fields})
 
 
 _REPLACED_AT = Document.trashed_at.label("replaced_at")
@@ -45,6 +54,23 @@ _VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
 )
 _ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
 _FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)
+
+_DATA = {
+    "document_id": Document.id,
+    "doc_type": Document.doc_type,
+    "filename": Document.original_filename,
+}
+_RECORD_UPLOAD = Command(
+    sa.select(
+        sa.func.record_activity(
+            Document.user_id,
+            Document.application_id,
+            "document_uploaded",
+            "Document uploaded",
+            sa.func.jsonb_build_object(*itertools.chain.from_iterable(_DATA.items())),
+        )
+    ).where(Document.user_id == sa.bindparam("user_id"), Document.id == sa.bindparam("row_id"))
+)
 
 
 @functools.cache
@@ -73,3 +99,8 @@ def find(
 ) -> VersionRow | None:
     """One of them."""
     return _FIND.first(connection, **owner, period=period, row_id=row_id)
+
+
+def record_upload(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Record the event of an upload in the activity of the job."""
+    _RECORD_UPLOAD.execute(connection, user_id=document.user_id, row_id=document.id)

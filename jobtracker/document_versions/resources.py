@@ -2,12 +2,13 @@
 
 import datetime
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.document_versions import queries
 from jobtracker.document_versions.queries import VersionRow
-from jobtracker.documents.resources import DocumentResource
+from jobtracker.documents.queries import trash_replaced
+from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.tree import Collection, Resource
 
 
@@ -60,3 +61,16 @@ class VersionResource(Resource):
         return self.request.bucket.download_url(
             row.object_key, filename=row.original_filename, content_type=row.content_type
         )
+
+    def restore(self) -> DocumentResource:
+        """Replace the current document by this one, as an upload would.
+
+        :raises NotFound: when it was restored or deleted concurrently
+        :raises QuotaExceeded: when there is no current one, and the user has the maximum number
+        """
+        documents = cast(DocumentCollection, self.__parent__.__parent__.__parent__)
+        documents.__parent__.touch()  # locks the job
+        trash_replaced(self.connection, self.row.document)
+        restored = documents.restore(self.row.id)
+        queries.record_upload(self.connection, restored.row)
+        return cast(DocumentResource, restored)

@@ -6,7 +6,8 @@ from pyramid.request import Request
 
 from jobtracker.document_versions.resources import VersionCollection, VersionResource
 from jobtracker.document_versions.schemas import VersionOut
-from jobtracker.documents.schemas import DownloadOut
+from jobtracker.documents.queries import DocumentRow
+from jobtracker.documents.schemas import DocumentOut, DownloadOut
 from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.service import ApiService
@@ -18,6 +19,9 @@ ONE = f"{ALL}/{{version_id}}"
 versions = ApiService("document_versions", ALL, context=VersionCollection)
 presign_version_download = ApiService(
     "presign_version_download", f"{ONE}/presign-download", context=VersionResource, traverse=ONE
+)
+restore_version = ApiService(
+    "restore_version", f"{ONE}/restore", context=VersionResource, traverse=ONE
 )
 
 
@@ -34,3 +38,9 @@ def get_version_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a replaced document from."""
     url = request.context.download_url()
     return {"download_url": url, "expires_in": request.bucket.download_seconds}
+
+
+@restore_version.post(permission=Permission.WRITE, returns=DocumentOut(), errors=(409,))
+def post_restore_version(request: Request) -> DocumentRow:
+    """Make a replaced document the current one again, which in turn is replaced."""
+    return request.context.restore().row

@@ -217,9 +217,14 @@ def replace_others(connection: SupportsExecute, document: DocumentRow) -> None:
     """Put the valid document into the trash that one replaces, where its type is single-valued, and
     delete those that were confirmed before it without becoming valid."""
     if document.doc_type in models.SINGLE_VALUED:
-        values = {**_identity(document), "doc_type": document.doc_type}
-        _TRASH_REPLACED.execute(connection, **values)
-        _DELETE_OVERTAKEN.execute(connection, **values, uploaded_at=document.uploaded_at)
+        trash_replaced(connection, document)
+        values = {"doc_type": document.doc_type, "uploaded_at": document.uploaded_at}
+        _DELETE_OVERTAKEN.execute(connection, **_identity(document), **values)
+
+
+def trash_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Put the valid document into the trash that one of the same single-valued type replaces."""
+    _TRASH_REPLACED.execute(connection, **_identity(document), doc_type=document.doc_type)
 
 
 def set_scan_result(
