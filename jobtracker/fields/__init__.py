@@ -21,7 +21,7 @@ from jobtracker.fields.containers import (
 )
 from jobtracker.fields.errors import error_details, first_sentence, omitted_errors
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryBoolean, QueryInteger
-from jobtracker.fields.objects import ListOf, Nested, Rendered, RowOut, Schema, merge_patch
+from jobtracker.fields.objects import AnyOf, ListOf, Nested, Rendered, RowOut, Schema, merge_patch
 from jobtracker.fields.text import (
     Choice,
     Email,

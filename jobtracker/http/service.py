@@ -236,6 +236,16 @@ def services_of(registry: Any) -> list["ApiService"]:
     return [service for service in get_services() if service in registered]
 
 
+def schema_of(context: type[Resource]) -> Schema:
+    """The schema of the GET of an item."""
+    returned = (
+        each.operations["GET"].returns
+        for each in get_services()
+        if each.arguments["context"] is context and each.template.endswith("}")
+    )
+    return next(field.schema for field in returned if isinstance(field, Nested))
+
+
 def index_operations(event: ApplicationCreated) -> None:
     """Let the tweens and the server look up an operation without the router."""
     registry = event.app.registry

@@ -170,6 +170,8 @@ def type_schema(field: fields.FieldType) -> JsonSchema:
             return _schema("array", items=item, description=hint)
         case fields.Nested():
             return ref(field.schema)
+        case fields.AnyOf():
+            return {"anyOf": [ref(schema) for schema in field.schemas()]}
         case fields.ListOf():
             return _schema("array", items=ref(field.schema))
     raise TypeError(f"No JSON Schema is known for {type(field).__name__}")

@@ -108,18 +108,25 @@ class TrashedResource(Resource):
         jobs = cast(JobCollection, root["jobs"])
         if self.row.kind == Job.trash_kind:
             return jobs
-        name, collection = _collection_of(
-            Root if self.row.job_id is None else JobResource, self.row.kind
-        )
+        name, collection = _collection_of(self.row.kind)
         if self.row.job_id is None:
             return root[name]
         return jobs.find_of_trashed(collection.repository, self.row.id)[name]
 
 
-def _collection_of(parent: type[Resource], kind: str) -> tuple[str, type[TrashableCollection[Any]]]:
-    """The collection of a kind, with its name in the parent."""
+def _collection_of(kind: str) -> tuple[str, type[TrashableCollection[Any]]]:
+    """The collection of a kind, with its name in its parent."""
     return next(
         (name, child)
+        for parent in (Root, JobResource)
         for name, child in parent.children.items()
         if issubclass(child, TrashableCollection) and child.repository.model.trash_kind == kind
     )
+
+
+def item_classes() -> list[type[Resource]]:
+    """The class of the things of each kind."""
+    return [
+        JobResource if kind == Job.trash_kind else _collection_of(kind)[1].item_class
+        for kind in Trashable.by_kind
+    ]

@@ -5,15 +5,16 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.db.trash import Trashable
-from jobtracker.fields import FreeFormObject, ListOf, Rendered
+from jobtracker.fields import AnyOf, ListOf, Rendered
 from jobtracker.http.pagination import paginate
-from jobtracker.http.service import ApiService, ThreadPool, set_location
+from jobtracker.http.service import ApiService, ThreadPool, schema_of, set_location
 from jobtracker.permissions import Permission
 from jobtracker.tasks.queries import TaskRow
 from jobtracker.tasks.schemas import TaskOut
-from jobtracker.trash.resources import Trash, TrashedResource
+from jobtracker.trash.resources import Trash, TrashedResource, item_classes
 from jobtracker.trash.schemas import TrashFilters, TrashOut, TrashQuery
 
+SHOWN = AnyOf(lambda: [schema_of(each) for each in item_classes()])
 ONE = "/trash/{kind}/{id}"
 OF_ONE: dict[str, Any] = {
     "context": TrashedResource,
@@ -50,7 +51,7 @@ def delete_trash(request: Request) -> TaskRow:
     return set_location(request, request.context.empty(**request.validated)).row
 
 
-@restore.post(permission=Permission.WRITE, returns=FreeFormObject(), errors=(409,))
+@restore.post(permission=Permission.WRITE, returns=SHOWN, errors=(409,))
 def post_restore(request: Request) -> dict[str, Any]:
     """Restore something as it was, a job with all that belongs to it. The answer is that of its own
     GET. `details.code` of a 409 is PARENT_IN_TRASH where the job that it belongs to has to be

@@ -38,6 +38,15 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
+    document_versions._page: [(False,), (True,)],
+    trash._page: [(tuple(Trashable.by_kind), False), (tuple(Trashable.by_kind), True)],
+    **{
+        of_kind: [(kind,) for kind in Trashable.by_kind]
+        for of_kind in (trash._find, purging._count, purging._delete)
+    },
+    purging._delete_of_jobs: [(kind,) for kind in Trashable.by_kind if kind in OF_JOBS],
+    purging._users: [(kind,) for kind in Trashable.by_kind],
+    purging._backlog: [(kind,) for kind in Trashable.by_kind],
 }
 ON_ALL_SHARDS = set(users.WITHOUT_USER_ID)
 # Of programs: the sweeper, and what follows a restore, of many users at once.
