@@ -225,7 +225,7 @@ KEEP_WORDS_OF_TRASHED_NOTE = f"""
     LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE
         of_row record;
-        body text;
+        written text;
         all_words tsvector := '';
     BEGIN
         SELECT note_id, note_ids INTO of_row FROM note_words
@@ -234,13 +234,13 @@ KEEP_WORDS_OF_TRASHED_NOTE = f"""
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
-        FOR body IN
+        FOR written IN
             SELECT {WORDS_OF_NOTE}
             FROM unnest(of_row.note_ids) WITH ORDINALITY AS place (id, number)
                 LEFT JOIN notes ON notes.user_id = NEW.user_id AND notes.id = place.id
             ORDER BY number
         LOOP
-            all_words := all_words || weighed_words(body, 'D');
+            all_words := all_words || weighed_words(written, 'D');
         END LOOP;
         UPDATE note_words SET words = all_words
         WHERE user_id = NEW.user_id AND application_id = NEW.application_id
