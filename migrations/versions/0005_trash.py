@@ -218,33 +218,41 @@ EVENTS = {
 # ------------------------------------------------------------------------------- the words of notes
 
 # A note in the trash keeps its place in the row, as a note without words: so its restoration makes
-# the same row as before.
+# the same row as before. The lock serializes what changes the row without a lock on the job.
 WORDS_OF_NOTE = "CASE WHEN trashed_at IS NULL THEN body ELSE '' END"
 KEEP_WORDS_OF_TRASHED_NOTE = f"""
     CREATE OR REPLACE FUNCTION keep_words_of_trashed_note() RETURNS trigger
     LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE
-        of_row record;
-        written text;
-        all_words tsvector := '';
+        old_row record;
+        new_ids bigint[];
+        new_words tsvector := '';
+        note record;
     BEGIN
-        SELECT note_id, note_ids INTO of_row FROM note_words
-        WHERE user_id = NEW.user_id AND application_id = NEW.application_id
-            AND NEW.id = ANY (note_ids);
+        SELECT note_id, note_ids INTO old_row FROM note_words
+        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+            AND OLD.id = ANY (note_ids)
+        FOR UPDATE;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;
-        FOR written IN
-            SELECT {WORDS_OF_NOTE}
-            FROM unnest(of_row.note_ids) WITH ORDINALITY AS place (id, number)
-                LEFT JOIN notes ON notes.user_id = NEW.user_id AND notes.id = place.id
-            ORDER BY number
+        FOR note IN
+            SELECT id, {WORDS_OF_NOTE} AS body FROM notes
+            WHERE user_id = OLD.user_id AND id = ANY (old_row.note_ids)
+            ORDER BY array_position(old_row.note_ids, id)
         LOOP
-            all_words := all_words || weighed_words(written, 'D');
+            new_ids := new_ids || note.id;
+            new_words := new_words || weighed_words(note.body, 'D');
         END LOOP;
-        UPDATE note_words SET words = all_words
-        WHERE user_id = NEW.user_id AND application_id = NEW.application_id
-            AND note_id = of_row.note_id;
+        IF new_ids IS NULL THEN
+            DELETE FROM note_words
+            WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+                AND note_id = old_row.note_id;
+        ELSE
+            UPDATE note_words SET note_ids = new_ids, words = new_words
+            WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+                AND note_id = old_row.note_id;
+        END IF;
         RETURN NULL;
     END $$
 """  # noqa: S608 (all words are ours)
@@ -252,6 +260,38 @@ KEEP_WORDS_OF_TRASHED = """
     CREATE OR REPLACE TRIGGER keep_words_of_trashed AFTER UPDATE OF trashed_at ON notes
     FOR EACH ROW WHEN ((OLD.trashed_at IS NULL) <> (NEW.trashed_at IS NULL))
     EXECUTE FUNCTION keep_words_of_trashed_note()
+"""
+KEEP_WORDS_OF_PURGED = """
+    CREATE OR REPLACE TRIGGER keep_words_of_purged AFTER DELETE ON notes
+    FOR EACH ROW WHEN (OLD.trashed_at IS NOT NULL) EXECUTE FUNCTION keep_words_of_trashed_note()
+"""
+REMOVE_WORDS = """
+    CREATE OR REPLACE TRIGGER remove_words AFTER DELETE ON notes
+    FOR EACH ROW {condition} EXECUTE FUNCTION keep_words_of_note()
+"""
+# As of the base, and another row where the last one was deleted meanwhile.
+ADD_WORDS_OF_NOTE = """
+    CREATE OR REPLACE FUNCTION add_words_of_note(
+        of_user bigint, of_job bigint, new_id bigint, body text
+    ) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    DECLARE
+        new_words tsvector := weighed_words(body, 'D');
+        last_row bigint;
+        has_room boolean;
+    BEGIN
+        SELECT note_id, pg_column_size(words) < 6000 AND cardinality(note_ids) < 200
+        INTO last_row, has_room FROM note_words
+        WHERE user_id = of_user AND application_id = of_job ORDER BY note_id DESC LIMIT 1;
+        IF has_room THEN
+            UPDATE note_words SET words = words || new_words, note_ids = note_ids || new_id
+            WHERE user_id = of_user AND application_id = of_job AND note_id = last_row;
+            IF FOUND THEN
+                RETURN;
+            END IF;
+        END IF;
+        INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
+        VALUES (of_user, of_job, new_id, ARRAY[new_id], new_words);
+    END $$
 """
 
 
@@ -340,7 +380,10 @@ def upgrade() -> None:
         execute(KEEP_TRASHED_JOB)
         execute(KEEP_WORDS_OF_TRASHED_NOTE)
         execute(KEEP_TRASHED)
+        execute(ADD_WORDS_OF_NOTE)
         execute(KEEP_WORDS_OF_TRASHED)
+        execute(KEEP_WORDS_OF_PURGED)
+        execute(REMOVE_WORDS.format(condition="WHEN (OLD.trashed_at IS NULL)"))
         execute(
             KEEP_WORDS.format(
                 columns=f"{TEXTS}, trashed_at", condition="WHEN (NEW.trashed_at IS NULL)"
@@ -362,12 +405,18 @@ def downgrade() -> None:
         op.execute(of_base(table, f"record_{table[:-1]}_activity"))
     op.execute(COUNT_MOVED_JOB.format(condition=""))
     op.execute(KEEP_WORDS.format(columns=TEXTS, condition=""))
-    for trigger, table in (("keep_trashed", "jobs"), ("keep_words_of_trashed", "notes")):
+    op.execute(REMOVE_WORDS.format(condition=""))
+    for trigger, table in (
+        ("keep_trashed", "jobs"),
+        ("keep_words_of_trashed", "notes"),
+        ("keep_words_of_purged", "notes"),
+    ):
         op.execute(f"DROP TRIGGER {trigger} ON {table}")
     for file, name in (
         ("jobs", "count_version"),
         ("jobs", "count_jobs"),
         ("activity", "record_activity"),
+        ("note_words", "add_words_of_note"),
         ("note_words", "remove_words_of_note"),
     ):
         op.execute(of_base(file, name))
