@@ -263,6 +263,7 @@ SETTINGS = (
     Setting("sweeper.interval", _positive, 60),
     Setting("audit.days", _positive, 400),
     Setting("sweeper.statement_timeout", _positive, 60),
+    Setting("tasks.lease", _positive, 30),
     Setting("quotas.jobs", _positive, 10_000),
     Setting("quotas.notes_per_job", _positive, 1_000),
     Setting("quotas.interviews_per_job", _positive, 200),

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from jobtracker.tasks.runner import RunningTask
 
-# Failures without any progress between them; the last pauses are of hours.
+# Failures without any progress between them; the last pauses are of an hour.
 MAX_FAILURES = 16
 
 TaskFunction = Callable[["RunningTask"], dict[str, Any] | None]

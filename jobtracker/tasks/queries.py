@@ -17,7 +17,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    null,
+    not_,
     or_,
     select,
     true,
@@ -150,7 +150,7 @@ _NEXT_DUE = Statement(
     ),
     _Seconds,
 )
-DUE = count_up_to_limit(Task, _IS_DUE)
+_COUNT_DUE = count_up_to_limit(Task, _IS_DUE)
 
 # A running one whose lease has ended is due, unless a batch of it goes on, which locks the row.
 _LOCK_DUE = Statement(
@@ -205,11 +205,9 @@ _QUEUE_AGAIN = Command(
     )
 )
 _FINISH = Command(
-    _RUNNING.values(
-        state=case((_C.run_again, TaskState.QUEUED), else_=bindparam("state", type_=Text)),
-        run_after=NOW,
-        finished_at=case((_C.run_again, null()), else_=NOW),
-        failures=0,
+    _RUNNING.where(not_(_C.run_again)).values(
+        state=bindparam("state", type_=Text),
+        finished_at=NOW,
         result=bindparam("result", type_=JSONB),
         error=bindparam("error", type_=Text),
     )
@@ -251,6 +249,11 @@ def find_due(connection: SupportsExecute, kinds: Collection[str], max_rows: int)
 def seconds_until_due(connection: SupportsExecute, kinds: Collection[str]) -> float | None:
     """The time until the next task of some kinds is due; None where there is none."""
     return _NEXT_DUE.first_or_not_found(connection, kinds=[*kinds]).seconds
+
+
+def count_due(connection: SupportsExecute, max_rows: int) -> int:
+    """The number of tasks that are due, of whichever kind, ``max_rows`` at most."""
+    return _COUNT_DUE.first_or_not_found(connection, max_rows=max_rows).number
 
 
 def take(connection: SupportsExecute, task: TaskKey, lease: float) -> Lease | None:
@@ -302,4 +305,6 @@ def finish(
 ) -> bool:
     """End a task, or queue it if it was enqueued again; return whether it was this worker's."""
     parameters = {"state": state, "result": result, "error": error}
-    return _FINISH.execute(connection, **task.key, **parameters) > 0
+    if _FINISH.execute(connection, **task.key, **parameters):
+        return True
+    return queue_again(connection, task)

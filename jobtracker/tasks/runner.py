@@ -26,8 +26,6 @@ from jobtracker.tasks.queries import Lease, TaskKey
 
 log = logging.getLogger(__name__)
 
-# Seconds that a worker has from one batch to the next.
-LEASE = 30
 # Seconds until the second attempt, and at most: the pause doubles with each failure.
 FIRST_PAUSE, LONGEST_PAUSE = 2, 3600
 # Seconds after which others that are due have their turn.
@@ -107,7 +105,7 @@ class RunningTask:
                 self.total = self.total if total is None else total
                 yield connection
                 progress = self.lease._replace(done=self.done, total=self.total)
-                if not queries.renew(connection, progress, LEASE):
+                if not queries.renew(connection, progress, self.registry.settings["tasks.lease"]):
                     raise LeaseLost
         except BaseException:
             self.done, self.total = before
@@ -151,7 +149,7 @@ class Runner:
         if self.is_stopping():
             return None
         with transaction(self.sessions) as connection:
-            lease = queries.take(connection, task, LEASE)
+            lease = queries.take(connection, task, self.registry.settings["tasks.lease"])
         return None if lease is None else self._run(lease)
 
     def _run(self, lease: Lease) -> Outcome:
@@ -160,6 +158,10 @@ class Runner:
             if _is_given_up(lease.kind, lease.failures):  # its workers ended without an error
                 return self._fail(task, lease.failures, "LeaseEnded")
             result = KINDS[lease.kind].run(task)
+            with transaction(self.sessions) as connection:
+                if not queries.finish(connection, lease, TaskState.DONE, result=result):
+                    raise LeaseLost
+            return Outcome.DONE
         except LeaseLost:
             log.warning("%s: another worker has taken it", task)
             return Outcome.INTERRUPTED
@@ -173,9 +175,6 @@ class Runner:
         except Exception as error:
             log.exception("%s: unexpected error", task)
             return self._fail(task, task.failures + 1, type(error).__name__)
-        with transaction(self.sessions) as connection:
-            queries.finish(connection, lease, TaskState.DONE, result=result)
-        return Outcome.DONE
 
     def _fail(self, task: RunningTask, failures: int, error: str) -> Outcome:
         """Queue a task again, after a pause, or end it if it has failed too often."""

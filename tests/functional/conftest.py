@@ -41,7 +41,9 @@ def client(
     yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
     if citus.URL is None:
         with engine.begin() as connection:
-            connection.execute(text("TRUNCATE users, identities, audit, account_audit CASCADE"))
+            connection.execute(
+                text("TRUNCATE users, identities, audit, account_audit, tasks CASCADE")
+            )
     else:
         citus.clear(engine)
     forget_tokens(committing_app)

@@ -19,11 +19,16 @@ from jobtracker.board import queries as board
 from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
+from jobtracker.db.trash import Trashable
+from jobtracker.document_versions import queries as document_versions
 from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.jobs import queries as jobs
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
+from jobtracker.trash import purge_queries as purging
+from jobtracker.trash import queries as trash
+from jobtracker.tasks import queries as tasks
 from jobtracker.users import queries as users
 
 DISTRIBUTED = {"users"} | {
@@ -31,6 +36,7 @@ DISTRIBUTED = {"users"} | {
 }
 # Calls of the functions that compile a statement for some arguments.
 FILTERS = ("q", "status", "tag", "tag_q")
+OF_JOBS = ("note", "interview", "document")
 COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
@@ -49,7 +55,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     purging._backlog: [(kind,) for kind in Trashable.by_kind],
 }
 ON_ALL_SHARDS = set(users.WITHOUT_USER_ID)
-# Of programs: the sweeper, and what follows a restore, of many users at once.
+# Of programs: the sweeper, workers, and what follows a restore, of many users at once.
 OF_PROGRAMS: set[Statement[Any]] = {
     users._LAST_OF_BATCH,
     users._RENEW_REVISIONS,
@@ -58,6 +64,9 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
     key_queries._OF_USERS,
+    tasks._FIND_DUE,
+    tasks._NEXT_DUE,
+    tasks._COUNT_DUE,
 }
 OF_USER = r"\b(?:user_id|users\.id|identities\.sub) = %\((?:user_id|row_id|sub|new_user_id)\)s"
 CLOCK = r"\b(now|statement_timestamp|clock_timestamp|transaction_timestamp)\(\)"
