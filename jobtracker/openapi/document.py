@@ -32,19 +32,9 @@ be written with a slash at its end. Another user's data answers 404, as if it di
 
 # The groups of endpoints, in the order of the document; features that are not here follow them.
 TAGS = (
-    *("health", "auth", "users", "jobs", "notes", "documents", "document_versions", "interviews"),
-    *(
-        "activity",
-        "history",
-        "details",
-        "board",
-        "search",
-        "stats",
-        "saved_views",
-        "trash",
-        "usage",
-        "mfa",
-    ),
+    *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
+    *("document_versions", "history", "details", "board", "search", "stats", "saved_views"),
+    *("trash", "tasks", "usage", "mfa"),
 )
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}

@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
 from jobtracker.db.statements import Statement, columns_of
-from jobtracker.db.trash import Trashable, TrashReason
+from jobtracker.db.trash import Trashable, TrashReason, in_trash
 from jobtracker.jobs.models import Job, JobChild
 
 
@@ -39,11 +40,7 @@ def _sort(model: Any, kind: Any) -> Sort:
 def _query(kind: str) -> tuple[sa.Select[Any], Sort]:
     """The rows of a kind, and their order."""
     model = Trashable.by_kind[kind]
-    is_shown = [
-        model.user_id == _USER_ID,
-        model.trashed_at.is_not(None),
-        model.trash_reason != TrashReason.PURGE,
-    ]
+    is_shown = [model.user_id == _USER_ID, in_trash(model)]
     job_id: Any = sa.cast(sa.null(), sa.BigInteger)
     if issubclass(model, JobChild):
         job_id = model.application_id
@@ -80,6 +77,21 @@ def _find(kind: str) -> Statement[TrashRow]:
     model = Trashable.by_kind[kind]
     query, _sort = _query(kind)
     return Statement(query.where(model.id == sa.bindparam("row_id", type_=sa.BigInteger)), TrashRow)
+
+
+def count() -> sa.ColumnElement[int]:
+    """The number of things in the trash of the user ``user_id``, an expression of a statement."""
+    purged = sa.select(Job.id).where(
+        Job.user_id == _USER_ID, Job.trashed_at.is_not(None), Job.trash_reason == TrashReason.PURGE
+    )
+    counts: list[sa.ColumnElement[int]] = []
+    for model in Trashable.by_kind.values():
+        found = sa.select(sa.func.count()).select_from(model)
+        found = found.where(model.user_id == _USER_ID, in_trash(model))
+        if issubclass(model, JobChild):
+            found = found.where(model.application_id.not_in(purged))
+        counts.append(found.scalar_subquery())
+    return functools.reduce(operator.add, counts)
 
 
 def page(

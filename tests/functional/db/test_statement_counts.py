@@ -15,6 +15,7 @@ from jobtracker.http import conditional
 from tests.common.api import Api
 from tests.common.app import forget_tokens
 from tests.common.endpoints import example_ids
+from tests.common.trash import in_trash, make
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
 # Their ETags are computed from the body.
@@ -83,6 +84,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/{job_id}/documents", 3),
         ("/jobs/{job_id}/interviews", 3),
         ("/jobs/{job_id}/interviews/{interview_id}", 3),
+        ("/jobs/{job_id}/documents/{document_id}/versions", 4),
         ("/saved-views", 2),
         ("/saved-views/{view_id}", 2),
         ("/jobs/{job_id}/activity", 3),
@@ -95,6 +97,8 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/stats/funnel", 2),
         ("/jobs/metrics/activity", 2),
         ("/tasks/{task_id}", 2),
+        ("/trash", 2),
+        ("/trash?kind=note&limit=5", 2),
     ],
 )
 def test_reads_execute_a_constant_number_of_statements(
@@ -108,6 +112,8 @@ def test_reads_execute_a_constant_number_of_statements(
         "view_id": ada.get("/saved-views").json[0]["id"],
         "task_id": example_ids(ada)["task_id"],
     }
+    if "{document_id}" in path:
+        ids["document_id"] = int(make(ada, f"/jobs/{job_id}", "document").rpartition("/")[2])
     separator = "&" if "?" in path else "?"
     path = path.format(**ids) + separator
     ada.get(f"{path}fresh=1")  # a process reads the key of cursors once
@@ -176,6 +182,21 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     assert cost("GET", f"{document}/presign-download") == 2
     assert cost("DELETE", document) == 6
     assert cost("DELETE", job) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "restoration", "purge"),
+    [("job", 7, 5), ("note", 7, 6), ("interview", 7, 6), ("document", 8, 8), ("saved_view", 6, 4)],
+)
+def test_writes_of_the_trash_execute_a_constant_number_of_statements(
+    ada: Api, job_id: int, statements: Any, kind: str, restoration: int, purge: int
+):
+    path = make(ada, f"/jobs/{job_id}", kind)
+    for method, suffix, count in (("POST", "/restore", restoration), ("DELETE", "", purge)):
+        ada.delete(path)
+        with statements() as seen:
+            ada.call(method, f"{in_trash(kind, path)}{suffix}")
+        assert len(seen) == count, seen
 
 
 @pytest.mark.parametrize(

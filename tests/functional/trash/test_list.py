@@ -142,6 +142,30 @@ def test_trash_of_another_user_is_not_listed(ada: Api, bob: Api, job: str):
     assert listed(bob) == []
 
 
+def test_usage_counts_what_is_listed_and_the_bytes_of_its_documents(
+    ada: Api, bob: Api, job: str, connection: Connection
+):
+    def usage(client: Api) -> Any:
+        found = client.get("/users/me/usage").json
+        assert found["trash"]["count"] == len(listed(client))
+        return found
+
+    trash_one_of_each(ada, job)
+    assert usage(ada)["trash"] == {"count": len(KINDS), "bytes": 1}
+    other = make_job(ada)
+    make(ada, other, "document")
+    ada.delete(make(ada, other, "document"))
+    make(ada, job, "document")
+    ada.delete(other)
+    found = usage(ada)
+    assert found["trash"] == {"count": len(KINDS) + 2, "bytes": 3}
+    assert found["documents"]["used"] == 1
+    assert found["document_bytes"]["used"] == 4
+    ada.delete(in_trash("job", other))
+    assert usage(ada)["trash"]["count"] == len(KINDS)  # its document in the trash is not listed
+    assert usage(bob)["trash"] == {"count": 0, "bytes": 0}
+
+
 class TestPlan:
     """Of 100,000 things in the trash, a page reads as many rows of each index as it has."""
 
