@@ -33,7 +33,8 @@ be written with a slash at its end. Another user's data answers 404, as if it di
 # The groups of endpoints, in the order of the document; features that are not here follow them.
 TAGS = (
     *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
-    *("history", "details", "board", "search", "stats", "saved_views", "usage", "mfa"),
+    *("history", "details", "board", "search", "stats", "saved_views", "usage", "retention"),
+    "mfa",
 )
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}

@@ -22,6 +22,7 @@ from jobtracker.db.statements import PageStatement, Repository, Statement
 from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.jobs import queries as jobs
+from jobtracker.retention import queries as retention
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
 from jobtracker.users import queries as users
@@ -49,6 +50,8 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
     key_queries._OF_USERS,
+    retention._NEXT_USERS,
+    retention._HAVE_DUE_JOBS,
 }
 OF_USER = r"\b(?:user_id|users\.id|identities\.sub) = %\((?:user_id|row_id|sub|new_user_id)\)s"
 CLOCK = r"\b(now|statement_timestamp|clock_timestamp|transaction_timestamp)\(\)"

@@ -72,6 +72,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/users/me/settings", 1),
         ("/users/me/ui-preferences", 1),
         ("/users/me/usage", 2),
+        ("/users/me/retention", 2),
         ("/users/me/mfa", 1),
         ("/users/me/audit", 2),
         ("/jobs", 2),
