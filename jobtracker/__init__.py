@@ -34,6 +34,7 @@ FEATURES = [
     "jobtracker.board",
     "jobtracker.search",
     "jobtracker.usage",
+    "jobtracker.retention",
     "jobtracker.stats",
     "jobtracker.auth",
     "jobtracker.mfa",

@@ -34,7 +34,7 @@ be written with a slash at its end. Another user's data answers 404, as if it di
 TAGS = (
     *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
     *("document_versions", "history", "details", "board", "search", "stats", "saved_views"),
-    *("trash", "tasks", "usage", "mfa"),
+    *("trash", "tasks", "usage", "retention", "mfa"),
 )
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
