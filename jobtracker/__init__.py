@@ -34,6 +34,7 @@ FEATURES = [
     "jobtracker.search",
     "jobtracker.usage",
     "jobtracker.stats",
+    "jobtracker.reports",
     "jobtracker.auth",
     "jobtracker.mfa",
     "jobtracker.audit",
