@@ -36,6 +36,7 @@ FEATURES = [
     "jobtracker.usage",
     "jobtracker.retention",
     "jobtracker.stats",
+    "jobtracker.reports",
     "jobtracker.auth",
     "jobtracker.mfa",
     "jobtracker.audit",
