@@ -3,13 +3,15 @@
 ::
 
     root
-      ├── users ── me ── settings, ui-preferences, usage, deletion, mfa, audit
+      ├── users ── me ── settings, ui-preferences, usage, retention, deletion, mfa, audit
       ├── jobs                  the jobs of the authenticated user
       │     ├── board, search, stats, metrics
       │     └── 7
-      │           ├── notes ── 3, documents ── 5, interviews ── 4, history ── 9
+      │           ├── notes ── 3, interviews ── 4, history ── 9
+      │           ├── documents ── 5 ── versions ── 4
       │           └── activity, details
-      └── saved-views ── 2
+      ├── saved-views ── 2
+      └── trash ── note ── 3, job ── 7    and so on for each kind
 
 Pyramid traverses it for each request, and pshell can by hand::
 
@@ -28,10 +30,12 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from pyramid.authorization import Allow, Everyone
 from pyramid.request import Request
 
+from jobtracker.db.base import translate_constraint_error
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.db.statements import Repository
-from jobtracker.db.trash import TrashReason
+from jobtracker.db.trash import PlaceTaken, TrashReason
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.errors import Unauthorized
 from jobtracker.permissions import Permission
 from jobtracker.quotas import QuotaExceeded
@@ -100,13 +104,24 @@ class Resource:
     def notify_deleted(self) -> None:
         self.request.registry.notify(ResourceDeleted(self))
 
+    def notify_restored(self) -> None:
+        self.request.registry.notify(ResourceRestored(self))
 
-class ResourceDeleted:
-    """The event of a deletion, sent within its transaction."""
+
+class ResourceEvent:
+    """What happened to a resource, sent within the transaction."""
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         self.request = resource.request
+
+
+class ResourceDeleted(ResourceEvent):
+    """It was deleted, or left to the task that deletes it."""
+
+
+class ResourceRestored(ResourceEvent):
+    """It was taken out of the trash."""
 
 
 class Root(Resource):
@@ -169,12 +184,15 @@ class RowResource(Resource, Generic[R]):
         self.row = self.__parent__.repository.lock(*self._repository_arguments)
         return self.row
 
-    def delete(self, *, permanent: bool = False) -> None:
+    def delete(self, *, permanent: bool = False, **trash_columns: Any) -> None:
         """Put the row into the trash, if it is of a kind that can be; delete it otherwise, or if
-        ``permanent``. Raises as update_columns()."""
+        ``permanent``. Raises as update_columns().
+
+        :param trash_columns: as for :meth:`TrashableRepository.trash`
+        """
         repository = self.__parent__.repository
-        if repository.is_trashable and not permanent:
-            repository.trash(*self._repository_arguments, TrashReason.USER)
+        if isinstance(repository, TrashableRepository) and not permanent:
+            repository.trash(*self._repository_arguments, TrashReason.USER, **trash_columns)
         else:
             repository.delete(*self._repository_arguments)
             self.notify_deleted()
@@ -228,3 +246,41 @@ class RowCollection(Collection, Generic[R]):
         if row is None:
             raise QuotaExceeded(quota, limit)
         return row
+
+
+class TrashableCollection(RowCollection[R]):
+    """A collection whose items can be in the trash."""
+
+    repository: ClassVar[TrashableRepository[Any]]
+    #: Of the number of items.
+    quota_name: ClassVar[str]
+    #: The constraint that a restored item can violate, and the message in that case.
+    place: ClassVar[tuple[str, str]] = ("", "")
+
+    def restore(self, row_id: int) -> RowResource[R]:
+        """Take an item out of the trash: it is what it was before.
+
+        :raises NotFound: when there is no such item in the trash
+        :raises PlaceTaken: when it violates the constraint of :attr:`place`
+        :raises QuotaExceeded: when there are as many items as the quota allows
+        """
+        self.repository.lock_in_trash(self.connection, self.owner, row_id)
+        self.check_quota()
+        constraint, message = self.place
+        with translate_constraint_error(constraint, PlaceTaken(message)):
+            row = self.repository.restore(self.connection, self.owner, row_id)
+        return self.item_class(self, row)
+
+    def purge(self, row_id: int) -> None:
+        """Delete an item in the trash. Raises NotFound as :meth:`restore`."""
+        row = self.repository.lock_in_trash(self.connection, self.owner, row_id)
+        self.repository.purge(self.connection, self.owner, row_id)
+        self.item_class(self, row).notify_deleted()
+
+    def check_quota(self) -> None:
+        """Raise QuotaExceeded when there is no room for another item.
+
+        What the owner is, job or user, has to be locked by an earlier statement.
+        """
+        if self.count() >= (limit := self.quota(self.quota_name)):
+            raise QuotaExceeded(self.quota_name, limit)

@@ -55,22 +55,22 @@ CARD_COLUMNS = columns_of(
 )
 
 
-_OF_USER = Job.user_id == bindparam("user_id")
+_OF_USER = (Job.user_id == bindparam("user_id"), Job.trashed_at.is_(None))
 _COUNT_BY_STATUS = Statement(
-    select(Job.status, func.count()).where(_OF_USER).group_by(Job.status), tuple
+    select(Job.status, func.count()).where(*_OF_USER).group_by(Job.status), tuple
 )
 
 
 @functools.cache
 def _page(is_continued: bool) -> PageStatement[CardRow]:
-    query = select(*CARD_COLUMNS).where(_OF_USER)
+    query = select(*CARD_COLUMNS).where(*_OF_USER)
     return PageStatement(
         query,
         CardRow,
         SORTS["status"],
         is_continued=is_continued,
         texts=CARD_TEXTS,
-        of_owner=[_OF_USER],
+        of_owner=_OF_USER,
     )
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_BYTES, SMALL_PAGE, Page, Sort
-from jobtracker.db.trash import Trashable, TrashReason
+from jobtracker.db.trash import Trashable
 from jobtracker.errors import NotFound
 
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
@@ -238,8 +238,7 @@ class Repository(Generic[R]):
         table = model.__table__
         of_owner = tuple(table.c[name] == sa.bindparam(name) for name in owner_columns)
         by_id = (*of_owner, table.c.id == sa.bindparam("row_id"))
-        self.is_trashable = issubclass(model, Trashable)
-        is_live = (table.c.trashed_at.is_(None),) if self.is_trashable else ()
+        is_live = (table.c.trashed_at.is_(None),) if issubclass(model, Trashable) else ()
         self._of_owner, self._by_id = (*of_owner, *is_live), (*by_id, *is_live)
         found = sa.select(*self._columns).where(*self._by_id)
         self._find = Statement(found, row)
@@ -248,10 +247,6 @@ class Repository(Generic[R]):
         self._count = Statement(count, Count)
         self._has_room = count.scalar_subquery() < sa.bindparam("quota", type_=sa.BigInteger)
         self._delete = Command(sa.delete(table).where(*self._by_id))
-        if self.is_trashable:
-            reason = sa.bindparam("reason", type_=sa.Text)
-            trashing = sa.update(table).where(*self._by_id)
-            self._trash = Command(trashing.values(trashed_at=NOW, trash_reason=reason))
         self._insert = functools.cache(self._compile_insert)
         self._insert_within = functools.cache(self._compile_insert_within)
         self._update = functools.cache(self._compile_update)
@@ -303,13 +298,6 @@ class Repository(Generic[R]):
     def delete(self, connection: SupportsExecute, owner: Owner, row_id: int) -> None:
         """Delete a row. Raises as :meth:`lock`."""
         if not self._delete.execute(connection, **owner, row_id=row_id):
-            raise NotFound
-
-    def trash(
-        self, connection: SupportsExecute, owner: Owner, row_id: int, reason: TrashReason
-    ) -> None:
-        """Put a row into the trash. Raises as :meth:`lock`."""
-        if not self._trash.execute(connection, **owner, row_id=row_id, reason=reason):
             raise NotFound
 
     def _compile_page(self, is_continued: bool) -> PageStatement[R]:

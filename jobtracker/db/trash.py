@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from jobtracker.db.base import enum_check
+from jobtracker.errors import Conflict
 
 
 class TrashReason(StrEnum):
@@ -25,6 +26,23 @@ class TrashReason(StrEnum):
     PURGE = "purge"
 
 
+class ParentInTrash(Conflict):
+    """What is to be restored belongs to a job in the trash."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The job that this belongs to is in the trash. Please restore the job first.",
+            details={"code": "PARENT_IN_TRASH"},
+        )
+
+
+class PlaceTaken(Conflict):
+    """Another row has what only one can have: the name, or the type of document of a job."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, details={"code": "PLACE_TAKEN"})
+
+
 class Trashable:
     """A mixin of mapped classes: the columns, and what the list of the trash shows.
 
@@ -33,12 +51,15 @@ class Trashable:
 
     #: The mapped classes by their kind.
     by_kind: ClassVar[dict[str, Any]] = {}
+    #: Of the rows in the trash alone.
+    TRASH_COLUMNS: ClassVar[tuple[str, ...]] = ("trashed_at", "trash_reason")
     #: The kind in paths and JSON.
     trash_kind: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.by_kind[cls.trash_kind] = cls
+        if "trash_kind" in vars(cls):
+            cls.by_kind[cls.trash_kind] = cls
 
     @declared_attr
     def trashed_at(cls) -> Mapped[datetime.datetime | None]:  # noqa: N805
@@ -54,8 +75,15 @@ class Trashable:
         raise NotImplementedError
 
 
+def in_trash(model: Any) -> sa.ColumnElement[bool]:
+    """That a row of a mapped class is in the trash, and no task is about to purge it."""
+    columns = model.__table__.c
+    return sa.and_(columns.trashed_at.is_not(None), columns.trash_reason != TrashReason.PURGE.value)
+
+
 def trash_table_args(tablename: str) -> tuple[sa.schema.SchemaItem, ...]:
-    """The constraint of the columns, and the index of the user's trash, newest first."""
+    """The constraints of the columns, the index of the user's trash, newest first, and that of the
+    sweeper's search for what is to be purged."""
     return (
         enum_check("trash_reason", TrashReason),
         sa.CheckConstraint("(trashed_at IS NULL) = (trash_reason IS NULL)", name="trash"),
@@ -64,6 +92,11 @@ def trash_table_args(tablename: str) -> tuple[sa.schema.SchemaItem, ...]:
             "user_id",
             "trashed_at",
             "id",
+            postgresql_where=sa.text("trashed_at IS NOT NULL"),
+        ),
+        sa.Index(
+            f"ix_{tablename}_trashed_at",
+            "trashed_at",
             postgresql_where=sa.text("trashed_at IS NOT NULL"),
         ),
     )

@@ -8,8 +8,8 @@ from sqlalchemy import CheckConstraint, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base, enum_check, sql_in_list, timestamp
-from jobtracker.db.trash import Trashable, live_index, trash_table_args
-from jobtracker.jobs.models import JobChild, job_foreign_key
+from jobtracker.db.trash import live_index, trash_table_args
+from jobtracker.jobs.models import TrashableJobChild, job_foreign_key
 
 MAX_FILENAME = 255
 MAX_CONTENT_TYPE = 255
@@ -29,7 +29,7 @@ class DocType(StrEnum):
 SINGLE_VALUED = (DocType.RESUME, DocType.JOB_DESCRIPTION, DocType.COVER_LETTER)
 _SINGLE_VALUED = sql_in_list(SINGLE_VALUED)
 #: The index that allows one of each of these types.
-UNIQUE_SINGLE_VALUED = "uq_documents_live_single_valued"
+UNIQUE_SINGLE_VALUED = "uq_documents_single_valued"
 
 
 class DocumentStatus(StrEnum):
@@ -48,7 +48,7 @@ class ScanStatus(StrEnum):
     ERROR = "ERROR"
 
 
-class Document(JobChild, Trashable, Base):
+class Document(TrashableJobChild, Base):
     """A file of a job: pending until its upload is confirmed, then scanning if it is scanned.
 
     A trigger of the table inserts the keys of a deleted row into ``object_deletions``.
@@ -71,6 +71,8 @@ class Document(JobChild, Trashable, Base):
             unique=True,
             where=f"status = 'uploaded' AND doc_type IN ({_SINGLE_VALUED})",
         ),
+        # The deletion of the job.
+        Index(None, "user_id", "application_id"),
         *trash_table_args("documents"),
         # The sweeper's search for expired uploads.
         Index(

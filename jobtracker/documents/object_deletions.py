@@ -15,7 +15,7 @@ from jobtracker.documents import queries
 from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
 from jobtracker.errors import Unavailable
-from jobtracker.jobs.queries import LOCK as LOCK_JOB
+from jobtracker.jobs.queries import LOCK_ANY as LOCK_JOB
 from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
@@ -30,18 +30,23 @@ def process_deletions_after_commit(request: Request, user_id: int) -> None:
     def after_commit(committed: bool) -> None:
         if committed:
             try:
-                _process_deletions(request.registry["db_sessions"], request.bucket, user_id)
+                process_deletions(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
                 log_outage(log, "S3", "Objects of user %s are left to the sweeper", user_id)
 
     request.tm.get().addAfterCommitHook(after_commit)
 
 
-def _process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
+def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
+    """Delete unreferenced objects of a user, MAX_DELETIONS at most; return how many were deleted.
+
+    :raises Unavailable: when S3 fails
+    """
     with transaction(sessions) as connection:
         rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
         if deleted := _delete_objects(bucket, rows):
             queries.set_attempted(connection, user_id, deleted)
+        return len(deleted)
 
 
 def process_batch(connection: SupportsExecute, bucket: Bucket, user_id: int) -> int:
@@ -66,7 +71,8 @@ def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow
 
 
 def delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
-    """Delete expired uploads, and return their number; none that is being confirmed."""
+    """Delete expired uploads, in the trash too, and return their number; none that is being
+    confirmed."""
     expired = 0
     last = (0, 0)
     while True:

@@ -11,9 +11,12 @@ from jobtracker.db import statements
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute, try_lock
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Repository, Statement
+from jobtracker.db.statements import Command, Statement
+from jobtracker.db.trash import TrashReason
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.documents import models
 from jobtracker.documents.models import Document, DocumentStatus, ObjectDeletion
+from jobtracker.jobs.models import Job
 
 
 class DocumentRow(NamedTuple):
@@ -50,7 +53,7 @@ class DeletionRow(NamedTuple):
     is_last: bool  # whether the object cannot appear again
 
 
-DOCUMENTS = Repository(
+DOCUMENTS = TrashableRepository(
     Document, DocumentRow, owner_columns=Document.OWNER_COLUMNS, order=newest_first(Document)
 )
 
@@ -70,24 +73,41 @@ _LOCK_CONFIRMATION = Command(
     )
 )
 _IS_PENDING = Document.status == DocumentStatus.PENDING
-#: The number of the user's documents, and their bytes in all.
-TOTALS = (sa.func.count(), sa.func.coalesce(sa.cast(sa.func.sum(Document.size_bytes), BIGINT), 0))
-_PENDING = sa.func.count().filter(*_OF_JOB, _IS_PENDING, Document.upload_expires_at > NOW)
+_IS_LIVE = Document.trashed_at.is_(None)
+#: Documents with their jobs.
+WITH_JOBS = Document.__table__.join(
+    Job.__table__, sa.and_(Job.user_id == Document.user_id, Job.id == Document.application_id)
+)
+#: Of these, the number of the user's documents but those in the trash, or of a job there, and the
+#: bytes of all of them: objects in the trash take up room as well.
+TOTALS = (
+    sa.func.count().filter(_IS_LIVE, Job.trashed_at.is_(None)),
+    sa.func.coalesce(sa.cast(sa.func.sum(Document.size_bytes), BIGINT), 0),
+)
+_PENDING = sa.func.count().filter(*_OF_JOB, _IS_LIVE, _IS_PENDING, Document.upload_expires_at > NOW)
 _USAGE = Statement(
-    sa.select(*TOTALS, _PENDING).where(Document.user_id == sa.bindparam("user_id")),
+    sa.select(*TOTALS, _PENDING)
+    .select_from(WITH_JOBS)
+    .where(Document.user_id == sa.bindparam("user_id")),
     DocumentUsageRow,
 )
 _CONFIRMED_BEFORE = sa.tuple_(Document.uploaded_at, Document.id) < sa.tuple_(
     sa.bindparam("uploaded_at", type_=Document.__table__.c.uploaded_at.type),
     sa.bindparam("row_id", type_=sa.BigInteger),
 )
-_DELETE_REPLACED = Command(
-    sa.delete(Document.__table__).where(
-        *_OF_JOB,
-        Document.doc_type == sa.bindparam("doc_type"),
-        Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
-        sa.or_(Document.status == DocumentStatus.UPLOADED, _CONFIRMED_BEFORE),
-    )
+_OTHERS_OF_TYPE = (
+    *_OF_JOB,
+    _IS_LIVE,
+    Document.doc_type == sa.bindparam("doc_type"),
+    Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
+)
+_TRASH_REPLACED = Command(
+    sa.update(Document.__table__)
+    .where(*_OTHERS_OF_TYPE, Document.status == DocumentStatus.UPLOADED)
+    .values(trashed_at=NOW, trash_reason=TrashReason.REPLACED)
+)
+_DELETE_OVERTAKEN = Command(
+    sa.delete(Document.__table__).where(*_OTHERS_OF_TYPE, _CONFIRMED_BEFORE)
 )
 _SCAN_RESULT = ["status", "scan_status", "scan_message"]
 _SET_SCAN_RESULT = Statement(
@@ -112,7 +132,16 @@ def _next_documents(condition: sa.ColumnElement[bool]) -> Statement[DocumentRow]
 
 
 _EXPIRED = _next_documents(_IS_EXPIRED)
-_SCANNING = _next_documents(Document.status == DocumentStatus.SCANNING)
+# Those in the trash, and of jobs there, wait: their result is set after the restoration.
+_JOB_IS_LIVE = (
+    sa.select(Job.id)
+    .where(
+        Job.user_id == Document.user_id, Job.id == Document.application_id, Job.trashed_at.is_(None)
+    )
+    .exists()
+)
+_IS_SCANNING = sa.and_(Document.status == DocumentStatus.SCANNING, _IS_LIVE, _JOB_IS_LIVE)
+_SCANNING = _next_documents(_IS_SCANNING)
 _TRY_LOCK_CONFIRMATION = Statement(
     sa.select(
         sa.func.pg_try_advisory_xact_lock(
@@ -165,15 +194,16 @@ _DELETE_COMPLETED = Command(
 
 _BACKLOG = {
     "expired_uploads": statements.count_up_to_limit(Document, _IS_EXPIRED),
-    "malware_scans": statements.count_up_to_limit(
-        Document, Document.status == DocumentStatus.SCANNING
-    ),
+    "malware_scans": statements.count_up_to_limit(Document, _IS_SCANNING),
     "object_deletions": statements.count_up_to_limit(ObjectDeletion, sa.true()),
 }
 
 
 def usage(connection: SupportsExecute, owner: Mapping[str, int]) -> DocumentUsageRow:
-    """The documents of the user, and the pending ones of the job."""
+    """The documents of the user, and the pending ones of the job.
+
+    :param owner: the user and the job
+    """
     return _USAGE.first_or_not_found(connection, **owner)
 
 
@@ -183,12 +213,18 @@ def lock_confirmation(connection: SupportsExecute, document: DocumentRow) -> Non
     _LOCK_CONFIRMATION.execute(connection, row_id=document.id)
 
 
-def delete_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
-    """Delete what a document replaces that becomes valid, where its type is single-valued: the
-    valid one, and those that were confirmed before it without becoming valid."""
+def replace_others(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Put the valid document into the trash that one replaces, where its type is single-valued, and
+    delete those that were confirmed before it without becoming valid."""
     if document.doc_type in models.SINGLE_VALUED:
+        trash_replaced(connection, document)
         values = {"doc_type": document.doc_type, "uploaded_at": document.uploaded_at}
-        _DELETE_REPLACED.execute(connection, **_identity(document), **values)
+        _DELETE_OVERTAKEN.execute(connection, **_identity(document), **values)
+
+
+def trash_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Put the valid document into the trash that one of the same single-valued type replaces."""
+    _TRASH_REPLACED.execute(connection, **_identity(document), doc_type=document.doc_type)
 
 
 def set_scan_result(

@@ -12,9 +12,14 @@ from pyramid.events import subscriber
 from jobtracker.db.connections import release_autocommit, transaction_of
 from jobtracker.db.keyset import Page
 from jobtracker.documents import malware_scans, queries
-from jobtracker.documents.models import MAX_PENDING, DocumentStatus, ScanStatus
+from jobtracker.documents.models import (
+    MAX_PENDING,
+    UNIQUE_SINGLE_VALUED,
+    DocumentStatus,
+    ScanStatus,
+)
 from jobtracker.documents.object_deletions import process_deletions_after_commit
-from jobtracker.documents.queries import DOCUMENTS, DocumentRow
+from jobtracker.documents.queries import DOCUMENTS, DocumentRow, DocumentUsageRow
 from jobtracker.errors import (
     Conflict,
     Forbidden,
@@ -23,9 +28,9 @@ from jobtracker.errors import (
     RateLimited,
     Unavailable,
 )
-from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
+from jobtracker.jobs.resources import JobChildResource, JobResource, TrashableJobChildCollection
 from jobtracker.quotas import QuotaExceeded, size_in_words
-from jobtracker.tree import ResourceDeleted
+from jobtracker.tree import ResourceDeleted, ResourceRestored
 from jobtracker.users import queries as users
 
 
@@ -68,7 +73,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
             scanning = {"status": DocumentStatus.SCANNING, "scan_status": ScanStatus.PENDING}
             self.update_columns(**scanning, uploaded_at=now)
         else:
-            queries.delete_replaced(self.connection, document._replace(uploaded_at=now))
+            queries.replace_others(self.connection, document._replace(uploaded_at=now))
             self.update_columns(status=DocumentStatus.UPLOADED, uploaded_at=now)
         queries.enqueue_upload_deletion(self.connection, document)
         process_deletions_after_commit(self.request, document.user_id)
@@ -119,10 +124,14 @@ class DocumentResource(JobChildResource[DocumentRow]):
         return row
 
 
-class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, name="documents"):
+class DocumentCollection(
+    TrashableJobChildCollection[DocumentRow], under=JobResource, name="documents"
+):
     """``/jobs/7/documents``, newest first."""
 
     repository, item_class = DOCUMENTS, DocumentResource
+    quota_name = "documents"
+    place = (UNIQUE_SINGLE_VALUED, "The job has another document of this type.")
 
     def page(
         self, *, limit: int | None = None, after: Sequence[Any] | None = None
@@ -160,20 +169,17 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
             limit = size_in_words(max_bytes)
             raise PayloadTooLarge(f"The file is too large. A document can have at most {limit}.")
         now = self.__parent__.touch()
-        # Serializes concurrent creations of the user, so that the limits hold.
-        users.USERS.lock(self.connection, {}, self.owner["user_id"])
-        usage = queries.usage(self.connection, self.owner)
+        usage = self._lock_usage()
         upload_seconds = self.request.bucket.upload_seconds
         if usage.pending >= MAX_PENDING:
             message = "uploads have not been completed. Please complete or delete one."
             message = f"{MAX_PENDING} {message}"
             raise RateLimited(message, limit="pending_uploads", retry_after=upload_seconds)
         for quota, needed in (
-            ("documents", usage.documents + 1),
+            (self.quota_name, usage.documents + 1),
             ("document_bytes", usage.bytes + size_bytes),
         ):
-            if needed > (quota_limit := self.quota(quota)):
-                raise QuotaExceeded(quota, quota_limit)
+            self._check_limit(quota, needed)
         name = f"{self.owner['user_id']}/{uuid.uuid4().hex}"
         document = self.insert(
             doc_type=doc_type,
@@ -187,9 +193,33 @@ class DocumentCollection(JobChildCollection[DocumentRow], under=JobResource, nam
         )
         return DocumentResource(self, document)
 
+    def check_quota(self) -> None:
+        self._check_limit(self.quota_name, self._lock_usage().documents + 1)
+
+    def check_quota_with_job(self) -> None:
+        """Raise QuotaExceeded when the user has too many documents with those of this job, which
+        was restored."""
+        if self.count():
+            self._check_limit(self.quota_name, self._lock_usage().documents)
+
+    def _lock_usage(self) -> DocumentUsageRow:
+        # Serializes concurrent creations of the user, so that the limits hold.
+        users.USERS.lock(self.connection, {}, self.owner["user_id"])
+        return queries.usage(self.connection, self.owner)
+
+    def _check_limit(self, quota: str, needed: int) -> None:
+        if needed > (limit := self.quota(quota)):
+            raise QuotaExceeded(quota, limit)
+
 
 @subscriber(ResourceDeleted)
 def delete_objects(event: ResourceDeleted) -> None:
-    """Deleting a job or a document leaves objects unreferenced."""
-    if isinstance(event.resource, JobResource | DocumentResource):
+    """The deletion of a document leaves objects unreferenced; those of a job, its task deletes."""
+    if isinstance(event.resource, DocumentResource):
         process_deletions_after_commit(event.request, event.resource.row.user_id)
+
+
+@subscriber(ResourceRestored)
+def check_quota(event: ResourceRestored) -> None:
+    if isinstance(event.resource, JobResource):
+        DocumentCollection(event.resource, "documents").check_quota_with_job()

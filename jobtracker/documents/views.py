@@ -13,6 +13,7 @@ from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.errors import NotFound
 from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.conditional import use_body_etag
+from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import CONFIRM_BY_USER, PRESIGN_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool, set_location
@@ -100,10 +101,11 @@ def get_document(request: Request) -> DocumentRow:
     return document
 
 
-@document.delete(permission=Permission.WRITE, status=204)
+@document.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204)
 def delete_document(request: Request) -> None:
-    """Forget a document."""
-    request.context.delete()
+    """Put a document into the trash, from which it is deleted after some days, and its file with
+    it. `permanent=true` deletes them now."""
+    request.context.delete(**request.validated)
 
 
 def _vary_until_scanned(request: Request, rows: Iterable[DocumentRow]) -> None:

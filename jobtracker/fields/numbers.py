@@ -56,3 +56,11 @@ class Boolean(FieldType):
         if not isinstance(value, bool):
             raise InvalidValue(node, "Must be true or false.", "bool_type")
         return value
+
+
+class QueryBoolean(Boolean):
+    """``true`` or ``false`` in a query string."""
+
+    def parse(self, node: Any, value: Any) -> bool:
+        text = checked_text(node, value)
+        return super().parse(node, {"true": True, "false": False}.get(text, text))

@@ -1,6 +1,7 @@
 """``root["jobs"][7]["history"]``."""
 
 import datetime
+from typing import Any
 
 from jobtracker.errors import Conflict
 from jobtracker.history import queries
@@ -16,12 +17,12 @@ class StepResource(JobChildResource[StepRow]):
     __parent__: "HistoryCollection"
     kind = "step"
 
-    def delete(self, *, permanent: bool = True) -> None:
+    def delete(self, *, permanent: bool = True, **trash_columns: Any) -> None:
         """Delete a step; the latest that remains is the job's status. Conflict when none does."""
         remaining = [step for step in self.__parent__.lock() if step.id != self.row.id]
         if not remaining:
             raise Conflict("A job has a step at least.")
-        RowResource.delete(self, permanent=permanent)
+        RowResource.delete(self, permanent=permanent, **trash_columns)
         self.__parent__.set_status(remaining[0].status)
 
 

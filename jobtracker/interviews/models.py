@@ -4,12 +4,12 @@ import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import String, func
+from sqlalchemy import Index, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base, enum_check, timestamp
-from jobtracker.db.trash import Trashable, live_index, trash_table_args
-from jobtracker.jobs.models import JobChild, job_foreign_key
+from jobtracker.db.trash import live_index, trash_table_args
+from jobtracker.jobs.models import TrashableJobChild, job_foreign_key
 
 MAX_WORD = 50
 MAX_NAME = 255
@@ -22,13 +22,15 @@ class InterviewStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Interview(JobChild, Trashable, Base):
+class Interview(TrashableJobChild, Base):
     __tablename__ = "interviews"
     __table_args__ = (
         job_foreign_key(),
         enum_check("status", InterviewStatus),
         # The order of the list.
         live_index("ix_interviews_live", "user_id", "application_id", "scheduled_at", "id"),
+        # The deletion of the job.
+        Index(None, "user_id", "application_id"),
         *trash_table_args("interviews"),
     )
     trash_kind = "interview"

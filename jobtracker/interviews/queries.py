@@ -4,7 +4,7 @@ import datetime
 from typing import NamedTuple
 
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Repository
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.interviews.models import Interview
 
 
@@ -24,7 +24,7 @@ class InterviewRow(NamedTuple):
 
 
 ORDER = newest_first(Interview, "scheduled_at")
-INTERVIEWS = Repository(
+INTERVIEWS = TrashableRepository(
     Interview,
     InterviewRow,
     owner_columns=Interview.OWNER_COLUMNS,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from jobtracker.interviews.queries import INTERVIEWS, InterviewRow
-from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
+from jobtracker.jobs.resources import JobChildResource, JobResource, TrashableJobChildCollection
 
 
 class InterviewResource(JobChildResource[InterviewRow]):
@@ -18,13 +18,16 @@ class InterviewResource(JobChildResource[InterviewRow]):
         return self.row
 
 
-class InterviewCollection(JobChildCollection[InterviewRow], under=JobResource, name="interviews"):
+class InterviewCollection(
+    TrashableJobChildCollection[InterviewRow], under=JobResource, name="interviews"
+):
     """``/jobs/7/interviews``, latest date first."""
 
     repository, item_class = INTERVIEWS, InterviewResource
+    quota_name = "interviews_per_job"
 
     def add(self, **fields: Any) -> InterviewResource:
         """:raises QuotaExceeded: when the job has the maximum number of interviews"""
         now = self.__parent__.touch()  # locks the job, so that the quota holds
         values = {"created_at": now, "updated_at": now, **fields}
-        return InterviewResource(self, self.insert_within("interviews_per_job", **values))
+        return InterviewResource(self, self.insert_within(self.quota_name, **values))

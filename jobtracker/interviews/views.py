@@ -3,6 +3,7 @@
 from pyramid.request import Request
 
 from jobtracker.fields import ListOf, Rendered
+from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import INTERVIEWS_BY_USER
 from jobtracker.http.service import ApiService, set_location
@@ -48,7 +49,8 @@ def patch_interview(request: Request) -> InterviewRow:
     return request.context.update(**request.validated)
 
 
-@interview.delete(permission=Permission.WRITE, status=204)
+@interview.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204)
 def delete_interview(request: Request) -> None:
-    """Forget an interview."""
-    request.context.delete()
+    """Put an interview into the trash, from which it is deleted after some days.
+    `permanent=true` deletes it now."""
+    request.context.delete(**request.validated)

@@ -13,6 +13,7 @@ from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_LIST, Page, Sort, SortKey, newest_first
 from jobtracker.db.statements import PageStatement, Statement, columns_of
+from jobtracker.db.trash import TrashReason, in_trash
 from jobtracker.errors import NotFound, VersionConflict
 from jobtracker.jobs.models import Job, Status, validate_tags
 from jobtracker.users.models import User
@@ -71,7 +72,10 @@ _TAGS = sa.func.array_to_string(Job.tags, "", type_=sa.Text)
 #: The texts of a card, and of a job.
 CARD_TEXTS = (Job.company_name, Job.job_title, Job.location, Job.next_action_title, _TAGS)
 _TEXTS = (*CARD_TEXTS, Job.job_url)
-_BY_ID = (Job.user_id == sa.bindparam("user_id"), Job.id == sa.bindparam("job_id"))
+_IS_LIVE = Job.trashed_at.is_(None)
+_OF_KEY = (Job.user_id == sa.bindparam("user_id"), Job.id == sa.bindparam("job_id"))
+_BY_ID = (*_OF_KEY, _IS_LIVE)
+_IN_TRASH = (*_OF_KEY, in_trash(Job))
 # Concurrent updates of a job are serialized, but the later one can have the earlier clock.
 _LATEST = sa.func.greatest(Job.last_activity_at, NOW)
 _VERSIONS = sa.bindparam("versions", type_=ARRAY(sa.BigInteger))
@@ -89,8 +93,29 @@ TOUCH = Statement(
     sa.update(Job.__table__).where(*_BY_ID).values(last_activity_at=_LATEST).returning(*COLUMNS),
     JobRow,
 )
-_DELETE = Statement(
-    sa.delete(Job.__table__).where(*_BY_ID, _VERSION_MATCHES).returning(*COLUMNS), JobRow
+#: The same as :data:`LOCK`, of a job that may be in the trash.
+LOCK_ANY = Statement(_SELECT.where(*_OF_KEY).with_for_update(key_share=True), JobRow)
+LOCK_IN_TRASH = Statement(_SELECT.where(*_IN_TRASH).with_for_update(key_share=True), JobRow)
+_TO_TRASH: Any = {"trashed_at": NOW, "trash_reason": sa.bindparam("reason", type_=sa.Text)}
+_TRASH = Statement(
+    sa.update(Job.__table__).where(*_BY_ID, _VERSION_MATCHES).values(_TO_TRASH).returning(*COLUMNS),
+    JobRow,
+)
+#: Takes a job out of the trash.
+RESTORE = Statement(
+    sa.update(Job.__table__)
+    .where(*_IN_TRASH)
+    .values(dict.fromkeys(Job.TRASH_COLUMNS))
+    .returning(*COLUMNS),
+    JobRow,
+)
+#: Leaves a job in the trash to the task that purges it.
+PURGE = Statement(
+    sa.update(Job.__table__)
+    .where(*_IN_TRASH)
+    .values({**_TO_TRASH, "trash_reason": TrashReason.PURGE})
+    .returning(*COLUMNS),
+    JobRow,
 )
 
 # What a trigger keeps of a job for comparison: the texts, and the tags, as fold() makes them. The
@@ -161,10 +186,10 @@ def page(
 
 @functools.cache
 def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatement[JobRow]:
-    of_user = Job.user_id == sa.bindparam("user_id")
-    query = _SELECT.where(of_user, *_conditions(filters))
+    of_user = (Job.user_id == sa.bindparam("user_id"), _IS_LIVE)
+    query = _SELECT.where(*of_user, *_conditions(filters))
     return PageStatement(
-        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=[of_user]
+        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=of_user
     )
 
 
@@ -204,11 +229,28 @@ def update_job(
     return row
 
 
-def delete_job(connection: SupportsExecute, key: JobKey, versions: list[int] | None) -> None:
-    """Delete a job with all that is below it. Raises as :func:`update_job`."""
-    if _DELETE.first(connection, **key, versions=versions) is None:
+def trash_job(
+    connection: SupportsExecute, key: JobKey, versions: list[int] | None, reason: TrashReason
+) -> None:
+    """Put a job into the trash, and so all that is below it. Raises as :func:`update_job`."""
+    if _TRASH.first(connection, **key, versions=versions, reason=reason) is None:
         _check_version(connection, key, versions)
         raise NotFound
+
+
+@functools.cache
+def job_of_trashed(model: Any) -> Statement[JobRow]:
+    """The job, in the trash or not, of the row ``row_id`` of ``user_id`` in the trash.
+
+    :param model: the mapped class of the row
+    """
+    child = model.__table__.c
+    is_job = sa.and_(child.user_id == Job.user_id, child.application_id == Job.id)
+    user_id: Any = sa.bindparam("user_id")
+    by_id = (Job.user_id == user_id, child.user_id == user_id, child.id == sa.bindparam("row_id"))
+    job = _SELECT.join(model.__table__, is_job).where(*by_id, in_trash(model))
+    is_there = Job.trash_reason.is_distinct_from(TrashReason.PURGE.value)
+    return Statement(job.where(is_there), JobRow)
 
 
 def _check_version(connection: SupportsExecute, key: JobKey, versions: list[int] | None) -> JobRow:

@@ -7,10 +7,23 @@ from typing import Any, TypeVar
 
 from jobtracker.db.base import translate_constraint_error
 from jobtracker.db.keyset import Page
+from jobtracker.db.trash import ParentInTrash, TrashReason
+from jobtracker.db.trashable_rows import TrashableRepository
+from jobtracker.errors import NotFound
 from jobtracker.jobs import queries
 from jobtracker.jobs.queries import JobRow
 from jobtracker.quotas import QuotaExceeded
-from jobtracker.tree import Collection, HasId, OwnerOnly, Resource, Root, RowCollection, RowResource
+from jobtracker.tree import (
+    Collection,
+    HasId,
+    OwnerOnly,
+    Resource,
+    Root,
+    RowCollection,
+    RowResource,
+    TrashableCollection,
+)
+from jobtracker.users import queries as users
 from jobtracker.users.queries import TokenKey
 
 R = TypeVar("R", bound=HasId)
@@ -56,6 +69,40 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         if job is None:
             raise QuotaExceeded("jobs", quota)
         return JobResource(self, job)
+
+    def restore(self, job_id: int) -> "JobResource":
+        """Take a job out of the trash, and so all that is below it: it is what it was before.
+
+        :raises NotFound: when there is no such job in the trash
+        :raises QuotaExceeded: when the user has the maximum number of jobs, or of documents
+        """
+        key = {"user_id": self.user.id, "job_id": job_id}
+        queries.LOCK_IN_TRASH.first_or_not_found(self.connection, **key)
+        # Serializes what counts for the quota.
+        owner = users.USERS.lock(self.connection, {}, key["user_id"])
+        if owner.job_count >= (limit := self.quota("jobs")):
+            raise QuotaExceeded("jobs", limit)
+        job = JobResource(self, queries.RESTORE.first_or_not_found(self.connection, **key))
+        job.notify_restored()
+        return job
+
+    def purge(self, job_id: int) -> None:
+        """Leave a job in the trash to the task that deletes it, with all that is below it.
+
+        :raises NotFound: as :meth:`restore`
+        """
+        key = {"user_id": self.user.id, "job_id": job_id}
+        JobResource(self, queries.PURGE.first_or_not_found(self.connection, **key)).notify_deleted()
+
+    def find_of_trashed(self, repository: TrashableRepository[Any], row_id: int) -> "JobResource":
+        """The job of a child in the trash. It can be in the trash itself.
+
+        :param repository: that of the child
+        :raises NotFound: when there is no such child in the trash
+        """
+        statement = queries.job_of_trashed(repository.model)
+        key = {"user_id": self.user.id, "row_id": row_id}
+        return JobResource(self, statement.first_or_not_found(self.connection, **key))
 
     @property
     def _token(self) -> TokenKey:
@@ -106,10 +153,17 @@ class JobResource(Resource):
             self.row = queries.update_job(self.connection, self._primary_key, accepted, **fields)
         return self.row
 
-    def delete(self, versions: AbstractCollection[str] | None = None) -> None:
-        """Delete the job with all that is below it. Raises as :meth:`update`."""
-        queries.delete_job(self.connection, self._primary_key, _integers(versions))
-        self.notify_deleted()
+    def delete(
+        self, versions: AbstractCollection[str] | None = None, *, permanent: bool = False
+    ) -> None:
+        """Put the job into the trash, and so all that is below it. Raises as :meth:`update`.
+
+        :param permanent: leave it to the task that deletes it; it cannot be restored
+        """
+        reason = TrashReason.PURGE if permanent else TrashReason.USER
+        queries.trash_job(self.connection, self._primary_key, _integers(versions), reason)
+        if permanent:
+            self.notify_deleted()
 
 
 class JobChildResource(RowResource[R]):
@@ -119,10 +173,12 @@ class JobChildResource(RowResource[R]):
     def job(self) -> JobResource:
         return self.__parent__.__parent__  # type: ignore[return-value]
 
-    def delete(self, *, permanent: bool = False) -> None:
+    def delete(self, *, permanent: bool = False, **trash_columns: Any) -> None:
         # The job first, as in all writes below it: two of them cannot deadlock.
-        self.job.touch()
-        super().delete(permanent=permanent)
+        self.job.lock()
+        previous = self.job.row.last_activity_at
+        times = {"trashed_at": self.job.touch(), "previous_activity_at": previous}
+        super().delete(permanent=permanent, **times, **trash_columns)
 
 
 class JobChildCollection(RowCollection[R]):
@@ -135,6 +191,24 @@ class JobChildCollection(RowCollection[R]):
     def owner(self) -> dict[str, int]:
         job = self.__parent__.row
         return {"user_id": job.user_id, "application_id": job.id}
+
+
+class TrashableJobChildCollection(JobChildCollection[R], TrashableCollection[R]):
+    """A collection below a job whose items can be in the trash."""
+
+    def restore(self, row_id: int) -> RowResource[R]:
+        """As of any collection; ParentInTrash when the job is in the trash."""
+        try:
+            self.__parent__.lock()
+        except NotFound:
+            raise ParentInTrash from None
+        return super().restore(row_id)
+
+    def purge(self, row_id: int) -> None:
+        """As of any collection. The job can be in the trash; it has no activity."""
+        job = self.__parent__.row
+        queries.LOCK_ANY.first(self.connection, user_id=job.user_id, job_id=job.id)
+        super().purge(row_id)
 
 
 def _integers(versions: AbstractCollection[str] | None) -> list[int] | None:

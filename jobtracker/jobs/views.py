@@ -5,8 +5,9 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.fields import ListOf, Rendered
+from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import paginate
-from jobtracker.http.service import ApiService, ThreadPool, set_location
+from jobtracker.http.service import ApiService, set_location
 from jobtracker.jobs.models import EMBEDDED_NOTES
 from jobtracker.jobs.queries import JobRow
 from jobtracker.jobs.resources import JobCollection, JobResource
@@ -64,9 +65,8 @@ def patch_job(request: Request) -> JobRow:
     return request.context.update(request.versions, **request.validated)
 
 
-@job.delete(
-    permission=Permission.WRITE, status=204, if_match=JOB_OUT, thread_pool=ThreadPool.GATEWAY
-)
+@job.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204, if_match=JOB_OUT)
 def delete_job(request: Request) -> None:
-    """Forget a job, with its notes and documents."""
-    request.context.delete(request.versions)
+    """Put a job into the trash, and so its notes, interviews and documents: they cannot be found
+    until it is restored, and are deleted after some days. `permanent=true` deletes them now."""
+    request.context.delete(request.versions, **request.validated)

@@ -3,19 +3,19 @@
 import datetime
 from typing import Any
 
-from sqlalchemy import String, func
+from sqlalchemy import Index, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import Base, timestamp
-from jobtracker.db.trash import Trashable, live_index, trash_table_args
-from jobtracker.jobs.models import JobChild, job_foreign_key
+from jobtracker.db.trash import live_index, trash_table_args
+from jobtracker.jobs.models import TrashableJobChild, job_foreign_key
 
 MAX_BODY = 10_000
 # Of the title in the trash.
 MAX_TITLE = 100
 
 
-class Note(JobChild, Trashable, Base):
+class Note(TrashableJobChild, Base):
     """A text that the user wrote about a job."""
 
     __tablename__ = "notes"
@@ -23,6 +23,8 @@ class Note(JobChild, Trashable, Base):
         job_foreign_key(),
         # The order of the list.
         live_index("ix_notes_live", "user_id", "application_id", "created_at", "id"),
+        # The deletion of the job.
+        Index(None, "user_id", "application_id"),
         *trash_table_args("notes"),
     )
     trash_kind = "note"

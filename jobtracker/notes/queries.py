@@ -4,7 +4,7 @@ import datetime
 from typing import NamedTuple
 
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Repository
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.notes.models import Note
 
 
@@ -16,6 +16,6 @@ class NoteRow(NamedTuple):
     created_at: datetime.datetime
 
 
-NOTES = Repository(
+NOTES = TrashableRepository(
     Note, NoteRow, owner_columns=Note.OWNER_COLUMNS, order=newest_first(Note), texts=[Note.body]
 )

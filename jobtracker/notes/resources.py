@@ -1,6 +1,6 @@
 """``root["jobs"][7]["notes"]``."""
 
-from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
+from jobtracker.jobs.resources import JobChildResource, JobResource, TrashableJobChildCollection
 from jobtracker.notes.queries import NOTES, NoteRow
 
 
@@ -10,12 +10,13 @@ class NoteResource(JobChildResource[NoteRow]):
     kind = "note"
 
 
-class NoteCollection(JobChildCollection[NoteRow], under=JobResource, name="notes"):
+class NoteCollection(TrashableJobChildCollection[NoteRow], under=JobResource, name="notes"):
     """``/jobs/7/notes``, newest first."""
 
     repository, item_class = NOTES, NoteResource
+    quota_name = "notes_per_job"
 
     def add(self, body: str) -> NoteResource:
         """:raises QuotaExceeded: when the job has the maximum number of notes"""
         now = self.__parent__.touch()  # locks the job, so that the quota holds
-        return NoteResource(self, self.insert_within("notes_per_job", body=body, created_at=now))
+        return NoteResource(self, self.insert_within(self.quota_name, body=body, created_at=now))

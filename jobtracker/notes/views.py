@@ -3,6 +3,7 @@
 from pyramid.request import Request
 
 from jobtracker.fields import ListOf, Rendered
+from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import NOTES_BY_USER
 from jobtracker.http.service import ApiService, set_location
@@ -41,7 +42,8 @@ def get_note(request: Request) -> NoteRow:
     return request.context.row
 
 
-@note.delete(permission=Permission.WRITE, status=204)
+@note.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204)
 def delete_note(request: Request) -> None:
-    """Forget a note."""
-    request.context.delete()
+    """Put a note into the trash, from which it is deleted after some days.
+    `permanent=true` deletes it now."""
+    request.context.delete(**request.validated)

@@ -19,7 +19,7 @@ class SavedView(Trashable, Base):
     __tablename__ = "saved_views"
     __table_args__ = (
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
-        live_index("uq_saved_views_live_name", "user_id", sa.text("fold(name)"), unique=True),
+        live_index("uq_saved_views_user_id_name", "user_id", sa.text("fold(name)"), unique=True),
         sa.CheckConstraint(
             f"json_typeof(data) = 'object' AND octet_length(data::text) <= {MAX_BYTES}", name="data"
         ),
@@ -27,7 +27,7 @@ class SavedView(Trashable, Base):
         live_index("ix_saved_views_live", "user_id", "updated_at", "id"),
         *trash_table_args("saved_views"),
     )
-    UNIQUE_NAME = "uq_saved_views_live_name"
+    UNIQUE_NAME = "uq_saved_views_user_id_name"
     trash_kind = "saved_view"
 
     user_id: Mapped[int] = mapped_column(primary_key=True)

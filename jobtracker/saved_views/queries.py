@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Repository
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.saved_views.models import SavedView
 
 
@@ -20,7 +20,7 @@ class SavedViewRow(NamedTuple):
 
 
 ORDER = newest_first(SavedView, "updated_at")
-SAVED_VIEWS = Repository(
+SAVED_VIEWS = TrashableRepository(
     SavedView,
     SavedViewRow,
     owner_columns=("user_id",),

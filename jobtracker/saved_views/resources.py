@@ -7,7 +7,7 @@ from jobtracker.errors import Conflict
 from jobtracker.renderer import json_dumps
 from jobtracker.saved_views.models import SavedView
 from jobtracker.saved_views.queries import SAVED_VIEWS, SavedViewRow
-from jobtracker.tree import OwnerOnly, Root, RowCollection, RowResource
+from jobtracker.tree import OwnerOnly, Root, RowResource, TrashableCollection
 from jobtracker.users import queries as users
 
 # The SPA looks for "already exists".
@@ -29,10 +29,14 @@ class SavedViewResource(RowResource[SavedViewRow]):
         return self.row
 
 
-class SavedViewCollection(OwnerOnly, RowCollection[SavedViewRow], under=Root, name="saved-views"):
+class SavedViewCollection(
+    OwnerOnly, TrashableCollection[SavedViewRow], under=Root, name="saved-views"
+):
     """``/saved-views``, latest change first."""
 
     repository, item_class = SAVED_VIEWS, SavedViewResource
+    quota_name = "saved_views"
+    place = (SavedView.UNIQUE_NAME, NAME_IS_TAKEN)
 
     def create(self, name: str, data: dict[str, Any]) -> SavedViewResource:
         """:raises Conflict: when the name is taken
@@ -40,5 +44,10 @@ class SavedViewCollection(OwnerOnly, RowCollection[SavedViewRow], under=Root, na
         # Serializes concurrent creations, so that the quota holds.
         users.USERS.lock(self.connection, {}, self.user.id)
         with translate_constraint_error(SavedView.UNIQUE_NAME, Conflict(NAME_IS_TAKEN)):
-            row = self.insert_within("saved_views", name=name, data=data)
+            row = self.insert_within(self.quota_name, name=name, data=data)
         return SavedViewResource(self, row)
+
+    def check_quota(self) -> None:
+        # Serializes it with concurrent creations.
+        users.USERS.lock(self.connection, {}, self.user.id)
+        super().check_quota()

@@ -3,6 +3,7 @@
 from pyramid.request import Request
 
 from jobtracker.fields import ListOf, Rendered
+from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.permissions import Permission
@@ -47,7 +48,8 @@ def patch_saved_view(request: Request) -> SavedViewRow:
     return request.context.update(**request.validated)
 
 
-@saved_view.delete(permission=Permission.WRITE, status=204)
+@saved_view.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204)
 def delete_saved_view(request: Request) -> None:
-    """Forget a saved view."""
-    request.context.delete()
+    """Put a saved view into the trash, from which it is deleted after some days.
+    `permanent=true` deletes it now."""
+    request.context.delete(**request.validated)

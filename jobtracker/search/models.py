@@ -28,19 +28,30 @@ class JobWords(Base):
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
-class NoteWords(Base):
-    """The words of some notes of a job, which weigh least (D). Triggers of notes keep them.
-
-    Each note's words end with the lexeme ``/``, in the order of ``note_ids``; ``note_id`` is the
-    first of them. So that a search reads few rows, and the write of a note a short one, a row has
-    about 6,000 bytes.
-    """
-
-    __tablename__ = "note_words"
-    __table_args__ = (job_foreign_key(),)
+class _NoteWords:
+    """The columns of a table of words of notes."""
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     application_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     note_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     note_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     words: Mapped[str] = mapped_column(TSVECTOR)
+
+
+class NoteWords(_NoteWords, Base):
+    """The words of some notes of a job, which weigh least (D). Triggers of notes keep them.
+
+    Each note's words end with the lexeme ``/``, in the order of ``note_ids``; ``note_id`` is the
+    first of them. So that a search reads few rows, and the write of a note a short one, a row has
+    about 6,000 bytes. A note in the trash keeps its place, without words.
+    """
+
+    __tablename__ = "note_words"
+    __table_args__ = (job_foreign_key(),)
+
+
+class TrashedNoteWords(_NoteWords, Base):
+    """Those of jobs in the trash, which no search reads. A trigger of jobs moves them."""
+
+    __tablename__ = "trashed_note_words"
+    __table_args__ = (job_foreign_key(),)

@@ -153,7 +153,8 @@ def _found(ranked: int, ranks: tuple[int | None, ...]) -> str:
                    CAST(NULL AS timestamptz)
             FROM {of_notes} WHERE {is_ranked}
             UNION ALL
-            SELECT id, NULL, NULL, NULL, last_activity_at FROM jobs WHERE user_id = :user_id
+            SELECT id, NULL, NULL, NULL, last_activity_at FROM jobs
+            WHERE user_id = :user_id AND trashed_at IS NULL
         ) AS results
         GROUP BY application_id HAVING bit_or(bits) & {2**count - 1} = {2**count - 1}
         ORDER BY is_whole DESC, rank DESC, last_activity_at DESC, application_id DESC LIMIT :limit
@@ -206,7 +207,9 @@ def _search(ranked: int, ranks: tuple[int | None, ...]) -> Statement[Any]:
     card = zip(CardRow._fields, CARD_COLUMNS, strict=True)
     columns = (column.label(name) for name, column in card)
     # LIMIT, so that each hit finds its rows by their keys.
-    job = select(*columns).where(Job.user_id == user_id, Job.id == hits.c.application_id)
+    job = select(*columns).where(
+        Job.user_id == user_id, Job.id == hits.c.application_id, Job.trashed_at.is_(None)
+    )
     job_of_hit = job.limit(1).lateral("job")
     best = text(_BEST_NOTE).columns(note_id=BigInteger).scalar_subquery()
     note = select(Note.body).where(

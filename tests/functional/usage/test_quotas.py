@@ -31,7 +31,9 @@ def limit(committing_app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def used(client: Api) -> dict[str, int]:
-    return {name: quota["used"] for name, quota in client.get("/users/me/usage").json.items()}
+    usage = client.get("/users/me/usage").json
+    del usage["trash"]
+    return {name: quota["used"] for name, quota in usage.items()}
 
 
 def test_usage_shows_each_quota_with_its_default(client: Api):
@@ -45,6 +47,7 @@ def test_usage_shows_each_quota_with_its_default(client: Api):
         "document_bytes": {"used": 0, "limit": 1024**3},
         "saved_views": {"used": 0, "limit": 100},
         "idempotency_keys": {"used": 0, "limit": 10_000},
+        "trash": {"count": 0, "bytes": 0},
     }
 
 
@@ -119,8 +122,8 @@ def test_request_beyond_a_quota_answers_409_and_changes_nothing(
     # Another user has a quota of their own.
     if quota == "jobs":
         other_client.post(path, body, status=201)
-    # What is deleted makes room.
-    client.delete(first.headers["Location"])
+    # What is deleted makes room, but the bytes of what can be restored.
+    client.delete(first.headers["Location"] + "?permanent=true" * (quota == "document_bytes"))
     if path != "/saved-views":
         client.post(path, body, status=201)
 
@@ -188,6 +191,19 @@ def test_confirmation_of_an_upload_is_within_the_quota(client: Api, job: str, li
     confirmation = {"document_id": upload["document"]["id"]}
     client.post(f"{job}/documents/confirm-upload", confirmation, status=200)
     assert used(client)["document_bytes"] == 10
+
+
+def test_what_is_in_the_trash_counts_in_bytes_alone(client: Api, job: str):
+    other = client.post("/jobs", JOB).headers["Location"]
+    client.post(f"{other}/notes", {"body": "x"})
+    client.post(f"{other}/interviews", {"scheduled_at": "2026-11-30T13:00:00Z"})
+    upload = client.post(f"{other}/documents/presign-upload", RESUME)
+    view = client.post("/saved-views", {"name": "Mine", "data": {}})
+    for path in (upload.headers["Location"], other, view.headers["Location"]):
+        client.delete(path)
+    nothing = dict.fromkeys(QUOTAS, 0)
+    left = {"jobs": 1, "history_per_job": 1, "activity_per_job": 1, "document_bytes": 10}
+    assert used(client) == nothing | left
 
 
 def test_jobs_by_sql_count(client: Api, other_client: Api, engine: Engine):
