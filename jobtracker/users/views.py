@@ -41,6 +41,7 @@ def get_me(request: Request) -> UserRow:
     body=schemas.AccountDeletionIn(),
     returns=schemas.AccountDeletionOut(),
     status=202,
+    has_location=False,
     errors=(400, 403),
     rate_limits=[AUTH_BY_USER],
     thread_pool=ThreadPool.GATEWAY,
