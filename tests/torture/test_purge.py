@@ -1,5 +1,5 @@
-"""A trash of many jobs with documents is emptied by workers that are killed, while S3 refuses half of
-all calls: in the end each object has a row, and each row an object."""
+"""Killed workers empty a trash of many jobs with documents, while S3 refuses half of all calls: in
+the end each object has a row, and each row an object."""
 
 import os
 import random
