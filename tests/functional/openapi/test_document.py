@@ -117,7 +117,7 @@ def test_operations_document_their_statuses(document: dict[str, Any]):
     assert statuses("/ready", "get") == "200 503"
     assert statuses("/jobs", "get") == "200 304 400 401 422 429 503"
     assert statuses("/jobs", "post") == "201 400 401 409 413 415 422 429 503"
-    assert statuses("/jobs/{job_id}", "delete") == "204 401 404 412 429 503"
+    assert statuses("/jobs/{job_id}", "delete") == "204 400 401 404 412 422 429 503"
     totp = "/users/me/mfa"
     assert statuses(totp, "post") == "200 400 401 403 413 415 422 429 503"
     assert statuses(totp, "delete") == "200 400 401 403 409 413 415 422 429 503"
