@@ -19,9 +19,11 @@ from jobtracker.board import queries as board
 from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.jobs import queries as jobs
+from jobtracker.notes.models import Note
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
 from jobtracker.users import queries as users
@@ -35,6 +37,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
     jobs._update: [(("company_name", "status"),)],
+    jobs.job_of_trashed: [(Note,)],
     board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
@@ -74,6 +77,9 @@ def statements_of(value: Any) -> Iterator[Statement[Any]]:
             yield from (value._insert(("user_id", name)), value._insert_within(("user_id", name)))
         if value._of_owner:  # not of all users
             yield from (value._count, *statements_of(value._page(True)))
+        if isinstance(value, TrashableRepository):
+            yield from (value._find_in_trash, value._lock_in_trash, value._restore, value._purge)
+            yield value._trash(("trashed_at",))
     elif isinstance(value, functools._lru_cache_wrapper):
         for arguments in COMPILED.get(value, ()):
             yield from statements_of(value(*arguments))

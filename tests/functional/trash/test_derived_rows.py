@@ -35,8 +35,9 @@ def job(ada: Api, sql: Any) -> int:
     for status in ("offer", "archived", "interviewing"):
         ada.post(f"/jobs/{job_id}/history", {"status": status})
     sql("""INSERT INTO notes (user_id, application_id, body)
-           SELECT user_id, id, repeat('word' || n || ' called ', 20) FROM jobs,
-           generate_series(1, 100) AS n""")
+           SELECT user_id, jobs.id, 'word' || n || ' called ' || string_agg(md5(n || '-' || m), ' ')
+           FROM jobs, generate_series(1, 100) AS n, generate_series(1, 10) AS m
+           GROUP BY user_id, jobs.id, n ORDER BY n""")
     ada.post("/jobs", {"company_name": "Other", "job_title": "x"})
     return job_id
 
@@ -103,9 +104,8 @@ def test_changes_of_a_job_in_the_trash_derive_nothing(job: int, sql: Any, derive
     """By SQL, or by a server of the release before."""
     sql(TRASH.format("jobs", "true"))
     sql("UPDATE jobs SET company_name = 'Changed'")
-    sql(
-        "INSERT INTO job_steps (user_id, application_id, status) SELECT user_id, id, 'onsite' FROM jobs"
-    )
+    sql("""INSERT INTO job_steps (user_id, application_id, status)
+           SELECT user_id, id, 'onsite' FROM jobs""")
     assert derived()["job_words"] == derived()["job_journeys"] == []
     sql(RESTORE.format("jobs"))
     left = derived()
