@@ -20,7 +20,6 @@ from jobtracker.notes.queries import NOTES
 from jobtracker.saved_views.queries import SAVED_VIEWS
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
-from jobtracker.usage import queries as usage
 from jobtracker.users.queries import USERS
 from tests.common.api import Api
 from tests.common.plans import Explained
@@ -61,7 +60,6 @@ def reads(of: Any, user_id: int, job_id: int) -> list[Callable[[], Any]]:
         lambda: SAVED_VIEWS.count(of, user),
         lambda: USERS.find(of, {}, user_id),
         lambda: COUNT_BY_TYPE.all(of, **user, period=month),
-        lambda: usage.read(of, user_id),
     ]
     for each in (NOTES, INTERVIEWS, DOCUMENTS, STEPS):
         repository: Any = each
