@@ -56,6 +56,8 @@ _USER_ID = bindparam("user_id", type_=BigInteger)
 
 def _of_user(model: Any, expression: Any, source: Any = None) -> ScalarSelect[int]:
     found = select(expression).select_from(model if source is None else source)
+    if source is not None:
+        found = found.where(Job.user_id == _USER_ID)
     return found.where(model.user_id == _USER_ID, *_is_live(model)).scalar_subquery()
 
 
