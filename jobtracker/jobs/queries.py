@@ -99,6 +99,25 @@ TOUCH = Statement(
     sa.update(Job.__table__).where(*_BY_ID).values(last_activity_at=_LATEST).returning(*COLUMNS),
     JobRow,
 )
+
+
+class DeletionTimes(NamedTuple):
+    """Of the deletion of something below a job."""
+
+    trashed_at: datetime.datetime
+    previous_activity_at: datetime.datetime
+
+
+_BEFORE = sa.select(Job.last_activity_at).where(*_BY_ID).with_for_update(key_share=True)
+_BEFORE_CTE = _BEFORE.cte("before")
+#: The same as :data:`TOUCH`. The CTE reads what a concurrent transaction has committed.
+TOUCH_FOR_DELETION = Statement(
+    sa.update(Job.__table__)
+    .where(*_BY_ID)
+    .values(last_activity_at=sa.func.greatest(_BEFORE_CTE.c.last_activity_at, NOW))
+    .returning(Job.last_activity_at, _BEFORE_CTE.c.last_activity_at),
+    DeletionTimes,
+)
 #: The same as :data:`LOCK`, of a job that may be in the trash.
 LOCK_ANY = Statement(_SELECT.where(*_OF_KEY).with_for_update(key_share=True), JobRow)
 LOCK_IN_TRASH = Statement(_SELECT.where(*_IN_TRASH).with_for_update(key_share=True), JobRow)
@@ -250,10 +269,9 @@ def job_of_trashed(model: Any) -> Statement[JobRow]:
     :param model: the mapped class of the row
     """
     child = model.__table__.c
-    is_job = sa.and_(child.user_id == Job.user_id, child.application_id == Job.id)
-    user_id: Any = sa.bindparam("user_id")
-    by_id = (Job.user_id == user_id, child.user_id == user_id, child.id == sa.bindparam("row_id"))
-    job = _SELECT.join(model.__table__, is_job).where(*by_id, in_trash(model))
+    by_id = (child.user_id == _USER_ID, child.id == sa.bindparam("row_id"))
+    job = _SELECT.join(model.__table__, child.application_id == Job.id)
+    job = job.where(Job.user_id == _USER_ID, *by_id, in_trash(model))
     is_there = Job.trash_reason.is_distinct_from(TrashReason.PURGE.value)
     return Statement(job.where(is_there), JobRow)
 
