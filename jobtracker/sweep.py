@@ -1,9 +1,10 @@
 """Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``;
 the former also runs the tasks that are due.
 
-It deletes what has been in the trash for long, pending documents whose upload has expired, objects
-in S3 that no row refers to, expired idempotency records and counts of rate limits, expired activity
-and audit entries, finished tasks, and revocations of sessions all of whose access tokens have
+It puts jobs whose retention is over into the trash, deletes what has been there for long, pending
+documents whose upload has expired, objects in S3 that no row refers to, expired idempotency records
+and counts of rate limits, expired activity and audit entries, finished tasks, and revocations of
+sessions all of whose access tokens have
 expired, and reads the results of malware scans. A part that fails stops none of the others.
 Concurrent runs are safe, and so is an interruption.
 """
@@ -26,6 +27,7 @@ from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import DATABASE_ERRORS, Unavailable
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.retention import queries as retention
 from jobtracker.tasks import queries as tasks
 from jobtracker.tasks.runner import Outcome, Runner
 from jobtracker.trash.purging import purge_expired
@@ -97,6 +99,7 @@ def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[
     events = run(lambda: _delete_activity(sessions, registry.settings["activity.days"]))
     period = datetime.timedelta(days=registry.settings["trash.days"])
     purged = run(functools.partial(purge_expired, sessions, period))
+    retained = run(lambda: retention.sweep(sessions))
     expired = run(lambda: object_deletions.delete_expired_uploads(sessions))
     deleted, refused = run(lambda: object_deletions.sweep(sessions, bucket), (0, 0))
     scanned, waiting = run(lambda: malware_scans.sweep(sessions, bucket), (0, 0))
@@ -104,6 +107,7 @@ def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[
         f"uploads given up: {expired}, deletions carried out: {deleted}, "
         f"answers forgotten: {answers}, activity deleted: {events}, "
         f"purged from the trash: {purged}, "
+        f"jobs put into the trash: {retained}, "
         f"malware scans: {scanned} done, {waiting} waiting"
     )
     if refused:

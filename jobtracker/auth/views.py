@@ -290,7 +290,9 @@ def _update_profile(request: Request, tokens: Tokens, *kinds: AuditKind) -> None
     profile = Profile.from_id_token(tokens.id_token)
     with transaction_of(request) as connection:
         user_id = users.upsert_user(connection, profile.sub, email=profile.email, name=profile.name)
+        if not kinds:  # a refresh: the sign-in has moved what was recorded before it
+            return
         audit.move_to_user(request, connection, profile.email, user_id)
+        origin_jti = AccessToken.from_cognito(tokens.access_token).origin_jti
         for kind in kinds:
-            origin_jti = AccessToken.from_cognito(tokens.access_token).origin_jti
             audit.record(request, connection, kind, user_id, origin_jti)

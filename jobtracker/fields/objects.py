@@ -146,6 +146,16 @@ class AnyOf(FieldType):
         self.schemas = schemas
 
 
+class File(FieldType):
+    """The body of a response in another format than JSON; output only."""
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = media_type
+
+    def render(self, value: bytes) -> bytes:
+        return value
+
+
 def merge_patch(schema: Schema, component: str, example: Any = None) -> Schema:
     """The schema of a JSON Merge Patch (RFC 7396), in which every field can be left out."""
     patch = schema.clone()

@@ -34,7 +34,6 @@ from jobtracker.http import conditional, idempotency, links, validation
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.rate_limits import RateLimit, check_rate_limits
 from jobtracker.permissions import Permission
-from jobtracker.renderer import json_dumps
 from jobtracker.settings import InvalidSettings
 from jobtracker.tree import Resource
 
@@ -211,10 +210,10 @@ def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
             return HTTPNoContent()
         if operation.returns is None:
             return result
-        # Without a renderer of Pyramid's: what is returned here is always JSON.
+        # Without a renderer of Pyramid's: the type of the result renders it.
         response.status_code = operation.status
-        response.content_type = "application/json"
-        response.body = json_dumps(operation.returns.dump(result))
+        response.content_type = operation.returns.media_type
+        response.body = operation.returns.render(result)
         return response
 
     return idempotency.idempotent(wrapped) if operation.idempotent else wrapped

@@ -34,7 +34,7 @@ be written with a slash at its end. Another user's data answers 404, as if it di
 TAGS = (
     *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
     *("document_versions", "history", "details", "board", "search", "stats", "saved_views"),
-    *("trash", "tasks", "usage", "mfa"),
+    *("trash", "tasks", "usage", "retention", "mfa"),
 )
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
@@ -254,9 +254,13 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
     if status == 304:
         return {"description": "Nothing has changed.", "headers": {"ETag": ETAG}}
     headers = dict(HEADERS.get(status, {}))
+    media_type = "application/json"
     if status == operation.status:
         description = {201: "Made", 202: "Begun"}.get(status, "Done")
-        schema = None if operation.returns is None else json_schema.type_schema(operation.returns)
+        schema = None
+        if operation.returns is not None:
+            schema = json_schema.type_schema(operation.returns)
+            media_type = operation.returns.media_type
         if operation.etag is not None:
             headers["ETag"] = ETAG
             if isinstance(operation.query, PageQuery):
@@ -267,7 +271,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
         schema = {"$ref": f"#/components/schemas/{component}"}
     response: dict[str, Any] = {"description": description}
     if schema is not None:
-        response["content"] = {"application/json": {"schema": schema}}
+        response["content"] = {media_type: {"schema": schema}}
     if headers:
         response["headers"] = headers
     return response

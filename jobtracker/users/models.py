@@ -69,6 +69,8 @@ class User(Base):
         ),
         Index(None, "cognito_sub"),
         Index(None, "email"),
+        # The few that the retention reads.
+        Index("ix_users_retention", "id", postgresql_where=text("data_retention_days > 0")),
     )
     PREFERENCES_COUNT = "ck_users_ui_preferences_count"
 
@@ -86,6 +88,8 @@ class User(Base):
     default_jobs_sort: Mapped[str] = mapped_column(server_default=JobsSort.UPDATED_DESC)
     default_jobs_view: Mapped[str] = mapped_column(server_default=JobsView.ALL)
     data_retention_days: Mapped[int] = mapped_column(server_default="0")
+    # When those last changed: a trigger sets it.
+    data_retention_changed_at: Mapped[datetime.datetime] = timestamp()
     # Boolean options of the client, which chooses their names.
     ui_preferences: Mapped[dict[str, bool]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime.datetime] = timestamp()

@@ -14,6 +14,7 @@ import pytest
 from jobtracker.commands import COMMANDS
 from jobtracker.data import DATA
 from jobtracker.local import CHECKOUT
+from tests.common.production import production_environment
 
 WITH_INI = [name for name in COMMANDS if name != "init"]
 PRODUCTION = (DATA / "production.ini").read_text()
@@ -85,17 +86,7 @@ def test_closed_pipe_and_full_disk_end_quietly(tmp_path: Path):
 
 @pytest.fixture
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """The variables of production.ini; the endpoints are in the ini file."""
-    return {
-        "DATABASE_URL": settings["sqlalchemy.url"],
-        "AWS_REGION": settings["cognito.region"],
-        "COGNITO_USER_POOL_ID": settings["cognito.user_pool_id"],
-        "COGNITO_CLIENT_ID": settings["cognito.client_id"],
-        "COGNITO_CLIENT_SECRET": settings["cognito.client_secret"],
-        "S3_BUCKET": settings["s3.bucket"],
-        "TURNSTILE_SECRET": settings["turnstile.secret"],
-        "CORS_ORIGINS": "",
-    }
+    return production_environment(settings)
 
 
 @pytest.mark.parametrize("command", ["migrate", "sweep", "after-restore"])

@@ -28,6 +28,7 @@ from jobtracker.interviews.models import Interview
 from jobtracker.jobs import queries as jobs
 from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
+from jobtracker.retention import queries as retention
 from jobtracker.saved_views.models import SavedView
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
@@ -77,6 +78,8 @@ OF_PROGRAMS: set[Statement[Any]] = {
     tasks._NEXT_DUE,
     tasks._COUNT_DUE,
     *(each(kind) for kind in KINDS for each in (purging._users, purging._backlog)),
+    retention._NEXT_USERS,
+    retention._HAVE_DUE_JOBS,
 }
 OF_USER = r"\b(?:user_id|users\.id|identities\.sub) = %\((?:user_id|row_id|sub|new_user_id)\)s"
 CLOCK = r"\b(now|statement_timestamp|clock_timestamp|transaction_timestamp)\(\)"

@@ -74,6 +74,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/users/me/settings", 1),
         ("/users/me/ui-preferences", 1),
         ("/users/me/usage", 2),
+        ("/users/me/retention", 2),
         ("/users/me/mfa", 1),
         ("/users/me/audit", 2),
         ("/jobs", 2),
@@ -232,8 +233,12 @@ def test_public_endpoints_execute_no_statements_except_sign_in(
     # network; at the first sign-in, two for the identity, two for the user.
     for count in (10, 6):
         with statements() as seen:
-            anonymous.post("/auth/cognito/login", login)
+            tokens = anonymous.post("/auth/cognito/login", login).json["tokens"]
         assert len(seen) == count
+    with statements() as seen:
+        refresh = {"refresh_token": tokens["refresh_token"]}
+        anonymous.post("/auth/cognito/refresh", refresh)
+    assert len(seen) == 3  # one before Cognito is called, the revocation, the user
     with statements() as seen:
         anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
         # An invalid token is ignored.

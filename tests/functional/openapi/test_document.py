@@ -94,8 +94,8 @@ def test_bodies_and_responses_refer_to_named_components(document: dict[str, Any]
     for _path, _method, operation in operations(document):
         contents = [operation.get("requestBody", {}), *operation["responses"].values()]
         for content in contents:
-            for media_type in content.get("content", {}).values():
-                schema = media_type["schema"]
+            if described := content.get("content", {}).get("application/json"):
+                schema = described["schema"]
                 for each in schema.get("anyOf", [schema.get("items", schema)]):
                     assert "$ref" in each
 
@@ -195,10 +195,10 @@ def test_empty_query_parameter_is_ignored(document: dict[str, Any], ada: Api):
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "query" and method == "get":
                 seen += 1
-                plain = parameter["name"] in ("q", "tag_q", "cursor")
+                plain = parameter["name"] in ("q", "tag_q", "cursor", "tz")
                 assert plain != parameter.get("allowEmptyValue", False)
                 url = fill(path, ids)
-                assert ada.get(f"{url}?{parameter['name']}=").json == ada.get(url).json, url
+                assert ada.get(f"{url}?{parameter['name']}=").body == ada.get(url).body, url
     assert seen > 15
 
 
