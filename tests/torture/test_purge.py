@@ -93,7 +93,7 @@ def half_refusing(s3_proxy: Proxy) -> Iterator[None]:
     ended = threading.Event()
 
     def alternate() -> None:
-        while not ended.wait(random.uniform(0.01, 0.1)):  # noqa: S311 (no secret)
+        while not ended.wait(random.uniform(0.1, 1)):  # noqa: S311 (no secret)
             random.choice((s3_proxy.refuse, s3_proxy.forward))()  # noqa: S311
 
     thread = threading.Thread(target=alternate)
