@@ -101,13 +101,18 @@ _OTHERS_OF_TYPE = (
     Document.doc_type == sa.bindparam("doc_type"),
     Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
 )
-_TRASH_REPLACED = Command(
+_IS_UPLOADED = Document.status == DocumentStatus.UPLOADED
+_TRASH_REPLACED = (
     sa.update(Document.__table__)
-    .where(*_OTHERS_OF_TYPE, Document.status == DocumentStatus.UPLOADED)
+    .where(*_OTHERS_OF_TYPE, _IS_UPLOADED)
     .values(trashed_at=NOW, trash_reason=TrashReason.REPLACED)
+    .returning(Document.id)
 )
-_DELETE_OVERTAKEN = Command(
-    sa.delete(Document.__table__).where(*_OTHERS_OF_TYPE, _CONFIRMED_BEFORE)
+_TRASH_VALID = Command(_TRASH_REPLACED)
+_REPLACE_OTHERS = Command(
+    sa.delete(Document.__table__)
+    .where(*_OTHERS_OF_TYPE, sa.not_(_IS_UPLOADED), _CONFIRMED_BEFORE)
+    .add_cte(_TRASH_REPLACED.cte("replaced"))
 )
 _SCAN_RESULT = ["status", "scan_status", "scan_message"]
 _SET_SCAN_RESULT = Statement(
@@ -217,14 +222,13 @@ def replace_others(connection: SupportsExecute, document: DocumentRow) -> None:
     """Put the valid document into the trash that one replaces, where its type is single-valued, and
     delete those that were confirmed before it without becoming valid."""
     if document.doc_type in models.SINGLE_VALUED:
-        trash_replaced(connection, document)
         values = {"doc_type": document.doc_type, "uploaded_at": document.uploaded_at}
-        _DELETE_OVERTAKEN.execute(connection, **_identity(document), **values)
+        _REPLACE_OTHERS.execute(connection, **_identity(document), **values)
 
 
 def trash_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
     """Put the valid document into the trash that one of the same single-valued type replaces."""
-    _TRASH_REPLACED.execute(connection, **_identity(document), doc_type=document.doc_type)
+    _TRASH_VALID.execute(connection, **_identity(document), doc_type=document.doc_type)
 
 
 def set_scan_result(

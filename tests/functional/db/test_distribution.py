@@ -19,6 +19,7 @@ from jobtracker.board import queries as board
 from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.document_versions import queries as document_versions
 from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
@@ -34,6 +35,7 @@ from jobtracker.stats import queries as stats
 from jobtracker.tasks import queries as tasks
 from jobtracker.trash import purge_queries as purging
 from jobtracker.trash import queries as trash
+from jobtracker.usage import queries as usage
 from jobtracker.users import queries as users
 
 DISTRIBUTED = {"users"} | {
@@ -47,10 +49,11 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
     jobs._update: [(("company_name", "status"),)],
+    jobs.job_of_trashed: [(Note,)],
     board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
-    jobs.job_of_trashed: [(each,) for each in (Note, Interview, Document)],
+    usage._usage: [()],
     document_versions._page: [(False,), (True,)],
     trash._page: [(tuple(TRASH_KINDS), False), (tuple(TRASH_KINDS), True)],
     **{
@@ -102,6 +105,9 @@ def statements_of(value: Any) -> Iterator[Statement[Any]]:
             yield from (value._insert(("user_id", name)), value._insert_within(("user_id", name)))
         if value._of_owner:  # not of all users
             yield from (value._count, *statements_of(value._page(True)))
+        if isinstance(value, TrashableRepository):
+            yield from (value._find_in_trash, value._lock_in_trash, value._restore, value._purge)
+            yield value._trash(("trashed_at",))
     elif isinstance(value, functools._lru_cache_wrapper):
         for arguments in COMPILED.get(value, ()):
             yield from statements_of(value(*arguments))
