@@ -25,6 +25,7 @@ FEATURES = [
     "jobtracker.users",
     "jobtracker.notes",
     "jobtracker.documents",
+    "jobtracker.document_versions",
     "jobtracker.interviews",
     "jobtracker.saved_views",
     "jobtracker.activity",
@@ -33,10 +34,15 @@ FEATURES = [
     "jobtracker.board",
     "jobtracker.search",
     "jobtracker.usage",
+    "jobtracker.accounts",
+    "jobtracker.retention",
     "jobtracker.stats",
+    "jobtracker.reports",
     "jobtracker.auth",
     "jobtracker.mfa",
     "jobtracker.audit",
+    "jobtracker.tasks",
+    "jobtracker.trash",
 ]
 
 # What PasteDeploy's ``__script__`` is where the application is served; the latter on the local

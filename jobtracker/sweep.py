@@ -1,19 +1,21 @@
-"""Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``.
+"""Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``;
+the former also runs the tasks that are due.
 
-It deletes pending documents whose upload has expired, objects in S3 that no row refers to, expired
-idempotency records and counts of rate limits, expired activity and audit entries, and revocations
-of sessions all of whose access tokens have expired, and reads the results of malware scans. A part
-that fails stops none of the others. Concurrent runs are safe, and so is an interruption.
+It puts jobs whose retention is over into the trash, deletes what has been there for long, pending
+documents whose upload has expired, objects in S3 that no row refers to, expired idempotency records
+and counts of rate limits, expired activity and audit entries, finished tasks, and revocations of
+sessions all of whose access tokens have
+expired, and reads the results of malware scans. A part that fails stops none of the others.
+Concurrent runs are safe, and so is an interruption.
 """
 
 import datetime
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.activity import queries as activity
@@ -22,9 +24,14 @@ from jobtracker.auth import queries as auth
 from jobtracker.db import connections
 from jobtracker.db.engine import make_engine, transaction_settings
 from jobtracker.documents import malware_scans, object_deletions
-from jobtracker.errors import Unavailable
+from jobtracker.errors import DATABASE_ERRORS, Unavailable
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.retention import queries as retention
+from jobtracker.tasks import queries as tasks
+from jobtracker.tasks.runner import Outcome, Runner
+from jobtracker.trash.purging import purge_expired
+from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
@@ -40,15 +47,36 @@ def make_sessions(settings: dict[str, Any]) -> sessionmaker[Session]:
 
 
 def sweep(registry: Any) -> str | None:
-    """Clean up and print the counts; return a line for each kind of error."""
-    counts, errors = clean_up(registry)
-    print(counts)  # noqa: T201 (the command's output)
+    """Clean up, run the tasks that are due, and print the counts; return a line for each kind of
+    error."""
+    counts, errors = clean_up(registry, registry["db_sessions"])
+    outcomes, errors_of_tasks = _run_tasks(registry)
+    print(f"{counts}, tasks done: {outcomes[Outcome.DONE]}")  # noqa: T201 (the command's output)
+    errors = [*dict.fromkeys(errors + errors_of_tasks)]
     return "\n".join(f"jobtracker-sweep: {error}" for error in errors) or None
 
 
-def clean_up(registry: Any) -> tuple[str, list[str]]:
+def _run_tasks(registry: Any) -> tuple[Counter[Outcome], list[str]]:
+    try:
+        outcomes = Runner(registry, registry["db_sessions"]).run_due()
+    except DATABASE_ERRORS as error:
+        return Counter(), [_describe(error)]
+    lines = {
+        Outcome.POSTPONED: "are tried again later; the log has the reasons",
+        Outcome.FAILED: "have failed; the log has the reasons",
+    }
+    return outcomes, [
+        f"{outcomes[each]} tasks {line}" for each, line in lines.items() if outcomes[each]
+    ]
+
+
+def _describe(error: Exception) -> str:
+    return f"PostgreSQL: {type(getattr(error, 'orig', error)).__name__}; nothing is lost"
+
+
+def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[str]]:
     """Clean up; return the counts, and each kind of error."""
-    sessions, bucket = registry["db_sessions"], registry["bucket"]
+    bucket = registry["bucket"]
     errors: dict[str, None] = {}
 
     def run(part: Callable[[], Any], failed: Any = 0) -> Any:
@@ -56,27 +84,32 @@ def clean_up(registry: Any) -> tuple[str, list[str]]:
             return part()
         except Unavailable:
             errors["S3 does not answer; all that is left waits for the next time"] = None
-        except (DBAPIError, psycopg.Error) as error:
-            cause = getattr(error, "orig", error)
-            errors[f"PostgreSQL: {type(cause).__name__}; nothing is lost"] = None
+        except DATABASE_ERRORS as error:
+            errors[_describe(error)] = None
         except Exception as error:
             log.exception("A part of the cleanup failed")
             errors[f"{type(error).__name__}: the log has the details"] = None
         return failed
 
-    for rows in (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS):
+    short_lived = (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS)
+    for rows in (*short_lived, deletion_queries.EXPIRED, tasks.EXPIRED):
         run(functools.partial(rows.delete, sessions))
     answers = run(lambda: idempotency.EXPIRED.delete(sessions))
     period = datetime.timedelta(days=registry.settings["audit.days"])
     for rows in audit.EXPIRED:
         run(functools.partial(rows.delete, sessions, period=period))
     events = run(lambda: _delete_activity(sessions, registry.settings["activity.days"]))
+    period = datetime.timedelta(days=registry.settings["trash.days"])
+    purged = run(functools.partial(purge_expired, sessions, period))
+    retained = run(lambda: retention.sweep(sessions))
     expired = run(lambda: object_deletions.delete_expired_uploads(sessions))
     deleted, refused = run(lambda: object_deletions.sweep(sessions, bucket), (0, 0))
     scanned, waiting = run(lambda: malware_scans.sweep(sessions, bucket), (0, 0))
     counts = (
         f"uploads given up: {expired}, deletions carried out: {deleted}, "
         f"answers forgotten: {answers}, activity deleted: {events}, "
+        f"purged from the trash: {purged}, "
+        f"jobs put into the trash: {retained}, "
         f"malware scans: {scanned} done, {waiting} waiting"
     )
     if refused:

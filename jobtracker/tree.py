@@ -3,13 +3,15 @@
 ::
 
     root
-      ├── users ── me ── settings, ui-preferences, usage, mfa, audit
+      ├── users ── me ── settings, ui-preferences, usage, retention, deletion, mfa, audit
       ├── jobs                  the jobs of the authenticated user
       │     ├── board, search, stats, metrics
       │     └── 7
-      │           ├── notes ── 3, documents ── 5, interviews ── 4, history ── 9
+      │           ├── notes ── 3, interviews ── 4, history ── 9
+      │           ├── documents ── 5 ── versions ── 4
       │           └── activity, details
-      └── saved-views ── 2
+      ├── saved-views ── 2
+      └── trash ── note ── 3, job ── 7    and so on for each kind
 
 Pyramid traverses it for each request, and pshell can by hand::
 

@@ -50,7 +50,7 @@ def main() -> None:
             return
         if not works:
             create(lock)
-        print("Installing into .venv (about a minute, once)", flush=True)
+        print("Installing into .venv (one to three minutes, once)", flush=True)
         MARKER.unlink(missing_ok=True)
         pip = ("pip", "--quiet", "--quiet", "--disable-pip-version-check", "install")
         locked = ("--require-hashes", "--requirement", "requirements/dev.txt")

@@ -17,8 +17,9 @@ COMMANDS = {
     "settings": "print the settings, without secrets",
     "migrate": "migrate the database to the newest schema",
     "serve": "serve, as pserve does",
-    "sweep": "clean up once",
-    "work": "clean up every minute, until SIGTERM",
+    "sweep": "clean up and run tasks, once",
+    "work": "run tasks, and clean up every minute, until SIGTERM",
+    "undelete": "undo the deletion of an account",
     "after-restore": "invalidate what is known of lost data",
 }
 

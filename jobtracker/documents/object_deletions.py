@@ -10,7 +10,7 @@ import logging
 from pyramid.request import Request
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.connections import transaction
+from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.documents import queries
 from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
@@ -20,6 +20,9 @@ from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
 
+# Objects of one transaction: S3 has to answer within gateways.read_timeout.
+BATCH = 100
+
 
 def process_deletions_after_commit(request: Request, user_id: int) -> None:
     """Delete the unreferenced objects of a user after the commit; if S3 fails, the sweeper does."""
@@ -27,18 +30,38 @@ def process_deletions_after_commit(request: Request, user_id: int) -> None:
     def after_commit(committed: bool) -> None:
         if committed:
             try:
-                _process_deletions(request.registry["db_sessions"], request.bucket, user_id)
+                process_deletions(request.registry["db_sessions"], request.bucket, user_id)
             except Unavailable:
                 log_outage(log, "S3", "Objects of user %s are left to the sweeper", user_id)
 
     request.tm.get().addAfterCommitHook(after_commit)
 
 
-def _process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
+def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
+    """Delete unreferenced objects of a user, MAX_DELETIONS at most; return how many were deleted.
+
+    :raises Unavailable: when S3 fails
+    """
     with transaction(sessions) as connection:
         rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
         if deleted := _delete_objects(bucket, rows):
             queries.set_attempted(connection, user_id, deleted)
+        return len(deleted)
+
+
+def process_batch(connection: SupportsExecute, bucket: Bucket, user_id: int) -> int:
+    """Delete some unreferenced objects of a user that were not attempted yet, and what told of
+    them, as far as it need not be repeated; return their number.
+
+    :raises Unavailable: when S3 deletes none of them
+    """
+    rows = queries.new_deletions(connection, user_id, limit=BATCH)
+    deleted = _delete_objects(bucket, rows)
+    if rows and not deleted:
+        raise Unavailable
+    queries.set_attempted(connection, user_id, deleted)
+    queries.delete_completed(connection, deleted)
+    return len(deleted)
 
 
 def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:

@@ -102,16 +102,16 @@ _OTHERS_OF_TYPE = (
     Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
 )
 _IS_UPLOADED = Document.status == DocumentStatus.UPLOADED
-_TRASH_REPLACED = (
+_REPLACED = (
     sa.update(Document.__table__)
     .where(*_OTHERS_OF_TYPE, _IS_UPLOADED)
     .values(trashed_at=NOW, trash_reason=TrashReason.REPLACED)
-    .returning(Document.id)
 )
+_TRASH_REPLACED = Command(_REPLACED)
 _REPLACE_OTHERS = Command(
     sa.delete(Document.__table__)
     .where(*_OTHERS_OF_TYPE, sa.not_(_IS_UPLOADED), _CONFIRMED_BEFORE)
-    .add_cte(_TRASH_REPLACED.cte("replaced"))
+    .add_cte(_REPLACED.returning(Document.id).cte("replaced"))
 )
 _SCAN_RESULT = ["status", "scan_status", "scan_message"]
 _SET_SCAN_RESULT = Statement(
@@ -223,6 +223,11 @@ def replace_others(connection: SupportsExecute, document: DocumentRow) -> None:
     if document.doc_type in models.SINGLE_VALUED:
         values = {"doc_type": document.doc_type, "uploaded_at": document.uploaded_at}
         _REPLACE_OTHERS.execute(connection, **_identity(document), **values)
+
+
+def trash_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Put the valid document into the trash that one of the same single-valued type replaces."""
+    _TRASH_REPLACED.execute(connection, **_identity(document), doc_type=document.doc_type)
 
 
 def set_scan_result(

@@ -13,6 +13,7 @@ from jobtracker.fields.base import FieldType, InvalidValue, title_of
 from jobtracker.fields.codes import Code, normalized_code
 from jobtracker.fields.containers import (
     BooleanMap,
+    CommaList,
     Counts,
     FreeFormObject,
     JsonObject,
@@ -21,7 +22,16 @@ from jobtracker.fields.containers import (
 )
 from jobtracker.fields.errors import error_details, first_sentence, omitted_errors
 from jobtracker.fields.numbers import Boolean, Integer, Number, QueryBoolean, QueryInteger
-from jobtracker.fields.objects import ListOf, Nested, Rendered, RowOut, Schema, merge_patch
+from jobtracker.fields.objects import (
+    AnyOf,
+    File,
+    ListOf,
+    Nested,
+    Rendered,
+    RowOut,
+    Schema,
+    merge_patch,
+)
 from jobtracker.fields.text import (
     Choice,
     Email,
@@ -32,4 +42,4 @@ from jobtracker.fields.text import (
     WebAddress,
     trimmed_text,
 )
-from jobtracker.fields.times import Date, DateOrDatetime, Timestamp
+from jobtracker.fields.times import Date, DateOrDatetime, Timestamp, TimeZone

@@ -4,6 +4,8 @@ from typing import Any
 
 import colander
 
+from jobtracker.renderer import json_dumps
+
 
 class InvalidValue(colander.Invalid):
     """An invalid value.
@@ -30,6 +32,8 @@ class FieldType(colander.SchemaType):
 
     #: Whether titles of its fields are in the plural.
     plural = False
+    #: Of a response of this type.
+    media_type = "application/json"
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         if cstruct is colander.null:
@@ -50,3 +54,7 @@ class FieldType(colander.SchemaType):
     def dump(self, value: Any) -> Any:
         """The value in a form that the JSON renderer serializes."""
         return value
+
+    def render(self, value: Any) -> bytes:
+        """The body of a response."""
+        return json_dumps(self.dump(value))

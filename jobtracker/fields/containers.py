@@ -60,6 +60,16 @@ class TextList(FieldType):
         return parsed
 
 
+class CommaList(TextList):
+    """A list in a query: its parameter can be repeated, and have several items with commas."""
+
+    def __init__(self, item: FieldType, max_items: int, item_title: str = "entry") -> None:
+        super().__init__(item, max_items, lambda items: list(dict.fromkeys(items)), item_title)
+
+    def parse(self, node: Any, value: Any) -> list[str]:
+        return super().parse(node, [item for each in value for item in each.split(",")])
+
+
 class TextMap(FieldType):
     """A JSON object whose values are text."""
 

@@ -136,6 +136,26 @@ class ListOf(FieldType):
         return value if isinstance(value, Rendered) else self.schema.dump_all(value)
 
 
+class AnyOf(FieldType):
+    """An object of one of several schemas, dumped already; output only.
+
+    :param schemas: returns them, once all are known
+    """
+
+    def __init__(self, schemas: Callable[[], Sequence[Schema]]) -> None:
+        self.schemas = schemas
+
+
+class File(FieldType):
+    """The body of a response in another format than JSON; output only."""
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = media_type
+
+    def render(self, value: bytes) -> bytes:
+        return value
+
+
 def merge_patch(schema: Schema, component: str, example: Any = None) -> Schema:
     """The schema of a JSON Merge Patch (RFC 7396), in which every field can be left out."""
     patch = schema.clone()

@@ -2,7 +2,9 @@
 
 import contextlib
 import datetime
+import functools
 import re
+import zoneinfo
 from typing import Any
 
 from jobtracker.fields.base import FieldType, InvalidValue
@@ -59,3 +61,23 @@ class DateOrDatetime(Timestamp):
     def parse(self, node: Any, value: Any) -> datetime.datetime | None:
         text = trimmed_text(node, value)
         return super().parse(node, f"{text}T00:00:00Z" if len(text) == 10 else text)
+
+
+class TimeZone(FieldType):
+    """A time zone by its name in the IANA database, as in ``Europe/Vienna``."""
+
+    UTC = zoneinfo.ZoneInfo("UTC")
+
+    def parse(self, node: Any, value: Any) -> zoneinfo.ZoneInfo | None:
+        text = trimmed_text(node, value)
+        if not text:
+            return None
+        # Not the name alone: a name is a path of a file.
+        if text not in self._names():
+            raise InvalidValue(node, "Must be a time zone like Europe/Vienna.", "time_zone")
+        return zoneinfo.ZoneInfo(text)
+
+    @staticmethod
+    @functools.cache
+    def _names() -> set[str]:
+        return zoneinfo.available_timezones()

@@ -7,17 +7,20 @@ import functools
 import logging
 import os
 import re
+import time
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from pyramid.request import Request
 from pyramid.response import Response
 
 from jobtracker.errors import ApiError, RateLimited
 from jobtracker.http.proxies import client_address
-from jobtracker.logs import AccessRecord, redact
+from jobtracker.logs import AccessRecord, redact, utc
+from jobtracker.logs.buffer import buffer_of
 
 access_log = logging.getLogger("jobtracker.access")
 
@@ -142,7 +145,11 @@ def _write(
     method = logged_path(environ["REQUEST_METHOD"])[:20]
     milliseconds = round(seconds * 1000, 1)
     find_route = registry.get("find_route")
+    now = time.time()
     fields = {
+        "time": utc(now),
+        "level": "INFO",
+        "logger": access_log.name,
         "request_id": request_id,
         "trace_id": trace_id_of(environ),
         "message": f"{method} {path} {status} {milliseconds} ms",
@@ -159,4 +166,7 @@ def _write(
     }
     if isinstance(error, RateLimited):
         fields["limit"] = error.limit
-    access_log.handle(AccessRecord(access_log.name, fields))
+    if (buffer := buffer_of(access_log)) is not None:
+        buffer.write_later(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+    else:
+        access_log.handle(AccessRecord(access_log.name, now, fields))

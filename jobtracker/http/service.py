@@ -14,8 +14,9 @@ another class is 404, whichever path led to it.
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from cornice.errors import Errors
@@ -33,7 +34,6 @@ from jobtracker.http import conditional, idempotency, links, validation
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.rate_limits import RateLimit, check_rate_limits
 from jobtracker.permissions import Permission
-from jobtracker.renderer import json_dumps
 from jobtracker.settings import InvalidSettings
 from jobtracker.tree import Resource
 
@@ -41,6 +41,8 @@ R = TypeVar("R", bound=Resource)
 
 # An id in a path. The tree rejects ids above bigint.
 ID = "[1-9][0-9]{0,18}"
+# A name in a path. The tree rejects those that do not exist.
+NAME = "[a-z_]+"
 _ID_SEGMENT = re.compile("/[0-9]+(?=/|$)")
 _ID_PLACEHOLDER = re.compile(r"/{\w+}")
 
@@ -75,6 +77,8 @@ class Operation(NamedTuple):
     returns: FieldType | None = None
     #: Of success.
     status: int = 200
+    #: Whether a 202 has the Location of its task; not where the token is revoked.
+    has_location: bool = True
     #: Statuses beside those that follow from permission, path, body and query.
     errors: tuple[int, ...] = ()
     #: The schema of a body that the view itself validates.
@@ -83,8 +87,8 @@ class Operation(NamedTuple):
     max_body_bytes: int = validation.MAX_IGNORED_BODY_BYTES
     #: Checked once the request is valid.
     rate_limits: Sequence[RateLimit] = ()
-    #: Whether an authenticated POST supports Idempotency-Key.
-    idempotent: bool = True
+    #: Whether it supports Idempotency-Key; None for each authenticated POST.
+    idempotent: bool | None = None
     #: The schema of the current state in a 412; If-Match is then supported, and its versions are in
     #: ``request.versions``.
     if_match: Schema | None = None
@@ -100,7 +104,9 @@ class Operation(NamedTuple):
 class ApiService(Service):
     """A URL: its context class, and for each method the permission, the schemas and the view.
 
-    Ids in the path are like ``{job_id}``; ``traverse``: the resource's path, if it is another.
+    Ids in the path are like ``{job_id}``; ``traverse``: the resource's path, if it is another;
+    ``names``: the placeholders that are no ids, with their values, read when the application is
+    created.
     """
 
     renderer = "json"
@@ -113,17 +119,26 @@ class ApiService(Service):
         context: type[Resource],
         traverse: str | None = None,
         thread_pool: ThreadPool | None = None,
+        names: Mapping[str, Iterable[str]] = MappingProxyType({}),
     ) -> None:
         self.template = path
         self.thread_pool = thread_pool
+        self.names = names
         self.operations: dict[str, Operation] = {}
         super().__init__(
             name,
-            re.sub(r"{(\w+)}", rf"{{\1:{ID}}}", path),
+            re.sub(r"{(\w+)}", lambda m: f"{{{m[1]}:{NAME if m[1] in names else ID}}}", path),
             depth=2,  # venusian attaches the service to the module of our caller
             context=context,
             traverse=traverse or path,
         )
+
+    def templates(self) -> list[str]:
+        """The template of the path, with each of the names in it."""
+        found = [self.template]
+        for placeholder, names in self.names.items():
+            found = [each.replace(f"{{{placeholder}}}", name) for each in found for name in names]
+        return found
 
     def add_view(
         self, method: str, view: Callable[[Request], Any], *, permission: Permission, **options: Any
@@ -145,8 +160,8 @@ class ApiService(Service):
         operation = Operation(view, permission, **options)
         if not is_get or is_public or operation.returns is None:
             operation = operation._replace(etag=None)
-        if method != "POST" or is_public:
-            operation = operation._replace(idempotent=False)
+        if is_public or operation.idempotent is None:
+            operation = operation._replace(idempotent=method == "POST" and not is_public)
         self.operations[method] = operation
         validators: list[Callable[..., None]] = []
         if operation.query is not None:
@@ -197,10 +212,10 @@ def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
             return HTTPNoContent()
         if operation.returns is None:
             return result
-        # Without a renderer of Pyramid's: what is returned here is always JSON.
+        # Without a renderer of Pyramid's: the type of the result renders it.
         response.status_code = operation.status
-        response.content_type = "application/json"
-        response.body = json_dumps(operation.returns.dump(result))
+        response.content_type = operation.returns.media_type
+        response.body = operation.returns.render(result)
         return response
 
     return idempotency.idempotent(wrapped) if operation.idempotent else wrapped
@@ -222,13 +237,26 @@ def services_of(registry: Any) -> list["ApiService"]:
     return [service for service in get_services() if service in registered]
 
 
+def schema_of(context: type[Resource]) -> Schema:
+    """The schema of the GET of an item."""
+    returned = (
+        each.operations["GET"].returns
+        for each in get_services()
+        if each.arguments["context"] is context and each.template.endswith("}")
+    )
+    return next(field.schema for field in returned if isinstance(field, Nested))
+
+
 def index_operations(event: ApplicationCreated) -> None:
     """Let the tweens and the server look up an operation without the router."""
     registry = event.app.registry
     services = services_of(registry)
-    by_path = {
-        _ID_PLACEHOLDER.sub("/{}", each.template.rstrip("/")): each.operations for each in services
+    service_of = {
+        _ID_PLACEHOLDER.sub("/{}", template.rstrip("/")): each
+        for each in services
+        for template in each.templates()
     }
+    by_path = {path: each.operations for path, each in service_of.items()}
     prefix = links.configured_prefix(registry)
     own = [*by_path, "/docs"]
     if prefix and any(f"{path}/".startswith(f"{prefix}/") for path in own):
@@ -239,7 +267,7 @@ def index_operations(event: ApplicationCreated) -> None:
         operations = by_path.get(_ID_SEGMENT.sub("/{}", path), {})
         return operations.get("GET" if method == "HEAD" else method)
 
-    templates = {path: each.template for path, each in zip(by_path, services, strict=True)}
+    templates = {path: each.template for path, each in service_of.items()}
 
     def find_route(path: str) -> str | None:
         """The template of a path, whatever the method; None of a path of no service."""

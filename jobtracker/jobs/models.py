@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from jobtracker import unicode
-from jobtracker.db.base import Base, counter, enum_check, identity, nonce, timestamp
+from jobtracker.db.base import Base, counter, enum_check, identity, nonce, sql_in_list, timestamp
 from jobtracker.db.trash import Trashable, live_index, trash_table_args
 
 MAX_NAME = 255
@@ -67,6 +67,8 @@ STAGE_OF = {
 TERMINAL_STATUSES = tuple(
     status for status in Status if STAGE_OF[status] in (Stage.ACCEPTED, Stage.CLOSED)
 )
+#: Those of :attr:`Stage.CLOSED`.
+CLOSED_STATUSES = tuple(status for status in Status if STAGE_OF[status] is Stage.CLOSED)
 #: Those that say how the application ended. Archiving puts a job away, however it ended.
 OUTCOMES = tuple(status for status in TERMINAL_STATUSES if status is not Status.ARCHIVED)
 
@@ -106,6 +108,13 @@ class Job(Trashable, Base):
         CheckConstraint(f"cardinality(tags) <= {MAX_TAGS}", name="tags"),
         # The order of GET /jobs.
         live_index("ix_jobs_live", "user_id", "last_activity_at", "id"),
+        # Those that become due by the retention.
+        live_index(
+            "ix_jobs_closed",
+            "user_id",
+            "last_activity_at",
+            where=f"status IN ({sql_in_list(CLOSED_STATUSES)})",
+        ),
         *trash_table_args("jobs"),
     )
     trash_kind = "job"
@@ -134,6 +143,8 @@ class Job(Trashable, Base):
     version_nonce: Mapped[int] = nonce()
     # When the user last created or changed the job, or anything below it.
     last_activity_at: Mapped[datetime.datetime] = timestamp()
+    # When it was last restored from the trash, which is no activity: a trigger sets it.
+    restored_at: Mapped[datetime.datetime | None]
 
     @classmethod
     def trash_title(cls) -> Any:

@@ -1,10 +1,12 @@
-"""The server of development.ini: waitress, after a banner with the addresses of all parts."""
+"""The server of development.ini: waitress, after a banner with the addresses of all parts, and a
+worker beside it."""
 
+import contextlib
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +18,10 @@ from jobtracker.local.process import check_port
 from jobtracker.local.stack import LocalError
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.servers.waitress_server import serve
+from jobtracker.worker import Worker
+
+# Seconds for the batch at hand of the worker.
+SECONDS_TO_STOP = 10
 
 
 def server_factory(
@@ -36,11 +42,25 @@ def server_factory(
         local = app.registry["local_services"]
         print(banner(app.registry.settings, f"http://{host}:{port}", local), flush=True)
         try:
-            serve(app, host=host, port=port, **options)
+            with working(app.registry):
+                serve(app, host=host, port=port, **options)
         except OSError as error:  # the port was taken in the meantime
             raise LocalError(f"JobTracker does not start: {error}") from None
 
     return serve_with_banner
+
+
+@contextlib.contextmanager
+def working(registry: Any) -> Iterator[None]:
+    """Run a worker meanwhile: a thread, which ends with this process, even if that is killed."""
+    worker = Worker(registry)
+    thread = threading.Thread(target=worker.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+        thread.join(SECONDS_TO_STOP)
 
 
 def stop_without(parent: int) -> None:

@@ -104,14 +104,13 @@ class SafeLogRecord(logging.LogRecord):
 class AccessRecord(logging.LogRecord):
     """A record of the access log: :meth:`logging.Logger.info` would take ten times as long.
 
-    :param fields: what is beside time, level and logger in the JSON object: ASCII, and redacted
+    :param fields: the JSON object: ASCII, and redacted
     """
 
-    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+    def __init__(self, name: str, created: float, fields: dict[str, Any]) -> None:
         # Not that of LogRecord, which takes as long as all the rest.
-        now = time.time()
-        vars(self).update(_ACCESS, name=name, msg=fields["message"], created=now, **fields)
-        self.msecs = now % 1 * 1000
+        vars(self).update(_ACCESS, name=name, msg=fields["message"], created=created, **fields)
+        self.msecs = created % 1 * 1000
         self.process = fields["worker"]
         self.fields = fields
 
@@ -145,14 +144,13 @@ class JsonFormatter(logging.Formatter):
     ASCII, whatever it contains."""
 
     def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record, AccessRecord):
+            return orjson.dumps(record.fields).decode()
         entry: dict[str, Any] = {
-            "time": _utc(record.created),
+            "time": utc(record.created),
             "level": record.levelname,
             "logger": record.name,
         }
-        if isinstance(record, AccessRecord):
-            entry.update(record.fields)
-            return orjson.dumps(entry).decode()
         entry |= {"request_id": request_id.get(), "message": record.getMessage()}
         if (trace := trace_id.get()) is not None:
             entry["trace_id"] = trace
@@ -172,9 +170,10 @@ def _escape(match: re.Match[str]) -> str:
     return "\n    " if match[0] == "\n" else match[0].encode("unicode_escape").decode("ascii")
 
 
-def _utc(seconds: float) -> str:
-    whole, milliseconds = divmod(int(seconds * 1000), 1000)
-    return f"{_utc_second(whole)}.{milliseconds:03}Z"
+def utc(seconds: float) -> str:
+    """A Unix time in the form of RFC 3339, to the millisecond."""
+    whole = int(seconds)
+    return f"{_utc_second(whole)}.{int((seconds - whole) * 1000):03}Z"
 
 
 @functools.lru_cache(maxsize=2)

@@ -4,6 +4,7 @@ Warnings, exceptions that no code catches, the message of a SystemExit, and what
 pserve for instance: a line that is not JSON would be lost to, or break, what reads the log.
 """
 
+import atexit
 import contextlib
 import io
 import logging
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from jobtracker.logs import JsonFormatter, SafeLogRecord
+from jobtracker.logs.buffer import LineBuffer
 
 log = logging.getLogger("jobtracker")
 
@@ -79,7 +81,10 @@ def log_uncaught() -> None:
     if not handlers:
         return
     if not isinstance(sys.stderr, LoggedStream):
-        sys.stderr = LoggedStream(sys.stderr)
+        buffer = LineBuffer(sys.stderr)
+        sys.stderr = LoggedStream(buffer)
+        # A child of multiprocessing runs no functions of atexit, but flushes sys.stderr.
+        atexit.register(buffer.flush)
     for handler in handlers:
         handler.setStream(sys.stderr.stream)
     logging.captureWarnings(True)

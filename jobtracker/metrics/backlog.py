@@ -1,4 +1,5 @@
-"""The rows that wait for the sweeper, counted by a server: so they are known where no sweeper runs.
+"""The rows that wait for the sweeper or a worker, counted by a server: so they are known where none
+runs.
 
 Each count is of an index, and ends at MAX_ROWS.
 """
@@ -13,6 +14,8 @@ from jobtracker.db.connections import SupportsExecute
 from jobtracker.documents import queries as documents
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.tasks import queries as tasks
+from jobtracker.trash import purge_queries
 from jobtracker.users import queries as users
 
 MAX_ROWS = 10_000
@@ -22,6 +25,7 @@ _EXPIRED = {
     "rate_limits": rate_limits.EXPIRED,
     "sign_in_networks": auth.EXPIRED,
     "revocations": users.EXPIRED_REVOCATIONS,
+    "finished_tasks": tasks.EXPIRED,
 }
 
 
@@ -31,4 +35,7 @@ def read_backlog(connection: SupportsExecute, settings: Mapping[str, Any]) -> di
     if (days := settings["activity.days"]) is not None:
         period = datetime.timedelta(days=days)
         counts["activity"] = activity.EXPIRED.count(connection, MAX_ROWS, period=period)
+    period = datetime.timedelta(days=settings["trash.days"])
+    counts["trash"] = purge_queries.count_backlog(connection, period, MAX_ROWS)
+    counts["tasks"] = tasks.count_due(connection, MAX_ROWS)
     return {**counts, **documents.count_backlog(connection, MAX_ROWS)}

@@ -33,7 +33,8 @@ be written with a slash at its end. Another user's data answers 404, as if it di
 # The groups of endpoints, in the order of the document; features that are not here follow them.
 TAGS = (
     *("health", "auth", "users", "jobs", "notes", "documents", "interviews", "activity"),
-    *("history", "details", "board", "search", "stats", "saved_views", "usage", "mfa"),
+    *("document_versions", "history", "details", "board", "search", "stats", "saved_views"),
+    *("trash", "tasks", "usage", "retention", "mfa"),
 )
 STRING = {"type": "string"}
 STRINGS = {"type": "array", "items": STRING}
@@ -119,6 +120,7 @@ DESCRIPTIONS = {404: "It does not exist, or is another user's. `message` says wh
 # The headers of the responses by status.
 HEADERS = {
     201: {"Location": _header("The URL of what was made.")},
+    202: {"Location": _header("The URL of the task.")},
     401: {"WWW-Authenticate": _header("Always `Bearer`.")},
     429: RETRY_AFTER,
     503: RETRY_AFTER,
@@ -234,18 +236,33 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _path_parameters(service: ApiService) -> dict[str, Any]:
-    id_in_path = {"in": "path", "required": True, "schema": ID}
-    names = re.findall(r"{(\w+)}", service.template)
-    return {"parameters": [{"name": name, **id_in_path} for name in names]} if names else {}
+    parameters = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {**STRING, "enum": list(service.names[name])}
+            if name in service.names
+            else ID,
+        }
+        for name in re.findall(r"{(\w+)}", service.template)
+    ]
+    return {"parameters": parameters} if parameters else {}
 
 
 def _response(status: int, operation: Operation) -> dict[str, Any]:
     if status == 304:
         return {"description": "Nothing has changed.", "headers": {"ETag": ETAG}}
     headers = dict(HEADERS.get(status, {}))
+    media_type = "application/json"
     if status == operation.status:
-        description = "Made" if status == 201 else "Done"
-        schema = None if operation.returns is None else json_schema.type_schema(operation.returns)
+        if not operation.has_location:
+            headers.pop("Location", None)
+        description = {201: "Made", 202: "Begun"}.get(status, "Done")
+        schema = None
+        if operation.returns is not None:
+            schema = json_schema.type_schema(operation.returns)
+            media_type = operation.returns.media_type
         if operation.etag is not None:
             headers["ETag"] = ETAG
             if isinstance(operation.query, PageQuery):
@@ -256,7 +273,7 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
         schema = {"$ref": f"#/components/schemas/{component}"}
     response: dict[str, Any] = {"description": description}
     if schema is not None:
-        response["content"] = {"application/json": {"schema": schema}}
+        response["content"] = {media_type: {"schema": schema}}
     if headers:
         response["headers"] = headers
     return response

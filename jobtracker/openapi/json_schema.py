@@ -42,7 +42,7 @@ def output_schema(schema: fields.Schema) -> JsonSchema:
 def parameter(node: Any) -> JsonSchema:
     """Return the Parameter Object of a query parameter; an empty one counts as left out."""
     schema = type_schema(node.typ)
-    is_plain_text = schema["type"] == "string" and not schema.keys() & {"enum", "anyOf"}
+    is_plain_text = schema["type"] == "string" and not schema.keys() & {"enum", "anyOf", "format"}
     if isinstance(node.missing, int | str):
         schema["default"] = node.missing
     if schema["type"] == "string":
@@ -136,6 +136,11 @@ def type_schema(field: fields.FieldType) -> JsonSchema:
         case fields.Integer():
             choices = list(field.choices) or None
             return _schema("integer", enum=choices, minimum=field.min, maximum=field.max)
+        case fields.File():
+            return _schema("string")
+        case fields.TimeZone():
+            hint = "A name of the IANA time zone database, by default UTC."
+            return _schema("string", description=hint)
         case fields.Number():
             return _schema("number")
         case fields.Boolean():
@@ -170,6 +175,8 @@ def type_schema(field: fields.FieldType) -> JsonSchema:
             return _schema("array", items=item, description=hint)
         case fields.Nested():
             return ref(field.schema)
+        case fields.AnyOf():
+            return {"anyOf": [ref(schema) for schema in field.schemas()]}
         case fields.ListOf():
             return _schema("array", items=ref(field.schema))
     raise TypeError(f"No JSON Schema is known for {type(field).__name__}")

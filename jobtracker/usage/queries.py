@@ -1,8 +1,21 @@
 """The SQL of the usage."""
 
+import functools
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, bindparam, case, func, select, true
+from sqlalchemy import (
+    BIGINT,
+    BigInteger,
+    ColumnElement,
+    ScalarSelect,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from jobtracker.activity.models import Activity
 from jobtracker.db.connections import SupportsExecute
@@ -17,11 +30,13 @@ from jobtracker.jobs.models import Job
 from jobtracker.jobs.queries import HAS_TRASH, OF_USER
 from jobtracker.notes.models import Note
 from jobtracker.saved_views.models import SavedView
+from jobtracker.trash import queries as trash
 from jobtracker.users.models import User
 
 
 class UsageRow(NamedTuple):
-    """The usage of each quota; that of one for each job is of the job that has the most."""
+    """The usage of each quota; that of one for each job is of the job that has the most. And what
+    is in the trash: its things, and the bytes of its documents."""
 
     jobs: int
     notes_per_job: int
@@ -32,6 +47,8 @@ class UsageRow(NamedTuple):
     document_bytes: int
     saved_views: int
     idempotency_keys: int
+    trash_count: int
+    trash_bytes: int
 
 
 _USER_ID = bindparam("user_id", type_=BigInteger)
@@ -62,8 +79,13 @@ def _is_live(model: Any) -> list[ColumnElement[bool]]:
     return [model.trashed_at.is_(None)] if is_counted else []
 
 
-_USAGE = Statement(
-    select(
+_IN_TRASH = or_(Document.trashed_at.is_not(None), Job.trashed_at.is_not(None))
+_TRASH_BYTES = func.coalesce(cast(func.sum(Document.size_bytes).filter(_IN_TRASH), BIGINT), 0)
+
+
+@functools.cache
+def _usage() -> Statement[UsageRow]:
+    usage = select(
         User.job_count,
         _most(Note),
         _most(Interview),
@@ -72,11 +94,12 @@ _USAGE = Statement(
         *(_of_user(Document, total, WITH_JOBS) for total in TOTALS),
         _of_user(SavedView, func.count()),
         _of_user(IdempotencyRecord, func.count()),
-    ).where(User.id == _USER_ID),
-    UsageRow,
-)
+        trash.count(),
+        _of_user(Document, _TRASH_BYTES, WITH_JOBS),
+    )
+    return Statement(usage.where(User.id == _USER_ID), UsageRow)
 
 
 def read(connection: SupportsExecute, user_id: int) -> UsageRow:
     """The usage of a user; NotFound when the user was deleted concurrently."""
-    return _USAGE.first_or_not_found(connection, user_id=user_id)
+    return _usage().first_or_not_found(connection, user_id=user_id)

@@ -10,6 +10,7 @@ class UsageResource(Resource, under=UserResource, name="usage"):
     """``/users/me/usage``."""
 
     def read(self) -> dict[str, dict[str, int]]:
-        """For each quota, what the user has and the limit."""
+        """For each quota, what the user has and the limit; and what is in the trash."""
         used = queries.read(self.connection, self.user.id)._asdict()
-        return {name: {"used": used[name], "limit": self.quota(name)} for name in QUOTAS}
+        usage = {name: {"used": used[name], "limit": self.quota(name)} for name in QUOTAS}
+        return usage | {"trash": {"count": used["trash_count"], "bytes": used["trash_bytes"]}}

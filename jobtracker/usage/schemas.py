@@ -3,7 +3,7 @@
 from colander import SchemaNode
 
 from jobtracker import fields
-from jobtracker.usage.queries import UsageRow
+from jobtracker.quotas import QUOTAS
 
 
 class QuotaOut(fields.Schema):
@@ -13,8 +13,15 @@ class QuotaOut(fields.Schema):
     limit = SchemaNode(fields.Integer())
 
 
+class TrashUsageOut(fields.Schema):
+    example = {"count": 3, "bytes": 48213}
+
+    count = SchemaNode(fields.Integer())
+    bytes = SchemaNode(fields.Integer())
+
+
 class UsageOut(fields.Schema):
-    example = dict.fromkeys(UsageRow._fields, QuotaOut.example)
+    example = {**dict.fromkeys(QUOTAS, QuotaOut.example), "trash": TrashUsageOut.example}
 
     jobs = SchemaNode(fields.Nested(QuotaOut()))
     notes_per_job = SchemaNode(fields.Nested(QuotaOut()))
@@ -25,3 +32,4 @@ class UsageOut(fields.Schema):
     document_bytes = SchemaNode(fields.Nested(QuotaOut()))
     saved_views = SchemaNode(fields.Nested(QuotaOut()))
     idempotency_keys = SchemaNode(fields.Nested(QuotaOut()))
+    trash = SchemaNode(fields.Nested(TrashUsageOut()))

@@ -350,6 +350,9 @@ def upgrade() -> None:
                 f"ix_{table}_trash",
                 f"{table} (user_id, trashed_at, id) WHERE trashed_at IS NOT NULL",
             )
+            create_index(
+                f"ix_{table}_trashed_at", f"{table} (trashed_at) WHERE trashed_at IS NOT NULL"
+            )
         for table in CHILDREN:
             # What the deletion of a job finds its children by.
             create_index(f"ix_{table}_user_id_application_id", f"{table} (user_id, application_id)")
@@ -440,5 +443,6 @@ def downgrade() -> None:
         op.drop_column(table, "previous_activity_at")
     for table in TABLES:
         op.drop_index(f"ix_{table}_trash")
+        op.drop_index(f"ix_{table}_trashed_at")
         op.drop_column(table, "trash_reason")
         op.drop_column(table, "trashed_at")

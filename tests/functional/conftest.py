@@ -1,5 +1,6 @@
 """An application whose transactions commit, on a database of its own."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.common.app import dispose_engines, forget_tokens, migrate
 from tests.common.cognito import CLIENT_ID, CLIENT_SECRET
 from tests.common.conditional import UserData
 from tests.common.user_pool import MotoUserPool
+
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +44,9 @@ def client(
     yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
     if citus.URL is None:
         with engine.begin() as connection:
-            connection.execute(text("TRUNCATE users, identities, audit, account_audit CASCADE"))
+            connection.execute(
+                text("TRUNCATE users, identities, audit, account_audit, tasks CASCADE")
+            )
     else:
         citus.clear(engine)
     forget_tokens(committing_app)
@@ -62,6 +67,14 @@ def job(client: Api) -> str:
 @pytest.fixture
 def user_data(client: Api) -> UserData:
     return UserData(client, "acme")
+
+
+@pytest.fixture
+def email(user_pool: MotoUserPool) -> str:
+    """The address of a new account."""
+    address = f"grace-{next(_numbers)}@example.com"
+    user_pool.user(address, "Grace")
+    return address
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,7 @@ def test_resources_create_and_update_until_commit_or_rollback(prompt: dict[str, 
     prompt["commit"]()
     job.update(status="rejected")
     prompt["root"]["users"]["me"]["settings"].update(theme="light")
+    assert prompt["root"]["users"]["me"]["retention"].read().due_jobs == 0
     prompt["root"]["users"]["me"]["ui-preferences"].update({"compact_rows": True})
     when = datetime.datetime(2026, 11, 30, 13, tzinfo=datetime.UTC)
     job["interviews"].add(scheduled_at=when).update(kind="video")

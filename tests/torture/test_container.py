@@ -17,6 +17,7 @@ import urllib3
 from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import SOCKET, Postgres
 from jobtracker.local.process import wait_until
+from tests.common.production import production_environment
 from tests.common.proxy import Proxy
 from tests.common.user_pool import MotoUserPool
 from tests.torture import container
@@ -45,22 +46,12 @@ def image() -> Iterator[Image]:
 
 
 @pytest.fixture(scope="module")
-def env(
-    image: Image, postgres: Postgres, settings: dict[str, str], user_pool: MotoUserPool
-) -> Iterator[dict[str, str]]:
+def env(image: Image, postgres: Postgres, settings: dict[str, str]) -> Iterator[dict[str, str]]:
     """The environment of a container, on a database without tables."""
     postgres.make_database("container")
     with Proxy(postgres.socket_folder / SOCKET) as proxy:
-        yield {
-            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{proxy.port}/container",
-            "AWS_REGION": settings["cognito.region"],
-            "COGNITO_USER_POOL_ID": user_pool.pool_id,
-            "COGNITO_CLIENT_ID": user_pool.client_id,
-            "COGNITO_CLIENT_SECRET": user_pool.client_secret,
-            "S3_BUCKET": settings["s3.bucket"],
-            "TURNSTILE_SECRET": settings["turnstile.secret"],
-            "CORS_ORIGINS": "",
-        }
+        url = f"postgresql://postgres@127.0.0.1:{proxy.port}/container"
+        yield production_environment(settings, url)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """PostgreSQL: the server, the database, the role, the session settings and the schema."""
 
+import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -28,20 +29,10 @@ def check_primary(ini: str) -> Callable[[Mapping[str, Any]], Iterator[Result]]:
 
     def check(settings: Mapping[str, Any]) -> Iterator[Result]:
         engine = make_engine(dict(settings))
-        try:
-            with engine.connect() as connection:
-                yield ok("PostgreSQL: connection", URL, _address(connection))
-                yield from _properties(connection)
-                yield from _role(connection)
-                yield _clock(connection)
-        except ERRORS as problem:
-            yield error("PostgreSQL: connection", URL, first_line(problem))
-            return
-        finally:
-            engine.dispose()
-        yield from _sessions("PostgreSQL", engine, settings)
-        yield from _schema(engine, ini)
-        yield from _migrations(settings)
+        if (yield from _connected("PostgreSQL", URL, engine, _primary)):
+            yield from _sessions("PostgreSQL", engine, settings)
+            yield from _schema(engine, ini)
+            yield from _migrations(settings)
 
     return check
 
@@ -49,20 +40,39 @@ def check_primary(ini: str) -> Callable[[Mapping[str, Any]], Iterator[Result]]:
 def check_replica(settings: Mapping[str, Any]) -> Iterator[Result]:
     """The checks of the replica, if there is one."""
     engine = make_engine({**settings, URL: settings[REPLICA_URL]})
+    check = functools.partial(_replica, settings)
+    if (yield from _connected("Replica", REPLICA_URL, engine, check)):
+        yield from _sessions("Replica", engine, settings)
+
+
+def _connected(
+    name: str, setting: str, engine: Engine, check: Callable[[Connection], Iterator[Result]]
+) -> Generator[Result, None, bool]:
+    """The checks on a connection; return whether it worked."""
     try:
         with engine.connect() as connection:
-            is_standby, database = connection.execute(IDENTITY).one()
-            yield ok("Replica: connection", REPLICA_URL, _address(connection))
-            if not is_standby:
-                yield error("Replica", REPLICA_URL, "is no standby: it is not used")
-            if database != _database(settings):
-                yield error("Replica", REPLICA_URL, f"is another database: {database}")
+            yield ok(f"{name}: connection", setting, _address(connection))
+            yield from check(connection)
     except ERRORS as problem:
-        yield error("Replica: connection", REPLICA_URL, first_line(problem))
-        return
+        yield error(f"{name}: connection", setting, first_line(problem))
+        return False
     finally:
         engine.dispose()
-    yield from _sessions("Replica", engine, settings)
+    return True
+
+
+def _primary(connection: Connection) -> Iterator[Result]:
+    yield from _properties(connection)
+    yield from _role(connection)
+    yield _clock(connection)
+
+
+def _replica(settings: Mapping[str, Any], connection: Connection) -> Iterator[Result]:
+    is_standby, database = connection.execute(IDENTITY).one()
+    if not is_standby:
+        yield error("Replica", REPLICA_URL, "is no standby: it is not used")
+    if database != _database(settings):
+        yield error("Replica", REPLICA_URL, f"is another database: {database}")
 
 
 def _database(settings: Mapping[str, Any]) -> str:

@@ -71,6 +71,7 @@ PRESIGN_BY_USER = RateLimit("rate_limits.presign_by_user", _userid)
 CONFIRM_BY_USER = RateLimit("rate_limits.confirm_by_user", _userid)
 INTERVIEWS_BY_USER = RateLimit("rate_limits.interviews_by_user", _userid)
 USAGE_BY_USER = RateLimit("rate_limits.usage_by_user", _userid)
+REPORTS_BY_USER = RateLimit("rate_limits.reports_by_user", _userid)
 NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 
 

@@ -30,14 +30,6 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-def email(user_pool: MotoUserPool) -> str:
-    """The address of a new account."""
-    address = f"audited-{next(_numbers)}@example.com"
-    user_pool.user(address, "Grace")
-    return address
-
-
-@pytest.fixture
 def sign_in(anonymous: Api, email: str) -> Callable[..., Api]:
     """Signs in, and returns the client."""
 

@@ -2,7 +2,6 @@
 
 import datetime
 import functools
-import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,19 +26,9 @@ AUTH = "/auth/cognito"
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
 NEW = "Hopper-1906-x"
 
-_numbers = itertools.count()
-
 
 def always(result: Any) -> Callable[..., Any]:
     return lambda **_arguments: result
-
-
-@pytest.fixture
-def email(user_pool: MotoUserPool) -> str:
-    """The address of a new account."""
-    address = f"revoked-{next(_numbers)}@example.com"
-    user_pool.user(address, "Grace")
-    return address
 
 
 @pytest.fixture

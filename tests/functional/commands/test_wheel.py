@@ -17,6 +17,7 @@ import urllib3
 
 from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import Postgres
+from tests.common.production import production_environment
 from tests.common.server import free_port
 from tests.common.wheel import build_wheel, install
 
@@ -71,17 +72,11 @@ def environment(
     settings: dict[str, str], postgres: Postgres, request: pytest.FixtureRequest
 ) -> dict[str, str]:
     postgres.data.parent.chmod(0o711)  # for the socket, which other users reach too
+    url = postgres.make_database(f"wheel_{request.node.callspec.id}")
     return {
         **{name: value for name, value in os.environ.items() if name == "PATH"},
         "HOME": "/nonexistent",
-        "DATABASE_URL": postgres.make_database(f"wheel_{request.node.callspec.id}"),
-        "AWS_REGION": settings["cognito.region"],
-        "COGNITO_USER_POOL_ID": settings["cognito.user_pool_id"],
-        "COGNITO_CLIENT_ID": settings["cognito.client_id"],
-        "COGNITO_CLIENT_SECRET": settings["cognito.client_secret"],
-        "S3_BUCKET": settings["s3.bucket"],
-        "TURNSTILE_SECRET": settings["turnstile.secret"],
-        "CORS_ORIGINS": "",
+        **production_environment(settings, url),
     }
 
 

@@ -20,12 +20,21 @@ from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
 from jobtracker.db.trashable_rows import TrashableRepository
+from jobtracker.document_versions import queries as document_versions
 from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
+from jobtracker.documents.models import Document
+from jobtracker.interviews.models import Interview
 from jobtracker.jobs import queries as jobs
+from jobtracker.jobs.models import Job
 from jobtracker.notes.models import Note
+from jobtracker.retention import queries as retention
+from jobtracker.saved_views.models import SavedView
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
+from jobtracker.tasks import queries as tasks
+from jobtracker.trash import purge_queries as purging
+from jobtracker.trash import queries as trash
 from jobtracker.users import queries as users
 
 DISTRIBUTED = {"users"} | {
@@ -33,17 +42,28 @@ DISTRIBUTED = {"users"} | {
 }
 # Calls of the functions that compile a statement for some arguments.
 FILTERS = ("q", "status", "tag", "tag_q")
+OF_JOBS = [each.trash_kind for each in (Note, Interview, Document)]
+KINDS = [Job.trash_kind, SavedView.trash_kind, *OF_JOBS]
 COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
     jobs._update: [(("company_name", "status"),)],
-    jobs.job_of_trashed: [(Note,)],
     board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
+    jobs.job_of_trashed: [(each,) for each in (Note, Interview, Document)],
+    document_versions._page: [(False,), (True,)],
+    trash._page: [(tuple(KINDS), False), (tuple(KINDS), True)],
+    **{
+        of_kind: [(kind,) for kind in KINDS]
+        for of_kind in (trash._find, purging._count, purging._delete)
+    },
+    purging._delete_of_jobs: [(kind,) for kind in OF_JOBS],
+    purging._users: [(kind,) for kind in KINDS],
+    purging._backlog: [(kind,) for kind in KINDS],
 }
 ON_ALL_SHARDS = set(users.WITHOUT_USER_ID)
-# Of programs: the sweeper, and what follows a restore, of many users at once.
+# Of programs: the sweeper, workers, and what follows a restore, of many users at once.
 OF_PROGRAMS: set[Statement[Any]] = {
     users._LAST_OF_BATCH,
     users._RENEW_REVISIONS,
@@ -52,6 +72,12 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
     key_queries._OF_USERS,
+    tasks._FIND_DUE,
+    tasks._NEXT_DUE,
+    tasks._COUNT_DUE,
+    *(each(kind) for kind in KINDS for each in (purging._users, purging._backlog)),
+    retention._NEXT_USERS,
+    retention._HAVE_DUE_JOBS,
 }
 OF_USER = r"\b(?:user_id|users\.id|identities\.sub) = %\((?:user_id|row_id|sub|new_user_id)\)s"
 CLOCK = r"\b(now|statement_timestamp|clock_timestamp|transaction_timestamp)\(\)"
@@ -111,7 +137,7 @@ def test_functions_that_compile_statements_are_known():
         for value in vars(module).values()
         if isinstance(value, functools._lru_cache_wrapper)
         and getattr(value, "__annotations__", {}).get("return") is not None
-        and "Statement" in str(value.__annotations__["return"])
+        and re.search("Statement|Command", str(value.__annotations__["return"]))
     }
     assert made == set(COMPILED)
 

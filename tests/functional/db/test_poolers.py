@@ -14,6 +14,9 @@ from jobtracker.db.connections import autocommit, transaction
 from jobtracker.local.pgbouncer import PgBouncer
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.process import wait_until
+from jobtracker.local.server import working
+from jobtracker.tasks.kinds import KINDS, Kind
+from jobtracker.tasks.queries import enqueue
 from tests.common.api import Api
 from tests.common.app import dispose_engines, forget_tokens
 from tests.common.concurrency import run_concurrently
@@ -70,7 +73,7 @@ def database(database_url: str) -> Iterator[psycopg.Connection]:
     url = database_url.replace(f"{ROLE}@", "postgres@", 1)
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
-        connection.execute("TRUNCATE users CASCADE")
+        connection.execute("TRUNCATE users, tasks CASCADE")
 
 
 @pytest.fixture
@@ -163,6 +166,21 @@ def test_quotas_of_triggers_apply(client: Api, pooled_app: Any, job: str):
     with autocommit(pooled_app.registry) as connection:
         local = "SELECT current_setting('jobtracker.activity_per_job', true)"
         assert connection.execute(local).fetchone() in [("",), (None,)]
+
+
+def test_worker_runs_tasks(client: Api, pooled_app: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(KINDS, "example", Kind(lambda task: task.args, None))
+    user_id = client.get("/users/me").json["id"]
+    with working(pooled_app.registry):
+        for x in range(2):
+            with transaction(pooled_app.registry["db_sessions"]) as connection:
+                path = f"/tasks/{enqueue(connection, user_id, 'example', {'x': x})}"
+
+            def result(path: str = path) -> Any:
+                return client.get(path).json["result"]
+
+            assert wait_until(result, SECONDS_TO_LOCK)
+            assert result() == {"x": x}
 
 
 def test_a_read_is_repeated_when_its_session_ends(

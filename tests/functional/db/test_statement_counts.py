@@ -14,10 +14,12 @@ from jobtracker.db.engine import TimeoutConnection
 from jobtracker.http import conditional
 from tests.common.api import Api
 from tests.common.app import forget_tokens
+from tests.common.endpoints import example_ids
+from tests.common.trash import in_trash, make
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
 # Their ETags are computed from the body.
-BY_BODY = ("/jobs/metrics", "/users/me/audit")
+BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks")
 
 
 @pytest.fixture
@@ -72,6 +74,8 @@ def job_id(ada: Api, db: Session) -> int:
         ("/users/me/settings", 1),
         ("/users/me/ui-preferences", 1),
         ("/users/me/usage", 2),
+        ("/users/me/deletion", 2),
+        ("/users/me/retention", 2),
         ("/users/me/mfa", 1),
         ("/users/me/audit", 2),
         ("/jobs", 2),
@@ -82,6 +86,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/{job_id}/documents", 3),
         ("/jobs/{job_id}/interviews", 3),
         ("/jobs/{job_id}/interviews/{interview_id}", 3),
+        ("/jobs/{job_id}/documents/{document_id}/versions", 4),
         ("/saved-views", 2),
         ("/saved-views/{view_id}", 2),
         ("/jobs/{job_id}/activity", 3),
@@ -93,6 +98,9 @@ def job_id(ada: Api, db: Session) -> int:
         ("/jobs/search?q=acme%20x", 2),
         ("/jobs/stats/funnel", 2),
         ("/jobs/metrics/activity", 2),
+        ("/tasks/{task_id}", 2),
+        ("/trash", 2),
+        ("/trash?kind=note&limit=5", 2),
     ],
 )
 def test_reads_execute_a_constant_number_of_statements(
@@ -104,7 +112,10 @@ def test_reads_execute_a_constant_number_of_statements(
         "note_id": ada.get(f"/jobs/{job_id}/notes").json[0]["id"],
         "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
         "view_id": ada.get("/saved-views").json[0]["id"],
+        "task_id": example_ids(ada)["task_id"],
     }
+    if "{document_id}" in path:
+        ids["document_id"] = int(make(ada, f"/jobs/{job_id}", "document").rpartition("/")[2])
     separator = "&" if "?" in path else "?"
     path = path.format(**ids) + separator
     ada.get(f"{path}fresh=1")  # a process reads the key of cursors once
@@ -178,6 +189,21 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
 
 
 @pytest.mark.parametrize(
+    ("kind", "restoration", "purge"),
+    [("job", 7, 5), ("note", 7, 6), ("interview", 7, 6), ("document", 8, 8), ("saved_view", 6, 4)],
+)
+def test_writes_of_the_trash_execute_a_constant_number_of_statements(
+    ada: Api, job_id: int, statements: Any, kind: str, restoration: int, purge: int
+):
+    path = make(ada, f"/jobs/{job_id}", kind)
+    for method, suffix, count in (("POST", "/restore", restoration), ("DELETE", "", purge)):
+        ada.delete(path)
+        with statements() as seen:
+            ada.call(method, f"{in_trash(kind, path)}{suffix}")
+        assert len(seen) == count, seen
+
+
+@pytest.mark.parametrize(
     ("method", "path", "count"),
     [
         ("GET", "/users/me", 1),
@@ -207,11 +233,16 @@ def test_public_endpoints_execute_no_statements_except_sign_in(
     login = {"email": "ada@example.com", "password": PASSWORD}
     anonymous.refused(401, "POST", "/auth/cognito/login", {**login, "password": "x"})  # the key
     # One that checks the database before Cognito is called, the user, three for the audit, the
-    # network; at the first sign-in, two for the identity, two for the user.
-    for count in (10, 6):
+    # network; at the first sign-in, two for the identity, two for the user, one for whether it was
+    # deleted.
+    for count in (11, 6):
         with statements() as seen:
-            anonymous.post("/auth/cognito/login", login)
+            tokens = anonymous.post("/auth/cognito/login", login).json["tokens"]
         assert len(seen) == count
+    with statements() as seen:
+        refresh = {"refresh_token": tokens["refresh_token"]}
+        anonymous.post("/auth/cognito/refresh", refresh)
+    assert len(seen) == 3  # one before Cognito is called, the revocation, the user
     with statements() as seen:
         anonymous.post("/auth/cognito/forgot-password", {"email": "ada@example.com"})
         # An invalid token is ignored.

@@ -8,6 +8,7 @@ from cornice.service import get_services
 from openapi_spec_validator import validate
 
 from tests.common.api import Api
+from tests.common.endpoints import example_ids, fill
 
 
 @pytest.fixture
@@ -93,9 +94,10 @@ def test_bodies_and_responses_refer_to_named_components(document: dict[str, Any]
     for _path, _method, operation in operations(document):
         contents = [operation.get("requestBody", {}), *operation["responses"].values()]
         for content in contents:
-            for media_type in content.get("content", {}).values():
-                schema = media_type["schema"]
-                assert "$ref" in schema.get("items", schema)
+            if described := content.get("content", {}).get("application/json"):
+                schema = described["schema"]
+                for each in schema.get("anyOf", [schema.get("items", schema)]):
+                    assert "$ref" in each
 
 
 def test_examples_conform_to_their_schemas(document: dict[str, Any]):
@@ -187,16 +189,16 @@ class TestServed:
 
 
 def test_empty_query_parameter_is_ignored(document: dict[str, Any], ada: Api):
-    job = ada.post("/jobs", {"company_name": "Acme", "job_title": "Engineer"}).json
+    ids = example_ids(ada)
     seen = 0
     for path, method, operation in operations(document):
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "query" and method == "get":
                 seen += 1
-                plain = parameter["name"] in ("q", "tag_q", "cursor")
+                plain = parameter["name"] in ("q", "tag_q", "cursor", "tz")
                 assert plain != parameter.get("allowEmptyValue", False)
-                url = path.format(job_id=job["id"])
-                assert ada.get(f"{url}?{parameter['name']}=").json == ada.get(url).json, url
+                url = fill(path, ids)
+                assert ada.get(f"{url}?{parameter['name']}=").body == ada.get(url).body, url
     assert seen > 15
 
 

@@ -1,0 +1,106 @@
+"""The SQL of the versions of documents: documents of the same type that were replaced."""
+
+import datetime
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import Page, Sort, SortKey
+from jobtracker.db.statements import Command, PageStatement, Statement, columns_of
+from jobtracker.db.trash import TrashReason
+from jobtracker.documents.models import Document
+from jobtracker.documents.queries import DocumentRow
+
+
+class VersionRow(NamedTuple):
+    user_id: int
+    id: int
+    application_id: int
+    doc_type: str
+    original_filename: str
+    content_type: str | None
+    size_bytes: int
+    upload_key: str
+    object_key: str
+    upload_expires_at: datetime.datetime
+    status: str
+    scan_status: str
+    scan_checked_at: datetime.datetime | None
+    scan_message: str | None
+    uploaded_at: datetime.datetime | None
+    created_at: datetime.datetime
+    replaced_at: datetime.datetime
+    purge_at: datetime.datetime
+
+    @property
+    def document(self) -> DocumentRow:
+        return DocumentRow(**{name: getattr(self, name) for name in DocumentRow._fields})
+
+
+_REPLACED_AT = Document.trashed_at.label("replaced_at")
+_PERIOD = sa.bindparam("period", type_=sa.Interval)
+_EXPRESSIONS = {
+    "replaced_at": _REPLACED_AT,
+    "purge_at": (Document.trashed_at + _PERIOD).label("purge_at"),
+}
+_VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
+    *(Document.__table__.c[name] == sa.bindparam(name) for name in Document.OWNER_COLUMNS),
+    Document.doc_type == sa.bindparam("doc_type"),
+    Document.trash_reason == TrashReason.REPLACED,
+)
+_ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
+_FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)
+
+_DATA = {
+    "document_id": Document.id,
+    "doc_type": Document.doc_type,
+    "filename": Document.original_filename,
+}
+_RECORD_UPLOAD = Command(
+    sa.select(
+        sa.func.record_activity(
+            Document.user_id,
+            Document.application_id,
+            "document_uploaded",
+            "Document uploaded",
+            sa.func.jsonb_build_object(*itertools.chain.from_iterable(_DATA.items())),
+        )
+    ).where(Document.user_id == sa.bindparam("user_id"), Document.id == sa.bindparam("row_id"))
+)
+
+
+@functools.cache
+def _page(is_continued: bool) -> PageStatement[VersionRow]:
+    return PageStatement(_VERSIONS, VersionRow, _ORDER, is_continued=is_continued)
+
+
+def page(
+    connection: SupportsExecute,
+    owner: Mapping[str, Any],
+    period: datetime.timedelta,
+    limit: int,
+    after: Sequence[Any] | None,
+) -> Page[VersionRow]:
+    """Those that were replaced, the latest first.
+
+    :param owner: the columns that identify the job, and ``doc_type``
+    :param period: the time after which a row in the trash is purged
+    :param after: the sort keys of the row that the page continues after
+    """
+    return _page(after is not None).page(connection, limit, after, period=period, **owner)
+
+
+def find(
+    connection: SupportsExecute, owner: Mapping[str, Any], period: datetime.timedelta, row_id: int
+) -> VersionRow | None:
+    """One of them."""
+    return _FIND.first(connection, **owner, period=period, row_id=row_id)
+
+
+def record_upload(connection: SupportsExecute, document: DocumentRow) -> None:
+    """Record the event of an upload in the activity of the job."""
+    _RECORD_UPLOAD.execute(connection, user_id=document.user_id, row_id=document.id)

@@ -1,0 +1,138 @@
+"""The access log without the handlers of logging and without a system call for each line.
+
+Where stderr is logged as JSON (:mod:`jobtracker.logs.uncaught`), handlers write to a
+:class:`LineBuffer`: other records are written at once, after the lines that wait. What it saves is
+in benchmarks/README.md.
+"""
+
+import contextlib
+import logging
+import os
+import select
+import threading
+import time
+import weakref
+from typing import Any
+
+from jobtracker.logs import JsonFormatter
+
+#: The bytes of an atomic write to a pipe of several processes: pipe(7).
+MAX_BYTES = select.PIPE_BUF
+#: Seconds for which a line waits, at most.
+DELAY = 0.05
+
+
+class LineBuffer:
+    """A text stream with lines that wait to be written, of MAX_BYTES at most. Thread-safe.
+
+    They are written when the next one would exceed that, after DELAY, before any other text, by
+    :meth:`flush`, and at the exit of the process. SIGKILL and crashes of the interpreter lose them.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self._lines: list[bytes] = []
+        self._size = 0
+        # Reentrant: a handler of a signal can log.
+        self._lock = threading.RLock()
+        self._waiting = threading.Event()
+        self._thread: threading.Thread | None = None
+        _buffers.add(self)
+
+    def write_later(self, line: bytes) -> None:
+        """Write a line of ASCII, with its line feed, within DELAY.
+
+        Errors of the stream lose lines, and are not raised, as in a handler of logging.
+        """
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            if self._size + len(line) > MAX_BYTES:
+                self._write_lines()
+            self._lines.append(line)
+            self._size += len(line)
+            if not self._waiting.is_set():
+                self._waiting.set()
+                self._start_thread()
+
+    def write(self, text: str) -> int:
+        """Write a text at once, after the lines that wait."""
+        with self._lock:
+            self._write_lines()
+            return int(self.stream.write(text))
+
+    def flush(self) -> None:
+        with self._lock:
+            self._write_lines()
+            self.stream.flush()
+
+    def fileno(self) -> int:
+        return int(self.stream.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self.stream.isatty())
+
+    def _write_lines(self) -> None:
+        if self._lines:
+            text = b"".join(self._lines).decode("ascii")
+            self._lines, self._size = [], 0
+            self.stream.write(text)
+            self.stream.flush()
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._write_after_delay, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # beyond a limit of the system, or at the exit
+                self._waiting.clear()
+                self._write_lines()
+            else:
+                self._thread = thread
+
+    def _write_after_delay(self) -> None:
+        while True:
+            self._waiting.wait()
+            time.sleep(DELAY)
+            self._waiting.clear()
+            with contextlib.suppress(OSError, ValueError):
+                self.flush()
+
+    def _reset(self) -> None:
+        """In a fork, which has none of the threads."""
+        self._lock = threading.RLock()
+        self._waiting, self._thread = threading.Event(), None
+        self._lines, self._size = [], 0  # the parent process writes them
+
+
+def buffer_of(logger: logging.Logger) -> LineBuffer | None:
+    """The buffer that a logger's records of INFO are written to as JSON, if that is all that its
+    handlers do with them."""
+    found: logging.Handler | None = None
+    if logger.filters or logger.disabled:
+        return None
+    each: logging.Logger | None = logger
+    while each is not None:
+        for handler in each.handlers:
+            if found is not None:
+                return None
+            found = handler
+        each = each.parent if each.propagate else None
+    if (
+        type(found) is logging.StreamHandler
+        and type(found.formatter) is JsonFormatter
+        and found.level <= logging.INFO
+        and not found.filters
+        and isinstance(found.stream, LineBuffer)
+    ):
+        return found.stream
+    return None
+
+
+_buffers: weakref.WeakSet[LineBuffer] = weakref.WeakSet()
+
+
+def _reset_buffers() -> None:
+    for buffer in _buffers:
+        buffer._reset()
+
+
+os.register_at_fork(after_in_child=_reset_buffers)

@@ -1,0 +1,1 @@
+"""Reports on all jobs, as tables for spreadsheets."""

@@ -1,0 +1,1 @@
+"""The retention of closed jobs, by the user's setting ``data_retention_days``."""

@@ -1,0 +1,179 @@
+"""The SQL of the retention: which jobs are due, and their way into the trash.
+
+A closed job is due when nothing has happened to it for the days of the user's setting, MIN_DAYS at
+least, and it has not been restored within them. The setting is effective when it has not changed
+for EFFECTIVE_AFTER: clients send it while it is typed.
+"""
+
+import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, sessionmaker
+
+from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.connections import SupportsExecute, transaction
+from jobtracker.db.statements import Command, Statement
+from jobtracker.db.trash import TrashReason
+from jobtracker.jobs.models import CLOSED_STATUSES, Job
+from jobtracker.users.models import User
+
+MIN_DAYS = 30
+EFFECTIVE_AFTER = datetime.timedelta(days=7)
+
+# Users of one statement, and jobs of one transaction: a job can have a thousand notes, whose words
+# a trigger deletes.
+USERS, BATCH = 1000, 100
+
+
+class RetentionRow(NamedTuple):
+    """The retention of a user's jobs, as of some time."""
+
+    days: int
+    #: None where nothing is ever due.
+    effective_from: datetime.datetime | None
+    #: The number of jobs that are due, or will be when the setting becomes effective.
+    due_jobs: int
+    #: When another one becomes due; None if none does.
+    next_at: datetime.datetime | None
+
+
+class _Time(NamedTuple):
+    at: datetime.datetime
+
+
+class _Id(NamedTuple):
+    id: int
+
+
+def _time(name: str) -> Any:
+    return bindparam(name, type_=DateTime(timezone=True))
+
+
+_USER_ID = bindparam("user_id", type_=BigInteger)
+_IDS = bindparam("ids", type_=ARRAY(BigInteger))
+_LIMIT = bindparam("limit", type_=BigInteger)
+_NOW, _DUE_SINCE = _time("now"), _time("due_since")
+_PERIOD = func.greatest(User.data_retention_days, MIN_DAYS) * literal_column("interval '1 day'")
+_EFFECTIVE_FROM = User.data_retention_changed_at + EFFECTIVE_AFTER
+# This and what is closed are the conditions of indexes: constants, not parameters.
+_IS_ON = User.data_retention_days > literal_column("0")
+_IS_EFFECTIVE = (_IS_ON, User.data_retention_changed_at <= _NOW - EFFECTIVE_AFTER)
+_IS_CLOSED = (Job.trashed_at.is_(None), Job.status == any_(sql_array(CLOSED_STATUSES)))
+
+
+def _is_due(since: Any) -> tuple[Any, ...]:
+    """:param since: the latest time of the last activity"""
+    is_restored = or_(Job.restored_at.is_(None), Job.restored_at <= since)
+    return (*_IS_CLOSED, Job.last_activity_at <= since, is_restored)
+
+
+_CLOCK = Statement(select(NOW), _Time)
+_NEXT_USERS = Statement(
+    select(User.id)
+    .where(User.id > bindparam("after", type_=BigInteger), *_IS_EFFECTIVE)
+    .order_by(User.id)
+    .limit(_LIMIT),
+    _Id,
+)
+_HAVE_DUE_JOBS = Statement(
+    select(User.id).where(
+        User.id == any_(_IDS),
+        select(Job.id).where(Job.user_id == User.id, *_is_due(_NOW - _PERIOD)).exists(),
+    ),
+    _Id,
+)
+# Serializes changes of the setting with the transaction. Rows that are locked are left to the next
+# sweep: they are being changed, and a change of a job can wait for the user's row.
+_SKIP_LOCKED: Any = {"key_share": True, "skip_locked": True}
+_LOCK_USER = Statement(
+    select(_NOW - _PERIOD)
+    .where(User.id == _USER_ID, *_IS_EFFECTIVE)
+    .with_for_update(**_SKIP_LOCKED),
+    _Time,
+)
+_LOCK_DUE_JOBS = Statement(
+    select(Job.id)
+    .where(Job.user_id == _USER_ID, *_is_due(_DUE_SINCE))
+    .limit(_LIMIT)
+    .with_for_update(**_SKIP_LOCKED),
+    _Id,
+)
+_TRASH = Command(
+    update(Job.__table__)
+    .where(Job.user_id == _USER_ID, Job.id == any_(_IDS))
+    .values(trashed_at=NOW, trash_reason=TrashReason.RETENTION)
+)
+
+_DUE_AT = func.greatest(Job.last_activity_at, Job.restored_at) + _PERIOD
+_NEXT_RUN = func.greatest(_NOW, _EFFECTIVE_FROM)
+_READ = Statement(
+    select(
+        User.data_retention_days,
+        case((_IS_ON, _EFFECTIVE_FROM)),
+        func.count(Job.id).filter(_DUE_AT <= _NEXT_RUN),
+        func.min(_DUE_AT).filter(_DUE_AT > _NEXT_RUN),
+    )
+    .select_from(User)
+    .outerjoin(Job, and_(Job.user_id == _USER_ID, _IS_ON, *_IS_CLOSED))
+    .where(User.id == _USER_ID)
+    .group_by(User.id),
+    RetentionRow,
+)
+
+
+def clock(connection: SupportsExecute) -> datetime.datetime:
+    """The time, by the clock of the database."""
+    return _CLOCK.first_or_not_found(connection).at
+
+
+def read(connection: SupportsExecute, user_id: int, now: datetime.datetime) -> RetentionRow:
+    """The retention of a user's jobs; NotFound when the user was deleted concurrently."""
+    return _READ.first_or_not_found(connection, user_id=user_id, now=now)
+
+
+def sweep(sessions: sessionmaker[Session], now: datetime.datetime | None = None) -> int:
+    """Put the jobs that are due into the trash, some in each transaction; return their number.
+
+    :param now: the time at which they are due, by default the present one
+    """
+    number = after = 0
+    while True:
+        with transaction(sessions) as connection:
+            now = now or clock(connection)
+            found = _NEXT_USERS.all(connection, after=after, now=now, limit=USERS)
+            users = [row.id for row in found]
+            due = _HAVE_DUE_JOBS.all(connection, ids=users, now=now) if users else ()
+        number += sum(_trash_jobs(sessions, row.id, now) for row in due)
+        if len(users) < USERS:
+            return number
+        after = users[-1]
+
+
+def _trash_jobs(sessions: sessionmaker[Session], user_id: int, now: datetime.datetime) -> int:
+    number = 0
+    while True:
+        with transaction(sessions) as connection:
+            since = _LOCK_USER.first(connection, user_id=user_id, now=now)
+            if since is None:
+                return number
+            due = {"user_id": user_id, "due_since": since.at}
+            jobs = _LOCK_DUE_JOBS.all(connection, **due, limit=BATCH)
+            if jobs:
+                ids = [row.id for row in jobs]
+                number += _TRASH.execute(connection, user_id=user_id, ids=ids)
+        if len(jobs) < BATCH:
+            return number

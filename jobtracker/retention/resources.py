@@ -1,0 +1,18 @@
+"""``root["users"]["me"]["retention"]``."""
+
+from jobtracker.retention import queries
+from jobtracker.retention.queries import RetentionRow
+from jobtracker.tree import Resource
+from jobtracker.users.resources import UserResource
+
+
+class RetentionResource(Resource, under=UserResource, name="retention"):
+    """``/users/me/retention``."""
+
+    __parent__: UserResource
+
+    def read(self) -> RetentionRow:
+        """The setting, and the jobs that are or will be due by it."""
+        user = self.__parent__.row
+        now = user.read_at or queries.clock(self.connection)
+        return queries.read(self.connection, user.id, now)

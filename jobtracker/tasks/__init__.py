@@ -1,0 +1,1 @@
+"""Tasks: work that takes longer than a request, which workers do."""

@@ -1,0 +1,52 @@
+"""The kinds of tasks: functions of the feature packages, by the name in the table.
+
+::
+
+    @task_kind("purge", max_failures=None)
+    def purge(task: RunningTask) -> None:
+        while True:
+            with task.batch() as connection:
+                deleted = ...  # some hundred rows of task.user_id
+                task.done += deleted
+            if not deleted:
+                return
+
+A function can be interrupted before each batch, and a worker be killed at any moment: the next one
+calls it again, with ``done`` and ``total`` as the last batch left them. So it looks for what is
+left to do, and its result is made of what is stored.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from jobtracker.tasks.runner import RunningTask
+
+# Failures without any progress between them; the last pauses are of an hour.
+MAX_FAILURES = 16
+
+TaskFunction = Callable[["RunningTask"], dict[str, Any] | None]
+
+
+class Kind(NamedTuple):
+    run: TaskFunction
+    max_failures: int | None
+
+
+#: By name.
+KINDS: dict[str, Kind] = {}
+
+
+def task_kind(
+    name: str, *, max_failures: int | None = MAX_FAILURES
+) -> Callable[[TaskFunction], TaskFunction]:
+    """Register the function of a kind; its result is that of the task.
+
+    :param max_failures: after which the task has failed; None for never, where it has to be done
+    """
+
+    def register(run: TaskFunction) -> TaskFunction:
+        KINDS[name] = Kind(run, max_failures)
+        return run
+
+    return register

@@ -1,0 +1,193 @@
+"""Runs tasks, each of which one worker has at a time.
+
+A worker takes a task for the time of a lease, which each batch of the task renews. When it is
+killed, the lease ends, and another worker goes on. When its lease has ended without that, as after
+a long wait for S3, the batch that it has begun is rolled back if another worker has taken the task:
+the number of attempts is then another one (a fencing token). A batch is one transaction, so each
+has its effect once.
+"""
+
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from jobtracker.db.connections import TransactionConnection, transaction
+from jobtracker.errors import DATABASE_ERRORS, Unavailable
+from jobtracker.tasks import queries
+from jobtracker.tasks.kinds import KINDS
+from jobtracker.tasks.models import TaskState
+from jobtracker.tasks.queries import Lease, TaskKey
+
+log = logging.getLogger(__name__)
+
+# Seconds until the second attempt, and at most: the pause doubles with each failure.
+FIRST_PAUSE, LONGEST_PAUSE = 2, 3600
+# Seconds after which others that are due have their turn.
+TURN = 10
+# Tasks that are looked for at once: other workers take the first ones.
+CANDIDATES = 20
+
+
+class Interrupted(BaseException):
+    """No further batch is begun: the worker ends, or others have their turn."""
+
+
+class LeaseLost(Interrupted):
+    """Another worker has taken the task."""
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    FAILED = "failed"
+    #: It is tried again after a pause.
+    POSTPONED = "postponed"
+    #: Another worker, or this one, goes on with it.
+    INTERRUPTED = "interrupted"
+
+
+class RunningTask:
+    """A task that a worker runs: what its function works with.
+
+    ``done`` and ``total`` are its progress, which the end of a batch stores.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        registry: Any,
+        sessions: sessionmaker[Session],
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.lease, self.registry = lease, registry
+        self.user_id, self.args = lease.user_id, lease.args
+        self.done, self.total = lease.done, lease.total
+        self._sessions, self._is_stopping = sessions, is_stopping
+        self._turn_ends = time.monotonic() + TURN
+
+    def __str__(self) -> str:
+        return f"Task {self.lease.id} ({self.lease.kind}) of user {self.user_id}"
+
+    @property
+    def has_progressed(self) -> bool:
+        """Since it was taken."""
+        return self.done > self.lease.done
+
+    @property
+    def failures(self) -> int:
+        """The attempts that failed since the last progress."""
+        return 0 if self.has_progressed else self.lease.failures
+
+    @contextlib.contextmanager
+    def batch(
+        self, *, done: int | None = None, total: int | None = None
+    ) -> Iterator[TransactionConnection]:
+        """A transaction, which renews the lease and stores the progress. It is short: some hundred
+        rows.
+
+        :param done: the progress at its end, as the attribute, which can be set within as well
+        :raises Interrupted: to be passed on; nothing of the batch is committed
+        """
+        is_turn_over = self.has_progressed and time.monotonic() > self._turn_ends
+        if is_turn_over or self._is_stopping():
+            raise Interrupted
+        before = self.done, self.total
+        try:
+            with transaction(self._sessions) as connection:
+                if not queries.lock(connection, self.lease):
+                    raise LeaseLost
+                self.done = self.done if done is None else done
+                self.total = self.total if total is None else total
+                yield connection
+                progress = self.lease._replace(done=self.done, total=self.total)
+                if not queries.renew(connection, progress, self.registry.settings["tasks.lease"]):
+                    raise LeaseLost
+        except BaseException:
+            self.done, self.total = before
+            raise
+
+
+class Runner:
+    """Runs the tasks that are due, one after the other.
+
+    :param sessions: those of the batches
+    :param is_stopping: whether to begin no further batch
+    """
+
+    def __init__(
+        self,
+        registry: Any,
+        sessions: sessionmaker[Session],
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.registry, self.sessions, self.is_stopping = registry, sessions, is_stopping
+
+    def run_due(self) -> Counter[Outcome]:
+        """Run tasks until none is due; return the number of each outcome."""
+        outcomes: Counter[Outcome] = Counter()
+        while not self.is_stopping():
+            with transaction(self.sessions) as connection:
+                due = queries.find_due(connection, KINDS, CANDIDATES)
+            taken = [outcome for task in due if (outcome := self._run_one(task)) is not None]
+            outcomes.update(taken)
+            if not taken:
+                break
+        return outcomes
+
+    def seconds_until_due(self) -> float | None:
+        """The time until the next task is due; None where there is none."""
+        with transaction(self.sessions) as connection:
+            return queries.seconds_until_due(connection, KINDS)
+
+    def _run_one(self, task: TaskKey) -> Outcome | None:
+        """Run a task, unless another worker does, or this one ends."""
+        if self.is_stopping():
+            return None
+        with transaction(self.sessions) as connection:
+            lease = queries.take(connection, task, self.registry.settings["tasks.lease"])
+        return None if lease is None else self._run(lease)
+
+    def _run(self, lease: Lease) -> Outcome:
+        task = RunningTask(lease, self.registry, self.sessions, self.is_stopping)
+        try:
+            if _is_given_up(lease.kind, lease.failures):  # its workers ended without an error
+                return self._fail(task, lease.failures, "LeaseEnded")
+            result = KINDS[lease.kind].run(task)
+            with transaction(self.sessions) as connection:
+                if not queries.finish(connection, lease, TaskState.DONE, result=result):
+                    raise LeaseLost
+            return Outcome.DONE
+        except LeaseLost:
+            log.warning("%s: another worker has taken it", task)
+            return Outcome.INTERRUPTED
+        except Interrupted:
+            with transaction(self.sessions) as connection:
+                queries.queue_again(connection, lease)
+            return Outcome.INTERRUPTED
+        except (Unavailable, *DATABASE_ERRORS) as error:
+            log.warning("%s: %s", task, type(error).__name__)
+            return self._fail(task, task.failures + 1, type(error).__name__)
+        except Exception as error:
+            log.exception("%s: unexpected error", task)
+            return self._fail(task, task.failures + 1, type(error).__name__)
+
+    def _fail(self, task: RunningTask, failures: int, error: str) -> Outcome:
+        """Queue a task again, after a pause, or end it if it has failed too often."""
+        with transaction(self.sessions) as connection:
+            if _is_given_up(task.lease.kind, failures):
+                log.error("%s: has failed %s times, and is given up: %s", task, failures, error)
+                queries.finish(connection, task.lease, TaskState.FAILED, error=error)
+                return Outcome.FAILED
+            pause = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+            queries.queue_again(connection, task.lease, pause, error)
+            return Outcome.POSTPONED
+
+
+def _is_given_up(kind: str, failures: int) -> bool:
+    max_failures = KINDS[kind].max_failures
+    return max_failures is not None and failures >= max_failures

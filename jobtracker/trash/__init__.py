@@ -1,0 +1,1 @@
+"""What was deleted, until it is purged: restored, or deleted for good."""

@@ -1,0 +1,28 @@
+"""A worker with a kind for tests: ``python -m tests.common.example_worker work INI``.
+
+Each batch inserts its number, and the process that runs it, into the table ``effects``.
+"""
+
+import os
+import sys
+
+from jobtracker.commands import execute
+from jobtracker.tasks.kinds import task_kind
+from jobtracker.tasks.runner import RunningTask
+
+BATCHES = 30
+INSERT = "INSERT INTO effects VALUES (%(number)s, %(pid)s)"
+
+
+@task_kind("example")
+def count(task: RunningTask) -> dict[str, int]:
+    while task.done < BATCHES:
+        with task.batch(total=BATCHES) as connection:
+            connection.execute(INSERT, {"number": task.done, "pid": os.getpid()})
+            connection.execute("SELECT pg_sleep(0.05)")
+            task.done += 1
+    return {"counted": task.done}
+
+
+if __name__ == "__main__":
+    execute(sys.argv[1:])

@@ -1,0 +1,191 @@
+"""The report on applications: a table for spreadsheets."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobtracker.errors import PayloadTooLarge
+from jobtracker.reports import csv_format, queries
+from tests.common.api import Api
+
+PATH = "/reports/applications.csv"
+COLUMNS = ["date", "company", "title", "location", "how", "status", "last_contact", "steps"]
+
+
+def table(api: Api, query: str = "") -> list[dict[str, str]]:
+    text = api.get(f"{PATH}?{query}").body.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def add_job(api: Api, company: str, **fields: Any) -> str:
+    job = {"company_name": company, "job_title": "Engineer", **fields}
+    return f"/jobs/{api.post('/jobs', job).json['id']}"
+
+
+def companies(rows: list[dict[str, str]]) -> list[str]:
+    return [row["company"] for row in rows]
+
+
+def test_row_has_what_an_office_wants(ada: Api):
+    path = add_job(
+        ada,
+        "Acme",
+        location="Vienna",
+        job_url="https://acme.example/1",
+        status="saved",
+        applied_date="2026-01-05",
+    )
+    for status, day in (("interviewing", "2026-01-20"), ("rejected", "2026-02-01")):
+        ada.post(f"{path}/history", {"status": status, "at": f"{day}T12:00:00Z"})
+    (row,) = table(ada)
+    steps = row.pop("steps")
+    assert row == {
+        "date": "2026-01-05",
+        "company": "Acme",
+        "title": "Engineer",
+        "location": "Vienna",
+        "how": "https://acme.example/1",
+        "status": ada.get(path).json["status"],
+        "last_contact": "2026-02-01",
+    }
+    assert steps.endswith("2026-01-20 interviewing; 2026-02-01 rejected")
+
+
+def test_file_is_for_spreadsheets(ada: Api):
+    add_job(ada, 'Say "hi", Ltd.')
+    response = ada.get(PATH)
+    assert response.content_type == "text/csv"
+    assert response.charset == "UTF-8"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="applications.csv"'
+    lines = response.body.decode().split("\r\n")
+    assert lines[0] == "\ufeff" + ",".join(COLUMNS)
+    assert ',"Say ""hi"", Ltd.",' in lines[1]
+    assert lines[2:] == [""]
+
+
+def test_rows_are_in_the_order_of_their_dates(ada: Api):
+    for company, day in (("b", "2026-02-02"), ("c", "2026-03-03"), ("a", "2026-01-01")):
+        add_job(ada, company, applied_date=day)
+    assert companies(table(ada)) == ["a", "b", "c"]
+
+
+def test_period_includes_both_of_its_ends(ada: Api):
+    for day in ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"):
+        add_job(ada, day, applied_date=day)
+    found = companies(table(ada, "from=2026-01-02&to=2026-01-03"))
+    assert found == ["2026-01-02", "2026-01-03"]
+    assert table(ada, "from=2026-01-03&to=2026-01-02") == []
+
+
+@pytest.mark.parametrize("query", ["status=offer,rejected", "status=offer&status=rejected"])
+def test_statuses_are_separated_by_commas_or_repeated(ada: Api, query: str):
+    for status in ("offer", "applied", "rejected"):
+        add_job(ada, status, status=status, applied_date="2026-01-01")
+    assert sorted(companies(table(ada, query))) == ["offer", "rejected"]
+
+
+def test_columns_are_in_the_given_order_and_once(ada: Api):
+    add_job(ada, "Acme", applied_date="2026-01-01")
+    text = ada.get(f"{PATH}?columns=company,date,company").body.decode("utf-8-sig")
+    assert text == "company,date\r\nAcme,2026-01-01\r\n"
+
+
+def test_job_that_was_only_saved_is_no_application(ada: Api):
+    path = add_job(ada, "Acme", status="saved")
+    ada.patch(path, {"status": "archived"})
+    assert table(ada) == []
+    add_job(ada, "Later", status="saved", applied_date="2026-01-01")
+    assert companies(table(ada)) == ["Later"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [("Europe/Vienna", "2026-01-02"), ("America/New_York", "2026-01-01"), ("", "2026-01-01")],
+)
+def test_dates_are_those_of_the_time_zone(ada: Api, zone: str, day: str):
+    path = add_job(ada, "Acme", status="saved")
+    ada.post(f"{path}/history", {"status": "applied", "at": "2026-01-01T23:30:00Z"})
+    (row,) = table(ada, f"tz={zone}")
+    assert (row["date"], row["last_contact"], row["steps"]) == (day, day, f"{day} applied")
+
+
+def test_last_contact_is_a_past_interview_that_was_not_cancelled(ada: Api):
+    path = add_job(ada, "Acme", applied_date="2026-01-01", status="saved")
+    for day, status in (
+        ("2026-03-01", "completed"),
+        ("2026-04-01", "cancelled"),
+        ("2100-01-01", "scheduled"),
+    ):
+        ada.post(f"{path}/interviews", {"scheduled_at": f"{day}T12:00:00Z", "status": status})
+    assert table(ada)[0]["last_contact"] == "2026-03-01"
+    ada.patch(path, {"last_action_at": "2026-05-01T12:00:00Z"})
+    assert table(ada)[0]["last_contact"] == "2026-05-01"
+
+
+def test_jobs_of_others_are_not_in_it(ada: Api, bob: Api):
+    add_job(bob, "Acme", applied_date="2026-01-01")
+    assert table(ada) == []
+
+
+def test_unchanged_report_answers_304(ada: Api):
+    add_job(ada, "Acme", applied_date="2026-01-01")
+    etag = ada.get(PATH).headers["ETag"]
+    # To ten seconds: the second request can be in the next ones.
+    assert any(
+        ada.get(PATH, headers={"If-None-Match": etag}, status="*").status_code == 304
+        or not (etag := ada.get(PATH).headers["ETag"])
+        for _ in range(2)
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=yesterday",
+        "to=2026-02-30",
+        "status=hired",
+        "columns=salary",
+        "tz=Mars/Olympus",
+        "tz=../../etc/passwd",
+        "tz=%00",
+        "tz=Europe/Vienna&tz=UTC",
+    ],
+)
+def test_invalid_parameter_is_refused(ada: Api, query: str):
+    error = ada.refused(422, "GET", f"{PATH}?{query}")
+    assert error["details"]["errors"][0]["loc"] == ["query", query.partition("=")[0]]
+
+
+def test_all_batches_are_in_it(ada: Api, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(queries, "BATCH", 2)
+    for company in "abcd":
+        add_job(ada, company, applied_date="2026-01-01")
+    assert companies(table(ada)) == list("abcd")
+
+
+@pytest.mark.parametrize("start", "=+-@\uff1d\uff0b\uff0d\uff20")
+def test_text_that_would_be_a_formula_begins_with_an_apostrophe(ada: Api, start: str):
+    add_job(ada, f"{start}1+1", location=f"{start}A1", applied_date="2026-01-01")
+    (row,) = table(ada)
+    assert (row["company"], row["location"]) == (f"'{start}1+1", f"'{start}A1")
+
+
+@given(st.lists(st.lists(st.text(), min_size=2, max_size=2)))
+@settings(deadline=None)
+def test_no_cell_is_a_formula_and_all_texts_are_kept(rows: list[list[str]]):
+    text = csv_format.dumps(["a", "b"], rows).decode("utf-8-sig")
+    cells = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    assert not any(cell.startswith(tuple("=+-@\t\r\n")) for row in cells for cell in row)
+    assert [[cell.removeprefix("'") for cell in row] for row in cells] == [
+        [cell.removeprefix("'") for cell in row] for row in rows
+    ]
+
+
+def test_too_large_report_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(csv_format, "MAX_BYTES", 100)
+    with pytest.raises(PayloadTooLarge, match="shorter period"):
+        csv_format.dumps(["a"], [["x" * 60], ["y" * 60]])
