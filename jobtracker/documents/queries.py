@@ -102,17 +102,16 @@ _OTHERS_OF_TYPE = (
     Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
 )
 _IS_UPLOADED = Document.status == DocumentStatus.UPLOADED
-_TRASH_REPLACED = (
+_REPLACED = (
     sa.update(Document.__table__)
     .where(*_OTHERS_OF_TYPE, _IS_UPLOADED)
     .values(trashed_at=NOW, trash_reason=TrashReason.REPLACED)
-    .returning(Document.id)
 )
-_TRASH_VALID = Command(_TRASH_REPLACED)
+_TRASH_REPLACED = Command(_REPLACED)
 _REPLACE_OTHERS = Command(
     sa.delete(Document.__table__)
     .where(*_OTHERS_OF_TYPE, sa.not_(_IS_UPLOADED), _CONFIRMED_BEFORE)
-    .add_cte(_TRASH_REPLACED.cte("replaced"))
+    .add_cte(_REPLACED.returning(Document.id).cte("replaced"))
 )
 _SCAN_RESULT = ["status", "scan_status", "scan_message"]
 _SET_SCAN_RESULT = Statement(
@@ -228,7 +227,7 @@ def replace_others(connection: SupportsExecute, document: DocumentRow) -> None:
 
 def trash_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
     """Put the valid document into the trash that one of the same single-valued type replaces."""
-    _TRASH_VALID.execute(connection, **_identity(document), doc_type=document.doc_type)
+    _TRASH_REPLACED.execute(connection, **_identity(document), doc_type=document.doc_type)
 
 
 def set_scan_result(

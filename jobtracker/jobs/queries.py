@@ -269,9 +269,10 @@ def job_of_trashed(model: Any) -> Statement[JobRow]:
     :param model: the mapped class of the row
     """
     child = model.__table__.c
-    by_id = (child.user_id == _USER_ID, child.id == sa.bindparam("row_id"))
-    job = _SELECT.join(model.__table__, child.application_id == Job.id)
-    job = job.where(Job.user_id == _USER_ID, *by_id, in_trash(model))
+    is_job = sa.and_(child.user_id == Job.user_id, child.application_id == Job.id)
+    user_id: Any = sa.bindparam("user_id")
+    by_id = (Job.user_id == user_id, child.user_id == user_id, child.id == sa.bindparam("row_id"))
+    job = _SELECT.join(model.__table__, is_job).where(*by_id, in_trash(model))
     is_there = Job.trash_reason.is_distinct_from(TrashReason.PURGE.value)
     return Statement(job.where(is_there), JobRow)
 
