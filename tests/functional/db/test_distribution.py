@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 import jobtracker
+from jobtracker.accounts import queries as accounts
 from jobtracker.auth import queries as auth
 from jobtracker.board import queries as board
 from jobtracker.db.base import Base
@@ -36,6 +37,7 @@ from jobtracker.tasks import queries as tasks
 from jobtracker.trash import purge_queries as purging
 from jobtracker.trash import queries as trash
 from jobtracker.usage import queries as usage
+from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 
 DISTRIBUTED = {"users"} | {
@@ -46,9 +48,12 @@ FILTERS = ("q", "status", "tag", "tag_q")
 OF_JOBS = [each.trash_kind for each in (Note, Interview, Document)]
 TRASH_KINDS = [Job.trash_kind, SavedView.trash_kind, *OF_JOBS]
 COMPILED: dict[Any, list[tuple[Any, ...]]] = {
+    accounts._count: [()],
+    accounts._deletions: [()],
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
     jobs._update: [(("company_name", "status"),)],
+    jobs.job_of_trashed: [(Note,)],
     board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
@@ -73,6 +78,7 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
     key_queries._OF_USERS,
+    deletion_queries._FIND_REQUESTED,
     tasks._FIND_DUE,
     tasks._NEXT_DUE,
     tasks._COUNT_DUE,
@@ -94,6 +100,8 @@ def statements_of(value: Any) -> Iterator[Statement[Any]]:
     """The statements that an object of a module has or makes."""
     if isinstance(value, Statement):
         yield value
+    elif isinstance(value, list):
+        yield from (statement for each in value for statement in statements_of(each))
     elif isinstance(value, PageStatement):
         yield from (value._small, value._large)
     elif isinstance(value, Repository):
