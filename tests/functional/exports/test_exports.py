@@ -130,7 +130,8 @@ def test_deletion_during_the_export_leaves_nothing(
 
 def during(method: str, do: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something once before the first call of a method of the bucket."""
-    original, calls = getattr(Bucket, method), []
+    original = getattr(Bucket, method)
+    calls: list[int] = []
 
     def call(self: Bucket, *args: Any, **options: Any) -> Any:
         if not calls:
@@ -179,7 +180,7 @@ def test_export_that_fails_again_and_again_has_failed(
     path = begin(client)
     monkeypatch.setattr(Bucket, "upload_part", fail)
     monkeypatch.setattr(writing, "INTERVAL", 0)
-    outcomes = []
+    outcomes: list[Outcome] = []
     while Outcome.FAILED not in outcomes:
         outcomes += run_tasks(committing_app, expected=(Outcome.POSTPONED, Outcome.FAILED))
         make_tasks_due(committing_app)
