@@ -23,7 +23,7 @@ from tests.common.exports import Archive
 def run(
     committing_app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[str | None, Path]]:
-    """Runs the command; returns the line of its error, and the path of the file."""
+    """Executes the command; returns the line of its error, and the path of the file."""
 
     @contextlib.contextmanager
     def application(_ini: str, _command: str) -> Iterator[Any]:
