@@ -50,6 +50,7 @@ TRASH_KINDS = [Job.trash_kind, SavedView.trash_kind, *OF_JOBS]
 COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     accounts._count: [()],
     accounts._deletions: [()],
+    key_queries.of_users: [()],
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
     jobs._update: [(("company_name", "status"),)],
@@ -77,7 +78,7 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._SCANNING,
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
-    key_queries._OF_USERS,
+    key_queries.of_users(),
     deletion_queries._FIND_REQUESTED,
     tasks._FIND_DUE,
     tasks._NEXT_DUE,

@@ -1,4 +1,4 @@
-"""jobtracker check --after-restore: documents without objects, and objects without documents."""
+"""jobtracker check --after-restore: rows without their objects, and objects without rows."""
 
 from typing import Any
 
@@ -12,6 +12,8 @@ from jobtracker.commands.checks import Result, Status
 from jobtracker.data import DATA
 from jobtracker.documents import reconciliation
 from tests.common.api import Api
+from tests.common.exports import begin, objects
+from tests.common.tasks import run_tasks
 
 
 @pytest.fixture
@@ -49,6 +51,26 @@ def test_documents_and_objects_that_agree_are_no_difference(
     assert {each.status for each in results} == {Status.OK}
 
 
+def test_missing_objects_of_exports_are_listed_unless_they_are_not_written_yet(
+    client: Api,
+    documents: list[tuple[int, str]],
+    committing_app: Any,
+    settings: dict[str, str],
+    engine: Engine,
+    s3: Any,
+    bucket: str,
+):
+    path = begin(client)
+    assert compare(settings, engine)[0] == []
+    run_tasks(committing_app)
+    assert compare(settings, engine)[0] == []
+    (key,) = objects(s3, bucket)
+    s3.delete_object(Bucket=bucket, Key=key)
+    (line,) = compare(settings, engine)[0]
+    assert line.startswith(f"export {path.rpartition('/')[2]} of user ")
+    assert line.endswith(f": no object {key}")
+
+
 @pytest.mark.parametrize("batch", [1, 1000])
 def test_missing_and_unreferenced_objects_are_listed(
     documents: list[tuple[int, str]],
@@ -76,6 +98,6 @@ def test_missing_and_unreferenced_objects_are_listed(
     assert line.startswith(f"document {missing.id} of user ")
     assert line.endswith(f": no object {missing.object_key}")
     errors = [(each.subject, each.detail) for each in results if each.status is Status.ERROR]
-    assert errors == [("Documents without their object", "1"), ("Objects without a row", "4")]
+    assert errors == [("Rows without their object", "1"), ("Objects without a row", "4")]
     # Nothing was changed.
     assert compare(settings, engine)[0] == lines
