@@ -199,7 +199,7 @@ def test_search_follows_notes_that_change(ada: Api, connection: Connection):
         ada.post(f"/jobs/{jobs[0]}/notes", {"body": f"word{chr(ord('a') + n)}"}).json["id"]
         for n in range(5)
     ]
-    ada.delete(f"/jobs/{jobs[0]}/notes/{notes[0]}")
+    ada.delete(f"/jobs/{jobs[0]}/notes/{notes[0]}?permanent=true")
     connection.execute(text("UPDATE notes SET body = 'wordz' WHERE id = :id"), {"id": notes[1]})
     move = text("UPDATE notes SET application_id = :job WHERE id = :id")
     connection.execute(move, {"job": jobs[1], "id": notes[2]})
