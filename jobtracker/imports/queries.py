@@ -1,0 +1,99 @@
+"""The SQL of imports, and of the sources of rows."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.keyset import newest_first
+from jobtracker.db.statements import Command, Repository
+from jobtracker.imports.models import Import, ImportSource
+
+
+class ImportRow(NamedTuple):
+    user_id: int
+    id: int
+    kind: str
+    state: str
+    filename: str
+    size_bytes: int
+    object_key: str | None
+    upload_expires_at: datetime.datetime | None
+    etag: str | None
+    source: str | None
+    on_duplicate: str | None
+    report: dict[str, Any] | None
+    done: int
+    total: int | None
+    created_at: datetime.datetime
+    finished_at: datetime.datetime | None
+
+
+class SourceRow(NamedTuple):
+    source_id: int
+    row_id: int
+    import_id: int | None
+
+
+IMPORTS = Repository(
+    Import, ImportRow, owner_columns=("user_id",), order=newest_first(Import, "created_at")
+)
+
+#: The first statements of a transaction whose rows come as they were: triggers record nothing of
+#: them. The first one makes Citus pass the other one on to the shards.
+_BEGIN_IMPORTING = (
+    "SET LOCAL citus.propagate_set_commands = 'local'",
+    "SET LOCAL jobtracker.importing = 'on'",
+)
+
+_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
+_IMPORT_ID = sa.bindparam("import_id", type_=sa.BigInteger)
+_SOURCE, _KIND = (sa.bindparam(name, type_=sa.Text) for name in ("source", "kind"))
+_SOURCE_IDS, _ROW_IDS = (
+    sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("source_ids", "row_ids")
+)
+_PAIRS = sa.func.unnest(_SOURCE_IDS, _ROW_IDS).table_valued("source_id", "row_id").render_derived()
+_RECORD = insert(ImportSource.__table__).from_select(
+    ["user_id", "source", "kind", "source_id", "row_id", "import_id"],
+    sa.select(_USER_ID, _SOURCE, _KIND, _PAIRS.c.source_id, _PAIRS.c.row_id, _IMPORT_ID),
+)
+_RECORD_SOURCES = Command(
+    _RECORD.on_conflict_do_update(
+        index_elements=["user_id", "source", "kind", "source_id"],
+        set_={name: _RECORD.excluded[name] for name in ("row_id", "import_id")},
+    )
+)
+
+
+def begin_importing(connection: SupportsExecute) -> None:
+    """Let triggers record nothing of what the transaction imports, until its end."""
+    for statement in _BEGIN_IMPORTING:
+        connection.execute(statement)
+
+
+def record_sources(
+    connection: SupportsExecute,
+    user_id: int,
+    source: str,
+    kind: str,
+    row_ids: Mapping[int, int],
+    import_id: int | None,
+) -> None:
+    """Store which rows stand for those of a source, in place of what is known of these.
+
+    :param row_ids: the id of each row by the one that it has in the source
+    :param import_id: that made the rows; None if they were there before
+    """
+    if row_ids:
+        _RECORD_SOURCES.execute(
+            connection,
+            user_id=user_id,
+            source=source,
+            kind=kind,
+            source_ids=[*row_ids],
+            row_ids=[*row_ids.values()],
+            import_id=import_id,
+        )
