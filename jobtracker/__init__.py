@@ -34,6 +34,7 @@ FEATURES = [
     "jobtracker.board",
     "jobtracker.search",
     "jobtracker.usage",
+    "jobtracker.accounts",
     "jobtracker.retention",
     "jobtracker.stats",
     "jobtracker.reports",

@@ -31,6 +31,7 @@ from jobtracker.retention import queries as retention
 from jobtracker.tasks import queries as tasks
 from jobtracker.tasks.runner import Outcome, Runner
 from jobtracker.trash.purging import purge_expired
+from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[
             errors[f"{type(error).__name__}: the log has the details"] = None
         return failed
 
-    for rows in (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS, tasks.EXPIRED):
+    short_lived = (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS)
+    for rows in (*short_lived, deletion_queries.EXPIRED, tasks.EXPIRED):
         run(functools.partial(rows.delete, sessions))
     answers = run(lambda: idempotency.EXPIRED.delete(sessions))
     period = datetime.timedelta(days=registry.settings["audit.days"])

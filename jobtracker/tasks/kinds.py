@@ -34,7 +34,7 @@ class Kind(NamedTuple):
 
 
 #: By name.
-KINDS: dict[str, Kind] = {}
+TASK_KINDS: dict[str, Kind] = {}
 
 
 def task_kind(
@@ -46,7 +46,7 @@ def task_kind(
     """
 
     def register(run: TaskFunction) -> TaskFunction:
-        KINDS[name] = Kind(run, max_failures)
+        TASK_KINDS[name] = Kind(run, max_failures)
         return run
 
     return register
