@@ -1,7 +1,8 @@
 """The SQL of imports, and of the sources of rows."""
 
+import contextlib
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -42,12 +43,9 @@ IMPORTS = Repository(
     Import, ImportRow, owner_columns=("user_id",), order=newest_first(Import, "created_at")
 )
 
-#: The first statements of a transaction whose rows come as they were: triggers record nothing of
-#: them. The first one makes Citus pass the other one on to the shards.
-_BEGIN_IMPORTING = (
-    "SET LOCAL citus.propagate_set_commands = 'local'",
-    "SET LOCAL jobtracker.importing = 'on'",
-)
+# So that Citus passes the other one on to the shards.
+_PROPAGATE = "SET LOCAL citus.propagate_set_commands = 'local'"
+_SET_IMPORTING = "SET LOCAL jobtracker.importing = '{}'"
 
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _IMPORT_ID = sa.bindparam("import_id", type_=sa.BigInteger)
@@ -68,10 +66,13 @@ _RECORD_SOURCES = Command(
 )
 
 
-def begin_importing(connection: SupportsExecute) -> None:
-    """Let triggers record nothing of what the transaction imports, until its end."""
-    for statement in _BEGIN_IMPORTING:
-        connection.execute(statement)
+@contextlib.contextmanager
+def importing(connection: SupportsExecute) -> Iterator[None]:
+    """Let triggers record nothing of what the transaction writes in the block."""
+    connection.execute(_PROPAGATE)
+    connection.execute(_SET_IMPORTING.format("on"))
+    yield
+    connection.execute(_SET_IMPORTING.format("off"))
 
 
 def record_sources(

@@ -29,7 +29,6 @@ IMPORTS = """
         source text,
         on_duplicate text,
         report jsonb,
-        parts jsonb,
         done bigint NOT NULL DEFAULT 0,
         total bigint,
         created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
