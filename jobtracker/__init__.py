@@ -38,6 +38,7 @@ FEATURES = [
     "jobtracker.retention",
     "jobtracker.stats",
     "jobtracker.reports",
+    "jobtracker.exports",
     "jobtracker.auth",
     "jobtracker.mfa",
     "jobtracker.audit",

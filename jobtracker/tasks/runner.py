@@ -9,6 +9,7 @@ has its effect once.
 
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -67,8 +68,9 @@ class RunningTask:
         self.lease, self.registry = lease, registry
         self.user_id, self.args = lease.user_id, lease.args
         self.done, self.total = lease.done, lease.total
-        self._sessions, self._is_stopping = sessions, is_stopping
-        self._turn_ends = time.monotonic() + TURN
+        self.sessions, self._is_stopping = sessions, is_stopping
+        turn = TURN if TASK_KINDS[lease.kind].is_resumable else math.inf
+        self._turn_ends = time.monotonic() + turn
 
     def __str__(self) -> str:
         return f"Task {self.lease.id} ({self.lease.kind}) of user {self.user_id}"
@@ -98,7 +100,7 @@ class RunningTask:
             raise Interrupted
         before = self.done, self.total
         try:
-            with transaction(self._sessions) as connection:
+            with transaction(self.sessions) as connection:
                 if not queries.lock(connection, self.lease):
                     raise LeaseLost
                 self.done = self.done if done is None else done

@@ -20,7 +20,6 @@ from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
 from jobtracker.document_versions import queries as document_versions
-from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import Document
 from jobtracker.interviews.models import Interview
@@ -70,7 +69,6 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._SCANNING,
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
-    key_queries._OF_USERS,
     tasks._FIND_DUE,
     tasks._NEXT_DUE,
     tasks._COUNT_DUE,
