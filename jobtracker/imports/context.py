@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jobtracker import unicode
-from jobtracker.archive import queries as archive_queries
+from jobtracker.archive.queries import source_of
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.imports import row_queries
 from jobtracker.imports.models import OnDuplicate
@@ -68,6 +68,6 @@ def make_context(
     on_duplicate: OnDuplicate,
     settings: Mapping[str, Any],
 ) -> Context:
-    is_own = str(archive_queries.source_of(connection, user_id)) == source
+    is_own = str(source_of(connection, user_id)) == source
     duplicates = Duplicates(row_queries.existing_jobs(connection, user_id, source))
     return Context(user_id, import_id, source, is_own, on_duplicate, duplicates, settings)
