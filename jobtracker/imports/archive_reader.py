@@ -70,8 +70,13 @@ class ArchiveReader:
         self.manifest = self._read_manifest()
         self._check_entries()
 
-    def rows(self, kind: Kind) -> Iterator[Line]:
-        """The valid rows of a kind, in the order of the file."""
+    def rows(self, kind: Kind, after: int = 0) -> Iterator[Line]:
+        """The valid rows of a kind, in the order of the file.
+
+        :param after: the id of a job: rows of it and of those before it, which are valid, are left
+            out
+        """
+        of_job = "id" if kind is JOBS else "application_id"
         name = kind.filename
         if name not in self.manifest.files:
             return
@@ -83,6 +88,9 @@ class ArchiveReader:
                     raise BrokenArchive(f"The archive has more than {MAX_ROWS} rows.", name, number)
                 if kind.is_single and number > 1:
                     raise BrokenArchive("The entry has more than one line.", name, number)
+                if after and orjson.loads(line)[of_job] <= after:
+                    continue
+                after = 0  # the rows are in the order of jobs
                 try:
                     row = rows.decode(kind, line)
                 except InvalidRow as error:
@@ -93,16 +101,20 @@ class ArchiveReader:
         if number != self.manifest.counts.get(kind.name, 0):
             raise BrokenArchive("The manifest has another number of rows.", name)
 
-    def jobs(self) -> Iterator[JobRows]:
-        """The jobs with all rows below them: the files of all kinds are in the order of jobs."""
+    def jobs(self, start: int = 0) -> Iterator[JobRows]:
+        """The jobs with all rows below them: the files of all kinds are in the order of jobs.
+
+        :param start: the number of jobs to leave out, all of which are valid
+        """
+        self._zip.rewind()
+        last = self._id_of_job(start)
         self._zip.rewind()
         self._rows = 0
         with ExitStack() as stack:
-            children = {kind: _Rows(kind, self.rows(kind), self._report) for kind in CHILDREN}
+            children = {kind: _Rows(kind, self.rows(kind, last), self._report) for kind in CHILDREN}
             for each in children.values():
                 stack.callback(each.close)
-            last = 0
-            for job in self.rows(JOBS):
+            for job in self.rows(JOBS, last):
                 job_id = job.row["id"]
                 if job_id <= last:
                     message = "The jobs are not in the order of their ids."
@@ -127,6 +139,17 @@ class ArchiveReader:
             content = entry.read(max_bytes)
             self._check_file(path, entry.bytes, entry.sha256)
         return content
+
+    def _id_of_job(self, number: int) -> int:
+        """The id of the job of a number, from 1; 0 for 0."""
+        if number == 0:
+            return 0
+        with self._zip.open(JOBS.filename) as entry:
+            for place, line in entry.lines():
+                if place == number:
+                    found: int = orjson.loads(line)["id"]
+                    return found
+        raise BrokenArchive("The entry has fewer lines than before.", JOBS.filename)
 
     def _read_manifest(self) -> Manifest:
         if FILENAME not in self._zip.entries:

@@ -5,7 +5,6 @@ be undone.
 """
 
 import contextlib
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -176,9 +175,9 @@ def _import(task: ImportTask) -> None:
             views = ViewImporter(connection, context)
             views.run(reader)
             add_counts(views)
-    jobs = dict(task.row.report or {})["counts"].get("jobs", 0)
+    jobs = reader.manifest.counts.get("jobs", 0)
     if (before := task.row.done - 1) < jobs:
-        for batch in batches(itertools.islice(reader.jobs(), before, None)):
+        for batch in batches(reader.jobs(before)):
             with _importing(task, len(batch)) as (connection, add_counts):
                 importer = JobImporter(connection, context, reader.manifest)
                 importer.run(batch)
