@@ -137,7 +137,9 @@ def run_import(task: ImportTask) -> dict[str, Any] | None:
     try:
         _import(task)
     except QuotaExceeded as error:
-        problem = Problem(error.message, field=error.details["quota"], code="QUOTA_EXCEEDED")
+        problem = Problem(
+            error.message, field=(error.details or {}).get("quota"), code="QUOTA_EXCEEDED"
+        )
         _fail(task, problem)
     except BrokenArchive as error:
         _fail(task, error.problem)

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 import urllib3
 
-from jobtracker.archive.kinds import KINDS
+from jobtracker.archive.kinds import ARCHIVE_KINDS
 from jobtracker.tasks.runner import Outcome
 from tests.common.api import Api
 from tests.common.exports import Archive
 from tests.common.tasks import run_tasks
 
-NAMES = tuple(kind.name for kind in KINDS)
+NAMES = tuple(kind.name for kind in ARCHIVE_KINDS)
 
 
 def upload(api: Api, data: bytes, filename: str = "archive.zip") -> str:
