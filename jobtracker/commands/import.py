@@ -48,11 +48,11 @@ PARSER.add_argument(
 
 def run(arguments: argparse.Namespace) -> str | None:
     file: Path = arguments.file
-    if not file.is_file():
-        return f"jobtracker import: there is no file {file}"
-    if not 0 < file.stat().st_size <= MAX_BYTES:
-        return f"jobtracker import: {file} is empty, or has more than {MAX_BYTES} bytes"
     with ini.application(arguments.ini, "import") as registry:
+        if not file.is_file():
+            return f"jobtracker import: there is no file {file}"
+        if not 0 < file.stat().st_size <= MAX_BYTES:
+            return f"jobtracker import: {file} is empty, or has more than {MAX_BYTES} bytes"
         try:
             row = _import(
                 registry, arguments.user.strip().lower(), file, OnDuplicate(arguments.on_duplicate)
