@@ -92,6 +92,7 @@ def _make_app(global_config: dict[str, str] | None, settings: dict[str, str]) ->
     config.include("jobtracker.http.service")  # Cornice, JSON, the class of requests
     config.include("jobtracker.http.pagination")  # cursors
     config.include("jobtracker.http.conditional")  # ETags
+    config.include("jobtracker.http.idempotency")  # Idempotency-Key
     config.include("jobtracker.security")  # request.identity, permissions
     config.include("jobtracker.auth")  # request.cognito, request.access_tokens, request.turnstile
     config.include("jobtracker.documents")  # request.bucket

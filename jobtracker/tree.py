@@ -11,6 +11,7 @@
       │           ├── documents ── 5 ── versions ── 4
       │           └── activity, details
       ├── saved-views ── 2
+      ├── exports ── 3
       └── trash ── note ── 3, job ── 7    and so on for each kind
 
 Pyramid traverses it for each request, and pshell can by hand::

@@ -155,13 +155,16 @@ FILE_FIELD = Field(
     "file", ValueType({"type": "string", "minLength": 1}, values.text), is_nullable=True
 )
 
-_IS_NO_SETTING = "of the account, not of what the user stores"
 _OF_USER = {
-    column.name: _IS_NO_SETTING
-    for column in User.__table__.c
-    if column.name not in (*SETTINGS, "ui_preferences")
+    **dict.fromkeys(("id", "cognito_sub", "email", "name"), "the account is the user pool's"),
+    **dict.fromkeys(("email_verified_at", "created_at"), "of the account at this installation"),
+    **dict.fromkeys(("deletion_requested_at", "cognito_deleted_at"), "of its deletion"),
+    "tokens_valid_from": "tokens of this installation",
+    "data_retention_changed_at": "when the retention began to apply at this installation",
+    "revision": "the manifest has it",
+    "revision_nonce": "distinguishes versions of this installation",
+    "job_count": "triggers derive it",
 }
-_OF_USER["data_retention_changed_at"] = "when the retention began to apply at this installation"
 
 USER_SETTINGS = Kind(
     "settings",

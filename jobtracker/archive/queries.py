@@ -27,7 +27,7 @@ IDLE_TIMEOUT = "10min"
 class Totals(NamedTuple):
     """What an archive is made of."""
 
-    rows: int
+    rows: dict[str, int]  # by kind
     #: Of the files of documents.
     bytes: int
 
@@ -79,7 +79,7 @@ _COUNTS = [
     for kind in ARCHIVE_KINDS
 ]
 _TOTALS = sa.select(
-    sum(_COUNTS, sa.literal(0)),
+    *_COUNTS,
     sa.select(sa.func.coalesce(sa.cast(sa.func.sum(Document.size_bytes), sa.BigInteger), 0))
     .where(*_conditions(DOCUMENTS), Document.status == DocumentStatus.UPLOADED)
     .scalar_subquery(),
@@ -111,7 +111,8 @@ def revision(session: Session, user_id: int) -> int | None:
 
 
 def totals(session: Session, user_id: int) -> Totals:
-    return Totals(*session.execute(_TOTALS, {"user_id": user_id}).one())
+    *numbers, bytes_ = session.execute(_TOTALS, {"user_id": user_id}).one()
+    return Totals(dict(zip((kind.name for kind in ARCHIVE_KINDS), numbers, strict=True)), bytes_)
 
 
 def rows(session: Session, kind: Kind, user_id: int) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,8 @@ COPY_BYTES = 256 * 1024
 # Documents are compressed already, most of them.
 LEVEL_OF_ROWS, LEVEL_OF_DOCUMENTS = 6, 1
 KIB = 1024
+# Bytes of a row: activity with an interview's notes of before and after, escaped, has half of it.
+MAX_ROW = 256 * 1024
 
 
 class Writable(Protocol):
@@ -86,10 +88,12 @@ class ArchiveWriter:
                 if revision is None:
                     raise NotFound("user")
                 totals = queries.totals(session, self._user_id)
-                self._total = totals.rows + (totals.bytes // KIB if self._documents else 0)
+                self._total = sum(totals.rows.values())
+                self._total += totals.bytes // KIB if self._documents else 0
                 stored: list[_StoredFile] = []
                 counts = {
-                    kind.name: self._write_rows(session, kind, stored) for kind in ARCHIVE_KINDS
+                    each.name: self._write_rows(session, each, totals.rows[each.name], stored)
+                    for each in ARCHIVE_KINDS
                 }
             missing = [each.path for each in stored if not self._write_document(each)]
             manifest = Manifest(
@@ -106,12 +110,13 @@ class ArchiveWriter:
         self._report_progress(self._total, self._total)
         return manifest
 
-    def _write_rows(self, session: Session, kind: Kind, stored: list[_StoredFile]) -> int:
+    def _write_rows(
+        self, session: Session, kind: Kind, expected: int, stored: list[_StoredFile]
+    ) -> int:
         """Write the file of a kind, and return its number of rows; collect the files of
         documents."""
         number = 0
-        # Its size is not known before.
-        with self._open(kind.filename, force_zip64=True) as entry:
+        with self._open(kind.filename, max_bytes=expected * MAX_ROW) as entry:
             for row in queries.rows(session, kind, self._user_id):
                 if kind is DOCUMENTS:
                     row["file"] = None
@@ -137,7 +142,7 @@ class ArchiveWriter:
             if exists:
                 size = file.tell()
                 file.seek(0)
-                with self._open(stored.path, level=LEVEL_OF_DOCUMENTS, size=size) as entry:
+                with self._open(stored.path, level=LEVEL_OF_DOCUMENTS, max_bytes=size) as entry:
                     shutil.copyfileobj(file, entry, COPY_BYTES)
         self._add_progress(stored.size_bytes // KIB)
         return exists
@@ -148,19 +153,20 @@ class ArchiveWriter:
 
     @contextmanager
     def _open(
-        self, name: str, *, level: int = LEVEL_OF_ROWS, size: int = 0, force_zip64: bool = False
+        self, name: str, *, level: int = LEVEL_OF_ROWS, max_bytes: int = 0
     ) -> Iterator["_Entry"]:
         """Write an entry, and add it to the files of the manifest.
 
-        :param size: if it is known
+        :param max_bytes: by which zipfile uses Zip64: only where it is needed, since readers of
+            streams, such as Java's, fail at it
         """
         info = zipfile.ZipInfo(name, self._made_at.timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED
         # The only way to give a level together with a time, in all versions of Python.
         info._compresslevel = level  # type: ignore[attr-defined]
         info.external_attr = 0o600 << 16
-        info.file_size = size
-        with self._archive.open(info, "w", force_zip64=force_zip64) as file:
+        info.file_size = max_bytes
+        with self._archive.open(info, "w") as file:
             entry = _Entry(file)
             with self._out.discarding():
                 yield entry

@@ -183,6 +183,12 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         if not connection.is_valid:
             raise DisconnectionError
 
+    @event.listens_for(engine, "handle_error")
+    def mark_retryable(context: Any) -> None:
+        # At a COMMIT, by a deferred trigger: it has rolled back.
+        if isinstance(context.original_exception, CONCURRENCY_ERRORS):
+            mark_error_retryable(context.sqlalchemy_exception)
+
     return engine
 
 

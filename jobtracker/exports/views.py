@@ -57,8 +57,9 @@ def get_export(request: Request) -> ExportRow:
     permission=Permission.READ, returns=DownloadOut(), errors=(409,), etag=None
 )
 def get_export_presign_download(request: Request) -> dict[str, Any]:
-    """The URL to GET the file from: a zip, whose format is described in docs/export-format.md. 409
-    until the export is done."""
+    """The URL to GET the file from: a zip, whose format is described in docs/export-format.md.
+    `details.code` of a 409 is EXPORT_QUEUED or EXPORT_RUNNING until the export is done, and
+    EXPORT_FAILED where another one has to be begun."""
     url = request.context.download_url()
     return {"download_url": url, "expires_in": request.bucket.download_seconds}
 

@@ -16,16 +16,18 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pyramid.httpexceptions import HTTPNotFound
 from pyramid.request import Request
+from pyramid.response import Response
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, LargeBinary, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtracker.db.base import NOW, Base, timestamp
-from jobtracker.db.connections import SupportsExecute, try_lock
+from jobtracker.db.connections import SupportsExecute, autocommit, try_lock
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters, new_values
-from jobtracker.errors import BadRequest, Conflict, ValidationFailed
+from jobtracker.errors import BadRequest, Conflict, ValidationFailed, http_exception
 from jobtracker.http.links import RelativeLocationResponse
 from jobtracker.quotas import QuotaExceeded
 
@@ -116,8 +118,7 @@ def idempotent(view: View) -> View:
         user_id = request.identity.id
         if not re.fullmatch(KEY, key):
             raise BadRequest(f"{HEADER} must be 1 to 255 visible ASCII characters.")
-        key_hash = hashlib.sha256(f"{user_id} {key}".encode()).digest()
-        request_hash = hmac.digest(key.encode(), _canonical(request), "sha256")
+        key_hash, request_hash = _hashes(request, user_id, key)
         identifiers = {"user_id": user_id, "key_hash": key_hash}
         # Without the lock at first: repetitions of a finished request do not conflict.
         record = _FIND.first(request.connection, **identifiers)
@@ -142,6 +143,26 @@ def idempotent(view: View) -> View:
     return wrapped
 
 
+def not_found(error: HTTPNotFound, request: Request) -> Response:
+    """The response of a path that leads to nothing: the stored one of the first request with the
+    key, whose effect can be the reason, as of a restoration from the trash."""
+    operation, token = request.operation, request.verified_token
+    if operation is not None and operation.idempotent and token is not None and token.user_id:
+        key = request.headers[HEADER]
+        key_hash, request_hash = _hashes(request, token.user_id, key)
+        with autocommit(request.registry) as connection:
+            record = _FIND.first(connection, user_id=token.user_id, key_hash=key_hash)
+        if record is not None and record.request_hash == request_hash:
+            return record.response()
+    return http_exception(error, request)
+
+
+def _hashes(request: Request, user_id: int, key: str) -> tuple[bytes, bytes]:
+    """Of the key, and of the request."""
+    key_hash = hashlib.sha256(f"{user_id} {key}".encode()).digest()
+    return key_hash, hmac.digest(key.encode(), _canonical(request), "sha256")
+
+
 def _lock(connection: SupportsExecute, key_hash: bytes) -> bool:
     """Lock the key until the end of the transaction, unless a concurrent request has."""
     return try_lock(connection, int.from_bytes(key_hash[:8], signed=True))
@@ -151,4 +172,11 @@ def _canonical(request: Request) -> bytes:
     body = request.body
     with contextlib.suppress(ValueError, RecursionError):  # a body that the operation ignores
         body = json.dumps(json.loads(body), sort_keys=True).encode()  # without the layout
-    return f"{request.method} {request.environ['PATH_INFO']}\n".encode() + body
+    target = request.environ["PATH_INFO"]
+    if request.operation.query is not None and (query := request.environ["QUERY_STRING"]):
+        target += f"?{query}"
+    return f"{request.method} {target}\n".encode() + body
+
+
+def includeme(config: Any) -> None:
+    config.add_notfound_view(not_found, header=HEADER)

@@ -263,9 +263,22 @@ KEEP_WORDS_OF_TRASHED = """
     FOR EACH ROW WHEN ((OLD.trashed_at IS NULL) <> (NEW.trashed_at IS NULL))
     EXECUTE FUNCTION keep_words_of_trashed_note()
 """
+# The words are those of the other notes already.
+KEEP_WORDS_OF_PURGED_NOTE = """
+    CREATE OR REPLACE FUNCTION keep_words_of_purged_note() RETURNS trigger
+    LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    BEGIN
+        UPDATE note_words SET note_ids = array_remove(note_ids, OLD.id)
+        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+            AND OLD.id = ANY (note_ids);
+        DELETE FROM note_words
+        WHERE user_id = OLD.user_id AND application_id = OLD.application_id AND note_ids = '{}';
+        RETURN NULL;
+    END $$
+"""
 KEEP_WORDS_OF_PURGED = """
     CREATE OR REPLACE TRIGGER keep_words_of_purged AFTER DELETE ON notes
-    FOR EACH ROW WHEN (OLD.trashed_at IS NOT NULL) EXECUTE FUNCTION keep_words_of_trashed_note()
+    FOR EACH ROW WHEN (OLD.trashed_at IS NOT NULL) EXECUTE FUNCTION keep_words_of_purged_note()
 """
 REMOVE_WORDS = """
     CREATE OR REPLACE TRIGGER remove_words AFTER DELETE ON notes
@@ -384,6 +397,7 @@ def upgrade() -> None:
         execute(TAKE_BACK_DELETION)
         execute(KEEP_TRASHED_JOB)
         execute(KEEP_WORDS_OF_TRASHED_NOTE)
+        execute(KEEP_WORDS_OF_PURGED_NOTE)
         execute(KEEP_TRASHED)
         execute(ADD_WORDS_OF_NOTE)
         execute(KEEP_WORDS_OF_TRASHED)
@@ -428,7 +442,10 @@ def downgrade() -> None:
         op.execute(of_base(file, name))
     for name in ("SUMMARIZE_STEPS", "KEEP_JOURNEYS"):
         op.execute(of_growth(name))
-    for function in ("keep_trashed_job", "keep_words_of_trashed_note", "take_back_deletion"):
+    for function in (
+        *("keep_trashed_job", "keep_words_of_trashed_note", "keep_words_of_purged_note"),
+        "take_back_deletion",
+    ):
         op.execute(f"DROP FUNCTION {function}")
     op.drop_table("trashed_note_words")
     for name, (columns, condition) in UNIQUE_INDEXES.items():

@@ -19,6 +19,7 @@ from tests.torture.client import Client, print_figures, unique
 from tests.torture.database import migrate
 from tests.torture.flaky import FlakyGateway
 from tests.torture.instance import Instance
+from tests.torture.tasks import attempts, is_finished, make_due
 
 pytestmark = pytest.mark.torture
 
@@ -113,21 +114,6 @@ def objects(aws: Aws, bucket: str, user_id: int) -> set[str]:
     pages = aws.client("s3").get_paginator("list_objects_v2")
     found = pages.paginate(Bucket=bucket, Prefix=f"documents/{user_id}/")
     return {each["Key"] for page in found for each in page.get("Contents", ())}
-
-
-def make_due(rows: psycopg.Connection, states: list[str]) -> None:
-    """End pauses and, of workers that were killed, leases."""
-    rows.execute("UPDATE tasks SET run_after = now() WHERE state = ANY (%s)", [states])
-    rows.execute("NOTIFY jobtracker_tasks")
-
-
-def is_finished(rows: psycopg.Connection) -> bool:
-    return rows.execute("SELECT FROM tasks WHERE finished_at IS NULL").fetchone() is None
-
-
-def attempts(rows: psycopg.Connection) -> int:
-    (number,) = rows.execute("SELECT sum(attempts) FROM tasks").fetchone() or (0,)
-    return int(number)
 
 
 def test_an_account_is_deleted_by_workers_that_are_killed(

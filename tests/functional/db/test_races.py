@@ -279,17 +279,59 @@ def test_concurrent_deletes_of_all_steps_leave_one(client: Api, job: str):
     assert client.get(job).json["status"] == left["status"]
 
 
-def test_concurrent_deletes_of_a_job_and_its_document_do_not_deadlock(
+def test_concurrent_purges_of_a_job_and_its_document_do_not_deadlock(
     client: Api, committing_app: Any, job: str
 ):
-    """The trigger of a document's deletion does not wait for the lock of the job."""
-    presign(client, job)
+    """The triggers of a purged document do not wait for the lock of the job."""
+    document_id = presign(client, job).json["document"]["id"]
+    client.delete(f"{job}/documents/{document_id}")
     engine = committing_app.registry["db_engine"]
+
+    def delete_jobs() -> int:
+        with engine.begin() as connection:
+            return connection.execute(text("DELETE FROM jobs")).rowcount
+
     with engine.begin() as one, ThreadPoolExecutor(1) as threads:
         one.execute(text("SELECT FROM documents FOR UPDATE"))
-        other = threads.submit(client.call, "DELETE", job, status="*")
+        other = threads.submit(delete_jobs)
+        while not one.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert not other.done()
+        one.execute(text("DELETE FROM documents"))
+        one.commit()
+        assert other.result() == 1
+
+
+@pytest.mark.parametrize("body", [None, {"name": "Onsite"}])
+def test_name_of_a_view_is_freed_and_taken_without_a_deadlock(
+    client: Api, committing_app: Any, body: Any
+):
+    """A creation has locked the user and waits for the row: so the user is locked first."""
+    path = client.post("/saved-views", {"name": "Remote", "data": {}}).headers["Location"]
+    engine = committing_app.registry["db_engine"]
+    with engine.begin() as one, ThreadPoolExecutor(1) as threads:
+        one.execute(text("SELECT FROM users FOR NO KEY UPDATE"))
+        method = "PATCH" if body else "DELETE"
+        other = threads.submit(client.call, method, path, body)
         while not one.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
             pass
-        one.execute(text("DELETE FROM documents"))
+        found = one.execute(text("SELECT id FROM saved_views FOR UPDATE SKIP LOCKED")).all()
+        one.commit()
+        other.result()
+        assert len(found) == 1
+
+
+def test_request_whose_commit_is_the_victim_of_a_deadlock_is_tried_again(
+    client: Api, committing_app: Any, job: str
+):
+    note = client.post(f"{job}/notes", {"body": "called"}).headers["Location"]
+    engine = committing_app.registry["db_engine"]
+    with engine.begin() as one, ThreadPoolExecutor(1) as threads:
+        one.execute(text("SET LOCAL deadlock_timeout = '1min'"))
+        one.execute(text("SELECT FROM users FOR NO KEY UPDATE"))
+        other = threads.submit(client.call, "DELETE", note, status="*")
+        # Its COMMIT increments the revision of the user.
+        while not one.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            pass
+        one.execute(text("SELECT FROM jobs FOR UPDATE"))
         one.commit()
         assert other.result().status_code == 204

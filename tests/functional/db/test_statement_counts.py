@@ -173,7 +173,8 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     view = f"/saved-views/{answers[-1].json['id']}"
     assert cost("PATCH", view, {"data": {"a": 1}}) == 3
     assert cost("PATCH", view, {"data": {"a": 1}}) == 2
-    assert cost("DELETE", view) == 3
+    assert cost("PATCH", view, {"name": "Other"}) == 4
+    assert cost("DELETE", view) == 4
     assert cost("POST", f"{job}/history", {"status": "saved", "at": "2026-01-01T00:00:00Z"}) == 5
     assert cost("DELETE", f"{job}/history/{answers[-1].json['id']}") == 6
     assert cost("POST", f"{job}/history", {"status": "accepted"}) == 5

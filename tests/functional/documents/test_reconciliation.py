@@ -1,4 +1,4 @@
-"""jobtracker check --after-restore: documents without objects, and objects without documents."""
+"""jobtracker check --after-restore: rows without their objects, and objects without rows."""
 
 from typing import Any
 
@@ -12,6 +12,8 @@ from jobtracker.commands.checks import Result, Status
 from jobtracker.data import DATA
 from jobtracker.documents import reconciliation
 from tests.common.api import Api
+from tests.common.exports import begin, objects
+from tests.common.tasks import run_tasks
 
 
 @pytest.fixture
@@ -47,6 +49,26 @@ def test_documents_and_objects_that_agree_are_no_difference(
     lines, results = compare(settings, engine)
     assert lines == []
     assert {each.status for each in results} == {Status.OK}
+
+
+def test_missing_objects_of_exports_are_listed_unless_they_are_not_written_yet(
+    client: Api,
+    documents: list[tuple[int, str]],
+    committing_app: Any,
+    settings: dict[str, str],
+    engine: Engine,
+    s3: Any,
+    bucket: str,
+):
+    path = begin(client)
+    assert compare(settings, engine)[0] == []
+    run_tasks(committing_app)
+    assert compare(settings, engine)[0] == []
+    (key,) = objects(s3, bucket)
+    s3.delete_object(Bucket=bucket, Key=key)
+    (line,) = compare(settings, engine)[0]
+    assert line.startswith(f"export {path.rpartition('/')[2]} of user ")
+    assert line.endswith(f": no object {key}")
 
 
 @pytest.mark.parametrize("batch", [1, 1000])

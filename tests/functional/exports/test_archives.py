@@ -115,7 +115,7 @@ def test_files_that_are_missing_in_s3_are_named_in_the_manifest(
 def test_what_is_about_to_be_purged_is_not_in_it(
     committing_app: Any, client: Api, engine: Engine, filled: Documents
 ):
-    kept = client.post("/jobs", {"company_name": "Kept", "job_title": "x"}).json["id"]
+    kept = client.post("/jobs", {"company_name": "Other", "job_title": "x"}).json["id"]
     note = client.post(f"/jobs/{kept}/notes", {"body": "purged"}).json["id"]
     with engine.begin() as connection:
         for table, row_id in (("jobs", int(filled.job_path[6:])), ("notes", note)):

@@ -60,6 +60,21 @@ def test_same_key_of_two_users_is_independent(ada: Api, bob: Api, key: dict[str,
     assert hers["id"] != his["id"]
 
 
+def test_repeated_request_whose_path_leads_to_nothing_answers_the_first_response(
+    ada: Api, bob: Api, job: str, key: dict[str, str]
+):
+    body = {"body": "They called."}
+    first = ada.post(f"{job}/notes", body, headers=key, status=201)
+    ada.delete(job)
+    again = ada.post(f"{job}/notes", body, headers=key, status=201)
+    assert (again.body, again.headers) == (first.body, first.headers)
+    for other in ({"body": "Other"}, b"{", None):
+        ada.refused(404, "POST", f"{job}/notes", other, headers=key)
+    bob.refused(404, "POST", f"{job}/notes", body, headers=key)
+    ada.refused(404, "POST", f"{job}/notes", body, headers={"Idempotency-Key": "ä"})
+    ada.refused(404, "POST", f"{job}/notes", body)
+
+
 def test_key_of_a_refused_request_can_be_reused(ada: Api, key: dict[str, str]):
     ada.refused(422, "POST", "/jobs", {"company_name": "Acme"}, headers=key)
     ada.post("/jobs", JOB, headers=key, status=201)

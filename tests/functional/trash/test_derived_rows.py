@@ -87,6 +87,15 @@ def test_purged_notes_leave_no_words(job: int, sql: Any, derived: Any):
     assert derived()["note_words"] == []
 
 
+def test_purge_computes_no_words(job: int, sql: Any, derived: Any):
+    """As of 200 notes of 10,000 characters in a row, it would take seconds."""
+    sql(TRASH.format("notes", "id % 2 = 0"))
+    before = [row.words for row in derived()["note_words"]]
+    sql('ALTER FUNCTION weighed_words(text, "char") RENAME TO not_called')
+    sql("DELETE FROM notes WHERE trashed_at IS NOT NULL")
+    assert [row.words for row in derived()["note_words"]] == before
+
+
 def test_job_that_is_purged_gets_no_derived_rows_and_no_activity(job: int, sql: Any, derived: Any):
     sql(TRASH.format("jobs", "id = :job").replace("'user'", "'purge'"), job=job)
     events = sql("SELECT count(*) FROM activity").scalar()

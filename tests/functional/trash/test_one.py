@@ -118,6 +118,8 @@ def test_idempotency_key_of_a_restoration_repeats_its_answer(ada: Api, job: str)
     ada.delete(note)
     key = {"Idempotency-Key": "restore"}
     first = ada.post(f"{in_trash('note', note)}/restore", headers=key)
+    again = ada.post(f"{in_trash('note', note)}/restore", headers=key)
+    assert again.body == first.body  # although it is in the trash no more
     ada.delete(note)
     again = ada.post(f"{in_trash('note', note)}/restore", headers=key)
     assert again.body == first.body

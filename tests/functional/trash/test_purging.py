@@ -106,6 +106,7 @@ class TestEmptying:
         again = ada.delete("/trash", headers=key, status=202)
         assert again.json == first.json
         assert again.headers["Location"] == first.headers["Location"]
+        ada.refused(422, "DELETE", "/trash?kind=note", headers=key)
         run_tasks(app)
         assert len(listed(ada)) == 1
 
