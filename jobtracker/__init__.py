@@ -44,6 +44,7 @@ FEATURES = [
     "jobtracker.audit",
     "jobtracker.tasks",
     "jobtracker.trash",
+    "jobtracker.imports",
 ]
 
 # What PasteDeploy's ``__script__`` is where the application is served; the latter on the local

@@ -225,6 +225,8 @@ NOT_EXPORTED = {
     "exports": "other archives",
     "idempotent_answers": "of requests of the last 24 hours",
     "identities": "the account's place in the user pool",
+    "import_sources": "which rows stand for those of other archives",
+    "imports": "archives and spreadsheets that were brought in",
     "job_journeys": _DERIVED,
     "job_words": _DERIVED,
     "note_words": _DERIVED,

@@ -32,7 +32,7 @@ class KeySource(NamedTuple):
     is_required: Any
 
 
-_REQUIRED = (DocumentStatus.SCANNING, DocumentStatus.UPLOADED, DocumentStatus.INFECTED)
+_REQUIRED = (DocumentStatus.SCANNING, DocumentStatus.UPLOADED)
 _IS_REQUIRED = sa.or_(*(Document.status == each for each in _REQUIRED))
 _NO_ID = sa.cast(sa.null(), sa.BigInteger)
 #: All columns with keys; feature packages above append theirs.
@@ -50,7 +50,7 @@ def _keys(*conditions: Any) -> sa.CompoundSelect[Any]:
         kind = sa.cast(sa.literal(source.kind), sa.Text)
         columns = (source.object_key, source.user_id, kind, source.row_id, source.is_required)
         of_rows = (condition(source.object_key, source.user_id) for condition in conditions)
-        return sa.select(*columns).where(*of_rows)
+        return sa.select(*columns).where(source.object_key.is_not(None), *of_rows)
 
     return sa.union_all(*map(select, SOURCES))
 

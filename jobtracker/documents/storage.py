@@ -106,6 +106,24 @@ class Bucket:
             if copied is None or copied.etag != etag:
                 raise Conflict("The upload was changed in the meantime.") from error
 
+    def read(self, key: str, start: int, end: int, *, etag: str) -> bytes:
+        """Return the bytes of an object from a position to before another one;
+        ObjectMissingOrChanged when it does not exist or has another ETag."""
+        part = {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
+        for may_retry in (True, False):
+            try:
+                with contextlib.closing(self._call("get_object", Key=key, **part)["Body"]) as body:
+                    return bytes(body.read())
+            except BotoCoreError as error:  # while it is read
+                if not may_retry:
+                    raise _unavailable("get_object", error) from error
+        raise AssertionError
+
+    def put(self, key: str, data: bytes, *, content_type: str | None) -> None:
+        """Write an object."""
+        headers = {} if content_type is None else {"ContentType": content_type}
+        self._call("put_object", Key=key, Body=data, **headers)
+
     def tags(self, key: str) -> dict[str, str]:
         """Return the tags of an object; ObjectMissingOrChanged when it does not exist."""
         try:

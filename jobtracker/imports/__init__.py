@@ -1,0 +1,1 @@
+"""Imports: what an archive or a spreadsheet brings in, and what an undone one takes back."""
