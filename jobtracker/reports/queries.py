@@ -31,8 +31,9 @@ class ApplicationRow(NamedTuple):
     last_action_at: datetime.datetime | None
     step_statuses: list[str]
     step_times: list[datetime.datetime]
-    #: Of those that have begun and were not cancelled.
+    #: Of the interviews that were not cancelled, the last that has begun, and the next one.
     last_interview_at: datetime.datetime | None
+    next_interview_at: datetime.datetime | None
 
 
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
@@ -48,21 +49,29 @@ _STEPS = (
     .where(JobStep.user_id == _USER_ID, JobStep.application_id == Job.id)
     .lateral("steps")
 )
-_LAST_INTERVIEW = sa.select(sa.func.max(Interview.scheduled_at)).where(
-    Interview.user_id == _USER_ID,
-    Interview.application_id == Job.id,
-    Interview.trashed_at.is_(None),
-    Interview.scheduled_at <= NOW,
-    Interview.status != InterviewStatus.CANCELLED,
+_HAS_BEGUN = Interview.scheduled_at <= NOW
+_INTERVIEWS = (
+    sa.select(
+        sa.func.max(Interview.scheduled_at).filter(_HAS_BEGUN).label("last"),
+        sa.func.min(Interview.scheduled_at).filter(sa.not_(_HAS_BEGUN)).label("next"),
+    )
+    .where(
+        Interview.user_id == _USER_ID,
+        Interview.application_id == Job.id,
+        Interview.trashed_at.is_(None),
+        Interview.status != InterviewStatus.CANCELLED,
+    )
+    .lateral("interviews")
 )
 _OF_CHILDREN = {
     "step_statuses": _STEPS.c.statuses,
     "step_times": _STEPS.c.times,
-    "last_interview_at": _LAST_INTERVIEW.scalar_subquery(),
+    "last_interview_at": _INTERVIEWS.c.last,
+    "next_interview_at": _INTERVIEWS.c.next,
 }
 _APPLICATIONS = Statement(
     sa.select(*columns_of(Job, ApplicationRow, _OF_CHILDREN))
-    .join(_STEPS, sa.true())
+    .select_from(sa.join(Job, _STEPS, sa.true()).join(_INTERVIEWS, sa.true()))
     .where(
         Job.user_id == _USER_ID,
         Job.trashed_at.is_(None),

@@ -14,7 +14,7 @@ NOT_APPLIED = (Status.SAVED, Status.ARCHIVED)
 
 
 class Application(NamedTuple):
-    """A row of the report."""
+    """A row of the report; ``changes_at``: when it changes without a write."""
 
     date: datetime.date
     company: str
@@ -24,6 +24,7 @@ class Application(NamedTuple):
     status: str
     last_contact: datetime.date
     steps: str
+    changes_at: datetime.datetime | None
 
 
 class ReportCollection(OwnerOnly, under=Root, name="reports"):
@@ -79,4 +80,5 @@ def _application(job: ApplicationRow, zone: datetime.tzinfo) -> Application | No
         job.status,
         max(contacts),
         "; ".join(f"{day} {status}" for status, day in steps),
+        job.next_interview_at,
     )

@@ -5,7 +5,7 @@ from operator import attrgetter
 from pyramid.request import Request
 
 from jobtracker import fields
-from jobtracker.http.conditional import ETagStrategy
+from jobtracker.http.conditional import ETagStrategy, set_times_of_change
 from jobtracker.http.rate_limits import REPORTS_BY_USER
 from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
@@ -23,7 +23,7 @@ applications = ApiService(
     query=ApplicationsQuery(),
     returns=fields.File("text/csv"),
     # Interviews begin without a write.
-    etag=ETagStrategy.BY_ROUNDED_NOW,
+    etag=ETagStrategy.BY_REVISION_UNTIL,
     errors=(413,),
     rate_limits=[REPORTS_BY_USER],
 )
@@ -44,9 +44,7 @@ def get_applications_report(request: Request) -> bytes:
     rows = request.context.rows(
         since=given["from"], until=given["to"], statuses=given["status"], zone=given["tz"]
     )
-    columns = given["columns"]
+    rows, columns = sorted(rows, key=attrgetter("date")), given["columns"]
+    set_times_of_change(request, (row.changes_at for row in rows))
     request.response.content_disposition = 'attachment; filename="applications.csv"'
-    return csv_format.dumps(
-        columns,
-        ([getattr(row, name) for name in columns] for row in sorted(rows, key=attrgetter("date"))),
-    )
+    return csv_format.dumps(columns, ([getattr(row, name) for name in columns] for row in rows))

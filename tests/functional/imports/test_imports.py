@@ -1,5 +1,6 @@
 """Imports of archives that are made by hand: duplicates, documents, quotas and interruptions."""
 
+import functools
 import itertools
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_interruptions_change_nothing_about_the_result(
     for batches in itertools.count(4):
         left = iter([False] * batches)
         registry = committing_app.registry
-        runner = Runner(registry, registry["db_sessions"], lambda left=left: next(left, True))
+        runner = Runner(registry, registry["db_sessions"], functools.partial(next, left, True))
         runner.run_due()
         if other_client.get(path).json["state"] == "done":
             break
