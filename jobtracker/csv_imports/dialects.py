@@ -4,17 +4,21 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from jobtracker.csv_imports import headers
+from jobtracker.csv_imports.headers import MAX_COLUMNS, MAX_PREAMBLE
 from jobtracker.errors import ValidationFailed
 
 if TYPE_CHECKING:
     from _csv import Reader
 
+MAX_ROWS = 1000
+# With blank ones.
+MAX_LINES = 100_000
 DELIMITERS = (",", ";", "\t", "|")
-MAX_COLUMNS = 100
 
 # The first line that tells Excel the delimiter.
 _SEP = re.compile(r'\s*"?sep=(.)"?[,;\t|]* *(\r\n|\r|\n|$)', re.IGNORECASE)
@@ -43,7 +47,7 @@ def read(text: str) -> tuple[str, list[Record]]:
     """The delimiter, and the records.
 
     :raises InvalidFile: for a quotation mark that is not closed, an unknown delimiter, and more
-        than MAX_COLUMNS columns
+        than MAX_COLUMNS columns, or many more than MAX_ROWS rows
     """
     delimiter = ""
     if (sep := _SEP.match(text)) and not sep[1].isalnum():
@@ -54,13 +58,15 @@ def read(text: str) -> tuple[str, list[Record]]:
             )
     delimiter = delimiter or _detected(text)
     records = []
-    for row, cells in enumerate(_lines(text, delimiter), 1):
+    for row, cells in _lines(text, delimiter):
         while len(cells) > MAX_COLUMNS and not cells[-1].strip():
             cells.pop()
         if len(cells) > MAX_COLUMNS:
             raise InvalidFile(f"The file can have at most {MAX_COLUMNS} columns.", "too_long")
         if any(cell.strip() for cell in cells):
             records.append(Record(row, cells))
+        if len(records) > MAX_ROWS + MAX_PREAMBLE + 1:
+            raise too_many_rows()
     return delimiter, records
 
 
@@ -70,16 +76,24 @@ def _reader(text: str, delimiter: str) -> "Reader":
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
 
 
-def _lines(text: str, delimiter: str) -> list[list[str]]:
-    lines = []
-    try:
-        for cells in _reader(f"{text}\n{_END}", delimiter):
-            lines.append(cells)
-    except csv.Error:  # a cell longer than csv.field_size_limit()
-        raise _unclosed(len(lines) + 1) from None
-    if lines.pop() != [_END]:
-        raise _unclosed(len(lines) + 1)
-    return lines
+def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = _reader(f"{text}\n{_END}", delimiter)
+    for row in range(1, MAX_LINES):
+        try:
+            cells = next(reader)
+        except csv.Error:  # a cell longer than csv.field_size_limit()
+            raise _unclosed(row) from None
+        if cells == [_END]:
+            return
+        if cells and cells[-1].endswith(_END):
+            raise _unclosed(row)
+        yield row, cells
+    raise too_many_rows()
+
+
+def too_many_rows() -> InvalidFile:
+    message = f"The file can have at most {MAX_ROWS} rows. Please import it in several parts."
+    return InvalidFile(message, "too_long")
 
 
 def _unclosed(row: int) -> InvalidFile:
@@ -97,7 +111,7 @@ def _score(text: str, delimiter: str) -> tuple[int, float]:
         found = [cells for cells in islice(_reader(text, delimiter), _DETECTED) if any(cells)]
     except csv.Error:
         return 0, 0
-    words = max(map(headers.number_of_words, found[: headers.MAX_PREAMBLE]), default=0)
+    words = max(map(headers.number_of_words, found[:MAX_PREAMBLE]), default=0)
     lengths = Counter(map(len, found))
     number, length = max(
         ((number, length) for length, number in lengths.items() if length > 1), default=(0, 1)

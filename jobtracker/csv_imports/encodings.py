@@ -22,6 +22,8 @@ _BOMS = (
     (codecs.BOM_UTF32_BE, UTF_32),
     (codecs.BOM_UTF16_BE, UTF_16),
 )
+# ZIP (.xlsx, .ods, .numbers), OLE (.xls), PDF.
+_BINARIES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
 # Bytes that windows-1252 has no character for; the encoding standard takes them for controls.
 _UNDEFINED = {chr(byte): bytes([byte]) for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -40,11 +42,11 @@ def decoded(data: bytes) -> tuple[str, str]:
 
     :raises UnreadableText: when it is none of the four above
     """
+    if data.startswith(_BINARIES):
+        raise UnreadableText("base64", _NO_TEXT)
     name = next((name for bom, name in _BOMS if data.startswith(bom)), None)
     if name is None and b"\0" in data:
-        # Without a byte order mark: a comma, a line break or a letter of ASCII has one zero byte.
-        even, odd = data[::2].count(0), data[1::2].count(0)
-        name = "utf-16-le" if odd > even else "utf-16-be"
+        name = _without_bom(data, "base64")
     if name is None:
         with contextlib.suppress(UnicodeDecodeError):
             return _checked(data.decode("utf-8-sig"), "base64"), UTF_8
@@ -83,10 +85,18 @@ def _from_utf_16(text: str) -> str:
     body = text[begin:]
     data = _bytes_of(body)
     if data is not None and len(data) % 2 == 0:
-        even, odd = data[::2].count(0), data[1::2].count(0)
         with contextlib.suppress(UnicodeDecodeError):
-            return _checked(data.decode("utf-16-le" if odd > even else "utf-16-be"), "text")
+            return _checked(data.decode(_without_bom(data, "text")), "text")
     raise UnreadableText("text", _LOST if _REPLACEMENT in body or data is None else _NO_TEXT)
+
+
+def _without_bom(data: bytes, field: str) -> str:
+    """The byte order of UTF-16, in which a comma, a line break and each letter of ASCII has one
+    zero byte, at the odd or at the even places."""
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    if 10 * min(even, odd) > max(even, odd):
+        raise UnreadableText(field, _NO_TEXT)
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _bytes_of(text: str) -> bytes | None:

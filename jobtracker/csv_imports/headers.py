@@ -139,6 +139,7 @@ _WORDS = {
 FIELDS = tuple(_WORDS)
 REQUIRED = ("company_name", "job_title")
 
+MAX_COLUMNS = 100
 #: Records before the header: a title, a date.
 MAX_PREAMBLE = 20
 
@@ -182,7 +183,7 @@ def suggested(names: Sequence[str]) -> dict[int, str]:
 def number_of_words(cells: Sequence[str]) -> int:
     """How many fields the cells name for certain."""
     certain, _possible = _fields_by_word()
-    words = (word for cell in cells for word in _words_of(cell))
+    words = (word for cell in cells[:MAX_COLUMNS] if cell for word in _words_of(cell))
     return len({field for word in words for field in certain.get(word, ())})
 
 

@@ -23,7 +23,7 @@ class FileText(fields.RawText):
     def parse(self, node: Any, value: Any) -> str | None:
         if not isinstance(value, str):
             raise InvalidValue(node, "Must be text.", "string_type")
-        return value or None
+        return value
 
 
 class DateFormat(fields.Text):

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from jobtracker.csv_imports import dates, dialects, encodings, headers, words
-from jobtracker.csv_imports.dialects import InvalidFile, Record
+from jobtracker.csv_imports.dialects import MAX_ROWS, InvalidFile, Record
 from jobtracker.csv_imports.folding import folded
 from jobtracker.errors import PayloadTooLarge, ValidationFailed
 
 MAX_BYTES = 1024 * 1024
-MAX_ROWS = 1000
 DATES = ("applied_date", "next_action_at", "last_action_at")
 # What a column of marks has, as of "Applied?".
 _MARKS = frozenset(
@@ -50,7 +49,7 @@ class Table(NamedTuple):
                     re.search("[0-9]", cell) and folded(cell) not in _MARKS for cell in cells
                 )
             case "job_url":
-                return any("." in cell or "/" in cell for cell in cells)
+                return any(re.search("[.:/]", cell) for cell in cells)
             case "priority":
                 return any(map(words.priority_of, cells))
         return True
@@ -112,6 +111,5 @@ def read(text: str | None, data: bytes | None) -> Table:
     if not rows:
         raise InvalidFile("The file has a header, but no rows.", "missing")
     if len(rows) > MAX_ROWS:
-        message = f"The file can have at most {MAX_ROWS} rows. Please import it in several parts."
-        raise InvalidFile(message, "too_long")
+        raise dialects.too_many_rows()
     return Table(encoding, delimiter, max(size, 1), columns, rows)

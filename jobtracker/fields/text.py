@@ -85,14 +85,14 @@ class RawText(Text):
 class Base64(FieldType):
     """Bytes in base64 (RFC 4648), also as a ``data:`` URL."""
 
-    def parse(self, node: Any, value: Any) -> bytes | None:
+    def parse(self, node: Any, value: Any) -> bytes:
         if not isinstance(value, str):
             raise InvalidValue(node, "Must be text.", "string_type")
         text = value
         if text.startswith("data:"):
             text = text.partition(",")[2]
         try:
-            return base64.b64decode("".join(text.split()), validate=True) or None
+            return base64.b64decode("".join(text.split()), validate=True)
         except ValueError:
             raise InvalidValue(node, "Must be base64.", "base64") from None
 
