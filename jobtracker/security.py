@@ -24,6 +24,7 @@ from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
 from jobtracker.http.rate_limits import client_network
 from jobtracker.logs.outages import log_outage
 from jobtracker.permissions import Permission
+from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 from jobtracker.users.queries import UserRow
 from jobtracker.users.resources import cognito_time, next_second
@@ -77,6 +78,9 @@ def current_user(request: Request) -> UserRow | None:
         # It was the user's id before a restore of the database, or before the user was deleted.
         user = _find_user(request, token._replace(user_id=None))
     if user is None:
+        if deletion_queries.is_deleted(request.connection, token.sub):
+            request.access_tokens.reject(request.bearer_token)
+            raise Unauthorized
         # The account signed in through another client of the user pool.
         release_reading(request)  # not held during the call of Cognito
         profile = request.cognito.cached_user(request.bearer_token).profile

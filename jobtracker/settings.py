@@ -201,6 +201,15 @@ def _address(value: str) -> tuple[str, int]:
     return match[1] or match[2], int(match[3])
 
 
+def _days_up_to(most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) > most:
+            raise ValueError(f"must be a whole number of days from 0 to {most}")
+        return int(value)
+
+    return parse
+
+
 class Setting(NamedTuple):
     """A setting, required if it has no default; ``parse`` raises ValueError with the reason."""
 
@@ -234,6 +243,8 @@ SETTINGS = (
     Setting("cognito.client_secret", _word, None),
     Setting("cognito.endpoint_url", _url, None),
     Setting("cognito.issuer", _issuer, None),
+    Setting("cognito.access_key_id", _word, None),
+    Setting("cognito.secret_access_key", _word, None),
     Setting("s3.region", _region),
     Setting("s3.bucket", _bucket),
     Setting("s3.endpoint_url", _url, None),
@@ -261,6 +272,7 @@ SETTINGS = (
     Setting("rate_limits.csv_by_user", _rates, _rates("20/minute; 300/day")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
+    Setting("accounts.grace_days", _days_up_to(30), 0),
     Setting("trash.days", _positive, 30),
     Setting("sweeper.interval", _positive, 60),
     Setting("audit.days", _positive, 400),
@@ -325,8 +337,10 @@ def _contradictions(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     is_pass_all = typed["turnstile.secret"] == TURNSTILE_PASS_ALL_SECRET
     if is_pass_all and typed["turnstile.url"] == TURNSTILE_URL:
         yield "turnstile.secret", "is the published test secret that lets all pass"
-    if bool(typed["s3.access_key_id"]) != bool(typed["s3.secret_access_key"]):
-        yield "s3.access_key_id", "goes with s3.secret_access_key, both or neither"
+    for service in ("cognito", "s3"):
+        key_id, secret = f"{service}.access_key_id", f"{service}.secret_access_key"
+        if bool(typed[key_id]) != bool(typed[secret]):
+            yield key_id, f"goes with {secret}, both or neither"
     # The id of a pool of AWS begins with its region, in which the issuer of its tokens is.
     region = typed["cognito.user_pool_id"].partition("_")[0]
     is_aws = typed["cognito.issuer"] is None

@@ -1,11 +1,11 @@
 """Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``;
 the former also runs the tasks that are due.
 
-It puts jobs whose retention is over into the trash, deletes what has been there for long, pending
-documents whose upload has expired, objects in S3 that no row refers to, expired idempotency records
-and counts of rate limits, expired activity and audit entries, finished tasks, and revocations of
-sessions all of whose access tokens have
-expired, and reads the results of malware scans. A part that fails stops none of the others.
+It puts jobs whose retention is over into the trash, deletes what has been there for long, exports
+that have expired, files that were not imported in time, pending documents whose upload has expired,
+objects in S3 that no row refers to, expired idempotency records and counts of rate limits, expired
+activity and audit entries, finished tasks, and revocations of sessions all of whose access tokens
+have expired, and reads the results of malware scans. A part that fails stops none of the others.
 Concurrent runs are safe, and so is an interruption.
 """
 
@@ -25,12 +25,15 @@ from jobtracker.db import connections
 from jobtracker.db.engine import make_engine, transaction_settings
 from jobtracker.documents import malware_scans, object_deletions
 from jobtracker.errors import DATABASE_ERRORS, Unavailable
+from jobtracker.exports import queries as exports
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
+from jobtracker.imports import queries as imports
 from jobtracker.retention import queries as retention
 from jobtracker.tasks import queries as tasks
 from jobtracker.tasks.runner import Outcome, Runner
 from jobtracker.trash.purging import purge_expired
+from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 
 log = logging.getLogger(__name__)
@@ -90,7 +93,14 @@ def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[
             errors[f"{type(error).__name__}: the log has the details"] = None
         return failed
 
-    for rows in (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS, tasks.EXPIRED):
+    short_lived = (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS)
+    for rows in (
+        *short_lived,
+        deletion_queries.EXPIRED,
+        tasks.EXPIRED,
+        exports.EXPIRED,
+        imports.EXPIRED,
+    ):
         run(functools.partial(rows.delete, sessions))
     answers = run(lambda: idempotency.EXPIRED.delete(sessions))
     period = datetime.timedelta(days=registry.settings["audit.days"])

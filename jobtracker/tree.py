@@ -3,7 +3,7 @@
 ::
 
     root
-      ├── users ── me ── settings, ui-preferences, usage, retention, mfa, audit
+      ├── users ── me ── settings, ui-preferences, usage, retention, deletion, mfa, audit
       ├── jobs                  the jobs of the authenticated user
       │     ├── board, search, stats, metrics
       │     └── 7

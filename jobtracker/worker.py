@@ -25,7 +25,7 @@ MIN_WAIT = 0.5
 
 
 class Worker:
-    """Runs until :meth:`stop` is called, by a handler of signals or another thread."""
+    """What runs tasks until :meth:`stop` is called, by a handler of signals or another thread."""
 
     def __init__(self, registry: Any) -> None:
         self.registry = registry

@@ -28,6 +28,11 @@ class AuditKind(StrEnum):
     MFA_ENABLED = "mfa_enabled"
     MFA_DISABLED = "mfa_disabled"
     MFA_CHANGE_FAILED = "mfa_change_failed"
+    ACCOUNT_DELETION_REQUESTED = "account_deletion_requested"
+    #: A wrong password or code.
+    ACCOUNT_DELETION_FAILED = "account_deletion_failed"
+    ACCOUNT_DELETION_UNDONE = "account_deletion_undone"
+    ACCOUNT_DELETED = "account_deleted"
 
 
 # The form alone: a list of the kinds would need a migration for each new one.

@@ -5,6 +5,7 @@ from typing import Any
 
 from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.cognito import UserPool
+from jobtracker.auth.cognito_admin import UserPoolAdmin
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.aws import Timeouts
@@ -31,6 +32,7 @@ def includeme(config: Any) -> None:
         )
     clients = {
         "cognito": UserPool(client_secret=client_secret, **app_client),
+        "cognito_admin": UserPoolAdmin.from_settings(settings),
         "access_tokens": AccessTokens(
             settings["cognito.user_pool_id"],
             issuer=settings["cognito.issuer"],

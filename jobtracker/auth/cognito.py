@@ -205,11 +205,33 @@ class UserPool:
         self._check_password(self.get_user(access_token), password)
         self._set_totp_preference(access_token, enabled=False)
 
+    def reauthenticate(self, access_token: str, password: str, code: str | None = None) -> None:
+        """Check the password of a user who is signed in, and the code of TOTP if that is enabled.
+
+        :raises BadRequest: for a wrong password (WRONG_PASSWORD) or code
+        :raises Forbidden: CODE_REQUIRED, when the code is required and None
+        """
+        email = self.get_user(access_token).profile.email
+        sign_in = self._password_auth(cognito_errors.PASSWORD_CHECK, email, password)
+        if sign_in.challenge_name == TOTP:
+            if code is None:
+                raise cognito_errors.code_required("")
+            responses = {"SOFTWARE_TOKEN_MFA_CODE": code}
+            session = required({"Session": sign_in.session}, "Session")
+            sign_in = self.answer_challenge(email, TOTP, session, responses)
+        self._end_check(sign_in)
+
+    def delete_user(self, access_token: str) -> None:
+        """Delete the account of an access token."""
+        self._call("delete_user", AccessToken=access_token)
+
     def _check_password(self, account: Account, password: str) -> None:
         """Check the password of a user who is signed in; BadRequest for a wrong one."""
         # Either outcome, tokens or a challenge, shows that the password is correct.
         errors = cognito_errors.PASSWORD_CHECK
-        sign_in = self._password_auth(errors, account.profile.email, password)
+        self._end_check(self._password_auth(errors, account.profile.email, password))
+
+    def _end_check(self, sign_in: SignIn) -> None:
         if sign_in.tokens:
             try:
                 self.revoke(sign_in.tokens.refresh_token)

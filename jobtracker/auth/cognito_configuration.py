@@ -88,6 +88,23 @@ HINTS = {
     ),
 }
 
+#: For operations that are signed with AWS credentials.
+ADMIN_HINTS = HINTS | {
+    "ResourceNotFoundException": "there is no user pool cognito.user_pool_id in cognito.region",
+    "AccessDeniedException": (
+        "the credentials have no permission for this on cognito.user_pool_id (ServerPolicy in"
+        " deploy/aws.yaml)"
+    ),
+    **dict.fromkeys(
+        (
+            *("InvalidSignatureException", "UnrecognizedClientException", "ExpiredTokenException"),
+            *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
+            *("TokenRetrievalError", "UnauthorizedSSOTokenError", "MetadataRetrievalError"),
+        ),
+        "no valid credentials: cognito.access_key_id and its secret, or boto's chain",
+    ),
+}
+
 
 def misconfiguration(message: str) -> str | None:
     """What an operator has to correct, by the names of the settings, if a message of Cognito tells

@@ -103,6 +103,11 @@ password_required = _always(
     "Please enter your password: another second factor is on.",
     details={"code": "PASSWORD_REQUIRED"},
 )
+code_required = _always(
+    errors.Forbidden,
+    "Please enter the code of your authenticator app as well.",
+    details={"code": "CODE_REQUIRED"},
+)
 password_reset_required = _always(
     errors.Forbidden,
     "Your password has to be reset. Please ask for a code by e-mail (forgot password), and set a "

@@ -64,6 +64,7 @@ _RECORD = Command(
         where=_C.signed_in_at <= _NEW.excluded.signed_in_at - RESOLUTION,
     ).add_cte(_deleted)
 )
+_DELETE = Command(sa.delete(SignInNetwork.__table__).where(_C.account_hash == _ACCOUNT))
 EXPIRED = ExpiredRows(SignInNetwork, _C.signed_in_at <= NOW - TTL)
 
 
@@ -75,6 +76,11 @@ def is_sign_in_network(connection: SupportsExecute, email: str, network: str) ->
 def record_sign_in_network(connection: SupportsExecute, email: str, network: str) -> None:
     """Record a sign-in; the networks of the account beyond the latest MAX_NETWORKS are deleted."""
     _RECORD.execute(connection, **_parameters(email, network))
+
+
+def delete_sign_in_networks(connection: SupportsExecute, email: str) -> None:
+    """Delete the networks of an account."""
+    _DELETE.execute(connection, account=email)
 
 
 def _parameters(email: str, network: str) -> dict[str, str]:

@@ -288,7 +288,7 @@ def _sync_user(
 def _update_profile(request: Request, tokens: Tokens, *kinds: AuditKind) -> None:
     """Update the copy of the user's profile, and record audit entries in the same transaction."""
     profile = Profile.from_id_token(tokens.id_token)
-    with transaction_of(request) as connection:
+    with _revoke_if_deleted(request, tokens), transaction_of(request) as connection:
         user_id = users.upsert_user(connection, profile.sub, email=profile.email, name=profile.name)
         if not kinds:  # a refresh: the sign-in has moved what was recorded before it
             return
@@ -296,3 +296,15 @@ def _update_profile(request: Request, tokens: Tokens, *kinds: AuditKind) -> None
         origin_jti = AccessToken.from_cognito(tokens.access_token).origin_jti
         for kind in kinds:
             audit.record(request, connection, kind, user_id, origin_jti)
+
+
+@contextlib.contextmanager
+def _revoke_if_deleted(request: Request, tokens: Tokens) -> Iterator[None]:
+    """Answer the sign-in of a deleted account, which Cognito may not have deleted yet, as that of
+    an unknown one."""
+    try:
+        yield
+    except users.AccountDeleted:
+        with _log_failure():
+            request.cognito.revoke(tokens.refresh_token)
+        raise cognito_errors.wrong_credentials("") from None

@@ -31,7 +31,7 @@ PARSER = ini.parser()
 PARSER.add_argument(
     "--after-restore",
     action="store_true",
-    help="find documents without their object, and objects without a document",
+    help="find documents and exports without their object, and objects without a row",
 )
 
 

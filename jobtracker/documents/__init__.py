@@ -8,9 +8,16 @@ from jobtracker.documents.malware_scans import LookThrottle
 from jobtracker.documents.storage import Bucket
 from jobtracker.http.service import registry_property
 
+# Of transfers of whole files by tasks, which no request waits for. An attempt is repeated, since
+# otherwise all of the transfer is.
+TRANSFERS = {"timeouts": Timeouts(connect=5, read=20), "max_attempts": 4}
 
-def make_bucket(settings: Mapping[str, Any]) -> Bucket:
-    """The bucket of the settings."""
+
+def make_bucket(settings: Mapping[str, Any], **options: Any) -> Bucket:
+    """The bucket of the settings.
+
+    :param options: in place of those for requests, as TRANSFERS
+    """
     return Bucket(
         settings["s3.bucket"],
         region=settings["s3.region"],
@@ -19,7 +26,7 @@ def make_bucket(settings: Mapping[str, Any]) -> Bucket:
         aws_secret_access_key=settings["s3.secret_access_key"],
         upload_seconds=settings["documents.upload_seconds"],
         download_seconds=settings["documents.download_seconds"],
-        timeouts=Timeouts.from_settings(settings),
+        **{"timeouts": Timeouts.from_settings(settings), **options},
     )
 
 

@@ -1,5 +1,6 @@
-"""The SQL of the keys of all documents and deletions, for the comparison with the bucket."""
+"""The SQL of the keys of all rows with an object, for the comparison with the bucket."""
 
+import functools
 from collections.abc import Collection, Generator
 from typing import Any, NamedTuple
 
@@ -15,45 +16,67 @@ from jobtracker.documents.models import Document, DocumentStatus, ObjectDeletion
 class KeyRow(NamedTuple):
     object_key: str
     user_id: int
-    document_id: int | None
+    #: What the row is; None if it is nothing that needs its object.
+    kind: str | None
+    row_id: int | None
     is_required: bool  # whether the object has to exist
 
 
+class KeySource(NamedTuple):
+    """A column with keys."""
+
+    kind: str | None
+    object_key: Any
+    user_id: Any
+    row_id: Any
+    is_required: Any
+
+
 _REQUIRED = (DocumentStatus.SCANNING, DocumentStatus.UPLOADED, DocumentStatus.INFECTED)
-_NO_DOCUMENT = sa.cast(sa.null(), sa.BigInteger)
+_IS_REQUIRED = sa.or_(*(Document.status == each for each in _REQUIRED))
+_NO_ID = sa.cast(sa.null(), sa.BigInteger)
+#: All columns with keys; feature packages above append theirs.
+SOURCES = [
+    KeySource("document", Document.object_key, Document.user_id, Document.id, _IS_REQUIRED),
+    KeySource("document", Document.upload_key, Document.user_id, Document.id, sa.false()),
+    KeySource(None, ObjectDeletion.object_key, ObjectDeletion.user_id, _NO_ID, sa.false()),
+]
 
 
 def _keys(*conditions: Any) -> sa.CompoundSelect[Any]:
     """The keys of rows, by conditions of a key and a user."""
 
-    def where(key: Any, user_id: Any) -> list[Any]:
-        return [condition(key, user_id) for condition in conditions]
+    def select(source: KeySource) -> sa.Select[Any]:
+        kind = sa.cast(sa.literal(source.kind), sa.Text)
+        columns = (source.object_key, source.user_id, kind, source.row_id, source.is_required)
+        of_rows = (condition(source.object_key, source.user_id) for condition in conditions)
+        return sa.select(*columns).where(source.object_key.is_not(None), *of_rows)
 
-    is_required = sa.or_(*(Document.status == each for each in _REQUIRED))
-    queries = (
-        (Document.object_key, Document.user_id, Document.id, is_required),
-        (Document.upload_key, Document.user_id, Document.id, sa.false()),
-        (ObjectDeletion.object_key, ObjectDeletion.user_id, _NO_DOCUMENT, sa.false()),
-    )
-    return sa.union_all(
-        *(sa.select(*columns).where(*where(columns[0], columns[1])) for columns in queries)
-    )
+    return sa.union_all(*map(select, SOURCES))
 
 
-_ALL = _keys().subquery()
-# As S3 lists its objects: in the order of bytes.
-_IN_ORDER = sa.select(*_ALL.c).order_by(sa.collate(_ALL.c[0], "C"))
+@functools.cache
+def in_order() -> sa.Select[Any]:
+    """All keys as S3 lists its objects: in the order of bytes."""
+    keys = _keys().subquery()
+    return sa.select(*keys.c).order_by(sa.collate(keys.c[0], "C"))
+
+
 _USERS = sa.bindparam("users", type_=ARRAY(sa.BigInteger))
 _KEYS = sa.bindparam("keys", type_=ARRAY(sa.Text))
-_OF_USERS = Statement(
-    _keys(lambda _key, user: user == sa.any_(_USERS), lambda key, _user: key == sa.any_(_KEYS)),
-    KeyRow,
-)
+
+
+@functools.cache
+def of_users() -> Statement[KeyRow]:
+    keys = _keys(
+        lambda _key, user: user == sa.any_(_USERS), lambda key, _user: key == sa.any_(_KEYS)
+    )
+    return Statement(keys, KeyRow)
 
 
 def all_keys(session: Session, batch: int) -> Generator[KeyRow, None, None]:
     """All keys, by a cursor of the server that reads so many rows at a time."""
-    with session.execute(_IN_ORDER, execution_options={"yield_per": batch}) as result:
+    with session.execute(in_order(), execution_options={"yield_per": batch}) as result:
         for row in result:
             yield KeyRow(*row)
 
@@ -62,4 +85,4 @@ def keys_of(
     connection: SupportsExecute, users: Collection[int], keys: Collection[str]
 ) -> list[KeyRow]:
     """Those of the keys that rows of the users have."""
-    return _OF_USERS.all(connection, users=list(users), keys=list(keys))
+    return of_users().all(connection, users=list(users), keys=list(keys))

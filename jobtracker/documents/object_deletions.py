@@ -10,7 +10,7 @@ import logging
 from pyramid.request import Request
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.connections import transaction
+from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.documents import queries
 from jobtracker.documents.queries import DeletionRow
 from jobtracker.documents.storage import MAX_DELETIONS, Bucket
@@ -19,6 +19,9 @@ from jobtracker.jobs.queries import LOCK_ANY as LOCK_JOB
 from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
+
+# Objects of one transaction: S3 has to answer within gateways.read_timeout.
+BATCH = 100
 
 
 def process_deletions_after_commit(request: Request, user_id: int) -> None:
@@ -44,6 +47,21 @@ def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: 
         if deleted := _delete_objects(bucket, rows):
             queries.set_attempted(connection, user_id, deleted)
         return len(deleted)
+
+
+def process_batch(connection: SupportsExecute, bucket: Bucket, user_id: int) -> int:
+    """Delete some unreferenced objects of a user that were not attempted yet, and what told of
+    them, as far as it need not be repeated; return their number.
+
+    :raises Unavailable: when S3 deletes none of them
+    """
+    rows = queries.new_deletions(connection, user_id, limit=BATCH)
+    deleted = _delete_objects(bucket, rows)
+    if rows and not deleted:
+        raise Unavailable
+    queries.set_attempted(connection, user_id, deleted)
+    queries.delete_completed(connection, deleted)
+    return len(deleted)
 
 
 def _delete_objects(bucket: Bucket, rows: list[DeletionRow]) -> list[DeletionRow]:

@@ -1,4 +1,4 @@
-"""The comparison of the documents with the objects of the bucket, after a restore of the database.
+"""The comparison of rows with the objects of the bucket, after a restore of the database.
 
 Both are read in the order of keys, some at a time. Requests can run meanwhile: what differs is
 looked up again before it counts.
@@ -20,15 +20,16 @@ from jobtracker.documents.key_queries import KeyRow
 from jobtracker.documents.storage import Bucket
 
 BATCH = 1000
-# The user of a key: see DocumentCollection.add_upload().
-USER_OF_KEY = re.compile(r"(?:documents|incoming)/([0-9]{1,18})/")
+# The user of a key: see DocumentCollection.create_pending().
+USER_OF_KEY = re.compile(r"[a-z]+/([0-9]{1,18})/")
 
 
 class MissingObject(NamedTuple):
-    """A document whose object does not exist."""
+    """A row, such as a document, whose object does not exist."""
 
     user_id: int
-    document_id: int
+    kind: str
+    row_id: int
     object_key: str
 
 
@@ -42,7 +43,7 @@ Difference = MissingObject | UnreferencedObject
 
 
 def differences(sessions: sessionmaker[Session], bucket: Bucket) -> Iterator[Difference]:
-    """The differences between the documents and the bucket; nothing is changed.
+    """The differences between the rows and the bucket; nothing is changed.
 
     :raises Unavailable: when S3 fails
     """
@@ -68,8 +69,8 @@ def _merge(rows: Iterable[KeyRow], objects: Iterable[str]) -> Iterator[Differenc
         if not of_rows:
             yield UnreferencedObject(key)
         for row in of_rows:
-            if row.is_required and row.document_id is not None and not exists:
-                yield MissingObject(row.user_id, row.document_id, key)
+            if row.is_required and row.kind and row.row_id and not exists:
+                yield MissingObject(row.user_id, row.kind, row.row_id, key)
 
 
 def _confirm(sessions: sessionmaker[Session], batch: list[Difference]) -> Iterator[Difference]:

@@ -1,9 +1,11 @@
 """The S3 bucket: presigned URLs, and the operations on objects that the server itself needs."""
 
+import contextlib
 import logging
 import re
-from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
 from botocore.config import Config
@@ -35,7 +37,13 @@ class Bucket:
     """A private S3 bucket; its methods raise Unavailable when S3 fails or does not respond."""
 
     def __init__(
-        self, name: str, *, upload_seconds: int, download_seconds: int, **options: Any
+        self,
+        name: str,
+        *,
+        upload_seconds: int,
+        download_seconds: int,
+        max_attempts: int = 1,
+        **options: Any,
     ) -> None:
         self.name = name
         self.upload_seconds, self.download_seconds = upload_seconds, download_seconds
@@ -47,6 +55,7 @@ class Bucket:
             # Presigned URLs name the regional endpoint: the global one redirects for a new bucket,
             # and browsers do not follow a redirect of a preflighted PUT.
             s3={"addressing_style": "virtual"},
+            retries={"total_max_attempts": max_attempts, "mode": "standard"},
         )
         self.client = make_client("s3", config=config, **options)
 
@@ -97,6 +106,24 @@ class Bucket:
             if copied is None or copied.etag != etag:
                 raise Conflict("The upload was changed in the meantime.") from error
 
+    def read(self, key: str, start: int, end: int, *, etag: str) -> bytes:
+        """Return the bytes of an object from a position to before another one;
+        ObjectMissingOrChanged when it does not exist or has another ETag."""
+        part = {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
+        for may_retry in (True, False):
+            try:
+                with contextlib.closing(self._call("get_object", Key=key, **part)["Body"]) as body:
+                    return bytes(body.read())
+            except BotoCoreError as error:  # while it is read
+                if not may_retry:
+                    raise _unavailable("get_object", error) from error
+        raise AssertionError
+
+    def put(self, key: str, data: bytes, *, content_type: str | None) -> None:
+        """Write an object."""
+        headers = {} if content_type is None else {"ContentType": content_type}
+        self._call("put_object", Key=key, Body=data, **headers)
+
     def tags(self, key: str) -> dict[str, str]:
         """Return the tags of an object; ObjectMissingOrChanged when it does not exist."""
         try:
@@ -131,6 +158,69 @@ class Bucket:
             if not listed.get("IsTruncated"):
                 return
             page = {"ContinuationToken": listed["NextContinuationToken"]}
+
+    def download(self, key: str, file: IO[bytes]) -> None:
+        """Write an object to an empty file; ObjectMissingOrChanged when it does not exist."""
+        for may_retry in (True, False):
+            try:
+                with contextlib.closing(self._call("get_object", Key=key)["Body"]) as body:
+                    shutil.copyfileobj(body, file)
+                return
+            except BotoCoreError as error:  # while it is read
+                if not may_retry:
+                    raise _unavailable("get_object", error) from error
+                file.seek(0)
+                file.truncate()
+
+    def create_upload(self, key: str, *, content_type: str) -> str:
+        """Begin a multipart upload, and return its id."""
+        created = self._call_upload("create_multipart_upload", Key=key, ContentType=content_type)
+        return str(created["UploadId"])
+
+    def upload_part(self, key: str, upload_id: str, number: int, data: bytes) -> str:
+        """Upload a part of at least 5 MiB, but for the last one, and return its ETag.
+
+        :param number: from 1
+        """
+        part = {"UploadId": upload_id, "PartNumber": number, "Body": data}
+        return str(self._call_upload("upload_part", Key=key, **part)["ETag"])
+
+    def complete_upload(
+        self, key: str, upload_id: str, etags: Sequence[str], size_bytes: int
+    ) -> None:
+        """Make the object of the parts.
+
+        :param etags: of all parts, in their order
+        :param size_bytes: of all parts
+        """
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+        upload = {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}}
+        try:
+            self._call("complete_multipart_upload", Key=key, **upload)
+        except ObjectMissingOrChanged as error:
+            completed = self.stat(key)  # by an attempt whose response was lost
+            if completed is None or completed.size_bytes != size_bytes:
+                raise _unavailable("complete_multipart_upload", error.__cause__) from error
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """Abort a multipart upload; one that does not exist is aborted already."""
+        with contextlib.suppress(ObjectMissingOrChanged):
+            self._call("abort_multipart_upload", Key=key, UploadId=upload_id)
+
+    def abort_uploads(self, key: str) -> None:
+        """Abort all multipart uploads to a key."""
+        listed = self._call_upload("list_multipart_uploads", Prefix=key)
+        for each in listed.get("Uploads", ()):
+            if each["Key"] == key:
+                self.abort_upload(key, each["UploadId"])
+
+    def _call_upload(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """As :meth:`_call`; Unavailable when there is no such upload: another process aborted
+        it."""
+        try:
+            return self._call(operation, **parameters)
+        except ObjectMissingOrChanged as error:
+            raise _unavailable(operation, error.__cause__) from error
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an idempotent operation; retry once after HTTP 5xx or a closed connection.

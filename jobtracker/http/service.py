@@ -77,6 +77,8 @@ class Operation(NamedTuple):
     returns: FieldType | None = None
     #: Of success.
     status: int = 200
+    #: Whether a 202 has the Location of its task; not where the token is revoked.
+    has_location: bool = True
     #: Statuses beside those that follow from permission, path, body and query.
     errors: tuple[int, ...] = ()
     #: The schema of a body that the view itself validates.

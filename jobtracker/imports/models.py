@@ -75,9 +75,8 @@ class Import(Base):
     source: Mapped[str | None]
     on_duplicate: Mapped[str | None]
     #: What a check found, and what a run made.
-    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    #: The jobs of the file, by the parts in which they are imported.
-    parts: Mapped[list[int] | None] = mapped_column(JSONB)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    #: The jobs and documents that are checked, or imported.
     done: Mapped[int] = mapped_column(server_default="0")
     total: Mapped[int | None]
     created_at: Mapped[datetime.datetime] = timestamp()

@@ -1,16 +1,28 @@
 """The SQL of imports, and of the sources of rows."""
 
+import contextlib
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Repository
-from jobtracker.imports.models import Import, ImportSource
+from jobtracker.db.statements import Command, Count, Repository, Statement
+from jobtracker.documents import key_queries
+from jobtracker.imports.models import Import, ImportSource, ImportState
+from jobtracker.tasks.queries import Progress
+
+#: The kinds of the tasks of an import.
+CHECK_IMPORT, RUN_IMPORT, UNDO_IMPORT = "check_import", "run_import", "undo_import"
+#: The states of those whose file was not imported.
+UNUSED = (ImportState.PENDING, ImportState.CHECKED, ImportState.FAILED)
+#: How long a file is kept that is not imported.
+KEPT = datetime.timedelta(days=7)
 
 
 class ImportRow(NamedTuple):
@@ -31,23 +43,42 @@ class ImportRow(NamedTuple):
     created_at: datetime.datetime
     finished_at: datetime.datetime | None
 
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.done, self.total)
 
-class SourceRow(NamedTuple):
-    source_id: int
-    row_id: int
-    import_id: int | None
+
+class _Time(NamedTuple):
+    at: datetime.datetime
 
 
 IMPORTS = Repository(
     Import, ImportRow, owner_columns=("user_id",), order=newest_first(Import, "created_at")
 )
 
-#: The first statements of a transaction whose rows come as they were: triggers record nothing of
-#: them. The first one makes Citus pass the other one on to the shards.
-_BEGIN_IMPORTING = (
-    "SET LOCAL citus.propagate_set_commands = 'local'",
-    "SET LOCAL jobtracker.importing = 'on'",
+#: Those whose file was not imported in time.
+EXPIRED = ExpiredRows(
+    Import,
+    sa.and_(
+        Import.object_key.is_not(None),
+        Import.state == sa.any_(sql_array(UNUSED)),
+        Import.created_at <= NOW - KEPT,
+    ),
 )
+_CLOCK = Statement(sa.select(NOW), _Time)
+_COUNT_FILES = Statement(
+    sa.select(sa.func.count()).where(
+        Import.user_id == sa.bindparam("user_id"), Import.object_key.is_not(None)
+    ),
+    Count,
+)
+key_queries.SOURCES.append(
+    key_queries.KeySource(None, Import.object_key, Import.user_id, Import.id, sa.false())
+)
+
+# So that Citus passes the other one on to the shards.
+_PROPAGATE = "SET LOCAL citus.propagate_set_commands = 'local'"
+_SET_IMPORTING = "SET LOCAL jobtracker.importing = '{}'"
 
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _IMPORT_ID = sa.bindparam("import_id", type_=sa.BigInteger)
@@ -68,10 +99,23 @@ _RECORD_SOURCES = Command(
 )
 
 
-def begin_importing(connection: SupportsExecute) -> None:
-    """Let triggers record nothing of what the transaction imports, until its end."""
-    for statement in _BEGIN_IMPORTING:
-        connection.execute(statement)
+def now(connection: SupportsExecute) -> datetime.datetime:
+    """The time by the clock of the database."""
+    return _CLOCK.first_or_not_found(connection).at
+
+
+def count_files(connection: SupportsExecute, user_id: int) -> int:
+    """The number of the user's imports that have a file, or wait for one."""
+    return _COUNT_FILES.first_or_not_found(connection, user_id=user_id).number
+
+
+@contextlib.contextmanager
+def importing(connection: SupportsExecute) -> Iterator[None]:
+    """Let triggers record nothing of what the transaction writes in the block."""
+    connection.execute(_PROPAGATE)
+    connection.execute(_SET_IMPORTING.format("on"))
+    yield
+    connection.execute(_SET_IMPORTING.format("off"))
 
 
 def record_sources(

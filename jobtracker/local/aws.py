@@ -153,6 +153,8 @@ class Aws(ServerProcess):
             "cognito.endpoint_url": self.url,
             "s3.region": self.region,
             "s3.endpoint_url": self.url,
+            "cognito.access_key_id": self.access_key.id,
+            "cognito.secret_access_key": self.access_key.secret,
             "s3.access_key_id": self.access_key.id,
             "s3.secret_access_key": self.access_key.secret,
         }

@@ -1,4 +1,4 @@
-"""The process of MiniStack: its ASGI application, reduced to Cognito's public operations and S3.
+"""The process of MiniStack: its ASGI application, reduced to S3 and to what is used of Cognito.
 
 MiniStack itself emulates all of AWS, executes Lambda functions, accepts requests of all origins,
 and does not verify signatures of its configured access key.
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import botocore.session
-from botocore.auth import S3SigV4QueryAuth
+from botocore.auth import S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -32,6 +32,11 @@ TOKEN_HEADER = "x-jobtracker-token"  # noqa: S105 (its name)
 TOKEN_VARIABLE = "JOBTRACKER_TOKEN"  # noqa: S105 (its name)
 
 COGNITO_TARGET = "AWSCognitoIdentityProviderService."
+#: Of the operations of Cognito that the server signs.
+ADMIN_TARGETS = frozenset(
+    COGNITO_TARGET + name for name in ("AdminDeleteUser", "AdminDisableUser", "AdminEnableUser")
+)
+MAX_ADMIN_BODY_BYTES = 16 * 1024
 JWKS_PATH = re.compile(r"/[\w-]+/\.well-known/jwks\.json")
 BUCKET_PATH = re.compile(r"/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/(?P<key>.*))?", re.DOTALL)
 AUTHORIZATION = re.compile(
@@ -47,6 +52,8 @@ class Request(NamedTuple):
     raw_path: str
     query: str
     headers: Mapping[str, str]
+    #: Received of the operations that are signed with their body alone.
+    body: bytes = b""
 
 
 class GuardedAws:
@@ -60,7 +67,12 @@ class GuardedAws:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
-        elif scope["type"] == "http" and (reason := self.reason_to_refuse(scope)) is not None:
+            return
+        body = b""
+        if scope["type"] == "http" and is_admin_call(scope):
+            body = await received(receive)
+            receive = replaying(body, receive)
+        if scope["type"] == "http" and (reason := self.reason_to_refuse(scope, body)) is not None:
             error = f"<Error><Code>AccessDenied</Code><Message>{reason}</Message></Error>"
             body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
             headers = [(b"content-type", b"application/xml"), (b"connection", b"close")]
@@ -70,7 +82,7 @@ class GuardedAws:
         else:
             await self.app(scope, receive, send)
 
-    def reason_to_refuse(self, scope: dict[str, Any]) -> str | None:
+    def reason_to_refuse(self, scope: dict[str, Any], body: bytes) -> str | None:
         """Return a message if the request is refused."""
         pairs = [(name.decode("latin-1").lower(), value) for name, value in scope["headers"]]
         headers = {name: value.decode("latin-1") for name, value in pairs}
@@ -80,15 +92,15 @@ class GuardedAws:
             return reason
         raw_path, query = scope["raw_path"].decode("latin-1"), scope["query_string"]
         request = Request(
-            scope["method"], scope["path"], raw_path, query.decode("latin-1"), headers
+            scope["method"], scope["path"], raw_path, query.decode("latin-1"), headers, body
         )
         if self.is_accepted(request):
             return None
-        return "Only Cognito's public operations and signed requests to S3 are accepted."
+        return "Only Cognito's public operations and signed requests are accepted."
 
     def is_accepted(self, request: Request) -> bool:
-        """Return whether a request is one of Cognito's public operations or a signed one to S3."""
-        method, path, _raw_path, query, headers = request
+        """Return whether a request is one of Cognito's public operations or a signed one."""
+        method, path, _raw_path, query, headers, _body = request
         if path.startswith("/_"):  # of MiniStack itself
             return False
         if hmac.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode()):
@@ -96,7 +108,10 @@ class GuardedAws:
         if method == "OPTIONS" and "origin" in headers:
             return path == "/" or BUCKET_PATH.fullmatch(path) is not None
         if target := headers.get("x-amz-target"):
-            return (method, path, query) == ("POST", "/", "") and target in self.cognito_targets
+            is_call = (method, path, query) == ("POST", "/", "")
+            if is_call and target in ADMIN_TARGETS:
+                return is_signed(request, self.key, "cognito-idp", SigV4Auth)
+            return is_call and target in self.cognito_targets
         if method == "GET" and JWKS_PATH.fullmatch(path):
             return True
         bucket = BUCKET_PATH.fullmatch(path)
@@ -113,13 +128,43 @@ def public_cognito_targets() -> frozenset[str]:
     return frozenset(COGNITO_TARGET + each.name for each in operations if each.auth_type == "none")
 
 
-def is_signed(request: Request, key: Credentials) -> bool:
-    """Return whether a request to S3 has a valid Signature Version 4, in Authorization or, of a
-    presigned URL, in the query; its expiry is not checked.
+def is_admin_call(scope: dict[str, Any]) -> bool:
+    targets = [value for name, value in scope["headers"] if name.lower() == b"x-amz-target"]
+    return any(target.decode("latin-1") in ADMIN_TARGETS for target in targets)
+
+
+async def received(receive: Any) -> bytes:
+    """The body of a request, cut beyond MAX_ADMIN_BODY_BYTES: its signature is not valid then."""
+    body, more = b"", True
+    while more and len(body) <= MAX_ADMIN_BODY_BYTES:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body[:MAX_ADMIN_BODY_BYTES]
+
+
+def replaying(body: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """A ``receive`` that returns a body that was received before."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> dict[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def is_signed(
+    request: Request,
+    key: Credentials,
+    service_name: str = "s3",
+    signer_class: type[SigV4Auth] = S3SigV4QueryAuth,
+) -> bool:
+    """Return whether a request has a valid Signature Version 4, in Authorization or, of a presigned
+    URL, in the query; its expiry is not checked.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
-    method, _path, raw_path, query, headers = request
+    method, _path, raw_path, query, headers, body = request
     if "#" in raw_path + query:  # after which botocore ignores the rest
         return False
     parameters = dict(parse_qsl(query, keep_blank_values=True))
@@ -138,14 +183,15 @@ def is_signed(request: Request, key: Credentials) -> bool:
     signed = set(signed_headers.split(";"))
     # S3 requires this of all headers that have a meaning to it.
     unsigned = {name for name in headers if name.startswith("x-amz-")} - signed
-    if (key_id, service) != (key.access_key, ["s3", "aws4_request"]) or unsigned:
+    if (key_id, service) != (key.access_key, [service_name, "aws4_request"]) or unsigned:
         return False
     if "host" not in signed or not signed <= headers.keys():
         return False
     others = [each for each in query.split("&") if not each.startswith("X-Amz-Signature=")]
     url = f"http://{headers['host']}{raw_path}?{'&'.join(others)}"
-    signer = S3SigV4QueryAuth(key, "s3", region)
-    rebuilt = AWSRequest(method, url, headers={name: headers[name] for name in signed})
+    signer = signer_class(key, service_name, region)
+    signed_ones = {name: headers[name] for name in signed}
+    rebuilt = AWSRequest(method, url, headers=signed_ones, data=body)
     rebuilt.context["timestamp"] = date
     text = signer.string_to_sign(rebuilt, signer.canonical_request(rebuilt))
     return hmac.compare_digest(signer.signature(text, rebuilt).encode(), signature.encode())

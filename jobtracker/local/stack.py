@@ -44,7 +44,10 @@ SERVICES = {  # by the prefix of their settings
     "cognito": Service(
         "aws",
         ("cognito.region", "cognito.user_pool_id", "cognito.client_id"),
-        ("cognito.client_secret", "cognito.endpoint_url", "cognito.issuer"),
+        (
+            *("cognito.client_secret", "cognito.endpoint_url", "cognito.issuer"),
+            *("cognito.access_key_id", "cognito.secret_access_key"),
+        ),
     ),
     "s3": Service(
         "aws",

@@ -256,6 +256,8 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
     headers = dict(HEADERS.get(status, {}))
     media_type = "application/json"
     if status == operation.status:
+        if not operation.has_location:
+            headers.pop("Location", None)
         description = {201: "Made", 202: "Begun"}.get(status, "Done")
         schema = None
         if operation.returns is not None:

@@ -31,22 +31,25 @@ TaskFunction = Callable[["RunningTask"], dict[str, Any] | None]
 class Kind(NamedTuple):
     run: TaskFunction
     max_failures: int | None
+    is_resumable: bool = True
 
 
 #: By name.
-KINDS: dict[str, Kind] = {}
+TASK_KINDS: dict[str, Kind] = {}
 
 
 def task_kind(
-    name: str, *, max_failures: int | None = MAX_FAILURES
+    name: str, *, max_failures: int | None = MAX_FAILURES, is_resumable: bool = True
 ) -> Callable[[TaskFunction], TaskFunction]:
     """Register the function of a kind; its result is that of the task.
 
     :param max_failures: after which the task has failed; None for never, where it has to be done
+    :param is_resumable: whether it goes on where it was interrupted. If not, it is interrupted by
+        the end of the worker alone, not to let others have their turn.
     """
 
     def register(run: TaskFunction) -> TaskFunction:
-        KINDS[name] = Kind(run, max_failures)
+        TASK_KINDS[name] = Kind(run, max_failures, is_resumable)
         return run
 
     return register

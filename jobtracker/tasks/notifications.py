@@ -2,7 +2,7 @@
 
 import contextlib
 import select
-from typing import Any, cast
+from typing import cast
 
 from psycopg import Error
 from sqlalchemy import Engine
@@ -63,10 +63,12 @@ class Notifications:
     def wait(self, seconds: float | None) -> None:
         """Wait for a notification or the end, at most so many seconds, or MAX_WAIT."""
         limit = MAX_WAIT if self._connection is not None else POLL_INTERVAL
-        files: list[Any] = [self._stop_fd]
+        seconds = limit if seconds is None else min(seconds, limit)
+        poll = select.poll()
+        poll.register(self._stop_fd, select.POLLIN)
         if self._connection is not None:
-            files.append(self._connection.fileno())
-        select.select(files, [], [], limit if seconds is None else min(seconds, limit))
+            poll.register(self._connection.fileno(), select.POLLIN)
+        poll.poll(seconds * 1000)
 
     def close(self) -> None:
         if self._connection is not None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    delete,
     extract,
     false,
     func,
@@ -112,6 +113,13 @@ _IS_DUE = and_(_IS_UNFINISHED, _C.run_after <= NOW)
 _IS_OF_KINDS = _C.kind == any_(bindparam("kinds", type_=ARRAY(Text)))
 _BY_KEY = and_(_C.user_id == _USER_ID, _C.id == bindparam("task_id", type_=BigInteger))
 
+
+def _after(seconds: str) -> Any:
+    """The time after as many seconds as a parameter says."""
+    parameter = bindparam(seconds, type_=Double)
+    return NOW + func.make_interval(0, 0, 0, 0, 0, 0, parameter)
+
+
 # An equal one that is unfinished is locked: no worker takes it until the transaction has ended.
 _OTHERS = (
     select(literal(1))
@@ -119,12 +127,13 @@ _OTHERS = (
     .limit(MAX_UNFINISHED)
     .subquery()
 )
-_HAS_ROOM = select(func.count()).select_from(_OTHERS).scalar_subquery() < MAX_UNFINISHED
+_MAX_OTHERS = bindparam("max_others", type_=BigInteger)
+_HAS_ROOM = select(func.count()).select_from(_OTHERS).scalar_subquery() < _MAX_OTHERS
 _ENQUEUE = Statement(
     insert(Task.__table__)
     .from_select(
-        ["user_id", "kind", "args"],
-        select(_USER_ID, _KIND, _ARGS).where(_HAS_ROOM),
+        ["user_id", "kind", "args", "run_after"],
+        select(_USER_ID, _KIND, _ARGS, _after("delay")).where(_HAS_ROOM),
         include_defaults=False,
     )
     .on_conflict_do_update(
@@ -134,6 +143,11 @@ _ENQUEUE = Statement(
     )
     .returning(_C.id),
     _Id,
+)
+_CANCEL = Command(
+    delete(Task.__table__).where(
+        _C.user_id == _USER_ID, _C.kind == _KIND, _C.state == TaskState.QUEUED, _C.attempts == 0
+    )
 )
 _NOTIFY = "SELECT pg_notify(%(channel)s, '')"
 
@@ -156,12 +170,6 @@ _COUNT_DUE = count_up_to_limit(Task, _IS_DUE)
 _LOCK_DUE = Statement(
     select(_C.state).where(_BY_KEY, _IS_DUE).with_for_update(skip_locked=True), _State
 )
-
-
-def _after(seconds: str) -> Any:
-    """The time after as many seconds as a parameter says."""
-    parameter = bindparam(seconds, type_=Double)
-    return NOW + func.make_interval(0, 0, 0, 0, 0, 0, parameter)
 
 
 _TAKE = Statement(
@@ -219,6 +227,9 @@ def enqueue(
     user_id: int,
     kind: str,
     args: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    delay: float = 0,
+    is_limited: bool = True,
 ) -> int:
     """Queue a task of a kind, in a transaction whose commit wakes a worker, and return its id.
 
@@ -226,14 +237,22 @@ def enqueue(
     after this transaction, if it is running already.
 
     :param args: small ones, as JSON
-    :raises RateLimited: if the user has MAX_UNFINISHED others
+    :param delay: seconds until it is due
+    :raises RateLimited: if it ``is_limited`` and the user has MAX_UNFINISHED others
     """
-    row = _ENQUEUE.first(connection, user_id=user_id, kind=kind, args={**args})
+    max_others = MAX_UNFINISHED if is_limited else MAX_UNFINISHED + 1
+    parameters = {"args": {**args}, "delay": delay, "max_others": max_others}
+    row = _ENQUEUE.first(connection, user_id=user_id, kind=kind, **parameters)
     if row is None:
         message = "Too much is under way already. Please wait a minute."
         raise RateLimited(message, limit="tasks", retry_after=60)
     notify(connection)
     return row.id
+
+
+def cancel(connection: SupportsExecute, user_id: int, kind: str) -> bool:
+    """Delete the tasks of a kind that no worker has taken yet; return whether there was one."""
+    return _CANCEL.execute(connection, user_id=user_id, kind=kind) > 0
 
 
 def notify(connection: SupportsExecute) -> None:

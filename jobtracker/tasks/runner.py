@@ -1,4 +1,4 @@
-"""Runs tasks, each of which one worker has at a time.
+"""The runner of tasks, each of which one worker has at a time.
 
 A worker takes a task for the time of a lease, which each batch of the task renews. When it is
 killed, the lease ends, and another worker goes on. When its lease has ended without that, as after
@@ -9,6 +9,7 @@ has its effect once.
 
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from jobtracker.db.connections import TransactionConnection, transaction
 from jobtracker.errors import DATABASE_ERRORS, Unavailable
 from jobtracker.tasks import queries
-from jobtracker.tasks.kinds import KINDS
+from jobtracker.tasks.kinds import TASK_KINDS
 from jobtracker.tasks.models import TaskState
 from jobtracker.tasks.queries import Lease, TaskKey
 
@@ -67,8 +68,9 @@ class RunningTask:
         self.lease, self.registry = lease, registry
         self.user_id, self.args = lease.user_id, lease.args
         self.done, self.total = lease.done, lease.total
-        self._sessions, self._is_stopping = sessions, is_stopping
-        self._turn_ends = time.monotonic() + TURN
+        self.sessions, self._is_stopping = sessions, is_stopping
+        turn = TURN if TASK_KINDS[lease.kind].is_resumable else math.inf
+        self._turn_ends = time.monotonic() + turn
 
     def __str__(self) -> str:
         return f"Task {self.lease.id} ({self.lease.kind}) of user {self.user_id}"
@@ -98,7 +100,7 @@ class RunningTask:
             raise Interrupted
         before = self.done, self.total
         try:
-            with transaction(self._sessions) as connection:
+            with transaction(self.sessions) as connection:
                 if not queries.lock(connection, self.lease):
                     raise LeaseLost
                 self.done = self.done if done is None else done
@@ -113,7 +115,7 @@ class RunningTask:
 
 
 class Runner:
-    """Runs the tasks that are due, one after the other.
+    """The loop over the tasks that are due, one after the other.
 
     :param sessions: those of the batches
     :param is_stopping: whether to begin no further batch
@@ -132,7 +134,7 @@ class Runner:
         outcomes: Counter[Outcome] = Counter()
         while not self.is_stopping():
             with transaction(self.sessions) as connection:
-                due = queries.find_due(connection, KINDS, CANDIDATES)
+                due = queries.find_due(connection, TASK_KINDS, CANDIDATES)
             taken = [outcome for task in due if (outcome := self._run_one(task)) is not None]
             outcomes.update(taken)
             if not taken:
@@ -142,7 +144,7 @@ class Runner:
     def seconds_until_due(self) -> float | None:
         """The time until the next task is due; None where there is none."""
         with transaction(self.sessions) as connection:
-            return queries.seconds_until_due(connection, KINDS)
+            return queries.seconds_until_due(connection, TASK_KINDS)
 
     def _run_one(self, task: TaskKey) -> Outcome | None:
         """Run a task, unless another worker does, or this one ends."""
@@ -157,7 +159,7 @@ class Runner:
         try:
             if _is_given_up(lease.kind, lease.failures):  # its workers ended without an error
                 return self._fail(task, lease.failures, "LeaseEnded")
-            result = KINDS[lease.kind].run(task)
+            result = TASK_KINDS[lease.kind].run(task)
             with transaction(self.sessions) as connection:
                 if not queries.finish(connection, lease, TaskState.DONE, result=result):
                     raise LeaseLost
@@ -189,5 +191,5 @@ class Runner:
 
 
 def _is_given_up(kind: str, failures: int) -> bool:
-    max_failures = KINDS[kind].max_failures
+    max_failures = TASK_KINDS[kind].max_failures
     return max_failures is not None and failures >= max_failures

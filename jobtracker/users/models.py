@@ -1,10 +1,10 @@
-"""The tables of users, identities and revoked sessions, and the vocabularies of the users'
-settings."""
+"""The tables of users, identities, revoked sessions and deleted accounts, and the vocabularies of
+the users' settings."""
 
 import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -101,6 +101,11 @@ class User(Base):
     tokens_valid_from: Mapped[datetime.datetime | None]
     # The number of jobs, kept by triggers: the quota's condition on the locked row.
     job_count: Mapped[int] = mapped_column(server_default="0")
+    # When the deletion of the account was requested: all tokens are revoked, and no sign-in is
+    # possible.
+    deletion_requested_at: Mapped[datetime.datetime | None]
+    # When Cognito has deleted the account.
+    cognito_deleted_at: Mapped[datetime.datetime | None]
 
 
 class Identity(Base):
@@ -131,3 +136,17 @@ class RevokedSession(Base):
     user_id: Mapped[int] = mapped_column(primary_key=True)
     origin_jti: Mapped[str] = mapped_column(primary_key=True)
     revoked_at: Mapped[datetime.datetime] = timestamp()
+
+
+class DeletedAccount(Base):
+    """An account of the user pool that was deleted here, until its last access token has expired:
+    no user is inserted for it.
+
+    The hash is that of the ``sub``, with a signing key.
+    """
+
+    __tablename__ = "deleted_accounts"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    sub_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    expires_at: Mapped[datetime.datetime]

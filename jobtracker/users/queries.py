@@ -29,6 +29,8 @@ from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.replicas import Check
 from jobtracker.db.statements import Command, Repository, Statement, columns_of
+from jobtracker.errors import Unauthorized
+from jobtracker.users import deletion_queries
 from jobtracker.users.models import Identity, RevokedSession, User
 
 #: Of an access token that was verified: ``sub``, ``authenticated_at``, ``origin_jti``, and
@@ -187,6 +189,21 @@ _MERGE_UI_PREFERENCES = Statement(
     UserRow,
 )
 
+
+class AccountDeleted(Unauthorized):
+    """The account was deleted, or its deletion is requested."""
+
+
+class _AccountRow(NamedTuple):
+    id: int
+    email: str
+    name: str | None
+    read_at: datetime.datetime | None
+    is_deleted: bool
+
+
+_IS_DELETED = {"is_deleted": User.deletion_requested_at.is_not(None)}
+_ACCOUNT_COLUMNS = columns_of(User, _AccountRow, _READ_AT | _IS_DELETED)
 # The lock of the row: a concurrent sign-up of the same account has committed then. No user has the
 # id 0.
 _NEW_IDENTITY = insert(Identity.__table__).values(sub=_SUB, user_id=0)
@@ -198,7 +215,7 @@ _LOCK_IDENTITY = Command(
 _SET_IDENTITY = Command(
     update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
 )
-_FIND_BY_IDENTITY = Statement(select(*COLUMNS).where(_is_user(_IDENTIFIED)), UserRow)
+_FIND_BY_IDENTITY = Statement(select(*_ACCOUNT_COLUMNS).where(_is_user(_IDENTIFIED)), _AccountRow)
 # Of several users with an address, it is now that of the one who was the last to prove it.
 _FIND_BY_EMAIL = Statement(
     select(User.id)
@@ -209,14 +226,14 @@ _FIND_BY_EMAIL = Statement(
 )
 # Of all users: one whose identity is lost, or that was inserted without one.
 _FIND_BY_SUB = Statement(
-    select(*COLUMNS).where(User.cognito_sub == _SUB).order_by(User.id.desc()), UserRow
+    select(*_ACCOUNT_COLUMNS).where(User.cognito_sub == _SUB).order_by(User.id.desc()), _AccountRow
 )
 _NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
 _INSERT = Statement(
     _NEW.on_conflict_do_nothing(index_elements=[User.id]).returning(
-        *columns_of(User, UserRow, _UNREAD)
+        *columns_of(User, _AccountRow, _UNREAD | _IS_DELETED)
     ),
-    UserRow,
+    _AccountRow,
 )
 #: Those that Citus runs on the shards of all users: of tokens and accounts whose user is unknown.
 WITHOUT_USER_ID = (
@@ -287,8 +304,13 @@ def revoke_session(connection: SupportsExecute, user_id: int | None, origin_jti:
 
 def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str | None) -> int:
     """Insert the user and the identity at the first sign-in, in a transaction, and update the
-    copied attributes at later ones; return the user's id. It writes only what differs."""
+    copied attributes at later ones; return the user's id. It writes only what differs.
+
+    :raises AccountDeleted: as long as the database knows of the deletion
+    """
     user = _FIND_BY_IDENTITY.first(connection, sub=sub) or _sign_up(connection, sub, email, name)
+    if user.is_deleted:
+        raise AccountDeleted
     if (user.email, user.name) != (email, name):
         is_same = user.email == email
         verified_at = {} if is_same else {"email_verified_at": user.read_at}
@@ -296,8 +318,10 @@ def upsert_user(connection: SupportsExecute, sub: str, *, email: str, name: str 
     return user.id
 
 
-def _sign_up(connection: SupportsExecute, sub: str, email: str, name: str | None) -> UserRow:
+def _sign_up(connection: SupportsExecute, sub: str, email: str, name: str | None) -> _AccountRow:
     _LOCK_IDENTITY.execute(connection, sub=sub)
+    if deletion_queries.is_deleted(connection, sub):
+        raise AccountDeleted
     user = _FIND_BY_SUB.first(connection, sub=sub)
     while user is None:  # once, unless another user has the new id
         values = {"cognito_sub": sub, "email": email, "name": name}

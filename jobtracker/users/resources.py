@@ -1,7 +1,9 @@
 """``root["users"]["me"]``: the authenticated user."""
 
 import datetime
+import functools
 import hashlib
+import logging
 import time
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
@@ -12,12 +14,26 @@ from pyramid.request import Request
 from jobtracker.audit import recording
 from jobtracker.audit.models import AuditKind
 from jobtracker.db.base import translate_constraint_error
-from jobtracker.db.connections import SupportsExecute, transaction_of
-from jobtracker.errors import ApiError, BadRequest, Unavailable, ValidationFailed, VersionConflict
+from jobtracker.db.connections import SupportsExecute, autocommit, release_reading, transaction_of
+from jobtracker.errors import (
+    DATABASE_ERRORS,
+    ApiError,
+    BadRequest,
+    Unauthorized,
+    Unavailable,
+    ValidationFailed,
+    VersionConflict,
+)
+from jobtracker.tasks import queries as tasks
 from jobtracker.tree import OwnerOnly, Resource, Root
-from jobtracker.users import queries
+from jobtracker.users import deletion_queries, queries
 from jobtracker.users.models import MAX_PREFERENCES, SETTINGS, User
 from jobtracker.users.queries import UserRow
+
+log = logging.getLogger(__name__)
+
+#: The tasks of a deletion: :mod:`jobtracker.accounts.deletion`.
+DELETE_ACCOUNT, DISABLE_ACCOUNT = "delete_account", "disable_account"
 
 
 class UserCollection(OwnerOnly, under=Root, name="users"):
@@ -89,6 +105,35 @@ class UserResource(Resource, under=UserCollection, name="me"):
                 self.request.cognito.sign_out_everywhere(token)
             revoke_tokens(self.request, connection, self.row.id)
 
+    def delete(self, password: str = "", code: str | None = None) -> datetime.datetime:
+        """Request the deletion of the account and of all that belongs to it, and revoke all tokens,
+        those to come too.
+
+        Without an access token, as at pshell's prompt, no password is checked.
+
+        :returns: when the deletion begins
+        :raises BadRequest, Forbidden: as :meth:`UserPool.reauthenticate`
+        :raises Unauthorized: when it was requested concurrently
+        """
+        request, token = self.request, self.request.bearer_token
+        if token is not None:
+            release_reading(request)
+            with self.record_failures(AuditKind.ACCOUNT_DELETION_FAILED):
+                request.cognito.reauthenticate(token, password, code)
+        grace = datetime.timedelta(days=request.registry.settings["accounts.grace_days"])
+        user = deletion_queries.request(self.connection, self.row.id)
+        if user is None or user.deletion_requested_at is None:
+            raise Unauthorized
+        self.record(self.connection, AuditKind.ACCOUNT_DELETION_REQUESTED)
+        enqueue = functools.partial(tasks.enqueue, self.connection, user.id, is_limited=False)
+        enqueue(DELETE_ACCOUNT, delay=grace.total_seconds())
+        if grace:
+            enqueue(DISABLE_ACCOUNT)
+        if token is not None:
+            hook = _end_account_after_commit
+            request.tm.get().addAfterCommitHook(hook, (request, user.id, bool(grace)))
+        return user.deletion_requested_at + grace
+
 
 class SettingsResource(Resource, under=UserResource, name="settings"):
     """``/users/me/settings``: the user's settings of the SPA."""
@@ -147,6 +192,26 @@ def revoke_tokens_of_account(request: Request, *, sub: str | None, email: str) -
     moment = _after_issued_tokens(request)
     queries.revoke_tokens_of_account(request.connection, moment, sub=sub, email=email)
     return queries.find_by_email(request.connection, email)
+
+
+def _end_account_after_commit(
+    committed: bool, request: Request, user_id: int, has_grace: bool
+) -> None:
+    """Delete the account at Cognito, or end its sessions there. If that fails, a task does."""
+    if not committed:
+        return
+    token = request.bearer_token
+    request.access_tokens.reject(token)
+    try:
+        if has_grace:
+            request.cognito.sign_out_everywhere(token)
+            return
+        request.cognito.delete_user(token)
+        with autocommit(request.registry) as connection:
+            deletion_queries.set_cognito_deleted(connection, user_id)
+    except (ApiError, *DATABASE_ERRORS) as error:
+        reason = "The account of user %s is left to a task: %s"
+        log.info(reason, user_id, type(error).__name__)
 
 
 def _after_issued_tokens(request: Request) -> datetime.datetime:

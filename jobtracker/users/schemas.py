@@ -53,8 +53,24 @@ class ChangePasswordIn(fields.Schema):
     new_password = SchemaNode(fields.RawText(max=MAX_PASSWORD))
 
 
+class AccountDeletionIn(fields.Schema):
+    example = {"password": "Lovelace-1815", "code": "123456"}
+
+    password = SchemaNode(fields.RawText(max=MAX_PASSWORD))
+    code = SchemaNode(fields.Code(digits=6), missing=None)
+
+
 class MessageOut(fields.Schema):
     message = SchemaNode(fields.Text())
+
+
+class AccountDeletionOut(MessageOut):
+    example = {
+        "message": "Your account is deleted, with everything in it.",
+        "purge_at": "2026-11-23T09:00:00.000000Z",
+    }
+
+    purge_at = SchemaNode(fields.Timestamp())
 
 
 class SettingsOut(fields.Schema):

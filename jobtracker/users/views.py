@@ -36,6 +36,31 @@ def get_me(request: Request) -> UserRow:
     return request.identity
 
 
+@me.delete(
+    permission=Permission.WRITE,
+    body=schemas.AccountDeletionIn(),
+    returns=schemas.AccountDeletionOut(),
+    status=202,
+    has_location=False,
+    errors=(400, 403),
+    rate_limits=[AUTH_BY_USER],
+    thread_pool=ThreadPool.GATEWAY,
+)
+def delete_me(request: Request) -> dict[str, Any]:
+    """Delete your account, with everything in it: `/users/me/deletion` says what that is. It cannot
+    be undone. All tokens are revoked, access tokens included.
+
+    While a second factor is on, its `code` is asked for as well: 403 with the code CODE_REQUIRED
+    without it. `purge_at` is when the deletion begins; until then the support can undo it.
+    """
+    purge_at = request.context.delete(**request.validated)
+    days = request.registry.settings["accounts.grace_days"]
+    message = "Your account is deleted, with everything in it."
+    if days:
+        message = f"Your account is closed. What is in it is deleted in {days} days."
+    return {"message": message, "purge_at": purge_at}
+
+
 # Not idempotent: the access token is revoked, so a repetition is 401 whatever was stored.
 REVOKES_ALL_TOKENS: dict[str, Any] = {
     "rate_limits": [AUTH_BY_USER],

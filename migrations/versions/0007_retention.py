@@ -9,7 +9,7 @@ from alembic import op
 from jobtracker.db.migrations import autocommit, create_index, execute
 
 revision: str = "0007"
-down_revision: str | None = "0005"
+down_revision: str | None = "0006"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -11,7 +11,7 @@ from alembic import op
 from jobtracker.db.migrations import autocommit, execute
 
 revision: str = "0009"
-down_revision: str | None = "0007"
+down_revision: str | None = "0008"
 branch_labels: str | None = None
 depends_on: str | None = None
 
@@ -29,7 +29,6 @@ IMPORTS = """
         source text,
         on_duplicate text,
         report jsonb,
-        parts jsonb,
         done bigint NOT NULL DEFAULT 0,
         total bigint,
         created_at timestamptz NOT NULL DEFAULT statement_timestamp(),

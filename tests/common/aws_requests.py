@@ -3,7 +3,7 @@
 from typing import Any
 
 import boto3
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -36,6 +36,13 @@ def signed_headers(key: AccessKey, method: str, url: str, service: str = "s3") -
     """The headers of a request that is signed in Authorization, in lower case."""
     request = AWSRequest(method, URL + url, headers={"host": HOST})
     S3SigV4Auth(Credentials(key.id, key.secret), service, REGION).add_auth(request)
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def signed_call_headers(key: AccessKey, headers: dict[str, str], body: bytes) -> dict[str, str]:
+    """The headers of a signed call of Cognito, in lower case."""
+    request = AWSRequest("POST", f"{URL}/", headers={"host": HOST, **headers}, data=body)
+    SigV4Auth(Credentials(key.id, key.secret), "cognito-idp", REGION).add_auth(request)
     return {name.lower(): value for name, value in request.headers.items()}
 
 

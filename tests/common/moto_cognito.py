@@ -23,7 +23,12 @@ SECRET_HASH = {
 
 def install() -> None:
     """Add it to moto, of this process."""
-    for method in (get_tokens_from_refresh_token, revoke_token, resend_confirmation_code):
+    for method in (
+        get_tokens_from_refresh_token,
+        revoke_token,
+        resend_confirmation_code,
+        delete_user,
+    ):
         setattr(CognitoIdpResponse, method.__name__, method)
     for operation, parameter in SECRET_HASH.items():
         setattr(CognitoIdpResponse, operation, _with_check(operation, parameter))
@@ -60,6 +65,14 @@ def get_tokens_from_refresh_token(response: Any) -> ActionResult:
 def revoke_token(response: Any) -> ActionResult:
     pool = _pool_of_authenticated_client(response)
     pool.refresh_tokens.pop(response._get_param("Token"), None)
+    return EmptyResult()
+
+
+def delete_user(response: Any) -> ActionResult:
+    user = response.backend.get_user(token := response._get_param("AccessToken"))
+    pools = response.backend.user_pools.values()
+    pool = next(each for each in pools if token in each.access_tokens)
+    response.backend.admin_delete_user(pool.id, user.id)
     return EmptyResult()
 
 

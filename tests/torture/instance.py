@@ -30,6 +30,8 @@ class Instance(Server):
         self.ini = folder / ini
         parser = RawConfigParser()
         parser.read(CHECKOUT / ini)
+        # The worker of the development server, beside the sweeps of the tests.
+        parser["app:main"]["sweeper.interval"] = "3600"
         parser["app:main"].update(settings)
         server = parser["server:main"]
         if "listen" in server:

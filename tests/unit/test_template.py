@@ -104,7 +104,11 @@ def test_only_guardduty_sets_its_tag(resources: Any):
     assert actions == {
         *("s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:DeleteObject"),
         "s3:ListBucket",
+        *("cognito-idp:AdminDeleteUser", "cognito-idp:AdminDisableUser"),
+        "cognito-idp:AdminEnableUser",
     }
+    of_accounts = statements(resources["ServerPolicy"])["DeleteAccounts"]
+    assert of_accounts["Resource"] == {"Fn::GetAtt": ["UserPool", "Arn"]}
 
 
 def test_everything_that_costs_or_needs_more_is_off_by_default(template: Any):

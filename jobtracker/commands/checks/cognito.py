@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.cognito import UserPool
-from jobtracker.auth.cognito_configuration import HINTS, misconfiguration
+from jobtracker.auth.cognito_configuration import ADMIN_HINTS, HINTS, misconfiguration
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.aws import Timeouts, error_code, make_client, with_hint
@@ -36,11 +36,12 @@ def check(settings: Mapping[str, Any]) -> Iterator[Result]:
     user_pool = UserPool(settings[CLIENT], settings[SECRET], clock=clock, **options)
     yield _app_client(user_pool)
     credentials = {
-        "aws_access_key_id": settings["s3.access_key_id"],
-        "aws_secret_access_key": settings["s3.secret_access_key"],
+        "aws_access_key_id": settings["cognito.access_key_id"],
+        "aws_secret_access_key": settings["cognito.secret_access_key"],
     }
     client = make_client("cognito-idp", **options, **credentials)
     yield _pool_of_app_client(client, settings[POOL], settings[CLIENT])
+    yield _deletion(client, settings[POOL])
     yield clocks.compare("Cognito", REGION, clocks.ahead_of(clock))
 
 
@@ -66,6 +67,18 @@ def _pool_of_app_client(client: Any, pool_id: str, client_id: str) -> Result:
         if error_code(problem) == "ResourceNotFoundException":
             return error(subject, POOL, f"does not exist, or has no app client {CLIENT}")
         return ok(subject, POOL, "not checked: needs cognito-idp:DescribeUserPoolClient")
+    return ok(subject, POOL)
+
+
+def _deletion(client: Any, pool_id: str) -> Result:
+    """The deletion of an account that does not exist: its permission is looked at first."""
+    subject = "Cognito: deletion of accounts"
+    try:
+        client.admin_delete_user(UserPoolId=pool_id, Username=f"check-{uuid.uuid4().hex}")
+    except (ClientError, BotoCoreError) as problem:
+        code = error_code(problem)
+        if code != "UserNotFoundException":
+            return warning(subject, POOL, with_hint(code, ADMIN_HINTS))
     return ok(subject, POOL)
 
 

@@ -1,4 +1,4 @@
-"""The documents and the objects of the bucket, compared after a restore of the database."""
+"""The rows with objects and the objects of the bucket, compared after a restore of the database."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +13,7 @@ from jobtracker.db.engine import make_engine, transaction_settings
 from jobtracker.documents import make_bucket
 from jobtracker.documents.reconciliation import MissingObject, differences
 from jobtracker.errors import Unavailable
+from jobtracker.exports import queries as _exports  # noqa: F401 (with their objects)
 
 URL, BUCKET = "sqlalchemy.url", "s3.bucket"
 
@@ -27,7 +28,7 @@ def compare(settings: Mapping[str, Any]) -> Iterator[Result | str]:
             key = each.object_key if each.object_key.isprintable() else ascii(each.object_key)
             if isinstance(each, MissingObject):
                 missing += 1
-                yield f"document {each.document_id} of user {each.user_id}: no object {key}"
+                yield f"{each.kind} {each.row_id} of user {each.user_id}: no object {key}"
             else:
                 unreferenced += 1
                 yield f"object {key}: no row"
@@ -40,7 +41,7 @@ def compare(settings: Mapping[str, Any]) -> Iterator[Result | str]:
     finally:
         engine.dispose()
     for subject, number, setting in (
-        ("Documents without their object", missing, BUCKET),
+        ("Rows without their object", missing, BUCKET),
         ("Objects without a row", unreferenced, BUCKET),
     ):
         yield error(subject, setting, str(number)) if number else ok(subject, setting, "none")

@@ -17,6 +17,8 @@ from jobtracker.local import CHECKOUT
 from tests.common.production import production_environment
 
 WITH_INI = [name for name in COMMANDS if name != "init"]
+#: Of commands that require more than an ini file.
+OPTIONS = {"undelete": ["--user", "ada@example.com"]}
 PRODUCTION = (DATA / "production.ini").read_text()
 
 
@@ -47,10 +49,11 @@ def test_errors_of_usage_are_one_line_and_exit_status_2(tmp_path: Path):
 
 @pytest.mark.parametrize("command", WITH_INI)
 def test_ini_that_is_missing_or_incomplete_is_an_error(tmp_path: Path, command: str):
-    missing = run(tmp_path, command, "nope.ini")
+    options = OPTIONS.get(command, [])
+    missing = run(tmp_path, command, "nope.ini", *options)
     assert missing == (1, "", "nope.ini: No such file or directory\n")
     (tmp_path / "production.ini").write_text(PRODUCTION)
-    status, out, errors = run(tmp_path, command, "production.ini")
+    status, out, errors = run(tmp_path, command, "production.ini", *options)
     assert status == 1
     assert "the environment variable DATABASE_URL is not set" in out + errors
 

@@ -20,7 +20,6 @@ from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
 from jobtracker.document_versions import queries as document_versions
-from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import Document
 from jobtracker.interviews.models import Interview
@@ -42,7 +41,7 @@ DISTRIBUTED = {"users"} | {
 # Calls of the functions that compile a statement for some arguments.
 FILTERS = ("q", "status", "tag", "tag_q")
 OF_JOBS = [each.trash_kind for each in (Note, Interview, Document)]
-KINDS = [Job.trash_kind, SavedView.trash_kind, *OF_JOBS]
+TRASH_KINDS = [Job.trash_kind, SavedView.trash_kind, *OF_JOBS]
 COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
@@ -52,14 +51,14 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     search._search: [(2, (0, None))],
     jobs.job_of_trashed: [(each,) for each in (Note, Interview, Document)],
     document_versions._page: [(False,), (True,)],
-    trash._page: [(tuple(KINDS), False), (tuple(KINDS), True)],
+    trash._page: [(tuple(TRASH_KINDS), False), (tuple(TRASH_KINDS), True)],
     **{
-        of_kind: [(kind,) for kind in KINDS]
+        of_kind: [(kind,) for kind in TRASH_KINDS]
         for of_kind in (trash._find, purging._count, purging._delete)
     },
     purging._delete_of_jobs: [(kind,) for kind in OF_JOBS],
-    purging._users: [(kind,) for kind in KINDS],
-    purging._backlog: [(kind,) for kind in KINDS],
+    purging._users: [(kind,) for kind in TRASH_KINDS],
+    purging._backlog: [(kind,) for kind in TRASH_KINDS],
 }
 ON_ALL_SHARDS = set(users.WITHOUT_USER_ID)
 # Of programs: the sweeper, workers, and what follows a restore, of many users at once.
@@ -70,11 +69,10 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._SCANNING,
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
-    key_queries._OF_USERS,
     tasks._FIND_DUE,
     tasks._NEXT_DUE,
     tasks._COUNT_DUE,
-    *(each(kind) for kind in KINDS for each in (purging._users, purging._backlog)),
+    *(each(kind) for kind in TRASH_KINDS for each in (purging._users, purging._backlog)),
     retention._NEXT_USERS,
     retention._HAVE_DUE_JOBS,
 }

@@ -74,6 +74,7 @@ def job_id(ada: Api, db: Session) -> int:
         ("/users/me/settings", 1),
         ("/users/me/ui-preferences", 1),
         ("/users/me/usage", 2),
+        ("/users/me/deletion", 2),
         ("/users/me/retention", 2),
         ("/users/me/mfa", 1),
         ("/users/me/audit", 2),
@@ -230,8 +231,9 @@ def test_public_endpoints_execute_no_statements_except_sign_in(
     login = {"email": "ada@example.com", "password": PASSWORD}
     anonymous.refused(401, "POST", "/auth/cognito/login", {**login, "password": "x"})  # the key
     # One that checks the database before Cognito is called, the user, three for the audit, the
-    # network; at the first sign-in, two for the identity, two for the user.
-    for count in (10, 6):
+    # network; at the first sign-in, two for the identity, two for the user, one for whether it was
+    # deleted.
+    for count in (11, 6):
         with statements() as seen:
             tokens = anonymous.post("/auth/cognito/login", login).json["tokens"]
         assert len(seen) == count

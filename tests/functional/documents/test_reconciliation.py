@@ -76,6 +76,6 @@ def test_missing_and_unreferenced_objects_are_listed(
     assert line.startswith(f"document {missing.id} of user ")
     assert line.endswith(f": no object {missing.object_key}")
     errors = [(each.subject, each.detail) for each in results if each.status is Status.ERROR]
-    assert errors == [("Documents without their object", "1"), ("Objects without a row", "4")]
+    assert errors == [("Rows without their object", "1"), ("Objects without a row", "4")]
     # Nothing was changed.
     assert compare(settings, engine)[0] == lines

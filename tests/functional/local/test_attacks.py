@@ -129,7 +129,7 @@ def test_operations_of_ministack_itself_are_refused(
         ("cloudformation", "create_stack", {"StackName": "x", "TemplateBody": "{}"}),
         ("cloudformation", "delete_stack", {"StackName": "jobtracker"}),
         ("cognito-idp", "list_user_pools", {"MaxResults": 1}),
-        ("cognito-idp", "admin_delete_user", {"UserPoolId": "us-east-1_x", "Username": "x"}),
+        ("cognito-idp", "admin_get_user", {"UserPoolId": "us-east-1_x", "Username": "x"}),
         ("dynamodb", "list_tables", {}),
         ("sqs", "list_queues", {}),
         ("s3", "list_buckets", {}),

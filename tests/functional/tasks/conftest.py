@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pytest
 
 from jobtracker.db.connections import transaction
-from jobtracker.tasks.kinds import KINDS, task_kind
+from jobtracker.tasks.kinds import TASK_KINDS, task_kind
 from jobtracker.tasks.queries import enqueue
 from tests.common.api import Api
 
@@ -19,7 +19,7 @@ class Enqueue(Protocol):
 def register() -> Iterator[Callable[..., Any]]:
     """Registers a function as the kind `example`."""
     yield lambda run, **options: task_kind("example", **options)(run)
-    KINDS.pop("example", None)
+    TASK_KINDS.pop("example", None)
 
 
 def enqueue_of(app: Any, client: Api) -> Enqueue:

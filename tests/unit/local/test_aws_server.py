@@ -10,7 +10,13 @@ from botocore.credentials import Credentials
 from jobtracker.local.aws import AccessKey
 from jobtracker.local.aws_server import TOKEN_HEADER, GuardedAws, with_token
 from jobtracker.local.guard import Guard
-from tests.common.aws_requests import HOST, cognito_headers, presign, signed_headers
+from tests.common.aws_requests import (
+    HOST,
+    cognito_headers,
+    presign,
+    signed_call_headers,
+    signed_headers,
+)
 
 KEY = AccessKey.generate()
 TOKEN = "token"
@@ -24,6 +30,8 @@ class Emulator:
         guard = Guard(origins=frozenset({SPA}))
         self.app = GuardedAws(self._respond, guard, Credentials(KEY.id, KEY.secret), TOKEN)
         self.calls = 0
+        #: Of the requests.
+        self.body = b""
 
     async def _respond(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         self.calls += 1
@@ -32,12 +40,16 @@ class Emulator:
 
     def messages(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
         """The messages that are sent for a scope."""
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": self.body, "more_body": False}
+
         sent: list[dict[str, Any]] = []
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        asyncio.run(self.app(scope, None, send))
+        asyncio.run(self.app(scope, receive, send))
         return sent
 
     def status(self, method: str, url: str, *pairs: tuple[str, str], **headers: str) -> int:
@@ -158,6 +170,22 @@ def test_unsigned_header_of_aws_is_refused(emulator: Emulator):
     url = presign(KEY, "put_object")
     for name in ("x-amz-tagging", "x-amz-copy-source", "x-amz-target", "x-amz-acl"):
         assert emulator.status("PUT", url, (name, "x")) == 403
+
+
+@pytest.mark.parametrize("name", ["AdminDeleteUser", "AdminDisableUser", "AdminEnableUser"])
+def test_operation_that_the_server_signs_is_accepted_with_its_body_alone(
+    emulator: Emulator, name: str
+):
+    operation, emulator.body = cognito_headers(name), b'{"Username": "x"}'
+    headers = signed_call_headers(KEY, operation, emulator.body)
+    others = {**headers, **cognito_headers("AdminGetUser")}
+    stranger = signed_call_headers(KEY._replace(secret="x"), operation, emulator.body)
+    assert emulator.status("POST", "/", **headers) == 200
+    for each in (operation, others, stranger):
+        assert emulator.status("POST", "/", **each) == 403
+    for body in (b'{"Username": "y"}', emulator.body * 2000):
+        emulator.body = body
+        assert emulator.status("POST", "/", **headers) == 403
 
 
 def test_signed_request_to_s3_is_accepted(emulator: Emulator):

@@ -1,0 +1,73 @@
+"""What an import is decided by."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from jobtracker import unicode
+from jobtracker.archive.queries import source_of
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.imports import row_queries
+from jobtracker.imports.models import OnDuplicate
+from jobtracker.imports.row_queries import ExistingJob
+
+JobKey = tuple[str, str]
+
+
+class Duplicates:
+    """The jobs of a user that those of a file can be duplicates of.
+
+    A job is the duplicate of another one of the same company and title, unless both have an applied
+    date, or a URL, and these differ.
+    """
+
+    def __init__(self, jobs: list[ExistingJob]) -> None:
+        self._jobs: dict[JobKey, list[ExistingJob]] = {}
+        for job in jobs:
+            self._jobs.setdefault(_key(job.company_name, job.job_title), []).append(job)
+
+    def find(self, row: Mapping[str, Any]) -> ExistingJob | None:
+        """The job that a row is the duplicate of."""
+        same = self._jobs.get(_key(row["company_name"], row["job_title"]), ())
+        return next((job for job in same if _is_duplicate(job, row)), None)
+
+
+def _key(company_name: str, job_title: str) -> JobKey:
+    return unicode.comparison_key(company_name), unicode.comparison_key(job_title)
+
+
+def _is_duplicate(job: ExistingJob, row: Mapping[str, Any]) -> bool:
+    pairs = ((job.applied_date, row["applied_date"]), (job.job_url, row["job_url"]))
+    return all(here is None or there is None or here == there for here, there in pairs)
+
+
+class Context(NamedTuple):
+    """An import, and what the user had before it.
+
+    :param source: that of the archive
+    :param is_own: whether that is this user's own account
+    """
+
+    user_id: int
+    import_id: int
+    source: str
+    is_own: bool
+    on_duplicate: OnDuplicate
+    duplicates: Duplicates
+    settings: Mapping[str, Any]
+
+    def quota(self, name: str) -> int:
+        """The limit of one of :data:`jobtracker.quotas.QUOTAS`."""
+        return int(self.settings[f"quotas.{name}"])
+
+
+def make_context(
+    connection: SupportsExecute,
+    user_id: int,
+    import_id: int,
+    source: str,
+    on_duplicate: OnDuplicate,
+    settings: Mapping[str, Any],
+) -> Context:
+    is_own = str(source_of(connection, user_id)) == source
+    duplicates = Duplicates(row_queries.existing_jobs(connection, user_id, source))
+    return Context(user_id, import_id, source, is_own, on_duplicate, duplicates, settings)

@@ -1,0 +1,111 @@
+"""The SQL of documents that are imported."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
+
+from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import Command, Statement
+from jobtracker.db.trash import TrashReason
+from jobtracker.documents.models import SINGLE_VALUED, Document, DocumentStatus, ScanStatus
+from jobtracker.imports.models import ImportSource
+
+
+class PendingDocument(NamedTuple):
+    """A document whose file is to be stored."""
+
+    source_id: int
+    id: int
+    job_id: int
+    object_key: str
+
+
+_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
+_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
+_IS_PENDING = Document.status == DocumentStatus.PENDING
+_PENDING = Statement(
+    sa.select(ImportSource.source_id, Document.id, Document.application_id, Document.object_key)
+    .select_from(
+        sa.join(
+            ImportSource,
+            Document,
+            sa.and_(Document.user_id == ImportSource.user_id, Document.id == ImportSource.row_id),
+        )
+    )
+    .where(
+        ImportSource.user_id == _USER_ID,
+        Document.user_id == _USER_ID,
+        ImportSource.source == sa.bindparam("source", type_=sa.Text),
+        ImportSource.kind == "document",
+        ImportSource.import_id == sa.bindparam("import_id", type_=sa.BigInteger),
+        ImportSource.source_id == sa.any_(_IDS),
+        _IS_PENDING,
+    )
+    .order_by(ImportSource.source_id),
+    PendingDocument,
+)
+_OTHER = aliased(Document)
+_HAS_OTHER = (
+    sa.select(_OTHER.id)
+    .where(
+        _OTHER.user_id == _USER_ID,
+        _OTHER.application_id == Document.application_id,
+        _OTHER.doc_type == Document.doc_type,
+        _OTHER.trashed_at.is_(None),
+        _OTHER.status == DocumentStatus.UPLOADED,
+    )
+    .exists()
+)
+_ARE_PENDING = (Document.user_id == _USER_ID, Document.id == sa.any_(_IDS), _IS_PENDING)
+_TRASH_REPLACED = Command(
+    sa.update(Document.__table__)
+    .where(
+        *_ARE_PENDING,
+        Document.trashed_at.is_(None),
+        Document.doc_type == sa.any_(sql_array(SINGLE_VALUED)),
+        _HAS_OTHER,
+    )
+    .values(trashed_at=NOW, trash_reason=TrashReason.REPLACED)
+)
+_FINISH = Command(
+    sa.update(Document.__table__)
+    .where(*_ARE_PENDING)
+    .values(
+        status=sa.bindparam("new_status", type_=sa.Text),
+        scan_status=sa.bindparam("new_scan_status", type_=sa.Text),
+        scan_checked_at=None,
+        scan_message=None,
+        upload_expires_at=NOW,
+    )
+)
+
+
+def pending(
+    connection: SupportsExecute,
+    user_id: int,
+    source: str,
+    import_id: int,
+    source_ids: Collection[int],
+) -> list[PendingDocument]:
+    """The documents that an import has made and that are pending, of those of a source."""
+    parameters = {"source": source, "import_id": import_id, "ids": [*source_ids]}
+    return _PENDING.all(connection, user_id=user_id, **parameters)
+
+
+def finish(
+    connection: SupportsExecute,
+    user_id: int,
+    ids: Collection[int],
+    status: DocumentStatus,
+    scan_status: ScanStatus,
+) -> None:
+    """Set the status of pending documents. One whose place another one has taken meanwhile is a
+    replaced one."""
+    if ids:
+        _TRASH_REPLACED.execute(connection, user_id=user_id, ids=[*ids])
+        new = {"new_status": status, "new_scan_status": scan_status}
+        _FINISH.execute(connection, user_id=user_id, ids=[*ids], **new)
