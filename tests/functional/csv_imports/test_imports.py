@@ -76,7 +76,7 @@ def test_applied_date_is_the_first_step_of_the_history(ada: Api):
 
 def test_activity_and_search_are_those_of_jobs_added_by_hand(ada: Api):
     run(ada, ("Acme", "Dev", "", "", "", "Sauerkraut"))
-    (found,) = ada.get("/jobs/search?q=sauerkraut").json
+    (found,) = ada.get("/jobs/search?q=sauerkraut").json["jobs"]
     types = [each["type"] for each in ada.get(f"/jobs/{found['id']}/activity").json]
     assert sorted(types) == ["job_created", "note_added"]
     assert ada.get("/users/me/usage").json["jobs"]["used"] == 1
