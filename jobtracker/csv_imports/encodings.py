@@ -10,7 +10,8 @@ import re
 
 from jobtracker.errors import ValidationFailed
 
-UTF_8, UTF_16, UTF_32, WINDOWS_1252 = "utf-8", "utf-16", "utf-32", "windows-1252"
+UTF_8, UTF_16, UTF_32 = "utf-8", "utf-16", "utf-32"
+WINDOWS_1252, MACINTOSH = "windows-1252", "macintosh"
 
 _BOM, _SWAPPED_BOM, _REPLACEMENT = "\ufeff", "\ufffe", "\ufffd"
 # The byte order marks of UTF-16, read as windows-1252 or Latin-1, or as UTF-8.
@@ -25,7 +26,10 @@ _BOMS = (
 # ZIP (.xlsx, .ods, .numbers), OLE (.xls), PDF.
 _BINARIES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
 # Bytes that windows-1252 has no character for; the encoding standard takes them for controls.
-_UNDEFINED = {chr(byte): bytes([byte]) for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+_UNDEFINED_BYTES = b"\x81\x8d\x8f\x90\x9d"
+_UNDEFINED = {chr(byte): bytes([byte]) for byte in _UNDEFINED_BYTES}
+# Letters that windows-1252 has in capitals: those of Excel's "CSV (Macintosh)" are small.
+_IN_MACINTOSH = re.compile(rb"[a-z][\x8a\x8e\x9f][a-z]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -40,7 +44,7 @@ class UnreadableText(ValidationFailed):
 def decoded(data: bytes) -> tuple[str, str]:
     """The text of a file, and the file's encoding.
 
-    :raises UnreadableText: when it is none of the four above
+    :raises UnreadableText: when it is none of those above
     """
     if data.startswith(_BINARIES):
         raise UnreadableText("base64", _NO_TEXT)
@@ -50,13 +54,14 @@ def decoded(data: bytes) -> tuple[str, str]:
     if name is None:
         with contextlib.suppress(UnicodeDecodeError):
             return _checked(data.decode("utf-8-sig"), "base64"), UTF_8
+    if name is None:
+        is_macintosh = _IN_MACINTOSH.search(data) or data.translate(None, _UNDEFINED_BYTES) != data
+        name = MACINTOSH if is_macintosh else WINDOWS_1252
     try:
-        text = data.decode(name or WINDOWS_1252)
+        text = data.decode(name)
     except UnicodeDecodeError:
         raise UnreadableText("base64", _NO_TEXT) from None
-    return _checked(text, "base64"), UTF_16 if (name or "").startswith(UTF_16) else (
-        name or WINDOWS_1252
-    )
+    return _checked(text, "base64"), UTF_16 if name.startswith(UTF_16) else name
 
 
 def repaired(text: str) -> tuple[str, str]:

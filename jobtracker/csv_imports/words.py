@@ -29,6 +29,7 @@ _STATUSES = {
         salvo; salva; guardada; a candidatar; por candidatar; interessado; interessada; a fazer;
         nao candidatado; em preparacao; rascunho; favorito; para candidatar""",
     Status.APPLIED: """
+        awaiting feedback; waiting for feedback; applied via linkedin; awaiting decision;
         applied; application sent; application submitted; submitted; sent; application received;
         awaiting response; awaiting reply; waiting; waiting for response; pending; in review;
         under review; in progress; application viewed; viewed; resume viewed; resume downloaded;
@@ -53,6 +54,7 @@ _STATUSES = {
         em analise; em andamento; aguardando; aguardando resposta; em espera; a aguardar;
         a aguardar resposta; pendente; submetido; submetida; em processo; curriculo enviado""",
     Status.RECRUITER_SCREEN: """
+        hr phone screen; recruiter phone call; hr phone call; talent screen; recruiter chat;
         recruiter screen; phone screen; phone screening; phone interview; screening; screen;
         recruiter call; hr screen; hr interview; initial screen; initial interview; phone call;
         screening call; intro call; introductory call; recruiter screening; recruiter interview;
@@ -70,6 +72,8 @@ _STATUSES = {
         entrevista telefonica; ligacao; chamada; pre selecao; triagem; entrevista com rh;
         entrevista rh; primeiro contacto; primeiro contato; entrevista por telefone; telefonema""",
     Status.INTERVIEWING: """
+        behavioral; behavioural; system design; culture fit; tech challenge; interview round 1;
+        interview round 2; interview round 3; live coding; take home challenge; group interview;
         interviewing; interview; interviews; interviewed; interview scheduled; technical;
         technical interview; tech interview; technical screen; tech screen; first interview;
         second interview; third interview; 1st interview; 2nd interview; 3rd interview;
@@ -136,6 +140,7 @@ _STATUSES = {
         aceite; aceito; aceita; contratado; contratada; proposta aceite; oferta aceita;
         proposta aceita; selecionado; selecionada; aprovado; aprovada""",
     Status.REJECTED: """
+        not selected by employer; not proceeding; not progressing; no thanks; regret;
         rejected; rejection; declined; denied; not selected; not moving forward; turned down;
         no longer under consideration; unsuccessful; refused; not hired; company rejected; no;
         rejected us;

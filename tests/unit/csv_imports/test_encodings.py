@@ -19,6 +19,7 @@ ASCII = "Company,Title\r\nAcme,Engineer\r\n"
         (TEXT.encode(), "utf-8"),
         (TEXT.encode("utf-8-sig"), "utf-8"),
         (TEXT.encode("cp1252"), "windows-1252"),
+        (TEXT.encode("mac-roman"), "macintosh"),
         (TEXT.encode("utf-16"), "utf-16"),
         (codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), "utf-16"),
         (TEXT.encode("utf-16-le"), "utf-16"),
