@@ -3,7 +3,7 @@
 import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Interval, bindparam, cast, func, select, true
+from sqlalchemy import BigInteger, Interval, bindparam, func, not_, select, true, union_all
 
 from jobtracker.activity.models import Activity
 from jobtracker.db.base import NOW
@@ -11,6 +11,7 @@ from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Repository, Statement
 from jobtracker.jobs.models import Job
+from jobtracker.jobs.queries import HAS_TRASH, OF_USER
 
 
 class ActivityRow(NamedTuple):
@@ -31,27 +32,20 @@ ACTIVITY = Repository(
 EXPIRED = ExpiredRows(Activity, Activity.created_at <= NOW - bindparam("period", type_=Interval))
 
 _USER_ID = bindparam("user_id", type_=BigInteger)
-_OF_JOBS = (
-    select(Activity.application_id, Activity.type, func.count().label("number"))
-    .where(
-        Activity.user_id == _USER_ID,
-        Activity.created_at > NOW - bindparam("period", type_=Interval),
-    )
-    .group_by(Activity.application_id, Activity.type)
-    .subquery()
+_IN_PERIOD = (
+    Activity.user_id == _USER_ID,
+    Activity.created_at > NOW - bindparam("period", type_=Interval),
 )
-# LIMIT, so that each job is found by its key, whatever is in the trash.
-_LIVE_JOB = (
-    select(Job.id)
-    .where(Job.user_id == _USER_ID, Job.id == _OF_JOBS.c.application_id, Job.trashed_at.is_(None))
-    .limit(1)
-    .lateral()
+# OFFSET, so that PostgreSQL looks for the events of each job: those of jobs in the trash, which can
+# be many, are not read.
+_OF_JOB = (
+    select(Activity.type).where(*_IN_PERIOD, Activity.application_id == Job.id).offset(0).lateral()
 )
+_EVENTS = union_all(
+    select(Activity.type).where(*_IN_PERIOD, not_(HAS_TRASH)),
+    select(_OF_JOB.c.type).join_from(Job, _OF_JOB, true()).where(*OF_USER, HAS_TRASH),
+).subquery()
 #: The number of events of each type in the last ``period``, without those of jobs in the trash.
 COUNT_BY_TYPE = Statement(
-    select(_OF_JOBS.c.type, cast(func.sum(_OF_JOBS.c.number), BigInteger))
-    .select_from(_OF_JOBS.join(_LIVE_JOB, true()))
-    .group_by(_OF_JOBS.c.type)
-    .order_by(_OF_JOBS.c.type),
-    tuple,
+    select(_EVENTS.c.type, func.count()).group_by(_EVENTS.c.type).order_by(_EVENTS.c.type), tuple
 )

@@ -62,6 +62,7 @@ class Kind:
 
     :param omitted: the columns that are not exported, each with the reason
     :param vocabularies: the values of columns, each as an enum
+    :param types: of the columns whose type says too little of their values
     :param others: the fields that are no columns
     :param is_single: whether the user has one row
     """
@@ -73,6 +74,7 @@ class Kind:
         omitted: Mapping[str, str],
         vocabularies: Mapping[str, Iterable[str]] = MappingProxyType({}),
         *,
+        types: Mapping[str, ValueType] = MappingProxyType({}),
         others: Iterable[Field] = (),
         is_single: bool = False,
     ) -> None:
@@ -86,7 +88,8 @@ class Kind:
         exported = [
             Field(
                 column.name,
-                values.of_column(column, tuple(map(str, vocabularies.get(column.name, ())))),
+                types.get(column.name)
+                or values.of_column(column, tuple(map(str, vocabularies.get(column.name, ())))),
                 bool(column.nullable),
             )
             for column in self.columns
@@ -96,6 +99,16 @@ class Kind:
 
     def __repr__(self) -> str:
         return f"<Kind {self.name}>"
+
+    @property
+    def schema(self) -> JsonSchema:
+        """The JSON Schema of a row."""
+        return {
+            "type": "object",
+            "properties": {field.name: field.schema for field in self.fields},
+            "required": [field.name for field in self.fields],
+            "additionalProperties": False,
+        }
 
     @property
     def filename(self) -> str:
@@ -161,6 +174,7 @@ PREFERENCES = Kind(
     "preferences",
     User,
     {**_OF_USER, **dict.fromkeys(SETTINGS, "of the kind settings")},
+    types={"ui_preferences": values.FLAGS},
     is_single=True,
 )
 JOBS = Kind(
@@ -188,7 +202,7 @@ DOCUMENTS = Kind(
 SAVED_VIEWS = Kind("saved_views", SavedView, _OWNER, _TRASH)
 
 #: In the order of an archive.
-KINDS = (
+ARCHIVE_KINDS = (
     USER_SETTINGS,
     PREFERENCES,
     SAVED_VIEWS,
@@ -203,7 +217,6 @@ KINDS = (
 _DERIVED = "triggers derive it from what is exported"
 #: The tables with rows of users that are not in an archive, each with the reason.
 NOT_EXPORTED = {
-    "account_audit": "audit entries are of this installation, and no data of the user's",
     "audit": "audit entries are of this installation, and no data of the user's",
     "archive_sources": "the manifest has the user's source",
     "exports": "other archives",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.archive.kinds import DOCUMENTS, KINDS, Kind
+from jobtracker.archive.kinds import ARCHIVE_KINDS, DOCUMENTS, Kind
 from jobtracker.archive.models import ArchiveSource
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Statement
@@ -73,10 +73,10 @@ def _select(kind: Kind) -> Any:
     return sa.select(*columns).where(*_conditions(kind)).order_by(*order)
 
 
-_ROWS = {kind.name: _select(kind) for kind in KINDS}
+_ROWS = {kind.name: _select(kind) for kind in ARCHIVE_KINDS}
 _COUNTS = [
     sa.select(sa.func.count()).select_from(kind.model).where(*_conditions(kind)).scalar_subquery()
-    for kind in KINDS
+    for kind in ARCHIVE_KINDS
 ]
 _TOTALS = sa.select(
     sum(_COUNTS, sa.literal(0)),

@@ -118,6 +118,16 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
+def _flags(value: Any) -> dict[str, bool]:
+    if not all(isinstance(each, bool) for each in _object(value).values()):
+        raise InvalidArchiveValue("Must be an object whose values are true or false.")
+    return dict(value)
+
+
+#: An object of options.
+FLAGS = ValueType({"type": "object", "additionalProperties": {"type": "boolean"}}, _flags)
+
+
 def _texts_within(value: Any) -> Iterator[str]:
     """All strings of a JSON value, names of properties included."""
     values = [value]

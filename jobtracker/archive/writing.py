@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.archive import queries
 from jobtracker.archive.filenames import path_of
-from jobtracker.archive.kinds import DOCUMENTS, KINDS, Kind
+from jobtracker.archive.kinds import ARCHIVE_KINDS, DOCUMENTS, Kind
 from jobtracker.archive.manifest import FILENAME, FileEntry, Manifest
 from jobtracker.documents.models import DocumentStatus
 from jobtracker.documents.storage import Bucket, ObjectMissingOrChanged
@@ -88,7 +88,9 @@ class ArchiveWriter:
                 totals = queries.totals(session, self._user_id)
                 self._total = totals.rows + (totals.bytes // KIB if self._documents else 0)
                 stored: list[_StoredFile] = []
-                counts = {kind.name: self._write_rows(session, kind, stored) for kind in KINDS}
+                counts = {
+                    kind.name: self._write_rows(session, kind, stored) for kind in ARCHIVE_KINDS
+                }
             missing = [each.path for each in stored if not self._write_document(each)]
             manifest = Manifest(
                 self._made_at,

@@ -5,14 +5,14 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import all_, bindparam, case, func, select
+from sqlalchemy import all_, case, func, select
 
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.db.statements import PageStatement, Statement, columns_of
 from jobtracker.jobs.models import TERMINAL_STATUSES, Job
-from jobtracker.jobs.queries import CARD_TEXTS, SORTS
+from jobtracker.jobs.queries import CARD_TEXTS, OF_USER, SORTS
 
 #: The time without activity after which an open job without a planned action needs a follow-up.
 FOLLOW_UP_AFTER = datetime.timedelta(days=5)
@@ -55,22 +55,21 @@ CARD_COLUMNS = columns_of(
 )
 
 
-_OF_USER = (Job.user_id == bindparam("user_id"), Job.trashed_at.is_(None))
 _COUNT_BY_STATUS = Statement(
-    select(Job.status, func.count()).where(*_OF_USER).group_by(Job.status), tuple
+    select(Job.status, func.count()).where(*OF_USER).group_by(Job.status), tuple
 )
 
 
 @functools.cache
 def _page(is_continued: bool) -> PageStatement[CardRow]:
-    query = select(*CARD_COLUMNS).where(*_OF_USER)
+    query = select(*CARD_COLUMNS).where(*OF_USER)
     return PageStatement(
         query,
         CardRow,
         SORTS["status"],
         is_continued=is_continued,
         texts=CARD_TEXTS,
-        of_owner=_OF_USER,
+        of_owner=OF_USER,
     )
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "serve, as pserve does",
     "sweep": "clean up and run tasks, once",
     "work": "run tasks, and clean up every minute, until SIGTERM",
+    "export": "write all that a user stores to a file",
     "undelete": "undo the deletion of an account",
     "after-restore": "invalidate what is known of lost data",
 }

@@ -101,13 +101,17 @@ _OTHERS_OF_TYPE = (
     Document.doc_type == sa.bindparam("doc_type"),
     Document.id != sa.bindparam("row_id", type_=sa.BigInteger),
 )
-_TRASH_REPLACED = Command(
+_IS_UPLOADED = Document.status == DocumentStatus.UPLOADED
+_REPLACED = (
     sa.update(Document.__table__)
-    .where(*_OTHERS_OF_TYPE, Document.status == DocumentStatus.UPLOADED)
+    .where(*_OTHERS_OF_TYPE, _IS_UPLOADED)
     .values(trashed_at=NOW, trash_reason=TrashReason.REPLACED)
 )
-_DELETE_OVERTAKEN = Command(
-    sa.delete(Document.__table__).where(*_OTHERS_OF_TYPE, _CONFIRMED_BEFORE)
+_TRASH_REPLACED = Command(_REPLACED)
+_REPLACE_OTHERS = Command(
+    sa.delete(Document.__table__)
+    .where(*_OTHERS_OF_TYPE, sa.not_(_IS_UPLOADED), _CONFIRMED_BEFORE)
+    .add_cte(_REPLACED.returning(Document.id).cte("replaced"))
 )
 _SCAN_RESULT = ["status", "scan_status", "scan_message"]
 _SET_SCAN_RESULT = Statement(
@@ -217,9 +221,8 @@ def replace_others(connection: SupportsExecute, document: DocumentRow) -> None:
     """Put the valid document into the trash that one replaces, where its type is single-valued, and
     delete those that were confirmed before it without becoming valid."""
     if document.doc_type in models.SINGLE_VALUED:
-        trash_replaced(connection, document)
         values = {"doc_type": document.doc_type, "uploaded_at": document.uploaded_at}
-        _DELETE_OVERTAKEN.execute(connection, **_identity(document), **values)
+        _REPLACE_OTHERS.execute(connection, **_identity(document), **values)
 
 
 def trash_replaced(connection: SupportsExecute, document: DocumentRow) -> None:

@@ -64,7 +64,7 @@ _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 
 
-_ITS_TASK = (_T.user_id == _C.user_id, _T.id == _C.task_id)
+_ITS_TASK = (_T.user_id == _USER_ID, _T.id == _C.task_id)
 
 
 def _of_task(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:

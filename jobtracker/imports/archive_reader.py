@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from jobtracker.archive.kinds import JOBS, KINDS, InvalidRow, Kind
+from jobtracker.archive.kinds import ARCHIVE_KINDS, JOBS, InvalidRow, Kind
 from jobtracker.archive.manifest import FILENAME, FORMAT, SCHEMA, VERSION, FileEntry
 from jobtracker.imports import rows
 from jobtracker.imports.problems import BrokenArchive, Problem
@@ -19,14 +19,16 @@ from jobtracker.imports.zip_file import ZipReader
 MAX_MANIFEST = 16 * 1024 * 1024
 #: Of the files of all kinds.
 MAX_ROWS = 2_000_000
+#: After so many rows that are invalid, no more is read.
+MAX_INVALID = 1000
 #: Of the rows of one job, in their lines.
 MAX_JOB_BYTES = 128 * 1024 * 1024
 _DOCUMENT = re.compile(r"documents/[0-9]{1,19}/[^/]+")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
-CHILDREN = tuple(kind for kind in KINDS if kind.is_of_job)
+CHILDREN = tuple(kind for kind in ARCHIVE_KINDS if kind.is_of_job)
 #: Those of the user.
-OTHERS = tuple(kind for kind in KINDS if not kind.is_of_job and kind is not JOBS)
+OTHERS = tuple(kind for kind in ARCHIVE_KINDS if not kind.is_of_job and kind is not JOBS)
 
 Row = dict[str, Any]
 
@@ -66,12 +68,18 @@ class ArchiveReader:
 
     def __init__(self, file: io.RawIOBase, report: Report) -> None:
         self._zip, self._report = ZipReader(file), report
-        self._rows = 0
+        self._rows = self._invalid = 0
+        self._has_invalid_job = False
         self.manifest = self._read_manifest()
         self._check_entries()
 
-    def rows(self, kind: Kind) -> Iterator[Line]:
-        """The valid rows of a kind, in the order of the file."""
+    def rows(self, kind: Kind, after: int = 0) -> Iterator[Line]:
+        """The valid rows of a kind, in the order of the file.
+
+        :param after: the id of a job: rows of it and of those before it, which are valid, are left
+            out
+        """
+        of_job = "id" if kind is JOBS else "application_id"
         name = kind.filename
         if name not in self.manifest.files:
             return
@@ -83,9 +91,17 @@ class ArchiveReader:
                     raise BrokenArchive(f"The archive has more than {MAX_ROWS} rows.", name, number)
                 if kind.is_single and number > 1:
                     raise BrokenArchive("The entry has more than one line.", name, number)
+                if after and orjson.loads(line)[of_job] <= after:
+                    continue
+                after = 0  # the rows are in the order of jobs
                 try:
                     row = rows.decode(kind, line)
                 except InvalidRow as error:
+                    self._invalid += 1
+                    self._has_invalid_job |= kind is JOBS
+                    if self._invalid > MAX_INVALID:
+                        message = f"More than {MAX_INVALID} rows are invalid."
+                        raise BrokenArchive(message, name, number) from None
                     self._report(Problem(error.message, name, number, error.field or None))
                 else:
                     yield Line(number, row, len(line))
@@ -93,16 +109,22 @@ class ArchiveReader:
         if number != self.manifest.counts.get(kind.name, 0):
             raise BrokenArchive("The manifest has another number of rows.", name)
 
-    def jobs(self) -> Iterator[JobRows]:
-        """The jobs with all rows below them: the files of all kinds are in the order of jobs."""
+    def jobs(self, start: int = 0) -> Iterator[JobRows]:
+        """The jobs with all rows below them: the files of all kinds are in the order of jobs.
+
+        :param start: the number of jobs to leave out, all of which are valid
+        """
+        self._zip.rewind()
+        last = self._id_of_job(start)
         self._zip.rewind()
         self._rows = 0
         with ExitStack() as stack:
-            children = {kind: _Rows(kind, self.rows(kind), self._report) for kind in CHILDREN}
+            children = {
+                kind: _Rows(kind, self.rows(kind, last), self._report_orphan) for kind in CHILDREN
+            }
             for each in children.values():
                 stack.callback(each.close)
-            last = 0
-            for job in self.rows(JOBS):
+            for job in self.rows(JOBS, last):
                 job_id = job.row["id"]
                 if job_id <= last:
                     message = "The jobs are not in the order of their ids."
@@ -128,6 +150,22 @@ class ArchiveReader:
             self._check_file(path, entry.bytes, entry.sha256)
         return content
 
+    def _report_orphan(self, problem: Problem) -> None:
+        """Report a row without its job, unless that can be an invalid one."""
+        if not self._has_invalid_job:
+            self._report(problem)
+
+    def _id_of_job(self, number: int) -> int:
+        """The id of the job of a number, from 1; 0 for 0."""
+        if number == 0:
+            return 0
+        with self._zip.open(JOBS.filename) as entry:
+            for place, line in entry.lines():
+                if place == number:
+                    found: int = orjson.loads(line)["id"]
+                    return found
+        raise BrokenArchive("The entry has fewer lines than before.", JOBS.filename)
+
     def _read_manifest(self) -> Manifest:
         if FILENAME not in self._zip.entries:
             raise BrokenArchive("The archive has no manifest.", FILENAME)
@@ -140,7 +178,7 @@ class ArchiveReader:
 
     def _check_entries(self) -> None:
         """Check that entries and manifest agree, as far as the list of entries says."""
-        of_kinds = {kind.filename for kind in KINDS}
+        of_kinds = {kind.filename for kind in ARCHIVE_KINDS}
         for name in self._zip.entries:
             if name not in of_kinds and name != FILENAME and not _DOCUMENT.fullmatch(name):
                 raise BrokenArchive("The archive can have no entry of this name.", name)
@@ -151,7 +189,7 @@ class ArchiveReader:
                 raise BrokenArchive("The entry is missing.", name)
             if self._zip.entries[name].file_size != file.bytes:
                 raise BrokenArchive("The manifest has another size of the entry.", name)
-        for kind in KINDS:
+        for kind in ARCHIVE_KINDS:
             if self.manifest.counts.get(kind.name, 0) and kind.filename not in self.manifest.files:
                 raise BrokenArchive("The entry is missing.", kind.filename)
 
@@ -201,7 +239,7 @@ class _Rows:
         return self._next
 
     def _report_orphan(self, line: Line) -> None:
-        message = "The archive has no valid job of this id."
+        message = "The archive has no job of this id."
         self._report(Problem(message, self._kind.filename, line.number, "application_id"))
 
 
@@ -224,7 +262,7 @@ def _manifest(found: Any) -> Manifest:
             _require(_SHA256.fullmatch(file.sha256) is not None)
             files[file.name] = file
         counts = dict(found["counts"])
-        known = {kind.name for kind in KINDS}
+        known = {kind.name for kind in ARCHIVE_KINDS}
         _require(counts.keys() <= known)
         _require(all(type(each) is int and each >= 0 for each in counts.values()))
         _require(all(type(each) is str for each in found["missing"]))

@@ -38,13 +38,15 @@ class Listed:
     def __init__(self) -> None:
         self.number, self.first = 0, list[dict[str, Any]]()
 
-    def add(self, item: dict[str, Any]) -> None:
+    def add(self, item: dict[str, Any], *, is_first: bool = False) -> None:
         self.number += 1
-        if len(self.first) < MAX_LISTED:
+        if is_first:
+            self.first.insert(0, item)
+        elif len(self.first) < MAX_LISTED:
             self.first.append(item)
 
     def as_json(self) -> dict[str, Any]:
-        return {"number": self.number, "first": self.first}
+        return {"number": self.number, "first": self.first[:MAX_LISTED]}
 
 
 class Check:
@@ -69,7 +71,8 @@ class Check:
         return self.refused.number == 0
 
     def refuse(self, problem: Problem) -> None:
-        self.refused.add(problem.as_json())
+        # What ends the check is shown, whatever was found before.
+        self.refused.add(problem.as_json(), is_first=problem.code == "BROKEN")
 
     def as_json(self) -> dict[str, Any]:
         return {

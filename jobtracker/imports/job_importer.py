@@ -179,7 +179,7 @@ class JobImporter:
         for row in row_queries.steps(self._connection, self._user_id, here.values()):
             before.setdefault(row.job_id, []).append(row[1:])
         for source_id, job_id in here.items():
-            if before.get(job_id) == [_step_values(step) for step in steps[source_id]]:
+            if Counter(before.get(job_id)) == Counter(map(_step_values, steps[source_id])):
                 del steps[source_id]
         replaced = [here[each] for each in steps if each in here]
         row_queries.delete_steps(self._connection, self._user_id, replaced)

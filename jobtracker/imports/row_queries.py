@@ -90,7 +90,7 @@ def _known_columns(model: Any) -> list[Any]:
 
 
 @functools.cache
-def _known(kind: Kind) -> Statement[KnownRow]:
+def _find_known(kind: Kind) -> Statement[KnownRow]:
     model = kind.model
     is_row = sa.and_(model.user_id == ImportSource.user_id, model.id == ImportSource.row_id)
     found = sa.select(ImportSource.source_id, *_known_columns(model)).select_from(
@@ -264,7 +264,7 @@ def known(
     if not parameters["ids"]:
         return {}
     rows = _own(kind).all(connection, **parameters) if is_own else []
-    rows += _known(kind).all(connection, source=source, **parameters)
+    rows += _find_known(kind).all(connection, source=source, **parameters)
     return {row.source_id: row for row in rows}
 
 

@@ -8,7 +8,6 @@ from colander import SchemaNode
 
 from jobtracker.archive import kinds
 from jobtracker.archive.kinds import InvalidRow, Kind
-from jobtracker.db.trash import TrashReason
 from jobtracker.documents.schemas import PresignUploadIn
 from jobtracker.fields import Choice, JsonObject, Schema, Text, first_sentence
 from jobtracker.history.models import EARLIEST
@@ -92,8 +91,6 @@ def _check_id(name: str, row: Mapping[str, Any]) -> None:
 def _check_trash(row: Mapping[str, Any]) -> None:
     if (row["trashed_at"] is None) != (row["trash_reason"] is None):
         raise InvalidRow("trash_reason", "Must be there if, and only if, trashed_at is.")
-    if row["trash_reason"] == TrashReason.PURGE:
-        raise InvalidRow("trash_reason", "Must be of a row that can be restored.")
 
 
 def _check_version(row: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ be undone.
 """
 
 import contextlib
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -138,7 +137,9 @@ def run_import(task: ImportTask) -> dict[str, Any] | None:
     try:
         _import(task)
     except QuotaExceeded as error:
-        problem = Problem(error.message, field=error.details["quota"], code="QUOTA_EXCEEDED")
+        problem = Problem(
+            error.message, field=(error.details or {}).get("quota"), code="QUOTA_EXCEEDED"
+        )
         _fail(task, problem)
     except BrokenArchive as error:
         _fail(task, error.problem)
@@ -176,9 +177,9 @@ def _import(task: ImportTask) -> None:
             views = ViewImporter(connection, context)
             views.run(reader)
             add_counts(views)
-    jobs = dict(task.row.report or {})["counts"].get("jobs", 0)
+    jobs = reader.manifest.counts.get("jobs", 0)
     if (before := task.row.done - 1) < jobs:
-        for batch in batches(itertools.islice(reader.jobs(), before, None)):
+        for batch in batches(reader.jobs(before)):
             with _importing(task, len(batch)) as (connection, add_counts):
                 importer = JobImporter(connection, context, reader.manifest)
                 importer.run(batch)

@@ -73,6 +73,12 @@ _TAGS = sa.func.array_to_string(Job.tags, "", type_=sa.Text)
 CARD_TEXTS = (Job.company_name, Job.job_title, Job.location, Job.next_action_title, _TAGS)
 _TEXTS = (*CARD_TEXTS, Job.job_url)
 _IS_LIVE = Job.trashed_at.is_(None)
+_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
+#: The conditions of the user's jobs that are not in the trash.
+OF_USER = (Job.user_id == _USER_ID, _IS_LIVE)
+#: Whether the user has jobs in the trash. Where there are none, statements that read all rows below
+#: the user's jobs need not look for these jobs.
+HAS_TRASH = sa.select(Job.id).where(Job.user_id == _USER_ID, Job.trashed_at.is_not(None)).exists()
 _OF_KEY = (Job.user_id == sa.bindparam("user_id"), Job.id == sa.bindparam("job_id"))
 _BY_ID = (*_OF_KEY, _IS_LIVE)
 _IN_TRASH = (*_OF_KEY, in_trash(Job))
@@ -92,6 +98,25 @@ LOCK = Statement(_SELECT.where(*_BY_ID).with_for_update(key_share=True), JobRow)
 TOUCH = Statement(
     sa.update(Job.__table__).where(*_BY_ID).values(last_activity_at=_LATEST).returning(*COLUMNS),
     JobRow,
+)
+
+
+class DeletionTimes(NamedTuple):
+    """Of the deletion of something below a job."""
+
+    trashed_at: datetime.datetime
+    previous_activity_at: datetime.datetime
+
+
+_BEFORE = sa.select(Job.last_activity_at).where(*_BY_ID).with_for_update(key_share=True)
+_BEFORE_CTE = _BEFORE.cte("before")
+#: The same as :data:`TOUCH`. The CTE reads what a concurrent transaction has committed.
+TOUCH_FOR_DELETION = Statement(
+    sa.update(Job.__table__)
+    .where(*_BY_ID)
+    .values(last_activity_at=sa.func.greatest(_BEFORE_CTE.c.last_activity_at, NOW))
+    .returning(Job.last_activity_at, _BEFORE_CTE.c.last_activity_at),
+    DeletionTimes,
 )
 #: The same as :data:`LOCK`, of a job that may be in the trash.
 LOCK_ANY = Statement(_SELECT.where(*_OF_KEY).with_for_update(key_share=True), JobRow)
@@ -186,10 +211,9 @@ def page(
 
 @functools.cache
 def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatement[JobRow]:
-    of_user = (Job.user_id == sa.bindparam("user_id"), _IS_LIVE)
-    query = _SELECT.where(*of_user, *_conditions(filters))
+    query = _SELECT.where(*OF_USER, *_conditions(filters))
     return PageStatement(
-        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=of_user
+        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=OF_USER
     )
 
 

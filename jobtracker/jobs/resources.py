@@ -11,7 +11,7 @@ from jobtracker.db.trash import ParentInTrash, TrashReason
 from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.errors import NotFound
 from jobtracker.jobs import queries
-from jobtracker.jobs.queries import JobRow
+from jobtracker.jobs.queries import DeletionTimes, JobRow
 from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import (
     Collection,
@@ -138,6 +138,12 @@ class JobResource(Resource):
         self.row = queries.TOUCH.first_or_not_found(self.connection, **self._primary_key)
         return self.row.last_activity_at
 
+    def touch_for_deletion(self) -> DeletionTimes:
+        """As :meth:`touch`, with the time of before, for the restoration of what is deleted."""
+        times = queries.TOUCH_FOR_DELETION.first_or_not_found(self.connection, **self._primary_key)
+        self.row = self.row._replace(last_activity_at=times.trashed_at)
+        return times
+
     def lock(self) -> None:
         """Lock the job against changes of it and of what is below it. Raises as :meth:`touch`."""
         self.row = queries.LOCK.first_or_not_found(self.connection, **self._primary_key)
@@ -175,10 +181,8 @@ class JobChildResource(RowResource[R]):
 
     def delete(self, *, permanent: bool = False, **trash_columns: Any) -> None:
         # The job first, as in all writes below it: two of them cannot deadlock.
-        self.job.lock()
-        previous = self.job.row.last_activity_at
-        times = {"trashed_at": self.job.touch(), "previous_activity_at": previous}
-        super().delete(permanent=permanent, **times, **trash_columns)
+        times = self.job.touch_for_deletion()
+        super().delete(permanent=permanent, **times._asdict(), **trash_columns)
 
 
 class JobChildCollection(RowCollection[R]):

@@ -12,6 +12,7 @@ from jobtracker.activity import queries as activity
 from jobtracker.auth import queries as auth
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.documents import queries as documents
+from jobtracker.exports import queries as exports
 from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
 from jobtracker.tasks import queries as tasks
@@ -26,6 +27,7 @@ _EXPIRED = {
     "sign_in_networks": auth.EXPIRED,
     "revocations": users.EXPIRED_REVOCATIONS,
     "finished_tasks": tasks.EXPIRED,
+    "exports": exports.EXPIRED,
 }
 
 

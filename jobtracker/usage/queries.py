@@ -8,12 +8,13 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     ScalarSelect,
-    and_,
     bindparam,
+    case,
     cast,
     func,
     or_,
     select,
+    true,
 )
 
 from jobtracker.activity.models import Activity
@@ -26,6 +27,7 @@ from jobtracker.history.models import JobStep
 from jobtracker.http.idempotency import IdempotencyRecord
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
+from jobtracker.jobs.queries import HAS_TRASH, OF_USER
 from jobtracker.notes.models import Note
 from jobtracker.saved_views.models import SavedView
 from jobtracker.trash import queries as trash
@@ -54,16 +56,23 @@ _USER_ID = bindparam("user_id", type_=BigInteger)
 
 def _of_user(model: Any, expression: Any, source: Any = None) -> ScalarSelect[int]:
     found = select(expression).select_from(model if source is None else source)
+    if source is not None:
+        found = found.where(Job.user_id == _USER_ID)
     return found.where(model.user_id == _USER_ID, *_is_live(model)).scalar_subquery()
 
 
 def _most(model: Any) -> ScalarSelect[int]:
-    counts = select(model.application_id, func.count().label("number"))
-    counts = counts.where(model.user_id == _USER_ID, *_is_live(model))
-    of_jobs = counts.group_by(model.application_id).subquery()
-    job = and_(Job.user_id == _USER_ID, Job.id == of_jobs.c.application_id)
-    most = select(func.coalesce(func.max(of_jobs.c.number), 0)).select_from(of_jobs.join(Job, job))
-    return most.where(Job.trashed_at.is_(None)).scalar_subquery()
+    """The number of rows of the job that has the most; those of jobs in the trash are not read."""
+    of_user = (model.user_id == _USER_ID, *_is_live(model))
+    number = func.count().label("number")
+    of_all = select(number).where(*of_user).group_by(model.application_id).subquery()
+    of_job = select(number).where(*of_user, model.application_id == Job.id).lateral()
+    of_jobs = select(of_job.c.number).join_from(Job, of_job, true()).where(*OF_USER).subquery()
+    most, most_of_jobs = (
+        select(func.coalesce(func.max(counts.c.number), 0)).scalar_subquery()
+        for counts in (of_all, of_jobs)
+    )
+    return select(case((HAS_TRASH, most_of_jobs), else_=most)).scalar_subquery()
 
 
 def _is_live(model: Any) -> list[ColumnElement[bool]]:

@@ -57,6 +57,7 @@ def fill(client: Api, s3: Any, bucket: str) -> Documents:
     documents.presign("cover_letter")
     documents.put(documents.presign("thank_you"))
     client.delete(f"{job}/notes/{note.json['id']}")
+    client.post("/exports", {"documents": True})
     return documents
 
 

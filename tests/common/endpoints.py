@@ -107,11 +107,12 @@ def _create(
         for template, service in services.items()
         if re.fullmatch(rf"{re.escape(collection)}(/[\w-]+)?", template)
         and "POST" in service.operations
-        and service.operations["POST"].status == 201
+        and service.operations["POST"].status in (201, 202)
     )
-    body = create.operations["POST"].body
-    assert body is not None
-    answer = client.post(fill(create.template, ids), body.example, status=201)
+    operation = create.operations["POST"]
+    assert operation.body is not None
+    path = fill(create.template, ids)
+    answer = client.post(path, operation.body.example, status=operation.status)
     location = answer.headers["Location"]
     assert re.search(rf"{re.escape(fill(collection, ids))}/[1-9][0-9]*$", location)
     return int(location.rpartition("/")[2])

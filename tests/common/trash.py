@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from jobtracker.db.trash import Trashable
 from tests.common.api import Api
 
-KINDS = ("job", "note", "interview", "document", "saved_view")
+TRASH_KINDS = ("job", "note", "interview", "document", "saved_view")
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
 DOCUMENT = {"doc_type": "thank_you", "filename": "thanks.pdf", "size_bytes": 1}
 TITLES = {
@@ -49,7 +49,7 @@ def in_trash(kind: str, path: str) -> str:
 
 def trash_one_of_each(api: Api, job: str) -> dict[str, str]:
     """The paths of things that were made and put into the trash, by kind, in this order."""
-    paths = {kind: make(api, job, kind) for kind in KINDS}
+    paths = {kind: make(api, job, kind) for kind in TRASH_KINDS}
     for path in paths.values():
         api.delete(path, status=204)
     return paths

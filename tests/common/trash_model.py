@@ -177,7 +177,10 @@ class Account:
         events = [event for job in jobs for event, _ in job.events]
         metrics = get("/jobs/metrics/activity")
         assert metrics["per_type"] == {name: events.count(name) for name in set(events)}
-        usage = {name: quota["used"] for name, quota in get("/users/me/usage").items()}
+        usage = get("/users/me/usage")
+        trashed = [each.is_live for each in self.jobs] + [each.is_live for each in self.things]
+        assert usage.pop("trash")["count"] == trashed.count(False)
+        usage = {name: quota["used"] for name, quota in usage.items()}
         live = [each.kind for each in self.live_things()]
         assert usage["jobs"] == len(jobs)
         assert usage["documents"] == live.count("document")

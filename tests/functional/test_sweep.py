@@ -289,4 +289,6 @@ def test_concurrent_sweeps_and_confirmations_keep_rows_and_objects_consistent(
     sweep(committing_app.registry)
     left = client.get(store.documents).json
     assert all(document["status"] == "uploaded" for document in left)
-    assert store.objects() == len(left)
+    replaced = client.get("/trash").json
+    assert {each["reason"] for each in replaced} <= {"replaced"}
+    assert store.objects() == len(left) + len(replaced)

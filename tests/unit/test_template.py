@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from jobtracker.exports.models import KEPT
 from jobtracker.local import CHECKOUT
 
 TAG = "GuardDutyMalwareScanStatus"
@@ -73,6 +74,13 @@ def test_old_versions_expire(resources: Any):
     assert rules["expire-unconfirmed-uploads"]["Prefix"] == "incoming/"
 
 
+def test_exports_and_their_incomplete_uploads_expire(resources: Any):
+    rules = resources["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (rule,) = (rule for rule in rules if rule.get("Prefix") == "exports/")
+    assert rule["ExpirationInDays"] == KEPT.days
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
 def test_objects_without_a_clean_result_are_refused_to_all_but_server_and_guardduty(resources: Any):
     statement = statements(resources["BucketPolicy"])["OnlyCleanObjects"]
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
@@ -103,7 +111,7 @@ def test_only_guardduty_sets_its_tag(resources: Any):
     }
     assert actions == {
         *("s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:DeleteObject"),
-        "s3:ListBucket",
+        *("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:AbortMultipartUpload"),
         *("cognito-idp:AdminDeleteUser", "cognito-idp:AdminDisableUser"),
         "cognito-idp:AdminEnableUser",
     }

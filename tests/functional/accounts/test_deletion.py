@@ -25,8 +25,9 @@ def test_all_rows_and_objects_of_the_user_are_deleted_and_none_of_another(
     committing_app: Any, engine: Engine, client: Api, account: Account, s3: Any, bucket: str
 ) -> None:
     others, own = fill(client, s3, bucket), fill(account.client, s3, bucket)
+    run_tasks(committing_app)  # the exports
     before = rows_of(engine, other_id := client.get(ME).json["id"]), others.all()
-    assert len(objects_of(own, account.user_id)) == 2
+    assert len(objects_of(own, account.user_id)) == 3
     tables = {table.name for table in queries.tables()}
     assert tables - rows_of(engine, account.user_id).keys() <= EMPTY
 

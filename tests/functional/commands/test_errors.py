@@ -18,7 +18,8 @@ from tests.common.production import production_environment
 
 WITH_INI = [name for name in COMMANDS if name != "init"]
 #: Of commands that require more than an ini file.
-OPTIONS = {"undelete": ["--user", "ada@example.com"]}
+USER = ["--user", "ada@example.com"]
+OPTIONS = {"undelete": USER, "export": ["ada.zip", *USER]}
 PRODUCTION = (DATA / "production.ini").read_text()
 
 

@@ -14,12 +14,15 @@ import pytest
 from sqlalchemy import Connection, text
 
 import jobtracker
+from jobtracker.accounts import queries as accounts
 from jobtracker.auth import queries as auth
 from jobtracker.board import queries as board
 from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
+from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.document_versions import queries as document_versions
+from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import Document
 from jobtracker.interviews.models import Interview
@@ -33,6 +36,8 @@ from jobtracker.stats import queries as stats
 from jobtracker.tasks import queries as tasks
 from jobtracker.trash import purge_queries as purging
 from jobtracker.trash import queries as trash
+from jobtracker.usage import queries as usage
+from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 
 DISTRIBUTED = {"users"} | {
@@ -43,13 +48,17 @@ FILTERS = ("q", "status", "tag", "tag_q")
 OF_JOBS = [each.trash_kind for each in (Note, Interview, Document)]
 TRASH_KINDS = [Job.trash_kind, SavedView.trash_kind, *OF_JOBS]
 COMPILED: dict[Any, list[tuple[Any, ...]]] = {
+    accounts._count: [()],
+    accounts._deletions: [()],
+    key_queries.of_users: [()],
     jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
     jobs._update: [(("company_name", "status"),)],
+    jobs.job_of_trashed: [(Note,)],
     board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
-    jobs.job_of_trashed: [(each,) for each in (Note, Interview, Document)],
+    usage._usage: [()],
     document_versions._page: [(False,), (True,)],
     trash._page: [(tuple(TRASH_KINDS), False), (tuple(TRASH_KINDS), True)],
     **{
@@ -69,6 +78,8 @@ OF_PROGRAMS: set[Statement[Any]] = {
     documents._SCANNING,
     documents._NEXT_DELETIONS,
     documents._DELETE_COMPLETED,
+    key_queries.of_users(),
+    deletion_queries._FIND_REQUESTED,
     tasks._FIND_DUE,
     tasks._NEXT_DUE,
     tasks._COUNT_DUE,
@@ -90,6 +101,8 @@ def statements_of(value: Any) -> Iterator[Statement[Any]]:
     """The statements that an object of a module has or makes."""
     if isinstance(value, Statement):
         yield value
+    elif isinstance(value, list):
+        yield from (statement for each in value for statement in statements_of(each))
     elif isinstance(value, PageStatement):
         yield from (value._small, value._large)
     elif isinstance(value, Repository):
@@ -100,6 +113,9 @@ def statements_of(value: Any) -> Iterator[Statement[Any]]:
             yield from (value._insert(("user_id", name)), value._insert_within(("user_id", name)))
         if value._of_owner:  # not of all users
             yield from (value._count, *statements_of(value._page(True)))
+        if isinstance(value, TrashableRepository):
+            yield from (value._find_in_trash, value._lock_in_trash, value._restore, value._purge)
+            yield value._trash(("trashed_at",))
     elif isinstance(value, functools._lru_cache_wrapper):
         for arguments in COMPILED.get(value, ()):
             yield from statements_of(value(*arguments))

@@ -18,8 +18,10 @@ from tests.common.endpoints import example_ids
 from tests.common.trash import in_trash, make
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
+# Of a resource of each kind.
+OTHER_IDS = ("task_id", "export_id")
 # Their ETags are computed from the body.
-BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks")
+BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks", "/exports")
 
 
 @pytest.fixture
@@ -110,6 +112,8 @@ def test_import_of_csv_executes_two_statements_for_each_hundred_rows(
         ("/jobs/stats/funnel", 2),
         ("/jobs/metrics/activity", 2),
         ("/tasks/{task_id}", 2),
+        ("/exports", 2),
+        ("/exports/{export_id}", 2),
         ("/trash", 2),
         ("/trash?kind=note&limit=5", 2),
     ],
@@ -123,7 +127,7 @@ def test_reads_execute_a_constant_number_of_statements(
         "note_id": ada.get(f"/jobs/{job_id}/notes").json[0]["id"],
         "interview_id": ada.get(f"/jobs/{job_id}/interviews").json[0]["id"],
         "view_id": ada.get("/saved-views").json[0]["id"],
-        "task_id": example_ids(ada)["task_id"],
+        **{name: value for name, value in example_ids(ada).items() if name in OTHER_IDS},
     }
     if "{document_id}" in path:
         ids["document_id"] = int(make(ada, f"/jobs/{job_id}", "document").rpartition("/")[2])
@@ -193,8 +197,13 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 2
     document = f"{job}/documents/{upload['document']['id']}"
     assert cost("GET", f"{document}/presign-download") == 2
-    assert cost("DELETE", document) == 6
-    assert cost("DELETE", job) == 3
+    assert cost("DELETE", document) == 4
+    other = ada.post(f"{job}/documents/presign-upload", announcement).headers["Location"]
+    assert cost("DELETE", f"{other}?permanent=true") == 6  # two for its objects
+    # The lock of the user, two of the task, and the row.
+    assert cost("POST", "/exports", {"documents": True}) == 7
+    assert cost("DELETE", f"/exports/{answers[-1].json['id']}") == 5
+    assert cost("DELETE", job) == 2
 
 
 @pytest.mark.parametrize(

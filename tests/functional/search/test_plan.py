@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from jobtracker.jobs import queries as jobs
 from jobtracker.search import queries
 from tests.common.api import Api
+from tests.common.plans import Explained
 
 JOBS, NOTES = 500, 20
 MANY_JOBS = f"""
@@ -21,24 +22,6 @@ MANY_JOBS = f"""
     SELECT user_id, id, words_of_job(company_name, job_title, tags, location), '', '{{}}' FROM jobs;
 """  # noqa: S608
 TABLES = ("jobs", "notes", "job_words", "note_words")
-
-
-class Explained:
-    """A connection that executes EXPLAIN ANALYZE instead, and keeps the nodes of the plan."""
-
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
-        self.nodes: list[dict[str, Any]] = []
-
-    def execute(self, query: Any, params: Any = None, *, binary: bool = False) -> Any:
-        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"
-        self._collect(self.driver.execute(explain, params).fetchone()[0][0]["Plan"])
-        return self.driver.execute("SELECT WHERE false", binary=binary)
-
-    def _collect(self, node: dict[str, Any]) -> None:
-        self.nodes.append(node)
-        for child in node.get("Plans", ()):
-            self._collect(child)
 
 
 @pytest.fixture

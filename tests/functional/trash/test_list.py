@@ -9,7 +9,15 @@ from sqlalchemy import Connection, text
 from jobtracker.trash import queries
 from tests.common.api import Api
 from tests.common.pagination import assert_field_refused, cursor_from, pages, user_id, with_cursor
-from tests.common.trash import KINDS, TITLES, in_trash, listed, make, make_job, trash_one_of_each
+from tests.common.trash import (
+    TITLES,
+    TRASH_KINDS,
+    in_trash,
+    listed,
+    make,
+    make_job,
+    trash_one_of_each,
+)
 
 
 @pytest.fixture
@@ -20,7 +28,7 @@ def job(ada: Api) -> str:
 def test_each_kind_is_listed_newest_first_with_what_it_was(ada: Api, job: str):
     paths = trash_one_of_each(ada, job)
     rows = ada.get("/trash").json
-    assert [row["kind"] for row in rows] == [*reversed(KINDS)]
+    assert [row["kind"] for row in rows] == [*reversed(TRASH_KINDS)]
     job_id = int(job.rpartition("/")[2])
     for row in rows:
         assert row["id"] == int(paths[row["kind"]].rpartition("/")[2])
@@ -42,7 +50,7 @@ def test_kind_selects_some_kinds_and_blanks_are_ignored(ada: Api, job: str):
         "kind=note": ["note"],
         "kind=NOTE": ["note"],
         "kind=note&kind=job": ["note", "job"],
-        "kind=&limit=&cursor=": [*reversed(KINDS)],
+        "kind=&limit=&cursor=": [*reversed(TRASH_KINDS)],
     }.items():
         assert [kind for kind, _id in listed(ada, f"?{query}")] == kinds
 
@@ -151,18 +159,20 @@ def test_usage_counts_what_is_listed_and_the_bytes_of_its_documents(
         return found
 
     trash_one_of_each(ada, job)
-    assert usage(ada)["trash"] == {"count": len(KINDS), "bytes": 1}
+    assert usage(ada)["trash"] == {"count": len(TRASH_KINDS), "bytes": 1}
     other = make_job(ada)
     make(ada, other, "document")
     ada.delete(make(ada, other, "document"))
     make(ada, job, "document")
     ada.delete(other)
     found = usage(ada)
-    assert found["trash"] == {"count": len(KINDS) + 2, "bytes": 3}
+    assert found["trash"] == {"count": len(TRASH_KINDS) + 2, "bytes": 3}
     assert found["documents"]["used"] == 1
     assert found["document_bytes"]["used"] == 4
     ada.delete(in_trash("job", other))
-    assert usage(ada)["trash"]["count"] == len(KINDS)  # its document in the trash is not listed
+    assert usage(ada)["trash"]["count"] == len(
+        TRASH_KINDS
+    )  # its document in the trash is not listed
     assert usage(bob)["trash"] == {"count": 0, "bytes": 0}
 
 
@@ -222,7 +232,7 @@ class TestPlan:
     def test_page_reads_only_its_rows_of_each_index(self, nodes: list[dict[str, Any]]):
         scans = [node for node in nodes if "Scan" in node["Node Type"] and "Index Name" in node]
         of_trash = [node for node in scans if node["Index Name"].endswith("_trash")]
-        assert len(of_trash) == 2 * len(KINDS), scans
+        assert len(of_trash) == 2 * len(TRASH_KINDS), scans
         for node in of_trash:
             assert node["Actual Rows"] <= self.LIMIT + 1
             assert node.get("Rows Removed by Filter", 0) <= 1

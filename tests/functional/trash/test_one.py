@@ -9,7 +9,7 @@ from tests.common.api import Api
 from tests.common.documents import Documents
 from tests.common.tasks import run_tasks
 from tests.common.trash import (
-    KINDS,
+    TRASH_KINDS,
     age,
     count_rows,
     in_trash,
@@ -35,7 +35,7 @@ def documents(ada: Api, s3: Any, bucket: str) -> Documents:
     return made
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TRASH_KINDS)
 def test_restored_thing_is_what_it_was_and_the_answer_is_that_of_its_get(
     ada: Api, job: str, kind: str
 ):
@@ -194,14 +194,14 @@ def test_what_is_in_no_trash_answers_404(ada: Api, bob: Api, job: str):
     deleted = trash_one_of_each(bob, make_job(bob))
     for method, suffix in (("POST", "/restore"), ("DELETE", "")):
         ada.refused(404, method, f"{in_trash('note', note)}{suffix}")
-        for kind in KINDS:
+        for kind in TRASH_KINDS:
             for number in (*NO_IDS, deleted[kind].rpartition("/")[2], "1"):
                 ada.refused(404, method, f"/trash/{kind}/{number}{suffix}")
         for kind in ("contact", "notes", "Note", "trash", "1", "purge"):
             ada.refused(404, method, f"/trash/{kind}/1{suffix}")
     error = ada.refused(404, "DELETE", "/trash/saved_view/1")
     assert error["message"] == "There is no such saved view."
-    assert len(listed(bob)) == len(KINDS)
+    assert len(listed(bob)) == len(TRASH_KINDS)
 
 
 def test_methods_that_there_are_not_answer_405_or_404(ada: Api, job: str):

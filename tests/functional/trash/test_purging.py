@@ -14,7 +14,7 @@ from tests.common.api import Api
 from tests.common.documents import Documents
 from tests.common.tasks import make_tasks_due, run_tasks
 from tests.common.trash import (
-    KINDS,
+    TRASH_KINDS,
     age,
     count_rows,
     in_trash,
@@ -60,8 +60,8 @@ class TestEmptying:
     def test_nothing_else_is_touched(
         self, app: Any, ada: Api, bob: Api, job: str, connection: Connection
     ):
-        kept = {kind: make(ada, job, kind) for kind in KINDS}
-        ada.patch(kept["saved_view"], {"name": "Kept"})
+        kept = {kind: make(ada, job, kind) for kind in TRASH_KINDS}
+        ada.patch(kept["saved_view"], {"name": "Other"})
         of_bob = trash_one_of_each(bob, make_job(bob))
         before = {path: ada.get(path).json for path in (job, f"{job}/activity", *kept.values())}
         trash_one_of_each(ada, make_job(ada))
@@ -244,4 +244,4 @@ class TestSweeper:
         driver: Any = connection.connection.dbapi_connection
         assert read_backlog(driver, app.registry.settings)["trash"] == 0
         age(connection, days=31)
-        assert read_backlog(driver, app.registry.settings)["trash"] == len(KINDS)
+        assert read_backlog(driver, app.registry.settings)["trash"] == len(TRASH_KINDS)

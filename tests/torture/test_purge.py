@@ -1,0 +1,202 @@
+"""Killed workers empty a trash of many jobs with documents, while S3 refuses half of all calls: in
+the end each object has a row, and each row an object."""
+
+import os
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+
+from jobtracker.local.aws import Aws
+from jobtracker.local.postgres import Postgres
+from jobtracker.local.process import wait_until
+from tests.common.proxy import HOST, Proxy
+from tests.torture.client import print_figures, unique
+from tests.torture.database import migrate
+from tests.torture.instance import Instance
+
+pytestmark = pytest.mark.torture
+
+JOBS = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "1000"))
+DOCUMENTS = 4  # of each job
+KILLS = 20
+SECONDS = 600
+
+MAKE_JOBS = """
+    INSERT INTO jobs (user_id, company_name, job_title)
+    SELECT %(user)s, 'Acme', 'x' FROM generate_series(1, %(jobs)s)
+"""
+MAKE_ROWS = """
+    WITH notes AS (
+        INSERT INTO notes (user_id, application_id, body)
+        SELECT user_id, id, 'x' FROM jobs WHERE user_id = %(user)s
+    )
+    INSERT INTO documents (user_id, application_id, doc_type, original_filename, size_bytes,
+        upload_key, object_key, upload_expires_at, status, uploaded_at)
+    SELECT user_id, id, 'thank_you', 'x', 1, 'incoming/' || user_id || '/' || id || '-' || n,
+        'documents/' || user_id || '/' || id || '-' || n, now() - interval '1 day', 'uploaded',
+        now()
+    FROM jobs, generate_series(1, %(documents)s) AS n WHERE user_id = %(user)s
+"""
+# Some by themselves, some with their jobs, and some of the latter deleted before.
+TO_TRASH = """
+    UPDATE documents SET trashed_at = now(), trash_reason = 'user'
+    WHERE user_id = %(user)s AND id %% 5 = 0;
+    UPDATE jobs SET trashed_at = now(), trash_reason = 'user'
+    WHERE user_id = %(user)s AND id %% %(one_in)s = 0
+"""
+TABLES = ("jobs", "notes", "documents", "job_steps", "activity", "trashed_note_words")
+
+
+@pytest.fixture
+def s3_proxy(aws: Aws) -> Iterator[Proxy]:
+    with Proxy((HOST, aws.port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def own_bucket(aws: Aws) -> str:
+    name = unique("purge")
+    aws.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def server(
+    pserve: Callable[..., Instance], postgres: Postgres, s3_proxy: Proxy, own_bucket: str
+) -> Instance:
+    url = postgres.make_database(unique("purge"))
+    migrate(url)
+    return pserve({"sqlalchemy.url": url, "s3.endpoint_url": s3_proxy.url, "s3.bucket": own_bucket})
+
+
+@pytest.fixture
+def rows(server: Instance) -> Iterator[psycopg.Connection[Any]]:
+    (url,) = (
+        line.partition("=")[2].strip()
+        for line in server.ini.read_text().splitlines()
+        if line.startswith("sqlalchemy.url")
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def half_refusing(s3_proxy: Proxy) -> Iterator[None]:
+    """An S3 that refuses connections for half of the time, in short turns."""
+    ended = threading.Event()
+
+    def alternate() -> None:
+        while not ended.wait(random.uniform(0.1, 1)):  # noqa: S311 (no secret)
+            random.choice((s3_proxy.refuse, s3_proxy.forward))()  # noqa: S311
+
+    thread = threading.Thread(target=alternate)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+    s3_proxy.forward()
+
+
+def make_trash(rows: psycopg.Connection[Any], user: int, jobs: int, one_in: int) -> None:
+    values = {"user": user, "jobs": jobs, "documents": DOCUMENTS}
+    rows.execute(MAKE_JOBS, values)
+    rows.execute(MAKE_ROWS, values)
+    for statement in TO_TRASH.split(";"):
+        rows.execute(statement, {"user": user, "one_in": one_in})
+
+
+def one(rows: psycopg.Connection[Any], query: str, *values: Any) -> Any:
+    found = rows.execute(query, values).fetchone()
+    return None if found is None else found[0]
+
+
+def keys(rows: psycopg.Connection[Any]) -> set[str]:
+    return {key for (key,) in rows.execute("SELECT object_key FROM documents").fetchall()}
+
+
+def objects(aws: Aws, bucket: str) -> set[str]:
+    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return {each["Key"] for page in pages for each in page.get("Contents", ())}
+
+
+def contents(rows: psycopg.Connection[Any], user: int) -> dict[str, Any]:
+    """A digest of all that a user has."""
+    digest = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} AS t WHERE user_id = %s"
+    return {table: one(rows, digest.format(table), user) for table in TABLES}
+
+
+def test_killed_workers_purge_all_and_nothing_else(
+    server: Instance,
+    new_token: Callable[[], str],
+    aws: Aws,
+    own_bucket: str,
+    rows: psycopg.Connection[Any],
+    half_refusing: None,
+):
+    clients = [server.client(new_token()) for _ in range(2)]
+    user, other = (client.done("GET", "/users/me")["id"] for client in clients)
+    make_trash(rows, user, JOBS, one_in=1)
+    make_trash(rows, other, 50, one_in=2)
+    s3 = aws.client("s3")
+    with ThreadPoolExecutor(16) as threads:
+        put = threads.map(
+            lambda key: s3.put_object(Bucket=own_bucket, Key=key, Body=b"x"), keys(rows)
+        )
+        assert len(list(put)) == DOCUMENTS * (JOBS + 50)
+    before = contents(rows, other)
+    answer = clients[0].call("DELETE", "/trash")
+    assert answer.status == 202
+    for client in clients:
+        client.close()
+    server.kill()
+
+    began, kills, progress = time.monotonic(), 0, [0]
+    with (server.folder / "workers").open("ab") as output:
+
+        def state() -> Any:
+            return rows.execute("SELECT state, attempts, done FROM tasks").fetchone()
+
+        def is_taken_after(attempts: int) -> bool:
+            return wait_until(lambda: state()[0] == "done" or state()[1] > attempts, SECONDS)
+
+        while state()[0] != "done":
+            assert time.monotonic() - began < SECONDS, state()
+            # Neither the lease of a killed worker nor a pause is waited for.
+            rows.execute("UPDATE tasks SET run_after = now() WHERE finished_at IS NULL")
+            attempts = state()[1]
+            process = server.program(
+                "jobtracker", "work", str(server.ini), stdout=output, stderr=output
+            )
+            try:
+                assert is_taken_after(attempts)
+                if kills < KILLS:
+                    time.sleep(random.uniform(0, 0.3))  # noqa: S311
+                else:
+                    wait_until(lambda: state()[0] in ("done", "queued"), SECONDS)
+            finally:
+                kills += state()[0] != "done" and kills < KILLS
+                process.kill()
+                process.wait()
+            progress.append(state()[2])
+    print_figures(f"{kills} kills in {time.monotonic() - began:.0f} s, progress {progress}")
+    assert kills == KILLS
+    assert progress == sorted(progress)
+    assert progress[-1] == one(rows, "SELECT total FROM tasks")
+    assert contents(rows, user) == dict.fromkeys(TABLES)
+    assert contents(rows, other) == before
+    # No object without a row: those of the task are deleted, and the sweeper repeats that.
+    assert objects(aws, own_bucket) == keys(rows)
+    rows.execute("UPDATE object_deletions SET repeat_until = now()")
+    deadline = time.monotonic() + SECONDS
+    while one(rows, "SELECT count(*) FROM object_deletions"):
+        assert time.monotonic() < deadline
+        server.program("jobtracker-sweep", str(server.ini), stderr=subprocess.DEVNULL).wait()
+    assert objects(aws, own_bucket) == keys(rows)
+    assert contents(rows, other) == before
