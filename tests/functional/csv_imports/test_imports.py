@@ -236,17 +236,17 @@ def test_notes_and_jobs_of_several_batches_belong_together(ada: Api):
 
 
 def test_undo_puts_jobs_and_notes_into_the_trash(client: Api, committing_app: Any):
-    run(client, ("Kept", "Dev"))
+    run(client, ("Globex", "Dev"))
     outcome = run(
         client,
         ("Acme", "Dev", "", "", "", "Hi"),
-        ("Kept", "Dev", "", "", "", "Of the file"),
+        ("Globex", "Dev", "", "", "", "Of the file"),
         on_duplicate="update",
     )
     assert counts(outcome) == (1, 1, 0, 0)
     client.delete(f"/imports/{outcome['import_id']}", status=202)
     run_tasks(committing_app)
-    assert [(job["company_name"], job["notes"]) for job in jobs_of(client)] == [("Kept", [])]
+    assert [(job["company_name"], job["notes"]) for job in jobs_of(client)] == [("Globex", [])]
     trash = client.get("/trash").json
     assert {(each["kind"], each["reason"]) for each in trash} == {
         ("job", "import"),
