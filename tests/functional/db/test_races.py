@@ -279,17 +279,23 @@ def test_concurrent_deletes_of_all_steps_leave_one(client: Api, job: str):
     assert client.get(job).json["status"] == left["status"]
 
 
-def test_concurrent_deletes_of_a_job_and_its_document_do_not_deadlock(
+def test_concurrent_purges_of_a_job_and_its_document_do_not_deadlock(
     client: Api, committing_app: Any, job: str
 ):
-    """The trigger of a document's deletion does not wait for the lock of the job."""
-    presign(client, job)
+    """The triggers of a purged document do not wait for the lock of the job."""
+    document_id = presign(client, job).json["document"]["id"]
+    client.delete(f"{job}/documents/{document_id}")
     engine = committing_app.registry["db_engine"]
+
+    def delete_jobs() -> int:
+        with engine.begin() as connection:
+            return connection.execute(text("DELETE FROM jobs")).rowcount
+
     with engine.begin() as one, ThreadPoolExecutor(1) as threads:
         one.execute(text("SELECT FROM documents FOR UPDATE"))
-        other = threads.submit(client.call, "DELETE", job, status="*")
+        other = threads.submit(delete_jobs)
         while not one.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
-            pass
+            assert not other.done()
         one.execute(text("DELETE FROM documents"))
         one.commit()
-        assert other.result().status_code == 204
+        assert other.result() == 1
