@@ -20,6 +20,7 @@ COMMANDS = {
     "sweep": "clean up and run tasks, once",
     "work": "run tasks, and clean up every minute, until SIGTERM",
     "export": "write all that a user stores to a file",
+    "import": "import what an export has written, for a user",
     "undelete": "undo the deletion of an account",
     "after-restore": "invalidate what is known of lost data",
 }

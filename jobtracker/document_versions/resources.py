@@ -7,8 +7,10 @@ from typing import Any, cast
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.document_versions import queries
 from jobtracker.document_versions.queries import VersionRow
+from jobtracker.documents.models import DocumentStatus
 from jobtracker.documents.queries import trash_replaced
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
+from jobtracker.errors import Conflict
 from jobtracker.tree import Collection, Resource
 
 
@@ -56,8 +58,14 @@ class VersionResource(Resource):
         self.row = row
 
     def download_url(self) -> str:
-        """The presigned URL to GET the file from."""
+        """The presigned URL to GET the file from; Conflict while a scan for malware, which an
+        imported one waits for, has no result."""
         row = self.row
+        if row.status == DocumentStatus.SCANNING:
+            message = "This document has not been scanned for malware. Please restore it first."
+            raise Conflict(message, details={"code": "SCAN_PENDING"})
+        if row.status != DocumentStatus.UPLOADED:
+            raise Conflict("This document is not ready to be downloaded.")
         return self.request.bucket.download_url(
             row.object_key, filename=row.original_filename, content_type=row.content_type
         )

@@ -33,7 +33,9 @@ def get_document_versions(request: Request) -> Rendered:
     return paginate(request, request.context.page, **request.validated)
 
 
-@presign_version_download.get(permission=Permission.READ, returns=DownloadOut(), etag=None)
+@presign_version_download.get(
+    permission=Permission.READ, returns=DownloadOut(), errors=(409,), etag=None
+)
 def get_version_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a replaced document from."""
     url = request.context.download_url()

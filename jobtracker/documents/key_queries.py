@@ -32,7 +32,7 @@ class KeySource(NamedTuple):
     is_required: Any
 
 
-_REQUIRED = (DocumentStatus.SCANNING, DocumentStatus.UPLOADED, DocumentStatus.INFECTED)
+_REQUIRED = (DocumentStatus.SCANNING, DocumentStatus.UPLOADED)
 _IS_REQUIRED = sa.or_(*(Document.status == each for each in _REQUIRED))
 _NO_ID = sa.cast(sa.null(), sa.BigInteger)
 #: All columns with keys; feature packages above append theirs.

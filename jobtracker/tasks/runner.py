@@ -135,7 +135,7 @@ class Runner:
         while not self.is_stopping():
             with transaction(self.sessions) as connection:
                 due = queries.find_due(connection, TASK_KINDS, CANDIDATES)
-            taken = [outcome for task in due if (outcome := self._run_one(task)) is not None]
+            taken = [outcome for task in due if (outcome := self.run_one(task)) is not None]
             outcomes.update(taken)
             if not taken:
                 break
@@ -146,7 +146,7 @@ class Runner:
         with transaction(self.sessions) as connection:
             return queries.seconds_until_due(connection, TASK_KINDS)
 
-    def _run_one(self, task: TaskKey) -> Outcome | None:
+    def run_one(self, task: TaskKey) -> Outcome | None:
         """Run a task, unless another worker does, or this one ends."""
         if self.is_stopping():
             return None

@@ -19,7 +19,7 @@ from tests.common.production import production_environment
 WITH_INI = [name for name in COMMANDS if name != "init"]
 #: Of commands that require more than an ini file.
 USER = ["--user", "ada@example.com"]
-OPTIONS = {"undelete": USER, "export": ["ada.zip", *USER]}
+OPTIONS = {"undelete": USER, "export": ["ada.zip", *USER], "import": ["ada.zip", *USER]}
 PRODUCTION = (DATA / "production.ini").read_text()
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 import jobtracker
 from jobtracker.accounts import queries as accounts
+from jobtracker.archive.kinds import ARCHIVE_KINDS, INTERVIEWS, JOBS, NOTES, SAVED_VIEWS
 from jobtracker.auth import queries as auth
 from jobtracker.board import queries as board
 from jobtracker.db.base import Base
@@ -25,6 +26,8 @@ from jobtracker.document_versions import queries as document_versions
 from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import Document
+from jobtracker.imports import row_queries as import_rows
+from jobtracker.imports import undo_queries
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs import queries as jobs
 from jobtracker.jobs.models import Job
@@ -64,6 +67,18 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     **{
         of_kind: [(kind,) for kind in TRASH_KINDS]
         for of_kind in (trash._find, purging._count, purging._delete)
+    },
+    **{
+        of_kind: [(kind,) for kind in ARCHIVE_KINDS if hasattr(kind.model, "trash_kind")]
+        for of_kind in (import_rows._find_known, import_rows._own)
+    },
+    import_rows._counts: [(NOTES,), (INTERVIEWS,)],
+    import_rows._insert: [(kind,) for kind in ARCHIVE_KINDS if not kind.is_single],
+    import_rows._update: [(JOBS,), (INTERVIEWS,), (SAVED_VIEWS,)],
+    import_rows._trash_jobs: [()],
+    **{
+        of_kind: [(kind,) for kind in TRASH_KINDS]
+        for of_kind in (undo_queries._count, undo_queries._trash)
     },
     purging._delete_of_jobs: [(kind,) for kind in OF_JOBS],
     purging._users: [(kind,) for kind in TRASH_KINDS],

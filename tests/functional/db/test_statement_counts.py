@@ -19,9 +19,9 @@ from tests.common.trash import in_trash, make
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
 # Of a resource of each kind.
-OTHER_IDS = ("task_id", "export_id")
+OTHER_IDS = ("task_id", "export_id", "import_id")
 # Their ETags are computed from the body.
-BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks", "/exports")
+BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks", "/exports", "/imports")
 
 
 @pytest.fixture
@@ -114,6 +114,8 @@ def test_import_of_csv_executes_two_statements_for_each_hundred_rows(
         ("/tasks/{task_id}", 2),
         ("/exports", 2),
         ("/exports/{export_id}", 2),
+        ("/imports", 2),
+        ("/imports/{import_id}", 2),
         ("/trash", 2),
         ("/trash?kind=note&limit=5", 2),
     ],
@@ -203,6 +205,13 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     # The lock of the user, two of the task, and the row.
     assert cost("POST", "/exports", {"documents": True}) == 7
     assert cost("DELETE", f"/exports/{answers[-1].json['id']}") == 5
+    # The lock of the user, the number of files, the time, and the row.
+    assert cost("POST", "/imports", {"filename": "x.zip", "size_bytes": 1}) == 5
+    imported = f"/imports/{answers[-1].json['import']['id']}"
+    urllib3.request("PUT", answers[-1].json["upload_url"], body=b"x")
+    # The lock of the row, its update, and three of the task.
+    assert cost("POST", f"{imported}/check") == 7
+    assert cost("DELETE", imported) == 7
     assert cost("DELETE", job) == 2
 
 
