@@ -45,6 +45,7 @@ FEATURES = [
     "jobtracker.tasks",
     "jobtracker.trash",
     "jobtracker.imports",
+    "jobtracker.csv_imports",
 ]
 
 # What PasteDeploy's ``__script__`` is where the application is served; the latter on the local

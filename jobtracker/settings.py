@@ -269,6 +269,7 @@ SETTINGS = (
     Setting("rate_limits.interviews_by_user", _rates, _rates("300/minute; 5000/day")),
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.reports_by_user", _rates, _rates("120/minute")),
+    Setting("rate_limits.csv_by_user", _rates, _rates("20/minute; 300/day")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
     Setting("accounts.grace_days", _days_up_to(30), 0),

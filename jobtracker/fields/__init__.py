@@ -13,6 +13,7 @@ from jobtracker.fields.base import FieldType, InvalidValue, title_of
 from jobtracker.fields.codes import Code, normalized_code
 from jobtracker.fields.containers import (
     BooleanMap,
+    ChoiceMap,
     CommaList,
     Counts,
     FreeFormObject,
@@ -33,6 +34,7 @@ from jobtracker.fields.objects import (
     merge_patch,
 )
 from jobtracker.fields.text import (
+    Base64,
     Choice,
     Email,
     Lowercase,
@@ -40,6 +42,7 @@ from jobtracker.fields.text import (
     RawText,
     Text,
     WebAddress,
+    one_of,
     trimmed_text,
 )
 from jobtracker.fields.times import Date, DateOrDatetime, Timestamp, TimeZone

@@ -4,11 +4,12 @@ import functools
 import math
 import re
 from collections.abc import Callable, Collection, Iterable
+from enum import StrEnum
 from typing import Any
 
 from jobtracker.errors import field_sentence
 from jobtracker.fields.base import FieldType, InvalidValue
-from jobtracker.fields.text import RawText, checked_text
+from jobtracker.fields.text import Choice, RawText, checked_text
 from jobtracker.renderer import json_dumps
 
 
@@ -87,6 +88,32 @@ class TextMap(FieldType):
             raise InvalidValue(node, "Must have values that are text.", "string_type")
         text = functools.partial(self.text.parse, node)
         return {text(key) or "": text(item) or "" for key, item in value.items()}
+
+
+class ChoiceMap(FieldType):
+    """A JSON object whose values are words of a set, matched without regard to case; those that are
+    null or blank are left out.
+
+    :param key_max: characters of a name
+    """
+
+    plural = True
+
+    def __init__(self, words: type[StrEnum] | Collection[str], max_entries: int, key_max: int):
+        self.choice, self.max_entries = Choice(words), max_entries
+        self.key = RawText(max=key_max)
+
+    def parse(self, node: Any, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise InvalidValue(node, "Must be an object.", "dict_type")
+        if len(value) > self.max_entries:
+            raise too_many(node, self.max_entries)
+        found = {}
+        for name, word in value.items():
+            key = self.key.parse(node, name) or ""
+            if word is not None and (choice := self.choice.parse(node, word)) is not None:
+                found[key] = choice
+        return found
 
 
 class BooleanMap(FieldType):

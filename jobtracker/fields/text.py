@@ -1,5 +1,6 @@
 """Text, e-mail addresses, URLs and enumerated words."""
 
+import base64
 import functools
 import re
 import unicodedata
@@ -79,6 +80,21 @@ class RawText(Text):
 
     def normalized(self, node: Any, value: Any) -> str:
         return checked_text(node, value)
+
+
+class Base64(FieldType):
+    """Bytes in base64 (RFC 4648), also as a ``data:`` URL."""
+
+    def parse(self, node: Any, value: Any) -> bytes:
+        if not isinstance(value, str):
+            raise InvalidValue(node, "Must be text.", "string_type")
+        text = value
+        if text.startswith("data:"):
+            text = text.partition(",")[2]
+        try:
+            return base64.b64decode("".join(text.split()), validate=True)
+        except ValueError:
+            raise InvalidValue(node, "Must be base64.", "base64") from None
 
 
 class Email(Lowercase):

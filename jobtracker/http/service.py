@@ -168,7 +168,10 @@ class ApiService(Service):
             validators.append(functools.partial(validation.validate_query, operation.query))
         if (body := operation.body) is not None:
             types = operation.body_types
-            validators.append(functools.partial(validation.validate_body, body, types))
+            validate = functools.partial(validation.validate_body, body, types)
+            if operation.max_body_bytes > validation.MAX_BODY_BYTES:
+                validate.keywords["max_bytes"] = operation.max_body_bytes
+            validators.append(validate)
         if operation.rate_limits:
             validators.append(functools.partial(check_rate_limits, operation.rate_limits))
         view = _wrap_view(operation)

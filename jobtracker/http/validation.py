@@ -29,7 +29,14 @@ MAX_PUBLIC_BODY_BYTES = 16 * 1024
 MAX_IGNORED_BODY_BYTES = 1024
 
 
-def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kwargs: Any) -> None:
+def validate_body(
+    schema: Schema,
+    types: frozenset[str],
+    request: Request,
+    *,
+    max_bytes: int = MAX_BODY_BYTES,
+    **_kwargs: Any,
+) -> None:
     """Put the validated JSON body into ``request.validated``.
 
     :raises ApiError: 415 for another media type than JSON; as :func:`json_object`
@@ -37,7 +44,7 @@ def validate_body(schema: Schema, types: frozenset[str], request: Request, **_kw
     """
     if request.content_type.lower() not in types:
         raise ApiError(status=415)
-    request.validated = _deserialize(schema, json_object(request), "body")
+    request.validated = _deserialize(schema, json_object(request, max_bytes), "body")
 
 
 def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
@@ -48,13 +55,13 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
     return request.validated
 
 
-def json_object(request: Request) -> dict[str, Any]:
+def json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large.
 
     A byte order mark at its beginning is ignored, as RFC 8259, 8.1, allows; the encoding is UTF-8.
     """
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"The request is too large: at most {MAX_BODY_BYTES} bytes.")
+    if (request.content_length or 0) > max_bytes:
+        raise PayloadTooLarge(f"The request is too large: at most {max_bytes} bytes.")
     body: bytes = request.body
     # In UTF-16 and UTF-32 one of the first two characters, which are ASCII, has a null byte.
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:

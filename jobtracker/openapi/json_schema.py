@@ -116,6 +116,9 @@ def type_schema(field: fields.FieldType) -> JsonSchema:
             if field.digits is not None:
                 pattern = rf"^[\s-]*(?:[0-9][\s-]*){{{field.digits}}}$"
             return _schema("string", maxLength=field.max, pattern=pattern)
+        case fields.Base64():
+            hint = "Base64 (RFC 4648), also as a data: URL."
+            return _schema("string", contentEncoding="base64", description=hint)
         case fields.Text():
             regex = field.pattern and field.pattern.pattern.removeprefix("(?a:").removesuffix(")")
             anchored = f"^(?:{regex})$" if regex else None
@@ -159,6 +162,15 @@ def type_schema(field: fields.FieldType) -> JsonSchema:
             return _schema(
                 "object",
                 additionalProperties={**type_schema(field.text), "pattern": NO_NUL},
+                maxProperties=field.max_entries,
+                propertyNames={"pattern": NO_NUL},
+            )
+        case fields.ChoiceMap():
+            # Null and blank values are left out.
+            word = _or_blank(type_schema(field.choice), None)
+            return _schema(
+                "object",
+                additionalProperties=word,
                 maxProperties=field.max_entries,
                 propertyNames={"pattern": NO_NUL},
             )

@@ -21,6 +21,11 @@ def without_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
+def without_apostrophe(text: str) -> str:
+    """The text of a cell of :func:`without_formula`."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
 def dumps(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """A file with these rows.
 

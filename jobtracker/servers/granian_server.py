@@ -61,7 +61,7 @@ def server_factory(
     header_seconds: str = "15",
     body_seconds: str = "30",
     response_seconds: str = "60",
-    max_request_body_size: str = "1048576",
+    max_request_body_size: str = "4194304",
     max_request_header_size: str = "32768",
     max_buffered_bytes: str = "33554432",
     drain_seconds: str = "0",

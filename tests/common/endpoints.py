@@ -102,13 +102,14 @@ def _create(
     client: Api, services: dict[str, ApiService], collection: str, ids: dict[str, Any]
 ) -> int:
     """POST to the collection, or to the path below it that creates its items. Returns the id."""
-    (create,) = (
+    creating = (
         service
         for template, service in services.items()
         if re.fullmatch(rf"{re.escape(collection)}(/[\w-]+)?", template)
         and "POST" in service.operations
         and service.operations["POST"].status in (201, 202)
     )
+    create = min(creating, key=lambda service: len(service.template))
     operation = create.operations["POST"]
     assert operation.body is not None
     path = fill(create.template, ids)

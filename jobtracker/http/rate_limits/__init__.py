@@ -72,6 +72,7 @@ CONFIRM_BY_USER = RateLimit("rate_limits.confirm_by_user", _userid)
 INTERVIEWS_BY_USER = RateLimit("rate_limits.interviews_by_user", _userid)
 USAGE_BY_USER = RateLimit("rate_limits.usage_by_user", _userid)
 REPORTS_BY_USER = RateLimit("rate_limits.reports_by_user", _userid)
+CSV_BY_USER = RateLimit("rate_limits.csv_by_user", _userid)
 NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 
 

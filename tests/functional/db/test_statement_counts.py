@@ -68,6 +68,17 @@ def job_id(ada: Api, db: Session) -> int:
     return job_id
 
 
+@pytest.mark.parametrize(("rows", "count"), [(1, 9), (250, 13)])
+def test_import_of_csv_executes_two_statements_for_each_hundred_rows(
+    ada: Api, statements: Any, rows: int, count: int
+):
+    ada.get("/users/me")
+    table = "".join(f"Company {number},Dev,Note\n" for number in range(rows))
+    with statements() as seen:
+        ada.post("/imports/csv", {"text": f"Company,Title,Notes\n{table}"}, status=201)
+    assert len(seen) == count
+
+
 @pytest.mark.parametrize(
     ("path", "count"),
     [
