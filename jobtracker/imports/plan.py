@@ -62,9 +62,9 @@ def plan(
     """What becomes of some jobs."""
 
     def find(kind: Kind, lines: Iterable[Line]) -> dict[int, KnownRow]:
-        ids = (line.row["id"] for line in lines)
+        rows = (line.row for line in lines)
         return row_queries.known(
-            connection, context.user_id, context.source, kind, ids, is_own=context.is_own
+            connection, context.user_id, context.source, kind, rows, is_own=context.is_own
         )
 
     jobs = find(JOBS, (each.job for each in batch))

@@ -19,8 +19,6 @@ from jobtracker.imports.models import ImportSource
 from jobtracker.jobs.models import Job
 from jobtracker.renderer import json_dumps
 
-#: Why rows in the trash do not count as being here.
-_GONE = (TrashReason.IMPORT, TrashReason.PURGE)
 #: The columns that an archive does not have.
 _OTHERS = {DOCUMENTS.name: ("upload_key", "object_key", "upload_expires_at")}
 #: Those that an update leaves.
@@ -36,6 +34,8 @@ class KnownRow(NamedTuple):
     job_id: int | None
     #: Of a job or a view, whether it is not in the trash.
     is_live: bool
+    #: Whether it is in the trash since an import was undone.
+    is_undone: bool
 
 
 class ExistingJob(NamedTuple):
@@ -81,12 +81,13 @@ def _trash_kind(kind: Kind) -> str:
 
 
 def _is_here(model: Any) -> Any:
-    return sa.and_(*(model.trash_reason.is_distinct_from(each.value) for each in _GONE))
+    return model.trash_reason.is_distinct_from(TrashReason.PURGE.value)
 
 
 def _known_columns(model: Any) -> list[Any]:
     job_id = model.application_id if hasattr(model, "application_id") else sa.null()
-    return [model.id, sa.cast(job_id, sa.BigInteger), model.trashed_at.is_(None)]
+    is_undone = model.trash_reason.is_not_distinct_from(TrashReason.IMPORT.value)
+    return [model.id, sa.cast(job_id, sa.BigInteger), model.trashed_at.is_(None), is_undone]
 
 
 @functools.cache
@@ -251,21 +252,27 @@ def known(
     user_id: int,
     source: str,
     kind: Kind,
-    ids: Iterable[int],
+    given: Iterable[Mapping[str, Any]],
     *,
     is_own: bool,
 ) -> dict[int, KnownRow]:
     """The rows of a source that are here, by the ids that they have there. Those are not that an
-    import made which was undone.
+    import made which was undone, unless they were in the trash for that already.
 
+    :param given: the rows of the source
     :param is_own: whether the source is the user's own account: ids are those that rows have here
     """
-    parameters = {"user_id": user_id, "ids": [*ids]}
+    reasons = {row["id"]: row["trash_reason"] for row in given}
+    parameters = {"user_id": user_id, "ids": [*reasons]}
     if not parameters["ids"]:
         return {}
     rows = _own(kind).all(connection, **parameters) if is_own else []
     rows += _find_known(kind).all(connection, source=source, **parameters)
-    return {row.source_id: row for row in rows}
+    return {
+        row.source_id: row
+        for row in rows
+        if not row.is_undone or reasons[row.source_id] == TrashReason.IMPORT
+    }
 
 
 def existing_jobs(connection: SupportsExecute, user_id: int, source: str) -> list[ExistingJob]:

@@ -33,9 +33,9 @@ class PlannedViews(NamedTuple):
 def plan_views(connection: SupportsExecute, context: Context, lines: list[Line]) -> PlannedViews:
     """What becomes of the saved views of an archive."""
     user_id = context.user_id
-    ids = [line.row["id"] for line in lines]
+    rows = [line.row for line in lines]
     known = row_queries.known(
-        connection, user_id, context.source, SAVED_VIEWS, ids, is_own=context.is_own
+        connection, user_id, context.source, SAVED_VIEWS, rows, is_own=context.is_own
     )
     views = VIEWS.page(connection, {"user_id": user_id}, None).rows
     names = {unicode.comparison_key(view.name): view.id for view in views}

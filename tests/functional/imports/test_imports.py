@@ -179,8 +179,8 @@ def test_interruptions_change_nothing_about_the_result(
     for batches in itertools.count(4):
         left = iter([False] * batches)
         registry = committing_app.registry
-        runner = Runner(registry, registry["db_sessions"], functools.partial(next, left, True))
-        runner.run_due()
+        is_stopping = functools.partial(next, left, True)
+        Runner(registry, registry["db_sessions"], is_stopping).run_due()
         if other_client.get(path).json["state"] == "done":
             break
     assert comparable(export(committing_app, other_client)) == comparable(
