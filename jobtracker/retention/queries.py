@@ -6,6 +6,7 @@ for EFFECTIVE_AFTER: clients send it while it is typed.
 """
 
 import datetime
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.batches import sum_over
 from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.statements import Command, Statement
 from jobtracker.db.trash import TrashReason
@@ -150,17 +152,21 @@ def sweep(sessions: sessionmaker[Session], now: datetime.datetime | None = None)
 
     :param now: the time at which they are due, by default the present one
     """
-    number = after = 0
-    while True:
+    with transaction(sessions) as connection:
+        time = now or clock(connection)
+    users = _users_with_due_jobs(sessions, time)
+    return sum_over(users, lambda user_id: _trash_jobs(sessions, user_id, time))
+
+
+def _users_with_due_jobs(sessions: sessionmaker[Session], now: datetime.datetime) -> Iterator[int]:
+    after, is_last = 0, False
+    while not is_last:
         with transaction(sessions) as connection:
-            now = now or clock(connection)
             found = _NEXT_USERS.all(connection, after=after, now=now, limit=USERS)
             users = [row.id for row in found]
             due = _HAVE_DUE_JOBS.all(connection, ids=users, now=now) if users else ()
-        number += sum(_trash_jobs(sessions, row.id, now) for row in due)
-        if len(users) < USERS:
-            return number
-        after = users[-1]
+        yield from (row.id for row in due)
+        after, is_last = users[-1] if users else 0, len(users) < USERS
 
 
 def _trash_jobs(sessions: sessionmaker[Session], user_id: int, now: datetime.datetime) -> int:

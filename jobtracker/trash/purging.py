@@ -5,11 +5,13 @@ and concurrent ones are safe. Triggers queue the deletions of objects in S3.
 """
 
 import datetime
+from collections.abc import Iterator
 from typing import Any
 
 from pyramid.events import subscriber
 from sqlalchemy.orm import Session, sessionmaker
 
+from jobtracker.db.batches import sum_over
 from jobtracker.db.connections import transaction
 from jobtracker.db.trash import Trashable
 from jobtracker.documents.object_deletions import process_deletions
@@ -89,17 +91,21 @@ def purge_expired(sessions: sessionmaker[Session], period: datetime.timedelta) -
     things."""
     with transaction(sessions) as connection:
         before = queries.now(connection) - period
-    number = 0
+    expired = _users_and_kinds(sessions, before)
+    return sum_over(expired, lambda each: _purge_expired_of(sessions, *each, before))
+
+
+def _users_and_kinds(
+    sessions: sessionmaker[Session], before: datetime.datetime
+) -> Iterator[tuple[int, str]]:
+    """Who has had which kinds of things in the trash since before a time."""
     for kind in Trashable.by_kind:
-        last = 0
-        while True:
+        last, users = 0, [0]
+        while users:
             with transaction(sessions) as connection:
                 users = queries.users_of_trash(connection, kind, before, last, USERS)
-            if not users:
-                break
-            number += sum(_purge_expired_of(sessions, user_id, kind, before) for user_id in users)
-            last = users[-1]
-    return number
+            yield from ((user_id, kind) for user_id in users)
+            last = users[-1] if users else 0
 
 
 def _purge_expired_of(
