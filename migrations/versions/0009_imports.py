@@ -8,7 +8,7 @@ Each statement is a transaction of its own, and can be repeated after an interru
 
 from alembic import op
 
-from jobtracker.db.migrations import autocommit, execute
+from jobtracker.db.migrations import autocommit, create_index, execute
 
 revision: str = "0009"
 down_revision: str | None = "0008"
@@ -21,6 +21,7 @@ IMPORTS = """
         id bigint GENERATED ALWAYS AS IDENTITY,
         kind text NOT NULL,
         state text NOT NULL DEFAULT 'pending',
+        -- squawk-ignore prefer-text-field
         filename varchar(255) NOT NULL,
         size_bytes bigint NOT NULL,
         object_key text,
@@ -57,15 +58,13 @@ SOURCES = """
         CONSTRAINT ck_import_sources_kind CHECK (kind ~ '^[a-z]+(_[a-z]+)*$')
     )
 """
-# Of tables that are empty.
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS ix_imports_user_id_created_at_id"
-    " ON imports (user_id, created_at, id)",
-    "CREATE INDEX IF NOT EXISTS ix_imports_object ON imports (created_at)"
-    " WHERE object_key IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS ix_import_sources_import"
-    " ON import_sources (user_id, import_id, kind, row_id) WHERE import_id IS NOT NULL",
-)
+INDEXES = {
+    "ix_imports_user_id_created_at_id": "imports (user_id, created_at, id)",
+    "ix_imports_object": "imports (created_at) WHERE object_key IS NOT NULL",
+    "ix_import_sources_import": (
+        "import_sources (user_id, import_id, kind, row_id) WHERE import_id IS NOT NULL"
+    ),
+}
 DELETE_OBJECT = """
     CREATE OR REPLACE FUNCTION delete_object_of_import() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -180,8 +179,10 @@ def trigger(
 
 def upgrade() -> None:
     with autocommit():
-        for statement in (IMPORTS, SOURCES, *INDEXES, DELETE_OBJECT, *DELETE_OBJECTS):
+        for statement in (IMPORTS, SOURCES, DELETE_OBJECT, *DELETE_OBJECTS):
             execute(statement)
+        for name, definition in INDEXES.items():
+            create_index(name, definition)
         for each in RECORDING:
             execute(trigger(*each, IS_NO_IMPORT))
         execute(WORDS_OF_NOTE.format(body=BODY_OF_LIVE))
