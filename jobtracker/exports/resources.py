@@ -47,6 +47,7 @@ class ExportCollection(OwnerOnly, RowCollection[ExportRow], under=Root, name="ex
     repository, item_class = EXPORTS, ExportResource
 
     def find(self, row_id: int) -> RowResource[ExportRow]:
+        _ = self.user  # whose row makes the replica the connection of what follows
         # Of the primary: progress is no change of the user's revision, which replicas wait for.
         release_autocommit(self.request)
         return super().find(row_id)

@@ -91,6 +91,7 @@ class ImportCollection(OwnerOnly, RowCollection[ImportRow], under=Root, name="im
     repository, item_class = IMPORTS, ImportResource
 
     def find(self, row_id: int) -> RowResource[ImportRow]:
+        _ = self.user  # whose row makes the replica the connection of what follows
         # Of the primary: progress is no change of the user's revision, which replicas wait for.
         release_autocommit(self.request)
         return super().find(row_id)

@@ -17,6 +17,7 @@ class TaskCollection(OwnerOnly, RowCollection[TaskRow], under=Root, name="tasks"
     repository, item_class = TASKS, TaskResource
 
     def find(self, row_id: int) -> RowResource[TaskRow]:
+        _ = self.user  # whose row makes the replica the connection of what follows
         # Of the primary: progress is no change of the user's revision, which replicas wait for.
         release_autocommit(self.request)
         return super().find(row_id)

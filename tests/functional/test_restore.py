@@ -33,7 +33,7 @@ LISTS = (
     "/jobs?q=acme",
 )
 # Whose ETags are digests of the body, the same as long as that is.
-BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks")
+BY_BODY = ("/jobs/metrics", "/users/me/audit", "/tasks", "/exports", "/imports")
 WORKERS = 2
 
 
