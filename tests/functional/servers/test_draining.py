@@ -119,6 +119,7 @@ def test_worker_that_dies_while_draining_is_replaced_by_one_that_drains(draining
 @pytest.mark.parametrize("kind", ["granian"])
 def test_signal_to_all_processes_drains(draining: ToyServer):
     """As of systemd, and of Ctrl+C in a terminal."""
+    assert wait_until(lambda: draining.log().count(" runtime-1") == 2, SECONDS)
     workers = draining.workers()
     begin_to_drain(draining, lambda: os.killpg(draining.process.pid, signal.SIGINT))
     assert draining.workers() == workers
