@@ -4,8 +4,8 @@ import contextlib
 import logging
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import IO, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from botocore.config import Config
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 MAX_DELETIONS = 1000
+
+R = TypeVar("R")
 
 
 class ObjectMissingOrChanged(Exception):
@@ -110,14 +112,7 @@ class Bucket:
         """Return the bytes of an object from a position to before another one;
         ObjectMissingOrChanged when it does not exist or has another ETag."""
         part = {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
-        for may_retry in (True, False):
-            try:
-                with contextlib.closing(self._call("get_object", Key=key, **part)["Body"]) as body:
-                    return bytes(body.read())
-            except BotoCoreError as error:  # while it is read
-                if not may_retry:
-                    raise _unavailable("get_object", error) from error
-        raise AssertionError
+        return self._get(lambda body: bytes(body.read()), key, **part)
 
     def put(self, key: str, data: bytes, *, content_type: str | None) -> None:
         """Write an object."""
@@ -161,16 +156,26 @@ class Bucket:
 
     def download(self, key: str, file: IO[bytes]) -> None:
         """Write an object to an empty file; ObjectMissingOrChanged when it does not exist."""
+
+        def copy(body: Any) -> None:
+            file.seek(0)
+            file.truncate()
+            shutil.copyfileobj(body, file)
+
+        self._get(copy, key)
+
+    def _get(self, consume: Callable[[Any], R], key: str, **parameters: Any) -> R:
+        """What a function returns for the body of an object; it is called once more when the
+        connection is lost while it reads."""
         for may_retry in (True, False):
             try:
-                with contextlib.closing(self._call("get_object", Key=key)["Body"]) as body:
-                    shutil.copyfileobj(body, file)
-                return
-            except BotoCoreError as error:  # while it is read
+                got = self._call("get_object", Key=key, **parameters)
+                with contextlib.closing(got["Body"]) as body:
+                    return consume(body)
+            except BotoCoreError as error:
                 if not may_retry:
                     raise _unavailable("get_object", error) from error
-                file.seek(0)
-                file.truncate()
+        raise AssertionError
 
     def create_upload(self, key: str, *, content_type: str) -> str:
         """Begin a multipart upload, and return its id."""

@@ -15,6 +15,7 @@ from jobtracker.local.postgres import Postgres
 from jobtracker.settings import SETTINGS
 from tests.common.server import free_port
 from tests.common.user_pool import REGION, MotoUserPool
+from tests.torture.client import unique
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
@@ -53,6 +54,22 @@ def aws(folder: Path) -> Iterator[Aws]:
     emulator.stop()
     if process and process.stdin:
         process.stdin.close()
+
+
+@pytest.fixture
+def url(postgres: Postgres) -> str:
+    """A migrated database for one test."""
+    url = postgres.make_database(unique("torture"))
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def own_bucket(aws: Aws) -> str:
+    """A bucket for one test."""
+    name = unique("torture")
+    aws.client("s3").create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture(scope="session")

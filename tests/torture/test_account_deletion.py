@@ -12,11 +12,9 @@ import pytest
 from sqlalchemy import create_engine
 
 from jobtracker.local.aws import Aws
-from jobtracker.local.postgres import Postgres
 from tests.common.accounts import rows_of
 from tests.common.user_pool import PASSWORD, MotoUserPool
 from tests.torture.client import Client, print_figures, unique
-from tests.torture.database import migrate
 from tests.torture.flaky import FlakyGateway
 from tests.torture.instance import Instance
 from tests.torture.tasks import attempts, is_finished, make_due
@@ -58,20 +56,6 @@ def cognito_gateway(aws: Aws, share: float) -> Iterator[FlakyGateway]:
     """The access token deletes no account: a task has to."""
     with FlakyGateway(aws.port, share, frozenset({"DeleteUser"})) as gateway:
         yield gateway
-
-
-@pytest.fixture
-def url(postgres: Postgres) -> str:
-    url = postgres.make_database(unique("deletion"))
-    migrate(url)
-    return url
-
-
-@pytest.fixture
-def own_bucket(aws: Aws) -> str:
-    name = unique("deletion")
-    aws.client("s3").create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

@@ -17,10 +17,8 @@ import pytest
 import urllib3
 
 from jobtracker.local.aws import Aws
-from jobtracker.local.postgres import Postgres
 from tests.common.user_pool import MotoUserPool
 from tests.torture.client import Client, print_figures, unique
-from tests.torture.database import migrate
 from tests.torture.instance import Instance
 from tests.torture.tasks import attempts, is_finished, make_due
 
@@ -45,20 +43,6 @@ FILL = (
               'documents/' || user_id || '/' || id, now() - interval '1 day', 'uploaded'
        FROM jobs ORDER BY id LIMIT %(documents)s""",
 )
-
-
-@pytest.fixture
-def url(postgres: Postgres) -> str:
-    url = postgres.make_database(unique("export"))
-    migrate(url)
-    return url
-
-
-@pytest.fixture
-def own_bucket(aws: Aws) -> str:
-    name = unique("export")
-    aws.client("s3").create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

@@ -14,11 +14,9 @@ import psycopg
 import pytest
 
 from jobtracker.local.aws import Aws
-from jobtracker.local.postgres import Postgres
 from jobtracker.local.process import wait_until
 from tests.common.proxy import HOST, Proxy
-from tests.torture.client import print_figures, unique
-from tests.torture.database import migrate
+from tests.torture.client import print_figures
 from tests.torture.instance import Instance
 
 pytestmark = pytest.mark.torture
@@ -61,18 +59,7 @@ def s3_proxy(aws: Aws) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def own_bucket(aws: Aws) -> str:
-    name = unique("purge")
-    aws.client("s3").create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
-def server(
-    pserve: Callable[..., Instance], postgres: Postgres, s3_proxy: Proxy, own_bucket: str
-) -> Instance:
-    url = postgres.make_database(unique("purge"))
-    migrate(url)
+def server(pserve: Callable[..., Instance], url: str, s3_proxy: Proxy, own_bucket: str) -> Instance:
     return pserve({"sqlalchemy.url": url, "s3.endpoint_url": s3_proxy.url, "s3.bucket": own_bucket})
 
 

@@ -11,10 +11,8 @@ import pytest
 from urllib3.exceptions import HTTPError
 
 from jobtracker.local.aws import Aws
-from jobtracker.local.postgres import Postgres
 from tests.common.proxy import HOST, Proxy
-from tests.torture.client import Client, print_figures, put, unique
-from tests.torture.database import migrate
+from tests.torture.client import Client, print_figures, put
 from tests.torture.instance import Instance
 
 pytestmark = pytest.mark.torture
@@ -26,22 +24,6 @@ SECONDS_TO_SWEEP = 60
 def s3_proxy(aws: Aws) -> Iterator[Proxy]:
     with Proxy((HOST, aws.port)) as proxy:
         yield proxy
-
-
-@pytest.fixture
-def url(postgres: Postgres) -> str:
-    """A database for one test."""
-    url = postgres.make_database(unique("sweep"))
-    migrate(url)
-    return url
-
-
-@pytest.fixture
-def own_bucket(aws: Aws) -> str:
-    """A bucket for one test."""
-    name = unique("sweep")
-    aws.client("s3").create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture
