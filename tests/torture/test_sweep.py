@@ -1,11 +1,13 @@
 """jobtracker-sweep after faults and kills: each object has a row, and each row an object."""
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from urllib3.exceptions import HTTPError
@@ -28,7 +30,8 @@ def s3_proxy(aws: Aws) -> Iterator[Proxy]:
 
 @pytest.fixture
 def server(pserve: Callable[..., Instance], url: str, s3_proxy: Proxy, own_bucket: str) -> Instance:
-    return pserve({"sqlalchemy.url": url, "s3.endpoint_url": s3_proxy.url, "s3.bucket": own_bucket})
+    settings = {"sqlalchemy.url": url, "s3.endpoint_url": s3_proxy.url, "s3.bucket": own_bucket}
+    return pserve(settings, ini="production.ini")  # without a worker of its own
 
 
 @pytest.fixture
@@ -71,12 +74,23 @@ def keys(rows: psycopg.Connection, what: str) -> set[str]:
     return {key for (key,) in rows.execute(what).fetchall()}
 
 
+# Not of jobs that a task deletes.
+OF_JOBS = """documents JOIN jobs ON (jobs.user_id, jobs.id) = (documents.user_id, application_id)
+             WHERE jobs.trash_reason IS NULL"""
+
+
 def uploaded(rows: psycopg.Connection) -> set[str]:
-    return keys(rows, "SELECT object_key FROM documents WHERE status = 'uploaded'")
+    return keys(
+        rows,
+        f"SELECT object_key FROM {OF_JOBS} AND documents.status = 'uploaded'",  # noqa: S608
+    )
 
 
 def pending(rows: psycopg.Connection) -> set[str]:
-    return keys(rows, "SELECT upload_key FROM documents WHERE status = 'pending'")
+    return keys(
+        rows,
+        f"SELECT upload_key FROM {OF_JOBS} AND documents.status = 'pending'",  # noqa: S608
+    )
 
 
 def sweep(server: Instance, times: int = 1) -> list[str]:
@@ -121,7 +135,7 @@ def create_orphaned_objects(
         client.upload(gone)
         fault(**({"lost": True} if fault == s3_proxy.stall else {}))
         for path in (f"{kept}/documents/{document}", gone):
-            answer = client.call("DELETE", path)
+            answer = client.call("DELETE", f"{path}?permanent=true")
             assert answer.status == 204, answer
             assert answer.seconds < 5
         s3_proxy.forward()
@@ -130,24 +144,29 @@ def create_orphaned_objects(
     confirmed(client, kept := client.make_job())
     for path in (f"{kept}/documents/{{id}}", job := client.make_job()):
         late = client.presign(kept if "{id}" in path else job)
-        client.done("DELETE", path.format(id=late["document"]["id"]))
+        client.done("DELETE", f"{path.format(id=late['document']['id'])}?permanent=true")
         assert put(late) == 200
     # A second PUT after the confirmation.
     upload = client.presign(job := client.make_job())
     assert put(upload) == 200
     assert client.confirm(job, upload["document"]["id"]).status == 200
     assert put(upload) == 200
-    # Jobs deleted just before the server is killed.
+    # Documents deleted just before the server is killed.
     client = sign_in()
-    jobs = [client.make_job() for _ in range(3)]
-    for job in jobs:
-        confirmed(client, job)
+    documents = []
+    for job in (client.make_job() for _ in range(3)):
+        documents.append(f"{job}/documents/{confirmed(client, job)}?permanent=true")
         client.upload(job)
     s3_proxy.stall(lost=True)
-    with ThreadPoolExecutor(len(jobs)) as threads:
-        deleted = [threads.submit(client.call, "DELETE", job) for job in jobs]
+    with ThreadPoolExecutor(len(documents)) as threads:
+        deleted = [threads.submit(client.call, "DELETE", path) for path in documents]
         time.sleep(1)  # S3 has been called by now
+        assert server.process is not None
+        workers = psutil.Process(server.process.pid).children(recursive=True)
         server.kill()
+        for each in workers:  # which would end a moment later
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
     # One asks for the objects of all, and is not answered any more.
     assert any(isinstance(each.exception(), HTTPError) for each in deleted)
     s3_proxy.forward()
@@ -214,9 +233,9 @@ def test_sweep_without_s3_deletes_nothing(
     fault: str,
 ):
     job = client.make_job()
-    confirmed(client, job)
+    document = confirmed(client, job)
     getattr(s3_proxy, fault)()
-    client.done("DELETE", job)
+    client.done("DELETE", f"{job}/documents/{document}?permanent=true")
     shift_times(rows)
     waiting = keys(rows, "SELECT object_key FROM object_deletions")
     assert waiting & objects(aws, own_bucket)
