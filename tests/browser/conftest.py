@@ -44,10 +44,9 @@ def spa_origin() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    # Not below pytest's folder, which PostgreSQL's own user cannot enter.
-    with tempfile.TemporaryDirectory(prefix="jobtracker-browser-") as folder:
-        yield Path(folder)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the browser, with its downloads."""
+    return tmp_path_factory.mktemp("browser")
 
 
 @pytest.fixture(scope="session")
@@ -84,13 +83,15 @@ def moto(make_database: Any, settings: dict[str, str], spa_origin: str) -> Itera
 
 
 @pytest.fixture(scope="session")
-def local_server(folder: Path, spa_origin: str) -> Iterator[Server]:
+def local_server(spa_origin: str) -> Iterator[Server]:
     """That of ``make serve``."""
-    server = Server(folder, {"cors.origins": spa_origin})
-    server.start()
-    yield server
-    server.stop()
-    server.wait_until_all_are_gone()
+    # Not below pytest's folder, which PostgreSQL's own user cannot enter.
+    with tempfile.TemporaryDirectory(prefix="jobtracker-browser-") as folder:
+        server = Server(Path(folder), {"cors.origins": spa_origin})
+        server.start()
+        yield server
+        server.stop()
+        server.wait_until_all_are_gone()
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +100,9 @@ def local_waitress(local_server: Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def local_granian(local_server: Server, folder: Path, spa_origin: str) -> Iterator[str]:
+def local_granian(local_server: Server, spa_origin: str) -> Iterator[str]:
     """Granian with production.ini, on the local stack; the worker is that of the other server."""
+    folder = local_server.folder
     settings = json.loads((folder / "var" / "stack.state").read_text())
     instance = Instance(folder, {**settings, "cors.origins": spa_origin}, "production.ini")
     instance.start()

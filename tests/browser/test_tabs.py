@@ -29,6 +29,7 @@ def test_change_in_one_tab_appears_in_the_other_and_a_stale_one_is_a_conflict(sp
     spa.wait_for("#conflict p", "Acme: Principal, applied")
     spa.screenshot("conflict")
     spa.click("#take-theirs")
+    spa.wait_until_gone("#conflict")
     assert spa.wait_for("#edit-job [name=location]").get_attribute("value") == ""
     spa.fill("#edit-job", location="Vienna")
     spa.message("Saved.")

@@ -92,7 +92,7 @@ class Page:
         try:
             return wait.until(condition, message)
         except TimeoutException:
-            self.screenshot("timeout")
+            self.screenshot(f"timeout {time.time():.0f}")
             raise
 
     def enter(self, selector: str, text: str) -> None:

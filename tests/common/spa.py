@@ -40,9 +40,12 @@ class Spa(Page):
     def message(self, text: str, *, is_error: bool = False) -> str:
         return self.wait_for("#message.error" if is_error else "#message:not(.error)", text).text
 
+    def new_address(self) -> str:
+        return f"spa-{next(_numbers)}@example.com"
+
     def new_account(self) -> str:
         """Register, confirm the address and sign in; the e-mail address."""
-        email = f"spa-{next(_numbers)}@example.com"
+        email = self.new_address()
         self.register(email)
         self.sign_in(email)
         return email

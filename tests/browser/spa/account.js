@@ -65,14 +65,18 @@ $("#sign-out").onclick = act(async () => {
   goTo("sign-in", json.message);
 });
 
+const settingsForm = $("#edit-settings");
+
 export const showSettings = (settings) => {
   document.documentElement.style.colorScheme = settings.theme;
-  fill($("#edit-settings"), settings);
+  if (!settingsForm.isDirty) fill(settingsForm, settings);
 };
 
 onSubmit("#edit-settings", async (form, body) => {
   for (const name of ["auto_refresh_seconds", "data_retention_days"]) body[name] = Number(body[name]);
-  show((await call("PUT", "/users/me/settings", body)).json.message);
+  const { json } = await call("PUT", "/users/me/settings", body);
+  fill(form, json);
+  show(json.message);
 });
 
 onSubmit("#change-password", async (form, body) => {

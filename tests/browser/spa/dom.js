@@ -103,10 +103,14 @@ export function onCreate(selector, path) {
   });
 }
 
+// A form that is polled keeps what the user has entered, until it is saved.
+document.addEventListener("input", ({ target }) => target.form && (target.form.isDirty = true));
+
 export function fill(form, row) {
   for (const field of form.elements) {
     if (field.name in row) field.value = row[field.name] ?? "";
   }
+  form.isDirty = false;
 }
 
 export const remove = (path) =>

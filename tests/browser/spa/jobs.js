@@ -70,11 +70,8 @@ export function openJob(id) {
 function fillJob(job, etag) {
   fill(edit, { ...job, tags: job.tags.join(", ") });
   edit.etag = etag;
-  edit.isDirty = false;
   $("#conflict").hidden = true;
 }
-
-edit.oninput = () => (edit.isDirty = true);
 
 async function saveJob(etag) {
   try {
