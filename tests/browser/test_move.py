@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tests.common.browser import downloaded
 from tests.common.spa import Spa
 from tests.common.user_pool import PASSWORD
 
@@ -65,8 +64,7 @@ def shown(spa: Spa) -> dict[str, Any]:
     found["job"] = spa.browser.execute_script(
         "return [...document.querySelectorAll('#edit-job [name]')].map((each) => each.value)"
     )
-    spa.click("#documents button", "Download")
-    file = downloaded(spa.folder, "r\u00e9sum\u00e9.pdf")
+    file = spa.download("#documents button", "r\u00e9sum\u00e9.pdf")
     found["document"] = file.read_bytes()
     file.unlink()
     spa.go("trash")
@@ -88,8 +86,7 @@ def test_exported_account_is_the_same_after_it_was_deleted_and_imported(spa: Spa
     spa.go("transfer")
     spa.fill("#export")
     spa.wait_for("#exports li", "done")
-    spa.click("#exports button", "Download")
-    archive = downloaded(spa.folder, "jobtracker-*.zip")
+    archive = spa.download("#exports button", "jobtracker-*.zip")
     spa.screenshot("export")
 
     other = spa.new_tab()

@@ -3,7 +3,6 @@
 import json
 
 from tests.common import totp
-from tests.common.browser import downloaded
 from tests.common.spa import Spa
 from tests.common.user_pool import PASSWORD
 
@@ -121,10 +120,9 @@ def test_job_page_keeps_notes_interviews_documents_and_what_was_done(spa: Spa):
     spa.fill("#upload", doc_type="cover_letter", file=str(spa.folder / "empty.pdf"))
     spa.message("empty", is_error=True)
     resume.unlink()
-    spa.click("#documents li:last-child button", "Download")
-    assert (
-        downloaded(spa.folder, "r\u00e9sum\u00e9*.txt").read_bytes() == b"My r\xc3\xa9sum\xc3\xa9"
-    )
+    file = spa.download("#documents li:last-child button", "r\u00e9sum\u00e9*.txt")
+    assert file.read_bytes() == b"My r\xc3\xa9sum\xc3\xa9"
+    file.unlink()
 
     spa.wait_for("#history li", "interviewing")
     spa.wait_for("#history li", "2026-11-02")

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome
 
 from jobtracker.local.aws import CONFIRMATION_CODE
 from jobtracker.local.turnstile import DUMMY_TOKEN
-from tests.common.browser import Page
+from tests.common.browser import Page, downloaded
 from tests.common.user_pool import PASSWORD
 
 _numbers = itertools.count()
@@ -68,7 +68,14 @@ class Spa(Page):
 
     def open_job(self, text: str) -> None:
         self.click("#columns a", text)
+        self.wait_for("#job h1", text)
         self.wait_for("#activity li")
+
+    def download(self, button: str, pattern: str) -> Path:
+        """The file that a button downloads; the caller deletes it."""
+        assert list(self.folder.glob(pattern)) == []
+        self.click(button, "Download")
+        return downloaded(self.folder, pattern)
 
     def new_tab(self) -> str:
         """Open the front end in another tab, signed in as in this one; the tab before."""

@@ -104,7 +104,9 @@ export function onCreate(selector, path) {
 }
 
 // A form that is polled keeps what the user has entered, until it is saved.
-document.addEventListener("input", ({ target }) => target.form && (target.form.isDirty = true));
+for (const type of ["input", "change"]) {
+  document.addEventListener(type, ({ target }) => target.form && (target.form.isDirty = true));
+}
 
 export function fill(form, row) {
   for (const field of form.elements) {

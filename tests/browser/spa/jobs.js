@@ -64,12 +64,14 @@ const edit = $("#edit-job");
 export function openJob(id) {
   path = `/jobs/${id}`;
   edit.isDirty = false;
+  $("#job h1").textContent = "";
   $("#conflict").hidden = true;
 }
 
 function fillJob(job, etag) {
   fill(edit, { ...job, tags: job.tags.join(", ") });
   edit.etag = etag;
+  $("#job h1").textContent = cardText(job);
   $("#conflict").hidden = true;
 }
 
