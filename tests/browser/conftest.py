@@ -92,6 +92,7 @@ def local_server(spa_origin: str) -> Iterator[Server]:
         yield server
         server.stop()
         server.wait_until_all_are_gone()
+        assert "ERROR" not in server.output()
 
 
 @pytest.fixture(scope="session")
@@ -108,12 +109,13 @@ def local_granian(local_server: Server, spa_origin: str) -> Iterator[str]:
     instance.start()
     yield f"http://127.0.0.1:{instance.port}"
     instance.stop()
+    assert "ERROR" not in instance.output()
 
 
 @pytest.fixture
 def spa(browser: Chrome, spa_origin: str, api_url: str, folder: Path, stack: str) -> Iterator[Spa]:
     """A tab of the front end, signed out; its console has no error of scripts or CORS."""
-    spa = Spa(browser, spa_origin, api_url, folder, has_codes=stack in LOCAL_STACK)
+    spa = Spa(browser, spa_origin, api_url, folder, is_local_stack=stack in LOCAL_STACK)
     yield spa
     faults = [each for each in spa.errors() if "Failed to load resource" not in each]
     spa.close()

@@ -80,14 +80,14 @@ def test_exported_account_is_the_same_after_it_was_deleted_and_imported(spa: Spa
     email = spa.new_account()
     fill_account(spa)
     before = shown(spa)
-    spa.screenshot("move-trash")
+    spa.picture("move-trash")
     assert before["document"] == CONTENT
 
     spa.go("transfer")
     spa.fill("#export")
     spa.wait_for("#exports li", "done")
     archive = spa.download("#exports button", "jobtracker-*.zip")
-    spa.screenshot("export")
+    spa.picture("export")
 
     other = spa.new_tab()
     spa.go("account")
@@ -99,7 +99,7 @@ def test_exported_account_is_the_same_after_it_was_deleted_and_imported(spa: Spa
     spa.switch_to(other)
     spa.wait_for("#sign-in")
     spa.wait_for("#message.error")
-    spa.screenshot("deleted")
+    spa.picture("deleted")
 
     spa.register(email)
     spa.sign_in(email)
@@ -107,9 +107,9 @@ def test_exported_account_is_the_same_after_it_was_deleted_and_imported(spa: Spa
     spa.go("transfer")
     spa.fill("#import", file=str(archive))
     spa.wait_for("#imports li", "checked")
-    spa.screenshot("import")
+    spa.picture("import")
     spa.click("#imports button", "Import")
     spa.wait_for("#imports li", "done")
     archive.unlink()
     assert shown(spa) == before
-    spa.screenshot("moved")
+    spa.picture("moved")

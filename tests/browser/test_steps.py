@@ -20,7 +20,7 @@ def test_user_registers_confirms_the_address_and_signs_in(spa: Spa):
     spa.message("password", is_error=True)
     spa.fill("#register form", **account)
     spa.message("code by e-mail")
-    spa.screenshot("code")
+    spa.picture("code")
 
     spa.go("sign-in")
     spa.fill("#password-step", email=account["email"], password=PASSWORD)
@@ -28,7 +28,7 @@ def test_user_registers_confirms_the_address_and_signs_in(spa: Spa):
     assert spa.wait_for("#code [name=email]").get_attribute("value") == email
     spa.click("#send-code")
     spa.message("new code")
-    if spa.has_codes:
+    if spa.is_local_stack:
         spa.fill("#code form", code="999999")
         spa.message("code", is_error=True)
     spa.fill("#code form", code="123 456")
@@ -38,7 +38,7 @@ def test_user_registers_confirms_the_address_and_signs_in(spa: Spa):
     spa.message("not valid", is_error=True)
     spa.sign_in(email)
     assert spa.api("/users/me")["is_email_verified"] is True
-    spa.screenshot("board-empty")
+    spa.picture("board-empty")
     spa.click("#sign-out")
     spa.message("Logged out")
     assert ("OPTIONS", f"{spa.api_url}/users/me") in spa.requests()
@@ -83,7 +83,7 @@ def test_jobs_are_added_filtered_searched_and_kept_as_views(spa: Spa):
     spa.wait_for("#hits mark", "callback")
     spa.wait_for("#hits li", MARKUP)
     assert spa.visible("#hits img") == []
-    spa.screenshot("board")
+    spa.picture("board")
 
 
 def test_job_page_keeps_notes_interviews_documents_and_what_was_done(spa: Spa):
@@ -127,13 +127,13 @@ def test_job_page_keeps_notes_interviews_documents_and_what_was_done(spa: Spa):
     spa.wait_for("#history li", "interviewing")
     spa.wait_for("#history li", "2026-11-02")
     spa.wait_for("#activity li", "Document uploaded")
-    spa.screenshot("job")
+    spa.picture("job")
     spa.click("#delete-job")
     spa.wait_for("#board")
     spa.wait_until_gone(".card", "Acme")
     spa.go("trash")
     spa.wait_for("#trashed li", "job Acme: Engineer")
-    spa.screenshot("trash")
+    spa.picture("trash")
     spa.click("#trashed li", "Acme")
     spa.click("#trashed button", "Restore")
     spa.wait_until_gone("#trashed li", "Acme")
@@ -178,7 +178,7 @@ def test_settings_password_and_second_factor(spa: Spa):
     spa.message("code", is_error=True)
     spa.fill("#confirm-mfa", code=totp.code(secret))
     spa.wait_for("#mfa", "on")
-    spa.screenshot("settings")
+    spa.picture("settings")
     spa.click("#sign-out")
     spa.message("Logged out")
     spa.fill("#password-step", email=email, password=NEW_PASSWORD)
@@ -211,7 +211,7 @@ def test_csv_file_is_checked_imported_and_undone(spa: Spa):
     spa.wait_for("#csv-check p", "Firma → company_name, Stelle → job_title")
     spa.wait_for("#csv-check p", "Unknown statuses: x")
     spa.wait_for("#csv-check li", "Acme: Dev rejected 2026-04-03")
-    spa.screenshot("csv")
+    spa.picture("csv")
     spa.fill("#csv", text=rows.replace("x;", "offer;"))
     spa.wait_for("#csv-check li", "Nova: Ops offer 2026-05-04")
     spa.click("#import-csv")

@@ -27,7 +27,7 @@ def test_change_in_one_tab_appears_in_the_other_and_a_stale_one_is_a_conflict(sp
     spa.switch_to(other)
     spa.click("#edit-job button", "Save")
     spa.wait_for("#conflict p", "Acme: Principal, applied")
-    spa.screenshot("conflict")
+    spa.picture("conflict")
     spa.click("#take-theirs")
     spa.wait_until_gone("#conflict")
     assert spa.wait_for("#edit-job [name=location]").get_attribute("value") == ""
@@ -69,7 +69,7 @@ def test_job_whose_response_was_lost_is_made_once(spa: Spa, spa_origin: str):
         proxy.cut(after=1)
         spa.fill("#add-job", company_name="Nova", job_title="Ops")
         spa.message("cannot be reached", is_error=True)
-        spa.screenshot("offline")
+        spa.picture("offline")
         assert [job["company_name"] for job in spa.api("/jobs")] == ["Nova", "Acme"]
         proxy.refuse()
         spa.fill("#add-job", company_name="Third", job_title="Dev")

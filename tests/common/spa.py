@@ -17,12 +17,14 @@ _numbers = itertools.count()
 
 
 class Spa(Page):
-    """:param has_codes: whether the user pool refuses a wrong confirmation code"""
+    """:param is_local_stack: whether the user pool refuses a wrong confirmation code; pictures are
+    taken then, which take half a second each
+    """
 
     def __init__(
-        self, browser: Chrome, origin: str, api_url: str, folder: Path, *, has_codes: bool
+        self, browser: Chrome, origin: str, api_url: str, folder: Path, *, is_local_stack: bool
     ) -> None:
-        self.api_url, self.folder, self.has_codes = api_url, folder, has_codes
+        self.api_url, self.folder, self.is_local_stack = api_url, folder, is_local_stack
         super().__init__(browser, f"{origin}/?api={api_url}")
         self.wait_for("#sign-in")
 
@@ -36,6 +38,10 @@ class Spa(Page):
         for name, text in fields.items():
             self.enter(f"{form} [name={name}]", text)
         self.click(f"{form} button:not([type=button])")
+
+    def picture(self, name: str) -> None:
+        if self.is_local_stack:
+            self.screenshot(f"spa-{name}")
 
     def message(self, text: str, *, is_error: bool = False) -> str:
         return self.wait_for("#message.error" if is_error else "#message:not(.error)", text).text
