@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, HISTORY, INTERVIEWS, JOBS, NOTES, Kind
+from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.documents.models import DocumentStatus, ScanStatus
 from jobtracker.history.models import StepOrigin
 from jobtracker.imports import queries, row_queries
-from jobtracker.imports.archive_reader import JobRows, Manifest, Row
+from jobtracker.imports.archive_reader import JobRows, Row
 from jobtracker.imports.context import Context
+from jobtracker.imports.document_importer import WITHOUT_FILE, has_file
 from jobtracker.imports.models import OnDuplicate
 from jobtracker.imports.plan import PlannedJob, plan
 from jobtracker.quotas import ACTIVITY_PER_JOB, QuotaExceeded
@@ -153,7 +155,7 @@ class JobImporter:
         if has_file(row, self._manifest):
             expires_at = now + FILE_EXPIRES_AFTER
             return {**new, "status": DocumentStatus.PENDING, "upload_expires_at": expires_at}
-        if row["status"] in (DocumentStatus.INFECTED, DocumentStatus.FAILED):
+        if row["status"] in WITHOUT_FILE:
             return new
         missing = {"scan_status": ScanStatus.ERROR, "scan_message": MISSING_FILE}
         return {**new, "status": DocumentStatus.FAILED, **missing}
@@ -258,11 +260,6 @@ class JobImporter:
             ids,
             import_id,
         )
-
-
-def has_file(row: Mapping[str, Any], manifest: Manifest) -> bool:
-    """Whether the archive has the file of a document."""
-    return row["file"] is not None and row["file"] in manifest.files
 
 
 def _is_live(row: Mapping[str, Any]) -> bool:

@@ -87,5 +87,6 @@ def _plan_job(
         duplicate = context.duplicates.find(rows.job.row)
     if duplicate is None:
         return PlannedJob(rows, None, False, False, {})
-    is_skipped = context.on_duplicate is OnDuplicate.SKIP
+    if not (is_skipped := context.on_duplicate is OnDuplicate.SKIP):
+        context.duplicates.remove(duplicate)  # it stands for one job of the source
     return PlannedJob(rows, duplicate.id, True, is_skipped, {})

@@ -1,6 +1,6 @@
 """What is wrong with a file, and where."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Problem(NamedTuple):
@@ -16,9 +16,6 @@ class Problem(NamedTuple):
     line: int | None = None
     field: str | None = None
     code: str = "INVALID"
-
-    def as_json(self) -> dict[str, Any]:
-        return self._asdict()
 
 
 class BrokenArchive(Exception):

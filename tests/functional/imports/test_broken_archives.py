@@ -318,8 +318,9 @@ def test_more_rows_than_allowed(committing_app: Any, client: Api, monkeypatch: p
 def test_more_below_a_job_than_allowed(
     committing_app: Any, client: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(archive_reader, "MAX_JOB_BYTES", 100)
-    assert "too much below it" in problem_of(committing_app, client, archive_of(GOOD))
+    monkeypatch.setattr(archive_reader, "MAX_AT_ONCE", 3000)
+    notes = archive(jobs=[job()], history=[step()], notes=[note(1), note(2)])
+    assert "to the same job" in problem_of(committing_app, client, notes)
 
 
 def problem_of(app: Any, api: Api, data: bytes) -> str:
