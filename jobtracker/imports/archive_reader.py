@@ -22,7 +22,7 @@ MAX_ROWS = 2_000_000
 MAX_INVALID = 1000
 #: Bytes of the rows that are in memory at once, those of a job, or those that belong to none: of
 #: their lines, and of the objects of each.
-MAX_AT_ONCE, OF_OBJECTS = 128 * 1024 * 1024, 1024
+MAX_BYTES, ROW_BYTES = 64 * 1024 * 1024, 1000
 _OTHER_NUMBER = "The manifest has another number of rows."
 _DOCUMENT = re.compile(r"documents/[0-9]{1,19}/[^/]+")
 
@@ -86,12 +86,8 @@ class ArchiveReader:
                 try:
                     row = rows.decode(kind, line)
                 except InvalidRow as error:
-                    self._invalid += 1
                     self._has_invalid_job |= kind is JOBS
-                    if self._invalid > MAX_INVALID:
-                        message = f"More than {MAX_INVALID} rows are invalid."
-                        raise BrokenArchive(message, name, number) from None
-                    self._report(Problem(error.message, name, number, error.field or None))
+                    self._refuse(kind, number, error.field or None, error.message)
                 else:
                     yield Line(number, row, len(line))
             self._check_file(name, entry.bytes, entry.sha256)
@@ -105,7 +101,7 @@ class ArchiveReader:
         size = 0
         for kind in kinds:
             for line in self.rows(kind):
-                size = _added(size, kind, line)
+                size = _added(size, kind, line, "The entry has too many rows.")
                 found[kind.name].append(line)
         return found
 
@@ -125,7 +121,7 @@ class ArchiveReader:
             below: dict[str, list[Line]] = {each.kind.name: [] for each in children}
             for each in children:
                 for line in self._of_job(each, job_id):
-                    size = _added(size, each.kind, line)
+                    size = _added(size, each.kind, line, "A job has too much below it.")
                     below[each.kind.name].append(line)
             yield JobRows(job, below)
         for each in children:
@@ -139,8 +135,14 @@ class ArchiveReader:
                 yield line
             elif not self._has_invalid_job:
                 message = "The archive has no job of this id."
-                problem = Problem(message, children.kind.filename, line.number, "application_id")
-                self._report(problem)
+                self._refuse(children.kind, line.number, "application_id", message)
+
+    def _refuse(self, kind: Kind, line: int, field: str | None, message: str) -> None:
+        self._invalid += 1
+        if self._invalid > MAX_INVALID:
+            message = f"More than {MAX_INVALID} rows are invalid."
+            raise BrokenArchive(message, kind.filename, line)
+        self._report(Problem(message, kind.filename, line, field))
 
     def read_document(self, path: str, max_bytes: int) -> bytes:
         """The file of a document."""
@@ -222,10 +224,9 @@ class _Children:
         return line
 
 
-def _added(size: int, kind: Kind, line: Line) -> int:
+def _added(size: int, kind: Kind, line: Line, message: str) -> int:
     """The bytes in memory with a further row; BrokenArchive if they are too many."""
-    size += line.bytes + OF_OBJECTS
-    if size > MAX_AT_ONCE:
-        message = "Too many rows belong to the same job, or to none."
+    size += line.bytes + ROW_BYTES
+    if size > MAX_BYTES:
         raise BrokenArchive(message, kind.filename, line.number)
     return size

@@ -78,7 +78,7 @@ class Check:
 
     def refuse(self, problem: Problem) -> None:
         # What ends the check is shown, whatever was found before.
-        self.refused.add(problem._asdict(), is_first=problem.code == "BROKEN")
+        self.refused.add(problem.as_json(), is_first=problem.code == "BROKEN")
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,8 @@
 """What is wrong with a file, and where."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+MAX_NAME = 300
 
 
 class Problem(NamedTuple):
@@ -16,6 +18,13 @@ class Problem(NamedTuple):
     line: int | None = None
     field: str | None = None
     code: str = "INVALID"
+
+    def as_json(self) -> dict[str, Any]:
+        """The names are of the file: they are cut, and JSONB cannot have the character NUL."""
+        names = {"entry": self.entry, "field": self.field}
+        return self._asdict() | {
+            key: name and name.replace("\0", "\ufffd")[:MAX_NAME] for key, name in names.items()
+        }
 
 
 class BrokenArchive(Exception):

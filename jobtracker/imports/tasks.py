@@ -230,7 +230,7 @@ def _fail(task: ImportTask, problem: Problem) -> None:
     """End an import of which something may have been made, which can be undone."""
     report = dict(task.row.report or {})
     report["is_importable"] = False
-    report["refused"] = {"number": 1, "first": [problem._asdict()]}
+    report["refused"] = {"number": 1, "first": [problem.as_json()]}
     is_made = any(report.get("made", {}).values())
     values: Mapping[str, Any] = {"object_key": None} if is_made else {}
     with task.transaction() as connection:

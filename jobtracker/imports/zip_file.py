@@ -160,7 +160,7 @@ def _check(info: zipfile.ZipInfo) -> None:
     elif info.file_size > max(RATIO_FROM, MAX_RATIO * info.compress_size):
         problem = "The entry is suspiciously small for what it has."
     if problem:
-        raise BrokenArchive(problem, name.replace("\0", "\ufffd")[:255])
+        raise BrokenArchive(problem, name)
 
 
 def _check_overlaps(infos: list[zipfile.ZipInfo], end_of_entries: int) -> None:

@@ -85,6 +85,28 @@ class TestDuplicates:
         run(committing_app, client, data, on_duplicate)
         assert sorted(each["name"] for each in client.get("/saved-views").json) == names
 
+    def test_each_job_here_is_the_duplicate_of_one(self, committing_app: Any, client: Api):
+        mine = client.post("/jobs", self.JOB).json["id"]
+        jobs = [job(1), job(2, company_name="Company 1", location="Graz")]
+        made = run(committing_app, client, archive(jobs=jobs), "update")["report"]
+        assert (made["updated"]["jobs"], made["made"]["jobs"]) == (1, 1)
+        locations = {each["id"] == mine: each["location"] for each in client.get("/jobs").json}
+        assert locations == {True: None, False: "Graz"}
+
+    def test_view_of_the_former_name_of_another_one(self, committing_app: Any, client: Api):
+        run(committing_app, client, archive(saved_views=[view(1, name="A"), view(2, name="B")]))
+        data = archive(saved_views=[view(1, name="C"), view(2, name="D"), view(3, name="a")])
+        made = run(committing_app, client, data, "update")
+        assert made["report"]["updated"] == {"saved_views": 2}
+        assert sorted(each["name"] for each in client.get("/saved-views").json) == ["C", "D", "a"]
+
+    def test_views_that_swap_their_names_keep_them(self, committing_app: Any, client: Api):
+        run(committing_app, client, archive(saved_views=[view(1, name="A"), view(2, name="B")]))
+        swapped = [view(1, name="B", data={"of": 1}), view(2, name="A", data={"of": 2})]
+        run(committing_app, client, archive(saved_views=swapped), "update")
+        views = {each["name"]: each["data"] for each in client.get("/saved-views").json}
+        assert views == {"A": {"of": 1}, "B": {"of": 2}}
+
 
 def test_what_is_new_below_a_job_that_is_here_is_added(committing_app: Any, client: Api):
     run(committing_app, client, archive(jobs=[job()], history=[step()], notes=[note()]))
