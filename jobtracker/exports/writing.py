@@ -18,9 +18,6 @@ from jobtracker.tasks.runner import RunningTask
 
 # Bytes; S3 has 10,000 parts at most.
 PART = 8 * 1024 * 1024
-# More than of other tasks: an attempt begins anew, so it is without progress when its worker is
-# killed earlier than one before.
-MAX_FAILURES = 40
 # Seconds between two updates of the progress.
 INTERVAL = 1
 
@@ -83,7 +80,7 @@ def multipart_upload(
         raise
 
 
-@task_kind(EXPORT, max_failures=MAX_FAILURES, is_resumable=False)
+@task_kind(EXPORT, is_resumable=False)
 def write_export(task: RunningTask) -> None:
     """Write the archive of a user to S3. An attempt begins anew, with another multipart upload to
     the same key."""

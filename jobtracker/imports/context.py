@@ -73,5 +73,5 @@ def make_context(
     settings: Mapping[str, Any],
 ) -> Context:
     is_own = str(source_of(connection, user_id)) == source
-    duplicates = Duplicates(row_queries.existing_jobs(connection, user_id, source))
-    return Context(user_id, import_id, source, is_own, on_duplicate, duplicates, settings)
+    jobs = row_queries.EXISTING_JOBS.all(connection, user_id=user_id, source=source)
+    return Context(user_id, import_id, source, is_own, on_duplicate, Duplicates(jobs), settings)

@@ -47,7 +47,8 @@ def finish(
     connection: SupportsExecute, context: Context, pending: Sequence[PendingDocument]
 ) -> None:
     """Let documents be uploaded ones. Scans for malware are those of this installation."""
-    row_queries.lock_jobs(connection, context.user_id, {each.job_id for each in pending})
+    jobs = sorted({each.job_id for each in pending})
+    row_queries.LOCK_JOBS.all(connection, user_id=context.user_id, ids=jobs)
     status, scan_status = DocumentStatus.UPLOADED, ScanStatus.NOT_SCANNED
     if context.settings["documents.malware_scan"]:
         status, scan_status = DocumentStatus.SCANNING, ScanStatus.PENDING
