@@ -4,7 +4,7 @@ import datetime
 import io
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -16,13 +16,14 @@ from jobtracker.imports import rows
 from jobtracker.imports.problems import BrokenArchive, Problem
 from jobtracker.imports.zip_file import ZipReader
 
-MAX_MANIFEST = 16 * 1024 * 1024
+MAX_MANIFEST = 4 * 1024 * 1024
 #: Of the files of all kinds.
 MAX_ROWS = 2_000_000
 #: After so many rows that are invalid, no more is read.
 MAX_INVALID = 1000
-#: Of the rows of one job, in their lines.
-MAX_JOB_BYTES = 128 * 1024 * 1024
+#: Of the rows that are in memory together, those of one job or of one kind: their lines, and for
+#: each of them what its object needs beyond these.
+MAX_BYTES, ROW_BYTES = 64 * 1024 * 1024, 1000
 _DOCUMENT = re.compile(r"documents/[0-9]{1,19}/[^/]+")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -68,7 +69,7 @@ class ArchiveReader:
 
     def __init__(self, file: io.RawIOBase, report: Report) -> None:
         self._zip, self._report = ZipReader(file), report
-        self._rows = self._invalid = 0
+        self._rows = self._invalid = self._size = 0
         self._has_invalid_job = False
         self.manifest = self._read_manifest()
         self._check_entries()
@@ -109,6 +110,11 @@ class ArchiveReader:
         if number != self.manifest.counts.get(kind.name, 0):
             raise BrokenArchive("The manifest has another number of rows.", name)
 
+    def all_rows(self, kind: Kind) -> list[Line]:
+        """The valid rows of a kind of which a user has few."""
+        self._size = 0
+        return [*self._bounded(kind, self.rows(kind), "The entry has too many rows.")]
+
     def jobs(self, start: int = 0) -> Iterator[JobRows]:
         """The jobs with all rows below them: the files of all kinds are in the order of jobs.
 
@@ -129,17 +135,15 @@ class ArchiveReader:
                 if job_id <= last:
                     message = "The jobs are not in the order of their ids."
                     raise BrokenArchive(message, JOBS.filename, job.number)
-                last, size = job_id, 0
-                below: dict[str, list[Line]] = {}
-                for kind, of_kind in children.items():
-                    lines = below[kind.name] = []
-                    for line in of_kind.of_job(job_id):
-                        size += line.bytes
-                        if size > MAX_JOB_BYTES:
-                            message = "A job has too much below it."
-                            raise BrokenArchive(message, kind.filename, line.number)
-                        lines.append(line)
-                yield JobRows(job, below)
+                last, self._size = job_id, 0
+                message = "A job has too much below it."
+                yield JobRows(
+                    job,
+                    {
+                        kind.name: [*self._bounded(kind, of_kind.of_job(job_id), message)]
+                        for kind, of_kind in children.items()
+                    },
+                )
             for of_kind in children.values():
                 of_kind.finish()
 
@@ -149,6 +153,14 @@ class ArchiveReader:
             content = entry.read(max_bytes)
             self._check_file(path, entry.bytes, entry.sha256)
         return content
+
+    def _bounded(self, kind: Kind, lines: Iterable[Line], message: str) -> Iterator[Line]:
+        """The lines; BrokenArchive when they do not fit into memory."""
+        for line in lines:
+            self._size += line.bytes + ROW_BYTES
+            if self._size > MAX_BYTES:
+                raise BrokenArchive(message, kind.filename, line.number)
+            yield line
 
     def _report_orphan(self, problem: Problem) -> None:
         """Report a row without its job, unless that can be an invalid one."""

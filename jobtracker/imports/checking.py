@@ -214,10 +214,9 @@ class Check:
                 self._refuse_line(DOCUMENTS, line, "size_bytes", message)
             else:
                 self.files[path] = line
-        for line in job.new(DOCUMENTS):
-            self._bytes += line.row["size_bytes"]
-            job_is_live = job.target is not None or job.rows.job.row["trashed_at"] is None
-            self._live[DOCUMENTS.name] += job_is_live and line.row["trashed_at"] is None
+        live, size = job.new_documents()
+        self._live[DOCUMENTS.name] += live
+        self._bytes += size
 
     def check_entries(self, manifest: Manifest) -> None:
         """Refuse files that belong to no document."""
@@ -271,7 +270,7 @@ def run_check(
         total = manifest.counts.get(JOBS.name, 0) + sum(
             name.startswith("documents/") for name in manifest.files
         )
-        others = {kind: list(reader.rows(kind)) for kind in OTHERS}
+        others = {kind: reader.all_rows(kind) for kind in OTHERS}
         with transaction(0, total) as connection:
             context = make_context(connection, manifest)
             check.add_views(connection, context, others[SAVED_VIEWS])

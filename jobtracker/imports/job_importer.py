@@ -14,7 +14,7 @@ from jobtracker.imports import queries, row_queries
 from jobtracker.imports.archive_reader import JobRows, Manifest, Row
 from jobtracker.imports.context import Context
 from jobtracker.imports.models import OnDuplicate
-from jobtracker.imports.plan import PlannedJob, plan
+from jobtracker.imports.plan import PlannedJob, check_document_quotas, plan
 from jobtracker.quotas import ACTIVITY_PER_JOB, QuotaExceeded
 from jobtracker.users import queries as users
 
@@ -41,7 +41,7 @@ class JobImporter:
     def run(self, batch: Sequence[JobRows]) -> None:
         """Import them, as they were.
 
-        :raises QuotaExceeded: when the user has other jobs by now than at the check
+        :raises QuotaExceeded: when the user has other jobs or documents by now than at the check
         """
         planned = plan(self._connection, self._context, batch)
         planned = self._lock(planned)
@@ -75,6 +75,7 @@ class JobImporter:
         new = sum(each.target is None and _is_live(each.rows.job.row) for each in planned)
         if user.job_count + new > (limit := self._context.quota("jobs")) and new:
             raise QuotaExceeded("jobs", limit)
+        check_document_quotas(self._connection, self._context, planned)
         return [
             each._replace(is_skipped=True)
             if each.target is not None and each.target not in live

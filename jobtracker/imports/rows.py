@@ -1,5 +1,6 @@
 """The rows of an archive, as valid as those of the API."""
 
+import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -88,9 +89,12 @@ def _check_id(name: str, row: Mapping[str, Any]) -> None:
         raise InvalidRow(name, "Must be a positive integer below 2^53.")
 
 
-def _check_trash(row: Mapping[str, Any]) -> None:
+def _check_trash(row: dict[str, Any]) -> None:
     if (row["trashed_at"] is None) != (row["trash_reason"] is None):
         raise InvalidRow("trash_reason", "Must be there if, and only if, trashed_at is.")
+    if row["trashed_at"] is not None:
+        # What is deleted in the future would stay in the trash until then.
+        row["trashed_at"] = min(row["trashed_at"], datetime.datetime.now(datetime.UTC))
 
 
 def _check_version(row: Mapping[str, Any]) -> None:

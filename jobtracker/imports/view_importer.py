@@ -93,7 +93,7 @@ class ViewImporter:
             self._import_settings(line.row)
         for line in reader.rows(PREFERENCES):
             self._import_preferences(line.row["ui_preferences"])
-        self._import_views(list(reader.rows(SAVED_VIEWS)))
+        self._import_views(reader.all_rows(SAVED_VIEWS))
 
     def _import_settings(self, row: Row) -> None:
         """Set the settings, unless they are not the default ones and not to be updated."""

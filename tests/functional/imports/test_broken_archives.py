@@ -318,8 +318,18 @@ def test_more_rows_than_allowed(committing_app: Any, client: Api, monkeypatch: p
 def test_more_below_a_job_than_allowed(
     committing_app: Any, client: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(archive_reader, "MAX_JOB_BYTES", 100)
+    monkeypatch.setattr(archive_reader, "MAX_BYTES", 100)
     assert "too much below it" in problem_of(committing_app, client, archive_of(GOOD))
+
+
+@pytest.mark.parametrize("kind", ["notes", "saved_views"])
+def test_more_small_rows_than_allowed(
+    committing_app: Any, client: Api, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    row: Any = {"notes": note, "saved_views": view}[kind]
+    monkeypatch.setattr(archive_reader, "MAX_BYTES", 20_000)
+    many = archive_of({**GOOD, f"{kind}.ndjson": ndjson(*map(row, range(1, 21)))})
+    assert " too " in problem_of(committing_app, client, many)
 
 
 def problem_of(app: Any, api: Api, data: bytes) -> str:
