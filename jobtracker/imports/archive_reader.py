@@ -15,7 +15,7 @@ from jobtracker.imports.problems import BrokenArchive, Problem
 from jobtracker.imports.zip_file import ZipReader
 
 #: Bytes: 20,000 documents with the longest names have 8 MB.
-MAX_MANIFEST = 10 * 1024 * 1024
+MAX_MANIFEST = 8 * 1024 * 1024
 #: Of the files of all kinds.
 MAX_ROWS = 2_000_000
 #: After so many rows that are invalid, no more is read.

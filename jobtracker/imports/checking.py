@@ -180,10 +180,9 @@ class Check:
                 self.missing_files += row["status"] not in WITHOUT_FILE
             else:
                 self._add_file(context, manifest, line)
-        job_is_live = job.target is not None or job.rows.job.row["trashed_at"] is None
-        for line in job.new(DOCUMENTS):
-            self._bytes += line.row["size_bytes"]
-            self._live[DOCUMENTS] += job_is_live and line.row["trashed_at"] is None
+        live, size = job.new_documents()
+        self._live[DOCUMENTS] += live
+        self._bytes += size
 
     def _add_file(self, context: Context, manifest: Manifest, line: Line) -> None:
         row, path = line.row, line.row["file"]

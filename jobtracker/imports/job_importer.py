@@ -17,7 +17,7 @@ from jobtracker.imports.archive_reader import JobRows, Row
 from jobtracker.imports.context import Context
 from jobtracker.imports.document_importer import WITHOUT_FILE, has_file
 from jobtracker.imports.models import OnDuplicate
-from jobtracker.imports.plan import FOUND, PlannedJob, plan
+from jobtracker.imports.plan import FOUND, PlannedJob, check_document_quotas, plan
 from jobtracker.quotas import ACTIVITY_PER_JOB, QuotaExceeded
 from jobtracker.users import queries as users
 
@@ -44,7 +44,7 @@ class JobImporter:
     def run(self, batch: Sequence[JobRows]) -> None:
         """Import them, as they were.
 
-        :raises QuotaExceeded: when the user has other jobs by now than at the check
+        :raises QuotaExceeded: when the user has other jobs or documents by now than at the check
         """
         planned = []
         for each in self._lock(plan(self._connection, self._context, batch)):
@@ -76,6 +76,7 @@ class JobImporter:
         new = sum(each.target is None and _is_live(each.row) for each in planned)
         if user.job_count + new > (limit := self._context.quota("jobs")) and new:
             raise QuotaExceeded("jobs", limit)
+        check_document_quotas(self._connection, self._context, planned)
         return [each if each.target in live else each._replace(is_skipped=True) for each in planned]
 
     def _insert_jobs(self, planned: Sequence[PlannedJob]) -> dict[int, int]:

@@ -81,9 +81,17 @@ def decode(kind: Kind, line: bytes) -> dict[str, Any]:
             _check_time(name, value)
         elif name in ("id", "application_id", "version") and not 0 < value < MAX_INTEGER:
             raise InvalidRow(name, "Must be a positive integer below 2^53.")
-    if "trashed_at" in row and (row["trashed_at"] is None) != (row["trash_reason"] is None):
-        raise InvalidRow("trash_reason", "Must be there if, and only if, trashed_at is.")
+    if "trashed_at" in row:
+        _check_trash(row)
     return row
+
+
+def _check_trash(row: dict[str, Any]) -> None:
+    if (row["trashed_at"] is None) != (row["trash_reason"] is None):
+        raise InvalidRow("trash_reason", "Must be there if, and only if, trashed_at is.")
+    if row["trashed_at"] is not None:
+        # What is deleted in the future would stay in the trash until then.
+        row["trashed_at"] = min(row["trashed_at"], datetime.datetime.now(datetime.UTC))
 
 
 def _check_time(name: str, value: datetime.datetime) -> None:

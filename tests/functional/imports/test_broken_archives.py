@@ -368,9 +368,9 @@ def test_more_below_a_job_than_allowed(
 def test_more_small_rows_than_allowed(
     committing_app: Any, client: Api, monkeypatch: pytest.MonkeyPatch, kind: str
 ):
-    rows = {"notes": note, "saved_views": view}[kind]
+    row: Any = {"notes": note, "saved_views": view}[kind]
     monkeypatch.setattr(archive_reader, "MAX_BYTES", 20_000)
-    many = archive_of({**GOOD, f"{kind}.ndjson": ndjson(*map(rows, range(1, 21)))})
+    many = archive_of({**GOOD, f"{kind}.ndjson": ndjson(*map(row, range(1, 21)))})
     assert " too " in problem_of(committing_app, client, many)
 
 

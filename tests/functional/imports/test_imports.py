@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobtracker.imports import plan
+from jobtracker.imports import plan, tasks
 from jobtracker.tasks.runner import Runner
 from tests.common.api import Api
 from tests.common.exports import export
@@ -189,6 +189,40 @@ def test_exceeded_quota_is_reported_before_anything_is_made(
     limit: int,
 ):
     monkeypatch.setitem(committing_app.registry.settings, f"quotas.{quota}", limit)
+    made = run(committing_app, client, data)
+    assert made["state"] == "failed"
+    problem = made["report"]["refused"]["first"][0]
+    assert (problem["code"], problem["field"]) == ("QUOTA_EXCEEDED", quota)
+    assert client.get("/jobs").json == []
+    monkeypatch.undo()
+
+
+def test_trash_of_the_future_is_that_of_now(committing_app: Any, client: Api):
+    trash: dict[str, Any] = {"trashed_at": "9999-01-05T10:00:00.000000Z", "trash_reason": "user"}
+    data = archive(
+        saved_views=[view(**trash)],
+        jobs=[job(1), job(2, **trash)],
+        history=[step(1, 1), step(2, 2)],
+        notes=[note(**trash)],
+    )
+    assert run(committing_app, client, data)["state"] == "done"
+    rows = client.get("/trash").json
+    assert {row["kind"] for row in rows} == {"saved_view", "job", "note"}
+    assert all(row["trashed_at"] < "9999" for row in rows)
+
+
+@pytest.mark.parametrize("quota", ["jobs", "documents", "document_bytes", "saved_views"])
+def test_quota_is_exceeded_by_what_was_made_since_the_check(
+    committing_app: Any, client: Api, data: bytes, monkeypatch: pytest.MonkeyPatch, quota: str
+):
+    begin = tasks._begin
+
+    def begin_then_make_more(task: tasks.ImportTask) -> bool:
+        is_importable = begin(task)
+        monkeypatch.setitem(committing_app.registry.settings, f"quotas.{quota}", 0)
+        return is_importable
+
+    monkeypatch.setattr(tasks, "_begin", begin_then_make_more)
     made = run(committing_app, client, data)
     assert made["state"] == "failed"
     problem = made["report"]["refused"]["first"][0]

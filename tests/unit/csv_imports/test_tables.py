@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import time
 from typing import Any
 
 import pytest
@@ -87,6 +88,12 @@ def test_any_bytes_are_a_table_or_an_error_of_the_request(data: bytes):
 def test_header_words_of_six_languages(names: str):
     fields = ["company_name", "job_title", "location", "status", "applied_date", "job_url"]
     assert list(headers.suggested(names.split(";")).values()) == [*fields, "tags", "notes"]
+
+
+def test_hostile_cell_is_folded_in_little_time():
+    begun = time.process_time()
+    assert folded("\u0315\u0316" * 65_000) == ""
+    assert time.process_time() - begun < 1
 
 
 def test_words_are_folded_and_mean_one_thing():
