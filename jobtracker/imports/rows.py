@@ -76,13 +76,13 @@ def decode(kind: Kind, line: bytes) -> dict[str, Any]:
             row[name] = node.deserialize(row[name])
         except colander.Invalid as error:
             raise InvalidRow(name, first_sentence(error, name)) from None
+    if "trashed_at" in row:
+        _check_trash(row)
     for name, value in row.items():
         if isinstance(value, datetime.datetime):
             _check_time(name, value)
         elif name in ("id", "application_id", "version") and not 0 < value < MAX_INTEGER:
             raise InvalidRow(name, "Must be a positive integer below 2^53.")
-    if "trashed_at" in row:
-        _check_trash(row)
     return row
 
 

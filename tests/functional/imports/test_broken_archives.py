@@ -226,11 +226,9 @@ CASES: dict[str, tuple[Callable[[], bytes], str, int | None, str | None, str]] =
         lambda: of_line("history", ndjson(step(at="1969-12-31T23:59:59Z"))),
         *("history.ndjson", 1, "at", "1970"),
     ),
-    "a deletion in the year 9999": (
-        lambda: of_line(
-            "notes", ndjson(note(trashed_at="9999-12-31T23:59:59Z", trash_reason="user"))
-        ),
-        *("notes.ndjson", 1, "trashed_at", "9998"),
+    "a creation in the year 9999": (
+        lambda: of_line("notes", ndjson(note(created_at="9999-12-31T23:59:59Z"))),
+        *("notes.ndjson", 1, "created_at", "9998"),
     ),
     "a creation in the year 1": (
         lambda: of_line("notes", ndjson(note(created_at="0001-01-01T00:00:00Z"))),
