@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobtracker.imports import plan, tasks
+from jobtracker.imports.job_importer import MISSING_FILE
 from jobtracker.tasks.runner import Runner
 from tests.common.api import Api
 from tests.common.exports import export
@@ -154,11 +155,30 @@ class TestDocuments:
             "PENDING",
         )
 
-    def test_one_without_its_file_is_failed(self, committing_app: Any, client: Api):
-        data = archive(jobs=[job()], history=[step()], documents=[document(file=None)])
-        made = run(committing_app, client, data)
-        assert made["report"]["missing_files"] == 1
-        assert self.only(client)["status"] == "failed"
+    @pytest.mark.parametrize(
+        ("status", "scan_status", "message"),
+        [
+            ("uploaded", "CLEAN", MISSING_FILE),
+            ("scanning", "PENDING", MISSING_FILE),
+            ("pending", "NOT_SCANNED", MISSING_FILE),
+            ("infected", "INFECTED", "Malware was found in this file."),
+            ("failed", "ERROR", "The scan failed."),
+        ],
+    )
+    def test_one_without_its_file_says_so_unless_there_is_another_reason(
+        self, committing_app: Any, client: Api, status: str, scan_status: str, message: str
+    ):
+        scan = {"scan_status": scan_status, "scan_message": message}
+        only = document(file=None, status=status, **scan)
+        made = run(
+            committing_app, client, archive(jobs=[job()], history=[step()], documents=[only])
+        )
+        is_infected = status == "infected"
+        assert made["report"]["missing_files"] == (message == MISSING_FILE)
+        found = self.only(client)
+        assert found["status"] == ("infected" if is_infected else "failed")
+        assert found["scan_status"] == ("INFECTED" if is_infected else "ERROR")
+        assert found["scan_message"] == message
 
     def test_object_of_the_archive_is_deleted_at_the_end(
         self, committing_app: Any, client: Api, s3: Any, bucket: str
