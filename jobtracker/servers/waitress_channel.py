@@ -80,6 +80,11 @@ class RequestParser(HTTPRequestParser):
     def _check_header(self) -> None:
         self.began = time.time()  # of the body
         check_host(self.headers.get("HOST", ""), f"HTTP/{self.version}")
+        # Of two framings a proxy can have chosen the other one (RFC 9112, 6.1); of HTTP/1.0,
+        # waitress has none for the transfer coding.
+        names = self.headers.keys()
+        if "TRANSFER_ENCODING" in names or (self.chunked and "CONTENT_LENGTH" in names):
+            raise BadRequest
         if self.body_rcv is None:
             return
         operation = self.operation
