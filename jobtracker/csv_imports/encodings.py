@@ -119,7 +119,7 @@ def _bytes_of(text: str) -> bytes | None:
 
 
 def _checked(text: str, field: str) -> str:
-    text = text.removeprefix(_BOM)
+    text = text.lstrip(_BOM)
     if _CONTROLS.search(text):
         raise UnreadableText(field, _NO_TEXT)
     try:
