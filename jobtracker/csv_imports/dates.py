@@ -187,25 +187,13 @@ def _of_words(text: str) -> datetime.date | None:
     if not _WITH_WORDS.fullmatch(text):
         return None
     tokens = [token for token in _TOKEN.findall(text.lower()) if not _FILLER.fullmatch(token)]
-    words = [token for token in tokens if token.isalpha()]
-    # Before the month: the name of the day.
-    for word in words[:-1]:
-        if tokens[0] == word:
-            tokens.pop(0)
-    match tokens:
-        case [day, month, year] if day.isdecimal() and len(day) <= 2:
-            parts = year, month, day
-        case [month, day, year] if month.isalpha():
-            parts = year, month, day
-        case [year, month, day] if len(year) == 4:
-            parts = year, month, day
-        case _:
-            return None
-    year, month, day = parts
-    number = _month(folded(month)) if month.isalpha() else None
-    if number is None or not (year.isdecimal() and day.isdecimal()):
+    # The last of the words is the month: one before it is the name of the day.
+    months = [_month(folded(token)) for token in tokens if token.isalpha()]
+    numbers = [token for token in tokens if token.isdecimal()]
+    if not months or months[-1] is None or len(numbers) != 2:
         return None
-    return _date(year, str(number), day)
+    day, year = reversed(numbers) if len(numbers[0]) == 4 else numbers
+    return _date(year, str(months[-1]), day)
 
 
 @functools.lru_cache(256)

@@ -24,8 +24,8 @@ DELIMITERS = (",", ";", "\t", "|")
 _SEP = re.compile(r'\s*"?sep=(.)"?[,;\t|]* *(\r\n|\r|\n|$)', re.IGNORECASE)
 # Records by which the delimiter is detected.
 _DETECTED = 100
-# A cell as programs write it that want Excel to take it for text.
-_TEXT_FORMULA = re.compile(r'\A\s*="([^"]*)"\s*\Z')
+# A text as programs write it for Excel, which would otherwise make a number or a date of it.
+_TEXT_FORMULA = re.compile(r'\s*="([^"]*)"\s*')
 # A last record of its own, which becomes a part of text whose quotation mark is not closed.
 _END = "\0"
 
@@ -66,10 +66,15 @@ def read(text: str) -> tuple[str, list[Record]]:
         if len(cells) > MAX_COLUMNS:
             raise InvalidFile(f"The file can have at most {MAX_COLUMNS} columns.", "too_long")
         if any(cell.strip() for cell in cells):
-            records.append(Record(row, [_TEXT_FORMULA.sub(r"\1", cell) for cell in cells]))
+            records.append(Record(row, [_text(cell) if '="' in cell else cell for cell in cells]))
         if len(records) > MAX_ROWS + MAX_PREAMBLE + 1:
             raise too_many_rows()
     return delimiter, records
+
+
+def _text(cell: str) -> str:
+    found = _TEXT_FORMULA.fullmatch(cell)
+    return found[1] if found else cell
 
 
 def _reader(text: str, delimiter: str) -> "Reader":

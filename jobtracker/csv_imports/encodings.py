@@ -27,7 +27,8 @@ _BOMS = (
 _BINARIES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
 # Bytes that windows-1252 has no character for; the encoding standard takes them for controls.
 _UNDEFINED_BYTES = b"\x81\x8d\x8f\x90\x9d"
-_UNDEFINED = {chr(byte): bytes([byte]) for byte in _UNDEFINED_BYTES}
+# As the error handler "surrogateescape" has them.
+_UNDEFINED = {byte: chr(0xDC00 + byte) for byte in _UNDEFINED_BYTES}
 # Letters that windows-1252 has in capitals: those of Excel's "CSV (Macintosh)" are small.
 _IN_MACINTOSH = re.compile(rb"[a-z][\x8a\x8e\x9f][a-z]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -106,15 +107,10 @@ def _without_bom(data: bytes, field: str) -> str:
 
 def _bytes_of(text: str) -> bytes | None:
     """The bytes that were read as windows-1252 or Latin-1; None if they were not."""
-    try:
-        return text.encode(WINDOWS_1252)
-    except UnicodeEncodeError:
+    text = text.translate(_UNDEFINED)
+    for encoding in (WINDOWS_1252, "latin-1"):
         with contextlib.suppress(UnicodeEncodeError):
-            return b"".join(
-                _UNDEFINED.get(character) or character.encode(WINDOWS_1252) for character in text
-            )
-    with contextlib.suppress(UnicodeEncodeError):
-        return text.encode("latin-1")
+            return text.encode(encoding, "surrogateescape")
     return None
 
 

@@ -158,7 +158,7 @@ MAX_COLUMNS = 100
 #: Records before the header: a title, a date.
 MAX_PREAMBLE = 20
 # Characters of a name; what is longer is none.
-_MAX_NAME = 100
+_MAX_NAME = 80
 
 _PARENTHESES = re.compile(r"\(.*?\)|\[.*?\]|\*")
 # Between alternatives, as in "Role / Position".
@@ -183,7 +183,8 @@ def _fields_of(name: str, fields: Mapping[str, list[str]]) -> list[str]:
     if not name or len(name) > _MAX_NAME:
         return []
     plain = _PARENTHESES.sub(" ", name)
-    found = (fields.get(bag_of_words(each, PLURAL)) for each in (name, plain, *_OR.split(plain)))
+    texts = dict.fromkeys((name, plain, *_OR.split(plain, maxsplit=3)))
+    found = (fields.get(bag_of_words(text, PLURAL)) for text in texts)
     return next(filter(None, found), [])
 
 

@@ -243,7 +243,12 @@ def _meanings(kind: type[StrEnum]) -> dict[str, str]:
 
 def meaning_of(cell: str, kind: type[StrEnum]) -> str | None:
     """What the words of a cell mean as a status or as a priority; None if they are not known."""
-    meanings, words = _meanings(kind), folded(cell[:100])
+    return _meaning_of(cell[:100], kind)
+
+
+@functools.lru_cache(1024)
+def _meaning_of(cell: str, kind: type[StrEnum]) -> str | None:
+    meanings, words = _meanings(kind), folded(cell)
     found = (words, _NUMBER.sub("", words, count=1))
     keys = (bag_of_words(each, GENDER_AND_NUMBER) for each in found)
     return next((meanings[key] for key in keys if key in meanings), None)

@@ -33,7 +33,7 @@ def without_formula(value: Any) -> Any:
 
 def without_apostrophes(text: str) -> str:
     """The text of a cell of :func:`without_formula`."""
-    return _APOSTROPHE.sub("", text)
+    return _APOSTROPHE.sub("", text) if "'" in text else text
 
 
 def dumps(header: Sequence[str], rows: Iterable[tuple[Any, Sequence[Any]]]) -> bytes:
