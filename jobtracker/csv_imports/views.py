@@ -38,8 +38,9 @@ check = ApiService("csv_check", "/imports/csv/check", context=CsvImport, travers
 def post_csv_check(request: Request) -> dict[str, Any]:
     """What a CSV file has, before it is imported; nothing is stored.
 
-    `text` is the file as it was read, or `base64` its bytes, in UTF-8, UTF-16, UTF-32, windows-1252
-    or Mac OS Roman: then no character can be lost. It has at most 1,000 rows and 1 MiB.
+    `text` is the file as it was read, or `base64` its bytes, in UTF-8, UTF-16, UTF-32,
+    windows-1252, windows-1250 (Polish) or Mac OS Roman: then no character can be lost. It has at
+    most 1,000 rows and 1 MiB.
 
     `mapping` is the field of each column, by the name of the column, or by its index, from 0, where
     the name is blank, a number or not the only one of its kind. With indexes alone, a first row
