@@ -27,9 +27,10 @@ _MONTHS = """
     januari februari maart april mei juni juli augustus september oktober november december
     stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada
     grudnia
+    jan feb mrt apr mei jun jul aug sep okt nov dec
     janner feber maerz april maj juni juli august setiembre oktober november dezember
 """
-_FILLER = re.compile("of|the|del?|do|den|der|le|il|el|st|nd|rd|th|er|o|a")
+_FILLER = re.compile("of|the|del?|do|den|der|le|il|el|st|nd|rd|th|er|o|a|r|roku")
 
 # Day 0 of Excel's dates since 1900-03-01; Google Sheets and LibreOffice have the same.
 _SERIAL_ZERO = datetime.datetime(1899, 12, 30)  # noqa: DTZ001

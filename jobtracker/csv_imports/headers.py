@@ -78,9 +78,9 @@ _NAMES = {
         data aplikacji; data aplikowania; data wysłania; data zgłoszenia; wysłano; zaaplikowano
         | date; datum; fecha; data; day; tag der bewerbung; jour""",
     "job_url": """
-        url; link; job url; job link; posting url; posting link; job posting url;
-        job posting link; website; website url; application link; application url; listing;
-        listing url; listing link; web link; how; url link; job ad; job description link; role link
+        url; link; job url; job link; posting url; posting link; job posting url; job posting link;
+        website; website url; application link; application url; listing; listing url; listing link;
+        web link; how; url link; job ad; job description link; role link
         stellenanzeige; link zur stelle; anzeige; webseite; internetadresse; link zur anzeige;
         stellenlink; ausschreibung; link zur ausschreibung; link zur stellenanzeige
         lien; lien de l offre; lien vers l offre; annonce; lien annonce; site web; url de l offre

@@ -36,36 +36,37 @@ _STATUSES = {
         applied; application sent; application submitted; submitted; sent; application received;
         received; awaiting; awaiting response; awaiting reply; awaiting feedback; awaiting decision;
         waiting; waiting for response; waiting for feedback; waiting to hear back; pending;
-        in review; under review; in progress; in process; ongoing; application viewed; viewed;
-        resume viewed; resume downloaded; no response yet; active; considered; in consideration;
-        application in review; followed up; follow up; application complete; applied online;
-        applied via linkedin; applied referral; referred; contacting; contacted; easy applied;
-        quick applied
+        in review; under review; pending review; reviewed; in progress; in process; ongoing;
+        application viewed; viewed; resume viewed; resume downloaded; no response yet; active;
+        considered; in consideration; application in review; followed up; follow up;
+        application complete; applied online; applied via linkedin; applied referral; referred;
+        contacting; contacted; easy applied; quick applied
         beworben; bewerbung verschickt; bewerbung gesendet; bewerbung abgeschickt; gesendet;
         verschickt; eingereicht; abgeschickt; versendet; in bearbeitung; eingangsbestatigung;
         bewerbung eingereicht; warte auf antwort; warten auf antwort; wartet; ausstehend; laufend;
         in prufung; bewerbung versandt; versandt; nachgefasst; eingang bestatigt; bewerbung lauft
         postule; candidature envoyee; envoye; en attente; en cours; en cours d examen; soumise;
         soumis; candidature deposee; en attente de reponse; en attente d une reponse; relance;
-        candidate; accuse de reception; candidature soumise; a relancer
+        en attente de retour; candidate; accuse de reception; candidature soumise; a relancer
         aplicado; postulado; solicitado; enviado; solicitud enviada; candidatura enviada; en espera;
         en proceso; inscrito; pendiente; en revision; esperando respuesta; presentado
         candidatura inviata; inviato; in attesa; in corso; in valutazione; presentato; in revisione;
         in attesa di risposta
         candidatado; candidatei me; candidatei; em analise; em andamento; aguardando; em espera;
-        aguardando resposta; a aguardar; a aguardar resposta; pendente; submetido; em processo;
-        curriculo enviado
+        aguardando resposta; aguardando retorno; a aguardar; a aguardar resposta; pendente;
+        submetido; em processo; curriculo enviado
         gesolliciteerd; verstuurd; verzonden; sollicitatie verstuurd; in behandeling; ingediend;
         in afwachting; wachten op reactie; wacht op reactie; lopend
         wysłano; wysłano cv; zaaplikowano; aplikowano; złozono; w trakcie; w toku; oczekuje;
         oczekiwanie; oczekujace; czekam; czekam na odpowiedz""",
     Status.RECRUITER_SCREEN: """
         recruiter screen; phone screen; phone screening; phone interview; screening; screen;
-        hr phone screen; recruiter phone call; recruiter phone screen; hr phone call; talent screen;
-        recruiter chat; recruiter call; hr screen; hr interview; initial screen; initial interview;
-        phone call; screening call; intro call; introductory call; recruiter screening; pre screen;
-        recruiter interview; prescreen; telephone interview; call; hr call; hr round; phone;
-        recruiter; initial call; initial screening; first call; screening interview
+        hr phone screen; hr screening; screened; recruiter phone call; recruiter phone screen;
+        hr phone call; talent screen; recruiter chat; recruiter call; hr screen; hr interview;
+        initial screen; initial interview; phone call; screening call; intro call;
+        introductory call; recruiter screening; pre screen; recruiter interview; prescreen;
+        telephone interview; call; hr call; hr round; phone; recruiter; initial call;
+        initial screening; screening interview
         telefoninterview; telefongesprach; erstgesprach; telefonat; vorauswahl; hr gesprach;
         telefonisches interview; screening gesprach; kennenlerngesprach; telefonisches erstgesprach
         entretien telephonique; appel telephonique; preselection; premier contact; entretien rh;
@@ -79,42 +80,31 @@ _STATUSES = {
         telefonisch gesprek; kennismaking; kennismakingsgesprek; eerste contact
         rozmowa telefoniczna; telefon; rozmowa z rekruterem; rozmowa hr""",
     Status.INTERVIEWING: """
-        interviewing; interview; interviewed; interview scheduled; interview booked;
-        interview completed; interview requested; interview stage; interview process; interview 1;
-        interview 2; interview 3; interview round 1; interview round 2; interview round 3;
-        first interview; second interview; third interview; 1st interview; 2nd interview;
-        3rd interview; first round; second round; third round; 1st round; 2nd round; round 1;
-        round 2; round 3; technical; technical interview; tech interview; technical screen;
-        tech screen; technical test; technical round; technical assessment; tech challenge;
-        video interview; virtual interview; zoom interview; panel interview; group interview;
-        in person interview; video call; behavioral; behavioural; behavioral interview;
-        behavioural interview; manager interview; hiring manager; hiring manager interview;
-        system design; culture fit; live coding; take home; take home test; take home assignment;
-        take home challenge; assessment; online assessment; oa; test; skills test; hackerrank;
-        coding challenge; coding test; coding interview; code challenge; assignment; case study;
-        homework; challenge
+        interviewing; interview; interviewed; interview process; interview round; round;
+        awaiting interview; waiting for interview; technical; technical interview; tech interview;
+        technical screen; tech screen; technical test; technical round; technical assessment;
+        tech challenge; video interview; virtual interview; zoom interview; panel interview;
+        group interview; in person interview; video call; behavioral; behavioural;
+        behavioral interview; behavioural interview; manager interview; hiring manager;
+        hiring manager interview; system design; culture fit; live coding; take home;
+        take home test; take home assignment; take home challenge; assessment; online assessment;
+        oa; test; skills test; hackerrank; coding challenge; coding test; coding interview;
+        code challenge; assignment; case study; homework; challenge
         vorstellungsgesprach; gesprach; bewerbungsgesprach; im gesprach; zweitgesprach; eingeladen;
         einladung; technisches interview; fachgesprach; online test; einstellungstest; testaufgabe;
-        probeaufgabe; zweites gesprach; erstes gesprach; einladung zum gesprach; 1 gesprach;
-        2 gesprach; interview vereinbart; fachinterview; gesprach vereinbart;
-        vorstellungsgesprach vereinbart; einladung zum vorstellungsgesprach
-        entretien; entretien prevu; entretien technique; entretien passe; test technique;
-        en entretien; 1er entretien; 2eme entretien; premier entretien; deuxieme entretien;
-        second entretien; entretien planifie; entretien programme; convoque; entretien d embauche
+        probeaufgabe; einladung zum gesprach; fachinterview; einladung zum vorstellungsgesprach
+        entretien; entretien technique; test technique; en entretien; convoque; entretien d embauche
         entrevista; entrevistado; entrevista tecnica; prueba tecnica; en entrevista; entrevistando;
-        entrevista programada; primera entrevista; segunda entrevista; citado; prueba
-        colloquio; colloquio tecnico; intervista; in colloquio; primo colloquio; prova;
-        secondo colloquio; prova tecnica; colloquio fissato; colloquio programmato; test tecnico
-        em entrevista; entrevista agendada; entrevista marcada; primeira entrevista;
-        desafio; desafio tecnico
-        gesprek; sollicitatiegesprek; uitgenodigd; eerste gesprek; tweede gesprek; op gesprek;
-        interview gepland; gesprek gepland
+        citado; prueba
+        colloquio; colloquio tecnico; intervista; in colloquio; prova; prova tecnica; test tecnico
+        em entrevista; desafio; desafio tecnico
+        gesprek; sollicitatiegesprek; uitgenodigd; op gesprek
         rozmowa; rozmowa kwalifikacyjna; rozmowa techniczna; zaproszenie; zadanie rekrutacyjne;
-        zadanie; pierwsza rozmowa; druga rozmowa; zaproszono""",
+        zadanie; zaproszono""",
     Status.ONSITE: """
         onsite; on site; onsite interview; on site interview; final; final round; final interview;
-        last round; final stage; superday; super day; assessment center; assessment centre;
-        site visit
+        final round interview; last round; superday; super day; assessment center;
+        assessment centre; site visit
         vor ort; vor ort termin; probearbeiten; probetag; endrunde; letzte runde; finales gesprach;
         vor ort gesprach; probearbeit; schnuppertag; abschlussgesprach
         sur site; entretien final; dernier entretien; journee d essai; entretien sur site;
@@ -126,24 +116,21 @@ _STATUSES = {
         op locatie; eindgesprek; meeloopdag; laatste gesprek
         rozmowa koncowa; ostatni etap; finał""",
     Status.OFFER: """
-        offer; offered; offer received; negotiating; negotiation; job offer; offer extended;
-        got offer; got an offer; offer stage; verbal offer; written offer;
-        offer made; offer negotiation; in negotiation; offer pending
-        angebot; angebot erhalten; vertragsangebot; verhandlung; vertrag erhalten; in verhandlung;
-        jobangebot; vertragsverhandlung
-        offre; offre recue; proposition; negociation; offre d emploi; promesse d embauche;
-        proposition recue; en negociation
-        oferta; oferta recibida; negociacion; ofrecido; en negociacion; oferta de trabajo
-        offerta; offerta ricevuta; proposta; trattativa; in trattativa; negoziazione;
-        proposta ricevuta
-        proposta recebida; negociacao; oferta recebida; em negociacao
-        aanbod; aanbieding; aanbod ontvangen; voorstel; onderhandeling
-        otrzymano oferte; propozycja; negocjacje""",
+        offer; offered; negotiating; negotiation; job offer; got an offer; verbal offer;
+        written offer; offer negotiation; in negotiation
+        angebot; vertragsangebot; verhandlung; vertrag erhalten; in verhandlung; jobangebot;
+        vertragsverhandlung
+        offre; proposition; negociation; offre d emploi; promesse d embauche; en negociation
+        oferta; negociacion; ofrecido; en negociacion; oferta de trabajo
+        offerta; proposta; trattativa; in trattativa; negoziazione
+        negociacao; em negociacao
+        aanbod; aanbieding; voorstel; onderhandeling
+        propozycja; negocjacje""",
     Status.ACCEPTED: """
         accepted; offer accepted; hired; signed; got the job; employed; started; won; success;
         successful; contract signed; job accepted; landed
-        angenommen; zusage; zusage erhalten; eingestellt; angebot angenommen; unterschrieben;
-        vertrag unterschrieben; zugesagt; erfolgreich
+        angenommen; zusage; eingestellt; angebot angenommen; unterschrieben; vertrag unterschrieben;
+        zugesagt; erfolgreich
         accepte; embauche; offre acceptee; recrute; contrat signe; retenu; signe
         aceptado; contratado; oferta aceptada; seleccionado
         accettato; assunto; offerta accettata; selezionato
@@ -154,12 +141,13 @@ _STATUSES = {
         rejected; rejection; reject; declined; denied; no; not selected; not selected by employer;
         not proceeding; not progressing; not moving forward; no thanks; regret; turned down;
         no longer under consideration; no longer considered; unsuccessful; refused; not hired;
-        company rejected; rejected us; rejected after interview; rejected by company;
-        auto rejected; not a fit; no offer; application rejected; application declined;
-        application denied; not accepted; not considered; failed; lost; not shortlisted;
-        passed over; position filled; not chosen; rejection received; no hire
-        absage; abgelehnt; abgesagt; absage erhalten; absage bekommen; nicht ausgewahlt;
-        absage nach gesprach; absage nach interview; stelle besetzt; nicht genommen; erfolglos
+        company rejected; rejected us; rejected after interview; rejected by company; auto rejected;
+        not a fit; no offer; application rejected; application declined; application denied;
+        not accepted; not considered; failed; lost; not shortlisted; passed over; position filled;
+        not chosen; no hire; not a match
+        absage; abgelehnt; abgesagt; nicht ausgewahlt; absage nach gesprach;
+        absage nach vorstellungsgesprach; absage nach interview; stelle besetzt; nicht genommen;
+        erfolglos
         refuse; refus; rejete; non retenu; pas retenu; reponse negative; negatif; negative;
         refus apres entretien; candidature refusee; candidature rejetee; non selectionne
         rechazado; rechazo; descartado; no seleccionado; denegado; no aceptado; respuesta negativa
@@ -170,9 +158,9 @@ _STATUSES = {
         odrzucono; odrzucony; odmowa; negatywna; odpowiedz negatywna; nie przyjeto""",
     Status.WITHDRAWN: """
         withdrawn; withdrew; withdraw; i withdrew; self withdrawn; application withdrawn;
-        offer declined; i declined; declined by me; turned down offer; offer rejected; i rejected;
-        not interested; no longer interested; cancelled; canceled; passed; dropped out;
-        not pursuing; removed
+        withdrew application; rejected by me; offer declined; i declined; declined by me;
+        turned down offer; offer rejected; i rejected; not interested; no longer interested;
+        cancelled; canceled; passed; dropped out; not pursuing; removed
         zuruckgezogen; bewerbung zuruckgezogen; selbst abgesagt; angebot abgelehnt; kein interesse;
         abgebrochen; abgesagt von mir; nicht mehr interessiert; zuruckgenommen; eigene absage
         retire; candidature retiree; offre refusee; abandonne; desistement; offre declinee;
@@ -213,8 +201,8 @@ _STATUSES = {
 _PRIORITIES = {
     Priority.HIGH: """
         high; highest; urgent; top; critical; very high; must have; dream job; p0; p1; a; important;
-        hoch; sehr hoch; dringend; wichtig; haute; elevee; tres haute; forte; alta; hot;
-        muy alta; molto alta; muito alta; maximum; strong; top choice; hoog; wysoki""",
+        hoch; sehr hoch; dringend; wichtig; haute; elevee; tres haute; forte; alta; hot; muy alta;
+        molto alta; muito alta; maximum; strong; top choice; hoog; wysoki""",
     Priority.NORMAL: """
         normal; medium; mid; middle; moderate; p2; b; average; med; standard; regular; default;
         mittel; mittlere; moyenne; moyen; media; mediana; media alta; neutral; warm; gemiddeld;
@@ -224,8 +212,15 @@ _PRIORITIES = {
         baixa; tres basse; muy baja; molto bassa; muito baixa; nice to have; cold; optional; backup;
         minimal; laag; niski""",
 }
-# By which values are sorted, as in "1. Applied".
-_NUMBER = re.compile(r"[0-9]+ (?=[^0-9])")
+# What does not change the meaning of a status beside it: numbers, and how far something is.
+_DETAILS = re.compile(
+    r"\b(?:[0-9]+(?:st|nd|rd|th|er|e|eme|[oa])?|first|second|third|erst(?:e|es)|zweit(?:e|es)"
+    r"|premier|deuxieme|primer|primera|segunda|primo|secondo|primeira|eerste|tweede|pierwsza|druga"
+    r"|scheduled|booked|requested|completed|pending|stage|received|got|extended|made"
+    r"|geplant|vereinbart|gefuhrt|erhalten|bekommen|prevu|passe|planifie|programme|recue?|programada"
+    r"|recibida|fissato|programmato|ricevut[oa]|agendada|marcada|recebida|gepland|ontvangen"
+    r"|otrzymano)\b"
+)
 
 
 _TABLES: Mapping[type[StrEnum], Mapping[Any, str]] = {Status: _STATUSES, Priority: _PRIORITIES}
@@ -249,6 +244,6 @@ def meaning_of(cell: str, kind: type[StrEnum]) -> str | None:
 @functools.lru_cache(1024)
 def _meaning_of(cell: str, kind: type[StrEnum]) -> str | None:
     meanings, words = _meanings(kind), folded(cell)
-    found = (words, _NUMBER.sub("", words, count=1))
+    found = (words, _DETAILS.sub("", words))
     keys = (bag_of_words(each, GENDER_AND_NUMBER) for each in found)
     return next((meanings[key] for key in keys if key in meanings), None)
