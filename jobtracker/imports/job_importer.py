@@ -21,8 +21,6 @@ from jobtracker.imports.plan import FOUND, PlannedJob, check_document_quotas, pl
 from jobtracker.quotas import ACTIVITY_PER_JOB, QuotaExceeded
 from jobtracker.users import queries as users
 
-# How long a document can be without its file, before the sweeper deletes it.
-FILE_EXPIRES_AFTER = datetime.timedelta(days=1)
 MISSING_FILE = "This file is missing. Please upload it again."
 # The id of what an event is about, and the kind of it.
 _EVENT_IDS = {"note_id": NOTES, "interview_id": INTERVIEWS, "document_id": DOCUMENTS}
@@ -152,7 +150,7 @@ class JobImporter:
             "upload_expires_at": now,
         }
         if has_file(row, self._manifest):
-            expires_at = now + FILE_EXPIRES_AFTER
+            expires_at = now + queries.KEPT
             return {**new, "status": DocumentStatus.PENDING, "upload_expires_at": expires_at}
         if row["status"] in WITHOUT_FILE:
             return new

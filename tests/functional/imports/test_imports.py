@@ -1,5 +1,6 @@
 """Imports of archives that are made by hand: duplicates, documents, quotas and interruptions."""
 
+import datetime
 import functools
 import itertools
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from jobtracker.imports import plan, tasks
 from jobtracker.imports.job_importer import MISSING_FILE
+from jobtracker.imports.queries import EXPIRED
 from jobtracker.tasks.runner import Runner
 from tests.common.api import Api
 from tests.common.exports import export
@@ -289,6 +291,17 @@ class TestStates:
             connection.exec_driver_sql("UPDATE tasks SET state = 'failed', finished_at = now()")
         client.refused(409, "POST", f"{path}/run", {"on_duplicate": "add"})
         assert run_uploaded(committing_app, client, path)["state"] == "done"
+
+    @pytest.mark.parametrize(("days", "left"), [(6, 1), (8, 0)])
+    def test_file_whose_check_has_failed_is_deleted_after_a_week(
+        self, committing_app: Any, client: Api, data: bytes, days: int, left: int
+    ):
+        client.post(f"{upload(client, data)}/check", status=202)
+        with committing_app.registry["db_engine"].begin() as connection:
+            created_at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days)
+            connection.exec_driver_sql("UPDATE imports SET created_at = %s", (created_at,))
+        EXPIRED.delete(committing_app.registry["db_sessions"])
+        assert len(client.get("/imports").json) == left
 
     def test_undo_before_the_run_makes_nothing(self, committing_app: Any, client: Api, data: bytes):
         path = upload(client, data)
