@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from jobtracker.archive.queries import source_of
 from jobtracker.archive.writing import ArchiveWriter
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.documents import TRANSFERS, make_bucket
+from jobtracker.documents import TRANSFERS, make_bucket, malware_scans
 from jobtracker.documents.storage import Bucket
 from jobtracker.errors import Unavailable
 from jobtracker.exports import queries
@@ -27,10 +27,7 @@ class ExportDeleted(Exception):
 
 
 class MultipartUpload:
-    """A file that is written to S3 in parts, of which one is in memory.
-
-    :param on_part: called before each part is sent
-    """
+    """A file that is written to S3 in parts, of which one is in memory."""
 
     def __init__(self, bucket: Bucket, key: str, on_part: Callable[[], None]) -> None:
         self._bucket, self._key, self._on_part = bucket, key, on_part
@@ -57,12 +54,30 @@ class MultipartUpload:
         self._bucket.complete_upload(self._key, self._id, self._etags, self.size_bytes)
 
     def abort(self) -> None:
-        self._bucket.abort_upload(self._key, self._id)
+        with contextlib.suppress(Unavailable):
+            self._bucket.abort_upload(self._key, self._id)
 
     def _send(self, part: bytes) -> None:
         self._on_part()
         number = len(self._etags) + 1
         self._etags.append(self._bucket.upload_part(self._key, self._id, number, part))
+
+
+@contextlib.contextmanager
+def multipart_upload(
+    bucket: Bucket, key: str, on_part: Callable[[], None] = lambda: None
+) -> Iterator[MultipartUpload]:
+    """An object that is complete at the end of the block; an exception aborts the upload.
+
+    :param on_part: called before each part is sent
+    """
+    upload = MultipartUpload(bucket, key, on_part)
+    try:
+        yield upload
+        upload.complete()
+    except BaseException:
+        upload.abort()
+        raise
 
 
 @task_kind(EXPORT, is_resumable=False)
@@ -74,10 +89,11 @@ def write_export(task: RunningTask) -> None:
     try:
         with _batch(task) as connection:
             source = source_of(connection, task.user_id)
+        # Files are exported whose scan has ended, though no read of a list has seen that yet.
+        malware_scans.sweep_user(task.sessions, bucket, task.user_id)
         bucket.abort_uploads(key)  # those of attempts whose worker was killed
         progress = _Progress(task)
-        upload = MultipartUpload(bucket, key, progress.store_if_due)
-        try:
+        with multipart_upload(bucket, key, progress.store_if_due) as upload:
             writer = ArchiveWriter(
                 task.sessions,
                 bucket,
@@ -88,11 +104,6 @@ def write_export(task: RunningTask) -> None:
             )
             manifest = writer.write(upload)
             progress.store()
-            upload.complete()
-        except BaseException:
-            with contextlib.suppress(Unavailable):
-                upload.abort()
-            raise
         sha256 = upload.sha256.hexdigest()
         complete = Complete(upload.size_bytes, sha256, manifest.revision, manifest.counts)
         with task.batch() as connection:
