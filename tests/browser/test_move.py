@@ -57,9 +57,11 @@ def shown(spa: Spa) -> dict[str, Any]:
     found: dict[str, Any] = {}
     spa.go("board")
     spa.wait_for(".card", "Acme")
+    spa.wait_for("#views li")
     found["board"] = spa.wait_for("#board").text
     spa.open_job("Acme")
     for each in ("#notes", "#interviews", "#documents", "#history"):
+        spa.wait_for(f"{each} li")
         found[each] = spa.wait_for(each).text
     found["job"] = spa.browser.execute_script(
         "return [...document.querySelectorAll('#edit-job [name]')].map((each) => each.value)"

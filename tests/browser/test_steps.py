@@ -3,6 +3,7 @@
 import json
 
 from tests.common import totp
+from tests.common.browser import downloaded
 from tests.common.spa import Spa
 from tests.common.user_pool import PASSWORD
 
@@ -220,6 +221,11 @@ def test_csv_file_is_checked_imported_and_undone(spa: Spa):
     spa.go("board")
     spa.wait_for("[data-status=rejected] .card", "Acme: Dev")
     spa.go("transfer")
+    spa.click("#report")
+    report = downloaded(spa.folder, "applications.csv")
+    assert report.read_text().startswith("\ufeff")
+    assert "2026-04-03,Acme,Dev" in report.read_text()
+    report.unlink()
     spa.click("#imports button", "Undo")
     spa.wait_for("#imports li", "undone")
     spa.go("trash")

@@ -25,7 +25,8 @@ onCreate("#export", () => "/exports");
 
 $("#report").onclick = act(async () => {
   const { text } = await call("GET", "/reports/applications.csv");
-  const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const file = new Blob(["\ufeff", text], { type: "text/csv" }); // text() removes the BOM
+  const href = URL.createObjectURL(file);
   h("a", { href, download: "applications.csv" }).click();
 });
 
