@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jobtracker.commands import ini
+from jobtracker.documents.object_deletions import process_deletions
 from jobtracker.documents.storage import Bucket
 from jobtracker.errors import Unavailable
 from jobtracker.imports import tasks
@@ -106,7 +107,7 @@ def test_failure_of_s3_leaves_nothing(
         patched.setattr(Bucket, method, fail)
         assert "S3 does not answer" in run(GOOD)
     assert client.get("/imports").json == []
-    tasks.process_deletions(
+    process_deletions(
         committing_app.registry["db_sessions"],
         committing_app.registry["bucket"],
         client.get("/users/me").json["id"],

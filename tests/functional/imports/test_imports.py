@@ -170,7 +170,7 @@ class TestDocuments:
     def test_one_without_its_file_says_so_unless_there_is_another_reason(
         self, committing_app: Any, client: Api, status: str, scan_status: str, message: str
     ):
-        scan = {"scan_status": scan_status, "scan_message": message}
+        scan: dict[str, Any] = {"scan_status": scan_status, "scan_message": message}
         only = document(file=None, status=status, **scan)
         made = run(
             committing_app, client, archive(jobs=[job()], history=[step()], documents=[only])

@@ -60,7 +60,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
     elif "enum" in schema:
         found = st.sampled_from(schema["enum"])
     else:
-        found = BY_TYPE[schema.get("format", schema["type"])]
+        found = BY_TYPE[schema["format"] if "format" in schema else schema["type"]]
     return st.one_of(st.none(), found) if field.is_nullable else found
 
 
