@@ -110,12 +110,18 @@ def _find_known(kind: Kind) -> Statement[KnownRow]:
     )
 
 
+_CREATED_AT = sa.bindparam("created_at", type_=ARRAY(sa.DateTime(timezone=True)))
+
+
 @functools.cache
 def _own(kind: Kind) -> Statement[KnownRow]:
     model = kind.model
     found = sa.select(model.id, *_known_columns(model))
+    # After a restore of the database, the id of a lost row can be given again.
+    given = sa.func.unnest(_IDS, _CREATED_AT).table_valued("id", "created_at").render_derived()
+    is_given = sa.and_(model.id == given.c.id, model.created_at == given.c.created_at)
     return Statement(
-        found.where(model.user_id == _USER_ID, model.id == sa.any_(_IDS), _is_here(model)), KnownRow
+        found.join(given, is_given).where(model.user_id == _USER_ID, _is_here(model)), KnownRow
     )
 
 
@@ -262,16 +268,17 @@ def known(
     :param given: the rows of the source
     :param is_own: whether the source is the user's own account: ids are those that rows have here
     """
-    reasons = {row["id"]: row["trash_reason"] for row in given}
-    parameters = {"user_id": user_id, "ids": [*reasons]}
-    if not parameters["ids"]:
+    by_id = {row["id"]: row for row in given}
+    if not by_id:
         return {}
-    rows = _own(kind).all(connection, **parameters) if is_own else []
+    parameters = {"user_id": user_id, "ids": [*by_id]}
+    created_at = [row["created_at"] for row in by_id.values()]
+    rows = _own(kind).all(connection, **parameters, created_at=created_at) if is_own else []
     rows += _find_known(kind).all(connection, source=source, **parameters)
     return {
         row.source_id: row
         for row in rows
-        if not row.is_undone or reasons[row.source_id] == TrashReason.IMPORT
+        if not row.is_undone or by_id[row.source_id]["trash_reason"] == TrashReason.IMPORT
     }
 
 
