@@ -179,6 +179,7 @@ _OWN_SQL = "its SQL cannot be distributed"
 _PLANS = "plans are those of the workers"
 _MANY_ROWS = "its rows are inserted without triggers, which Citus cannot"
 _SERVER = "it needs a PostgreSQL server of its own"
+_LOCKS = "it reads pg_locks, which are those of a worker"
 _QUOTA = "the quota is a parameter of the workers' databases"
 _SAME_TIME = "the order of steps of the same time is that of ids, which nodes give independently"
 #: The reason for which a test does not run on Citus, by its path or name.
@@ -204,7 +205,9 @@ NOT_ON_CITUS = {
     "test_statement_on_each_table_increments_once": _OWN_SQL,
     "test_transaction_of_several_statements_increments_once": _OWN_SQL,
     "test_change_of_owner_increments_both_users": _OWN_SQL,
-    "test_concurrent_deletes_of_a_job_and_its_document_do_not_deadlock": _OWN_SQL,
+    "test_concurrent_purges_of_a_job_and_its_document_do_not_deadlock": _LOCKS,
+    "test_name_of_a_view_is_freed_and_taken_without_a_deadlock": _LOCKS,
+    "test_request_whose_commit_is_the_victim_of_a_deadlock_is_tried_again": _LOCKS,
     "stats/test_carried_summaries.py": _OWN_SQL,
     "test_each_of_several_follow_ups_changes_the_etag": _OWN_SQL,
     "test_random_changes_keep_the_history_and_the_funnel_right": _SAME_TIME,
