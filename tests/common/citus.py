@@ -191,6 +191,8 @@ NOT_ON_CITUS = {
     "db/test_connections.py": _SERVER,
     "db/test_replicas.py": _SERVER,
     "test_faults.py": _SERVER,
+    "test_failures_write_as_much_to_the_wal_for_unknown_accounts": _SERVER,
+    "test_sign_in_on_a_read_only_database_does_not_call_cognito": _SERVER,
     "test_extension.py": _SERVER,
     "search/test_plan.py": _PLANS,
     "trash/test_plans.py": _PLANS,

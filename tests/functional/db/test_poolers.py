@@ -202,7 +202,7 @@ def test_an_account_is_exported_imported_and_deleted_by_tasks(
         assert wait_until(lambda: mine.get(path).json["state"] == state, SECONDS_TO_LOCK)
 
     def wait_for_no(table: str) -> None:
-        rows = f"SELECT FROM {table}"  # noqa: S608
+        rows = f"SELECT FROM {table}"
         assert wait_until(lambda: not database.execute(rows).fetchall(), SECONDS_TO_LOCK)
 
     with working(pooled_app.registry):
