@@ -71,6 +71,7 @@ class EventRow(NamedTuple):
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _SOURCE = sa.bindparam("source", type_=sa.Text)
 _IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
+_CREATED_AT = sa.bindparam("created_at", type_=ARRAY(sa.DateTime(timezone=True)))
 
 
 def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
@@ -89,7 +90,11 @@ def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
 
 @functools.cache
 def _find_own(kind: Kind) -> Statement[KnownRow]:
-    return Statement(_find(kind, kind.model.id), KnownRow)
+    model = kind.model
+    # After a restore of the database, the id of a lost row can be given again.
+    given = sa.func.unnest(_IDS, _CREATED_AT).table_valued("id", "created_at").render_derived()
+    is_given = sa.and_(model.id == given.c.id, model.created_at == given.c.created_at)
+    return Statement(_find(kind, model.id).join(given, is_given), KnownRow)
 
 
 @functools.cache
@@ -230,16 +235,17 @@ def known(
     :param given: the rows of the source
     :param is_own: whether the source is the user's own account: ids are those that rows have here
     """
-    reasons = {row["id"]: row["trash_reason"] for row in given}
-    parameters = {"user_id": user_id, "ids": [*reasons]}
-    if not parameters["ids"]:
+    by_id = {row["id"]: row for row in given}
+    if not by_id:
         return {}
-    rows = _find_own(kind).all(connection, **parameters) if is_own else []
+    parameters = {"user_id": user_id, "ids": [*by_id]}
+    created_at = [row["created_at"] for row in by_id.values()]
+    rows = _find_own(kind).all(connection, **parameters, created_at=created_at) if is_own else []
     rows += _find_known(kind).all(connection, source=source, **parameters)
     return {
         row.source_id: row
         for row in rows
-        if not row.is_undone or reasons[row.source_id] == TrashReason.IMPORT
+        if not row.is_undone or by_id[row.source_id]["trash_reason"] == TrashReason.IMPORT
     }
 
 
