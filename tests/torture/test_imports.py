@@ -239,7 +239,7 @@ def test_an_import_is_undone_under_way_by_workers_that_are_killed(
     path = begin(target, archive)
     with faults():
         kills = kill_during_run(server, rows, target, path, KILLS_OF_RUN // 2)
-        work_until(server, rows, target, path, JOBS + 1)  # some documents are without their files
+        work_until(server, rows, target, path, JOBS // 4)  # no document has its file yet
         progress = target.done("GET", path)["progress"]
         target.done("DELETE", path)
         kills += kill_workers(server, rows, KILLS_OF_UNDO, SECONDS_TO_KILL_UNDO)
