@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.recording import recording_disabled
 from jobtracker.documents.models import DocumentStatus, ScanStatus
 from jobtracker.documents.storage import Bucket
-from jobtracker.imports import document_queries, queries, row_queries
+from jobtracker.imports import document_queries, row_queries
 from jobtracker.imports.archive_reader import ArchiveReader
 from jobtracker.imports.context import Context
 from jobtracker.imports.document_queries import PendingDocument
@@ -69,5 +70,5 @@ class DocumentImporter:
         if is_scanned:
             status, scan_status = DocumentStatus.SCANNING, ScanStatus.PENDING
         ids = [each.id for each in documents]
-        with queries.importing(connection):
+        with recording_disabled(connection):
             document_queries.finish(connection, user_id, ids, status, scan_status)

@@ -8,6 +8,7 @@ from typing import Any
 
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, HISTORY, INTERVIEWS, JOBS, NOTES, Kind
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.recording import recording_disabled
 from jobtracker.documents.models import DocumentStatus, ScanStatus
 from jobtracker.history.models import StepOrigin
 from jobtracker.imports import queries, row_queries
@@ -45,7 +46,7 @@ class JobImporter:
         """
         planned = plan(self._connection, self._context, batch)
         planned = self._lock(planned)
-        with queries.importing(self._connection):
+        with recording_disabled(self._connection):
             job_ids = self._insert_jobs([each for each in planned if each.target is None])
             # Those of the jobs that are here are known by it.
             job_ids |= {
