@@ -64,7 +64,8 @@ class DocumentImporter:
         """Let the documents be what they were; scans are done here, if any."""
         documents = [document for _file, document in pending]
         user_id = self._context.user_id
-        row_queries.lock_jobs(connection, user_id, {each.job_id for each in documents})
+        jobs = sorted({each.job_id for each in documents})
+        row_queries.LOCK_JOBS.all(connection, user_id=user_id, ids=jobs)
         is_scanned = self._context.settings["documents.malware_scan"]
         status, scan_status = DocumentStatus.UPLOADED, ScanStatus.NOT_SCANNED
         if is_scanned:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from jobtracker.archive.kinds import DOCUMENTS, INTERVIEWS, JOBS, NOTES, Kind
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.imports import row_queries
-from jobtracker.imports.archive_reader import JobRows, Line
+from jobtracker.imports.archive_reader import JobRows, Line, Row
 from jobtracker.imports.context import Context
 from jobtracker.imports.models import OnDuplicate
 from jobtracker.imports.row_queries import KnownRow
@@ -32,6 +32,15 @@ class PlannedJob(NamedTuple):
     is_duplicate: bool
     is_skipped: bool
     known: dict[str, dict[int, KnownRow]]
+
+    @property
+    def row(self) -> Row:
+        return self.rows.job.row
+
+    @property
+    def source_id(self) -> int:
+        """The id of the job in the archive."""
+        return int(self.row["id"])
 
     def new(self, kind: Kind) -> list[Line]:
         """The rows of a kind that are not here."""
@@ -87,5 +96,6 @@ def _plan_job(
         duplicate = context.duplicates.find(rows.job.row)
     if duplicate is None:
         return PlannedJob(rows, None, False, False, {})
-    is_skipped = context.on_duplicate is OnDuplicate.SKIP
+    if not (is_skipped := context.on_duplicate is OnDuplicate.SKIP):
+        context.duplicates.remove(duplicate)  # it stands for one job of the source
     return PlannedJob(rows, duplicate.id, True, is_skipped, {})

@@ -46,7 +46,10 @@ class ImportResource(RowResource[ImportRow]):
         return self._begin(CHECK_IMPORT, CHECKABLE, state=ImportState.CHECKING, report=None)
 
     def run(self, on_duplicate: str = OnDuplicate.SKIP) -> TaskResource:
-        """Have a task import the file, if all of it can be. Raises as :meth:`check`."""
+        """Have a task import the file, if all of it can be; one whose task has failed goes on.
+        Raises as :meth:`check`."""
+        if (self.row.state, self.row.on_duplicate) == (ImportState.RUNNING, on_duplicate):
+            return self._enqueue(RUN_IMPORT)
         values = {"state": ImportState.RUNNING, "on_duplicate": on_duplicate}
         return self._begin(RUN_IMPORT, RUNNABLE, **values)
 

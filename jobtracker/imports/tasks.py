@@ -15,7 +15,7 @@ from jobtracker.db.trash import Trashable
 from jobtracker.documents import TRANSFERS, make_bucket
 from jobtracker.documents.object_deletions import process_deletions
 from jobtracker.documents.storage import Bucket, ObjectMissingOrChanged
-from jobtracker.errors import NotFound
+from jobtracker.errors import NotFound, Unavailable
 from jobtracker.imports import undo_queries
 from jobtracker.imports.archive_reader import ArchiveReader, Manifest, Row
 from jobtracker.imports.checking import CHANGED, Check, run_check
@@ -96,8 +96,10 @@ class ImportTask:
         return check, run_check(check, self.open, self.make_context, transaction)
 
     def delete_objects(self) -> None:
+        """Delete the file; if S3 fails, the sweeper does."""
         registry = self.task.registry
-        process_deletions(registry["db_sessions"], registry["bucket"], self.task.user_id)
+        with contextlib.suppress(Unavailable):
+            process_deletions(registry["db_sessions"], registry["bucket"], self.task.user_id)
 
 
 def _of_import(state: ImportState) -> Callable[..., Callable[[RunningTask], Any]]:

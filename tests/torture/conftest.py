@@ -13,6 +13,7 @@ import pytest
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import SETTINGS
+from tests.common.proxy import HOST, Proxy
 from tests.common.server import free_port
 from tests.common.user_pool import REGION, MotoUserPool
 from tests.torture.client import unique
@@ -62,6 +63,19 @@ def url(postgres: Postgres) -> str:
     url = postgres.make_database(unique("torture"))
     migrate(url)
     return url
+
+
+@pytest.fixture
+def rows(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A direct connection to the database of one test."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def s3_proxy(aws: Aws) -> Iterator[Proxy]:
+    with Proxy((HOST, aws.port)) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from jobtracker.tasks.runner import Runner
 from tests.common.api import Api
 from tests.common.exports import export
 from tests.common.import_rows import archive, document, event, interview, job, note, step, view
-from tests.common.imports import check, comparable, run, undo, upload
+from tests.common.imports import check, comparable, run, run_uploaded, undo, upload
 from tests.common.tasks import run_tasks
 
 FILE = {"documents/1/cv.pdf": b"pdf"}
@@ -66,6 +66,12 @@ class TestDuplicates:
         undo(committing_app, client, made)
         assert [f"/jobs/{each['id']}" for each in client.get("/jobs").json] == [mine]
         assert client.get(f"{mine}/notes").json == []
+
+    def test_updated_one_becomes_one_job_of_the_file_alone(self, committing_app: Any, client: Api):
+        client.post("/jobs", self.JOB)
+        same = [job(number, company_name="Company 1") for number in (1, 2)]
+        report = run(committing_app, client, archive(jobs=same), "update")["report"]
+        assert (report["made"]["jobs"], report["updated"]) == (1, {"jobs": 1})
 
     def test_another_date_is_another_job(self, committing_app: Any, client: Api):
         client.post("/jobs", {**self.JOB, "applied_date": "2026-01-01"})
@@ -199,6 +205,14 @@ class TestStates:
         made = run(committing_app, client, data)
         error = client.refused(409, "POST", f"/imports/{made['id']}/run", {})
         assert error["details"]["code"] == "IMPORT_DONE"
+
+    def test_run_whose_task_has_failed_goes_on(self, committing_app: Any, client: Api, data: bytes):
+        path = upload(client, data)
+        client.post(f"{path}/run", {}, status=202)
+        with committing_app.registry["db_engine"].begin() as connection:
+            connection.exec_driver_sql("UPDATE tasks SET state = 'failed', finished_at = now()")
+        client.refused(409, "POST", f"{path}/run", {"on_duplicate": "add"})
+        assert run_uploaded(committing_app, client, path)["state"] == "done"
 
     def test_undo_before_the_run_makes_nothing(self, committing_app: Any, client: Api, data: bytes):
         path = upload(client, data)
