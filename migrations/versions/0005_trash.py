@@ -68,6 +68,30 @@ STORAGE = """-- squawk-ignore prefer-robust-stmts
     ALTER TABLE trashed_note_words ALTER COLUMN words SET STORAGE EXTERNAL
 """
 
+# ----------------------------------------------------------------------------------- the documents
+
+# What is purged is old, mostly: the objects of the upload keys were deleted after the confirmation,
+# until no upload could arrive any more, and no copy to the other keys can be late.
+DELETE_OBJECTS = """
+    CREATE OR REPLACE FUNCTION delete_objects_of_document() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    DECLARE
+        last_copy CONSTANT timestamptz := CASE WHEN OLD.status = 'pending'
+            THEN statement_timestamp() ELSE greatest(OLD.uploaded_at, OLD.upload_expires_at) END;
+        last_upload CONSTANT timestamptz := OLD.upload_expires_at + interval '1 hour';
+    BEGIN
+        INSERT INTO object_deletions (user_id, object_key, repeat_until)
+        VALUES (OLD.user_id, OLD.object_key, last_copy + interval '1 hour')
+        ON CONFLICT DO NOTHING;
+        IF OLD.status = 'pending' OR last_upload > statement_timestamp() THEN
+            INSERT INTO object_deletions (user_id, object_key, repeat_until)
+            VALUES (OLD.user_id, OLD.upload_key, last_upload)
+            ON CONFLICT DO NOTHING;
+        END IF;
+        RETURN NULL;
+    END $$
+"""
+
 # ---------------------------------------------------------------------------------------- the jobs
 
 # As of the base; the trash is no other version of a job.
@@ -397,6 +421,7 @@ def upgrade() -> None:
             )
         execute(TABLE)
         execute(STORAGE)
+        execute(DELETE_OBJECTS)
         execute(COUNT_VERSION)
         execute(COUNT_JOBS)
         execute(changed(of_growth("SUMMARIZE_STEPS"), (LOCK_JOB, LOCK_LIVE_JOB)))
@@ -448,6 +473,7 @@ def downgrade() -> None:
     ):
         op.execute(f"DROP TRIGGER {trigger} ON {table}")
     for file, name in (
+        ("documents", "delete_objects_of_document"),
         ("jobs", "count_version"),
         ("jobs", "count_jobs"),
         ("activity", "record_activity"),

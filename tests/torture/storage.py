@@ -3,16 +3,34 @@
 import contextlib
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import urllib3
 
 from jobtracker.local.aws import Aws
-from tests.common.proxy import Proxy
+from tests.common.proxy import HOST, Proxy
+
+THREADS = 8
 
 
 def objects(aws: Aws, bucket: str, prefix: str = "") -> set[str]:
     """The keys in a bucket."""
     pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return {each["Key"] for page in pages for each in page.get("Contents", ())}
+
+
+def put_objects(aws: Aws, bucket: str, keys: Iterable[str]) -> int:
+    """Put an object to each key, and return their number; botocore would take twice as long."""
+    with urllib3.HTTPConnectionPool(HOST, aws.port, maxsize=THREADS, headers=aws.headers) as http:
+
+        def put(key: str) -> int:
+            return http.request("PUT", f"/{bucket}/{key}", body=b"x").status
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            statuses = list(threads.map(put, keys))
+    assert set(statuses) == {200}
+    return len(statuses)
 
 
 @contextlib.contextmanager
