@@ -179,11 +179,5 @@ class Aws(ServerProcess):
         client.meta.events.register("before-send", self._add_token)
         return client
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """Those of requests for which all operations are accepted, without a signature."""
-        return {TOKEN_HEADER: self._token}
-
     def _add_token(self, request: Any, **_event: Any) -> None:
-        for name, value in self.headers.items():
-            request.headers[name] = value
+        request.headers[TOKEN_HEADER] = self._token

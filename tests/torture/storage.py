@@ -6,12 +6,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import urllib3
-
 from jobtracker.local.aws import Aws
-from tests.common.proxy import HOST, Proxy
-
-THREADS = 8
+from tests.common.proxy import Proxy
 
 
 def objects(aws: Aws, bucket: str, prefix: str = "") -> set[str]:
@@ -21,16 +17,11 @@ def objects(aws: Aws, bucket: str, prefix: str = "") -> set[str]:
 
 
 def put_objects(aws: Aws, bucket: str, keys: Iterable[str]) -> int:
-    """Put an object to each key, and return their number; botocore would take twice as long."""
-    with urllib3.HTTPConnectionPool(HOST, aws.port, maxsize=THREADS, headers=aws.headers) as http:
-
-        def put(key: str) -> int:
-            return http.request("PUT", f"/{bucket}/{key}", body=b"x").status
-
-        with ThreadPoolExecutor(THREADS) as threads:
-            statuses = list(threads.map(put, keys))
-    assert set(statuses) == {200}
-    return len(statuses)
+    """Put an object to each key, and return their number."""
+    s3 = aws.client("s3")
+    with ThreadPoolExecutor(8) as threads:
+        put = threads.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=b"x"), keys)
+        return len(list(put))
 
 
 @contextlib.contextmanager
