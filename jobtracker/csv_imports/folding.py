@@ -5,7 +5,15 @@ import unicodedata
 
 from jobtracker import unicode
 
-_NUMBER = re.compile("[0-9]+ (?=[^0-9])")
+# Articles and prepositions on which no meaning depends.
+_FILLERS = re.compile(
+    r"\b(?:of|the|my|to|for|der|die|das|den|dem|des|zur|zum|de|la|le|les|l|d|du|del|el|los|las|il"
+    r"|di|della|dell|dello|da|do|dos|het|een|van|voor)\b"
+)
+#: Endings of words: the plural, and also the gender of participles.
+PLURAL = re.compile(r"(?<=\w{3})s$")
+GENDER_AND_NUMBER = re.compile(r"(?<=\w{3})(?:ee|[aeo])?s?$")
+_PHRASE = re.compile(r"[^;\s][^;\n]*")
 
 
 def folded(text: str) -> str:
@@ -19,7 +27,14 @@ def folded(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def without_number(word: str) -> str:
-    """A folded word without the number that it is sorted by: ``applied`` of ``1 applied``."""
-    found = _NUMBER.match(word)
-    return word[found.end() :] if found else word
+def bag_of_words(text: str, ending: re.Pattern[str]) -> str:
+    """The folded words in alphabetical order, without fillers and endings: ``date envoi`` for
+    ``Date d'envoi``."""
+    words = folded(text)
+    kept = {ending.sub("", word) for word in _FILLERS.sub(" ", words).split()}
+    return " ".join(sorted(kept)) or words
+
+
+def phrases(table: str) -> list[str]:
+    """What is separated by semicolons and line breaks."""
+    return [phrase.strip() for phrase in _PHRASE.findall(table)]
