@@ -5,6 +5,8 @@ import unicodedata
 
 from jobtracker import unicode
 
+# Normalization sorts combining characters in quadratic time, and a cell can have 131,072 of them.
+_MAX_LENGTH = 200
 # Articles and prepositions on which no meaning depends.
 _FILLERS = re.compile(
     r"\b(?:of|the|my|to|for|der|die|das|den|dem|des|zur|zum|de|la|le|les|l|d|du|del|el|los|las|il"
@@ -17,8 +19,8 @@ _PHRASE = re.compile(r"[^;\s][^;\n]*")
 
 
 def folded(text: str) -> str:
-    """``refuse apres entretien`` for ``Refusé - après entretien!``."""
-    decomposed = unicodedata.normalize("NFKD", unicode.comparison_key(text))
+    """``refuse apres entretien`` for ``Refusé - après entretien!``; of a long one its beginning."""
+    decomposed = unicodedata.normalize("NFKD", unicode.comparison_key(text[:_MAX_LENGTH]))
     kept = (
         character if character.isalnum() else " "
         for character in decomposed

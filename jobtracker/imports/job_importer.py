@@ -7,21 +7,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, HISTORY, INTERVIEWS, JOBS, NOTES, Kind
+from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.recording import recording_disabled
 from jobtracker.db.statements import Statement
 from jobtracker.documents.models import DocumentStatus, ScanStatus
 from jobtracker.history.models import StepOrigin
 from jobtracker.imports import document_queries, queries, row_queries
-from jobtracker.imports.archive_reader import JobRows, Manifest, Row
+from jobtracker.imports.archive_reader import JobRows, Row
 from jobtracker.imports.context import Context
+from jobtracker.imports.document_importer import WITHOUT_FILE, has_file
 from jobtracker.imports.models import OnDuplicate
-from jobtracker.imports.plan import FOUND, PlannedJob, plan
+from jobtracker.imports.plan import FOUND, PlannedJob, check_document_quotas, plan
 from jobtracker.quotas import ACTIVITY_PER_JOB, QuotaExceeded
 from jobtracker.users import queries as users
 
-# How long a document can be without its file, before the sweeper deletes it.
-FILE_EXPIRES_AFTER = datetime.timedelta(days=1)
 MISSING_FILE = "This file is missing. Please upload it again."
 # The id of what an event is about, and the kind of it.
 _EVENT_IDS = {"note_id": NOTES, "interview_id": INTERVIEWS, "document_id": DOCUMENTS}
@@ -43,7 +43,7 @@ class JobImporter:
     def run(self, batch: Sequence[JobRows]) -> None:
         """Import them, as they were.
 
-        :raises QuotaExceeded: when the user has other jobs by now than at the check
+        :raises QuotaExceeded: when the user has other jobs or documents by now than at the check
         """
         planned = []
         for each in self._lock(plan(self._connection, self._context, batch)):
@@ -75,6 +75,7 @@ class JobImporter:
         new = sum(each.target is None and _is_live(each.row) for each in planned)
         if user.job_count + new > (limit := self._context.quota("jobs")) and new:
             raise QuotaExceeded("jobs", limit)
+        check_document_quotas(self._connection, self._context, planned)
         return [each if each.target in live else each._replace(is_skipped=True) for each in planned]
 
     def _insert_jobs(self, planned: Sequence[PlannedJob]) -> dict[int, int]:
@@ -150,9 +151,9 @@ class JobImporter:
             "upload_expires_at": now,
         }
         if has_file(row, self._manifest):
-            expires_at = now + FILE_EXPIRES_AFTER
+            expires_at = now + queries.KEPT
             return {**new, "status": DocumentStatus.PENDING, "upload_expires_at": expires_at}
-        if row["status"] in (DocumentStatus.INFECTED, DocumentStatus.FAILED):
+        if row["status"] in WITHOUT_FILE:
             return new
         missing = {"scan_status": ScanStatus.ERROR, "scan_message": MISSING_FILE}
         return {**new, "status": DocumentStatus.FAILED, **missing}
@@ -245,11 +246,6 @@ class JobImporter:
             ids,
             import_id,
         )
-
-
-def has_file(row: Mapping[str, Any], manifest: Manifest) -> bool:
-    """Whether the archive has the file of a document."""
-    return row["file"] is not None and row["file"] in manifest.files
 
 
 def _is_live(row: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@ left of what is undone, and each object has a row, and each row an object."""
 
 import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +26,9 @@ from tests.torture.tasks import Rows, finish, kill_workers, sweep_deletions, wor
 
 pytestmark = pytest.mark.torture
 
-JOBS, NOTES = 400, 10  # notes of each job
+JOBS, NOTES = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "300")), 10  # notes of each job
 # Of workers during the check that each run begins with, during the rest of it, and during an undo.
-KILLS_OF_CHECK, KILLS_OF_RUN, KILLS_OF_UNDO = 5, 20, 20
+KILLS_OF_CHECK, KILLS_OF_RUN, KILLS_OF_UNDO = 4, 20, 10
 SECONDS_TO_KILL, SECONDS_TO_KILL_UNDO = (0.02, 1), (0, 0.1)
 SECONDS_TO_CHECK = 120
 BYTES = 1024  # of each document

@@ -57,6 +57,14 @@ def test_row_has_what_an_office_wants(ada: Api):
     assert steps.endswith("2026-01-20 interviewing; 2026-02-01 rejected")
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_first_and_last_times_are_in_the_report_of_any_zone(ada: Api, time: str, zone: str):
+    path = add_job(ada, "Acme", last_action_at=time)
+    ada.post(f"{path}/interviews", {"scheduled_at": time})
+    assert companies(table(ada, f"tz={zone}")) == ["Acme"]
+
+
 def test_file_is_for_spreadsheets(ada: Api):
     add_job(ada, 'Say "hi", Ltd.')
     response = ada.get(PATH)

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import time
 from typing import Any
 
 import pytest
@@ -92,6 +93,12 @@ def test_header_words_of_eight_languages(names: str):
     fields = ["company_name", "job_title", "location", "status", "applied_date", "job_url"]
     suggested = headers.suggested(names.split(";"), lambda _index, _field: True)
     assert list(suggested.values()) == [*fields, "tags", "notes"]
+
+
+def test_hostile_cell_is_folded_in_little_time():
+    begun = time.process_time()
+    assert folded("\u0315\u0316" * 65_000) == ""
+    assert time.process_time() - begun < 1
 
 
 def test_words_are_folded_and_mean_one_thing():
