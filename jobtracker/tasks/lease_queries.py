@@ -1,5 +1,6 @@
 """The SQL of workers: which tasks are due, and the lease of one."""
 
+import secrets
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ class Lease(NamedTuple):
     id: int
     kind: str
     args: dict[str, Any]
-    attempts: int
+    lease_nonce: int
     failures: int
     done: int
     total: int | None
@@ -46,7 +47,7 @@ class Lease(NamedTuple):
     @property
     def key(self) -> dict[str, int]:
         """The parameters of the statements of a running task."""
-        return {"user_id": self.user_id, "task_id": self.id, "attempts": self.attempts}
+        return {"user_id": self.user_id, "task_id": self.id, "lease_nonce": self.lease_nonce}
 
 
 class _Seconds(NamedTuple):
@@ -82,6 +83,7 @@ _LOCK_DUE = Statement(
     select(_C.state).where(_BY_KEY, IS_DUE).with_for_update(skip_locked=True), _State
 )
 _FAILED = bindparam("failed", type_=BigInteger)
+_LEASE_NONCE = bindparam("lease_nonce", type_=BigInteger)
 _TAKE = Statement(
     update(Task.__table__)
     .where(_BY_KEY)
@@ -89,6 +91,7 @@ _TAKE = Statement(
         state=TaskState.RUNNING,
         run_after=after_seconds("lease"),
         attempts=_C.attempts + 1,
+        lease_nonce=_LEASE_NONCE,
         failures=_C.failures + _FAILED,
         run_again=false(),
     )
@@ -97,9 +100,7 @@ _TAKE = Statement(
 )
 
 # Otherwise another worker has taken it.
-_IS_LEASED = and_(
-    _BY_KEY, _C.state == TaskState.RUNNING, _C.attempts == bindparam("attempts", type_=BigInteger)
-)
+_IS_LEASED = and_(_BY_KEY, _C.state == TaskState.RUNNING, _C.lease_nonce == _LEASE_NONCE)
 # FOR KEY SHARE, so that a request that enqueues an equal one does not wait for the batch.
 _LOCK_LEASED = Statement(
     select(_C.state).where(_IS_LEASED).with_for_update(read=True, key_share=True), _State
@@ -153,7 +154,8 @@ def take(connection: SupportsExecute, task: TaskKey, lease: float) -> Lease | No
     if locked is None:
         return None
     failed = int(locked.state == TaskState.RUNNING)
-    return _TAKE.first(connection, **key, lease=lease, failed=failed)
+    new = {"lease": lease, "lease_nonce": secrets.randbits(63), "failed": failed}
+    return _TAKE.first(connection, **key, **new)
 
 
 def lock(connection: SupportsExecute, task: Lease) -> bool:
