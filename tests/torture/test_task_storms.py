@@ -1,0 +1,205 @@
+"""Storms of requests that begin tasks, beside two workers and a sweeper: each has its effect once,
+and a user has a bounded number of them."""
+
+import functools
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import urllib3
+
+from jobtracker.exports.queries import MAX_EXPORTS
+from jobtracker.imports.resources import MAX_FILES
+from jobtracker.local.aws import Aws
+from jobtracker.local.process import wait_until
+from jobtracker.tasks.queries import MAX_UNFINISHED
+from tests.common.concurrency import run_concurrently
+from tests.torture.client import Answer, Client, print_figures, statuses
+from tests.torture.instance import Instance
+from tests.torture.tasks import is_finished
+
+pytestmark = pytest.mark.torture
+
+REQUESTS = 100  # of each kind
+JOBS = 30  # of each user
+SECONDS = 120
+EXPORT = {"documents": True}
+RUN = {"on_duplicate": "skip"}
+
+# Method, path and body.
+Request = tuple[str, str, Any]
+
+
+@pytest.fixture
+def server(pserve: Callable[..., Instance], url: str, own_bucket: str) -> Instance:
+    # Without a worker of its own.
+    return pserve({"sqlalchemy.url": url, "s3.bucket": own_bucket}, ini="production.ini")
+
+
+@pytest.fixture
+def sign_in(server: Instance, new_token: Callable[[], str]) -> Iterator[Callable[[], Client]]:
+    """Creates a client of a new user."""
+    made: list[Client] = []
+
+    def client() -> Client:
+        made.append(server.client(new_token()))
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def rows(url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(autouse=True)
+def workers(server: Instance) -> Iterator[None]:
+    """Two workers, and sweeps one after the other."""
+    ended = threading.Event()
+    sweeps: list[int] = []
+    with (server.folder / "workers").open("ab") as log:
+        start = functools.partial(server.program, "jobtracker", stdout=log, stderr=log)
+
+        def sweep() -> None:
+            while not ended.is_set():
+                sweeps.append(start("sweep", str(server.ini)).wait())
+
+        sweeper = threading.Thread(target=sweep)
+        working = [start("work", str(server.ini)) for _ in range(2)]
+        sweeper.start()
+        yield
+        ended.set()
+        sweeper.join()
+        for worker in working:
+            worker.terminate()
+        assert [worker.wait(SECONDS) for worker in working] == [0, 0]
+    output = (server.folder / "workers").read_text()
+    assert set(sweeps) == {0}, output
+    assert "Traceback" not in output, output
+
+
+def storm(client: Client, requests: list[Request]) -> dict[str, list[Answer]]:
+    """The responses to requests at once, by method and path."""
+    random.shuffle(requests)
+    answers = run_concurrently([functools.partial(client.call, *each) for each in requests])
+    found: dict[str, list[Answer]] = {}
+    for (method, path, _body), answer in zip(requests, answers, strict=True):
+        found.setdefault(f"{method} {path}", []).append(answer)
+    return found
+
+
+def make_jobs(client: Client) -> None:
+    """Make jobs with notes; every other one is in the trash."""
+    for number in range(JOBS):
+        job = client.make_job(job_title=f"Engineer {number}")
+        client.done("POST", f"{job}/notes", {"body": "x"})
+        if number % 2:
+            client.done("DELETE", job)
+    job = client.make_job()
+    assert client.confirm(job, client.upload(job)).status == 200
+
+
+def wait_for_tasks(rows: psycopg.Connection) -> None:
+    assert wait_until(lambda: is_finished(rows), SECONDS), rows.execute("TABLE tasks").fetchall()
+    assert rows.execute("SELECT DISTINCT state FROM tasks").fetchall() == [("done",)]
+
+
+def uploaded(client: Client, content: bytes) -> str:
+    """The path of an import whose file has been uploaded."""
+    body = {"filename": "x.zip", "size_bytes": len(content)}
+    made = client.done("POST", "/imports", body)
+    assert urllib3.request("PUT", made["upload_url"], body=content).status == 200
+    return f"/imports/{made['import']['id']}"
+
+
+def exported(client: Client, rows: psycopg.Connection) -> bytes:
+    path = f"/exports/{client.done('POST', '/exports', EXPORT)['id']}"
+    wait_for_tasks(rows)
+    url = client.done("GET", f"{path}/presign-download")["download_url"]
+    return urllib3.request("GET", url).data
+
+
+def test_storm_empties_the_trash_of_one_user_and_writes_few_exports(
+    sign_in: Callable[[], Client], rows: psycopg.Connection, aws: Aws, own_bucket: str
+):
+    ada, bob = sign_in(), sign_in()
+    for client in (ada, bob):
+        make_jobs(client)
+    before = [bob.done("GET", path) for path in ("/trash", "/jobs")]
+    requests = [("DELETE", "/trash", None), ("POST", "/exports", EXPORT)]
+    answers = storm(ada, requests * REQUESTS)
+    emptied, begun = answers["DELETE /trash"], answers["POST /exports"]
+    assert {202} <= set(statuses(emptied)) <= {202, 429}
+    assert {202} <= set(statuses(begun)) <= {202, 409, 429}
+    wait_for_tasks(rows)
+
+    accepted = sum(answer.status == 202 for answer in begun)
+    assert accepted <= MAX_EXPORTS
+    assert [each["state"] for each in ada.done("GET", "/exports")] == ["done"] * accepted
+    listed = aws.client("s3").list_objects_v2(Bucket=own_bucket, Prefix="exports/")
+    assert len(listed["Contents"]) == accepted
+    tasks = {answer.json["id"] for answer in emptied if answer.status == 202}
+    (number,) = rows.execute("SELECT count(*) FROM tasks").fetchone() or (0,)
+    assert number == len(tasks) + accepted
+    assert ada.done("GET", "/trash") == []
+    assert len(ada.done("GET", "/jobs")) == JOBS / 2 + 1
+    assert [bob.done("GET", path) for path in ("/trash", "/jobs")] == before
+    print_figures(f"{len(tasks)} of {REQUESTS} times emptied, {accepted} of {REQUESTS} exports")
+
+
+def test_unfinished_tasks_of_a_user_are_bounded(
+    sign_in: Callable[[], Client], rows: psycopg.Connection
+):
+    client = sign_in()
+    rows.execute("ALTER TABLE tasks ADD CHECK (attempts = 0)")  # no worker can take any
+    answers = storm(client, [("DELETE", "/trash", None)] * (MAX_UNFINISHED + 50))
+    refused = [answer for answer in answers["DELETE /trash"] if answer.status != 202]
+    (unfinished,) = rows.execute("SELECT count(*) FROM tasks").fetchone() or (0,)
+    rows.execute("ALTER TABLE tasks DROP CONSTRAINT tasks_attempts_check")
+    assert set(statuses(refused)) == {429}
+    assert unfinished == MAX_UNFINISHED + 50 - len(refused)
+    assert unfinished < MAX_UNFINISHED + 10  # concurrent ones do not see each other
+    wait_for_tasks(rows)
+
+
+def test_storm_imports_a_file_once_and_undoes_it(
+    sign_in: Callable[[], Client], rows: psycopg.Connection
+):
+    ada, bob = sign_in(), sign_in()
+    make_jobs(ada)
+    content = exported(ada, rows)
+    path = uploaded(bob, content)
+    (answers,) = storm(bob, [("POST", f"{path}/run", RUN)] * REQUESTS).values()
+    assert [status for status in statuses(answers) if status != 429][:2] == [202, 409]
+    wait_for_tasks(rows)
+    assert bob.done("GET", path)["report"]["made"]["jobs"] == JOBS + 1
+    for listed in ("/jobs", "/trash"):
+        assert len(bob.done("GET", listed)) == len(ada.done("GET", listed))
+
+    again = uploaded(bob, content)
+    requests = [
+        ("POST", f"{again}/run", {"on_duplicate": "add"}),
+        ("POST", f"{again}/check", None),
+        ("DELETE", path, None),
+        ("DELETE", again, None),
+    ]
+    found = storm(bob, requests * (REQUESTS // 4)).values()
+    assert {answer.status for each in found for answer in each} <= {202, 409, 429}
+    wait_for_tasks(rows)
+    assert {each["state"] for each in bob.done("GET", "/imports")} == {"undone"}
+    assert bob.done("GET", "/jobs") == []
+    assert len(ada.done("GET", "/jobs")) == JOBS / 2 + 1
+
+
+def test_storm_of_announced_imports_stores_few_files(sign_in: Callable[[], Client]):
+    client = sign_in()
+    body = {"filename": "x.zip", "size_bytes": 1}
+    answers = storm(client, [("POST", "/imports", body)] * REQUESTS)["POST /imports"]
+    assert statuses(answers) == [201] * MAX_FILES + [429] * (REQUESTS - MAX_FILES)
