@@ -28,6 +28,10 @@ JOBS = 30  # of each user
 SECONDS = 120
 EXPORT = {"documents": True}
 RUN = {"on_duplicate": "skip"}
+UNFINISHED = """
+    INSERT INTO tasks (user_id, kind, args, run_after)
+    SELECT %s, 'empty_trash', to_jsonb(n), 'infinity' FROM generate_series(1, %s) AS n
+"""
 
 # Method, path and body.
 Request = tuple[str, str, Any]
@@ -59,7 +63,7 @@ def rows(url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def workers(server: Instance) -> Iterator[None]:
     """Two workers, and sweeps one after the other."""
     ended = threading.Event()
@@ -95,6 +99,15 @@ def storm(client: Client, requests: list[Request]) -> dict[str, list[Answer]]:
     return found
 
 
+def check_statuses(answers: list[Answer], accepted: int, at_least: int = 1) -> int:
+    """How many were accepted; the others have to be refused."""
+    others = [each for each in statuses(answers) if each != accepted]
+    # 503 where the machine is so slow that what waits for a slow request is refused.
+    assert set(others) <= {409, 429, 503}
+    assert len(answers) - len(others) >= at_least
+    return len(answers) - len(others)
+
+
 def make_jobs(client: Client) -> None:
     """Make jobs with notes; every other one is in the trash."""
     for number in range(JOBS):
@@ -127,7 +140,11 @@ def exported(client: Client, rows: psycopg.Connection) -> bytes:
 
 
 def test_storm_empties_the_trash_of_one_user_and_writes_few_exports(
-    sign_in: Callable[[], Client], rows: psycopg.Connection, aws: Aws, own_bucket: str
+    sign_in: Callable[[], Client],
+    rows: psycopg.Connection,
+    aws: Aws,
+    own_bucket: str,
+    workers: None,
 ):
     ada, bob = sign_in(), sign_in()
     for client in (ada, bob):
@@ -136,11 +153,10 @@ def test_storm_empties_the_trash_of_one_user_and_writes_few_exports(
     requests = [("DELETE", "/trash", None), ("POST", "/exports", EXPORT)]
     answers = storm(ada, requests * REQUESTS)
     emptied, begun = answers["DELETE /trash"], answers["POST /exports"]
-    assert {202} <= set(statuses(emptied)) <= {202, 429}
-    assert {202} <= set(statuses(begun)) <= {202, 409, 429}
+    check_statuses(emptied, 202)
+    accepted = check_statuses(begun, 202)
     wait_for_tasks(rows)
 
-    accepted = sum(answer.status == 202 for answer in begun)
     assert accepted <= MAX_EXPORTS
     assert [each["state"] for each in ada.done("GET", "/exports")] == ["done"] * accepted
     listed = aws.client("s3").list_objects_v2(Bucket=own_bucket, Prefix="exports/")
@@ -154,30 +170,15 @@ def test_storm_empties_the_trash_of_one_user_and_writes_few_exports(
     print_figures(f"{len(tasks)} of {REQUESTS} times emptied, {accepted} of {REQUESTS} exports")
 
 
-def test_unfinished_tasks_of_a_user_are_bounded(
-    sign_in: Callable[[], Client], rows: psycopg.Connection
-):
-    client = sign_in()
-    rows.execute("ALTER TABLE tasks ADD CHECK (attempts = 0)")  # no worker can take any
-    answers = storm(client, [("DELETE", "/trash", None)] * (MAX_UNFINISHED + 50))
-    refused = [answer for answer in answers["DELETE /trash"] if answer.status != 202]
-    (unfinished,) = rows.execute("SELECT count(*) FROM tasks").fetchone() or (0,)
-    rows.execute("ALTER TABLE tasks DROP CONSTRAINT tasks_attempts_check")
-    assert set(statuses(refused)) == {429}
-    assert unfinished == MAX_UNFINISHED + 50 - len(refused)
-    assert unfinished < MAX_UNFINISHED + 10  # concurrent ones do not see each other
-    wait_for_tasks(rows)
-
-
 def test_storm_imports_a_file_once_and_undoes_it(
-    sign_in: Callable[[], Client], rows: psycopg.Connection
+    sign_in: Callable[[], Client], rows: psycopg.Connection, workers: None
 ):
     ada, bob = sign_in(), sign_in()
     make_jobs(ada)
     content = exported(ada, rows)
     path = uploaded(bob, content)
     (answers,) = storm(bob, [("POST", f"{path}/run", RUN)] * REQUESTS).values()
-    assert [status for status in statuses(answers) if status != 429][:2] == [202, 409]
+    assert check_statuses(answers, 202) == 1
     wait_for_tasks(rows)
     assert bob.done("GET", path)["report"]["made"]["jobs"] == JOBS + 1
     for listed in ("/jobs", "/trash"):
@@ -190,16 +191,24 @@ def test_storm_imports_a_file_once_and_undoes_it(
         ("DELETE", path, None),
         ("DELETE", again, None),
     ]
-    found = storm(bob, requests * (REQUESTS // 4)).values()
-    assert {answer.status for each in found for answer in each} <= {202, 409, 429}
+    found = storm(bob, requests * (REQUESTS // 4))
+    for path_, each in found.items():
+        check_statuses(each, 202, at_least=int(path_.startswith("DELETE")))
     wait_for_tasks(rows)
     assert {each["state"] for each in bob.done("GET", "/imports")} == {"undone"}
     assert bob.done("GET", "/jobs") == []
     assert len(ada.done("GET", "/jobs")) == JOBS / 2 + 1
 
 
-def test_storm_of_announced_imports_stores_few_files(sign_in: Callable[[], Client]):
+def test_unfinished_tasks_and_files_of_a_user_are_bounded(
+    sign_in: Callable[[], Client], rows: psycopg.Connection
+):
     client = sign_in()
+    user_id = client.done("GET", "/users/me")["id"]
+    rows.execute(UNFINISHED, [user_id, MAX_UNFINISHED - 5])
     body = {"filename": "x.zip", "size_bytes": 1}
-    answers = storm(client, [("POST", "/imports", body)] * REQUESTS)["POST /imports"]
-    assert statuses(answers) == [201] * MAX_FILES + [429] * (REQUESTS - MAX_FILES)
+    requests: list[Request] = [("DELETE", "/trash", None), ("POST", "/imports", body)]
+    answers = storm(client, requests * 30)
+    accepted = check_statuses(answers["DELETE /trash"], 202)
+    assert 5 <= accepted < 15  # concurrent ones do not see each other
+    assert check_statuses(answers["POST /imports"], 201) == MAX_FILES
