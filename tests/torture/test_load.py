@@ -25,7 +25,7 @@ pytestmark = [
 
 CLIENTS = 200
 USERS = 50
-SECONDS = int(os.environ.get("TORTURE_SECONDS", "60"))
+SECONDS = int(os.environ.get("TORTURE_SECONDS", "30"))
 JOBS = 10  # of each user at the start
 SECONDS_BETWEEN_PROBES = 0.1
 SECONDS_FOR_HEALTH = 1

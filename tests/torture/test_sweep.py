@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from urllib3.exceptions import HTTPError
 
 from jobtracker.local.aws import Aws
-from tests.common.proxy import HOST, Proxy
+from tests.common.proxy import Proxy
 from tests.torture.client import Client, print_figures, put
 from tests.torture.instance import Instance
 
@@ -23,40 +23,14 @@ SECONDS_TO_SWEEP = 60
 
 
 @pytest.fixture
-def s3_proxy(aws: Aws) -> Iterator[Proxy]:
-    with Proxy((HOST, aws.port)) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 def server(pserve: Callable[..., Instance], url: str, s3_proxy: Proxy, own_bucket: str) -> Instance:
     settings = {"sqlalchemy.url": url, "s3.endpoint_url": s3_proxy.url, "s3.bucket": own_bucket}
     return pserve(settings, ini="production.ini")  # without a worker of its own
 
 
 @pytest.fixture
-def sign_in(server: Instance, new_token: Callable[[], str]) -> Iterator[Callable[[], Client]]:
-    """Creates a client of a new user."""
-    made: list[Client] = []
-
-    def client() -> Client:
-        made.append(server.client(new_token()))
-        return made[-1]
-
-    yield client
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
 def client(sign_in: Callable[[], Client]) -> Client:
     return sign_in()
-
-
-@pytest.fixture
-def rows(url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        yield connection
 
 
 def shift_times(rows: psycopg.Connection) -> None:

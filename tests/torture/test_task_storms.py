@@ -44,26 +44,6 @@ def server(pserve: Callable[..., Instance], url: str, own_bucket: str) -> Instan
 
 
 @pytest.fixture
-def sign_in(server: Instance, new_token: Callable[[], str]) -> Iterator[Callable[[], Client]]:
-    """Creates a client of a new user."""
-    made: list[Client] = []
-
-    def client() -> Client:
-        made.append(server.client(new_token()))
-        return made[-1]
-
-    yield client
-    for each in made:
-        each.close()
-
-
-@pytest.fixture
-def rows(url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
 def workers(server: Instance) -> Iterator[None]:
     """Two workers, and sweeps one after the other."""
     ended = threading.Event()

@@ -92,6 +92,18 @@ def test_a_connection_that_was_closed_invalidates_those_of_both_pools(app: Any, 
     autocommit.close()
 
 
+def test_a_connection_to_a_host_that_is_gone_is_lost_before_statements_time_out(
+    settings: dict[str, str],
+):
+    for url, expected in (("", "1500"), ("&tcp_user_timeout=7", "7")):
+        engine = make_engine(read({**settings, "sqlalchemy.url": settings["sqlalchemy.url"] + url}))
+        with engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            assert driver.info.get_parameters()["tcp_user_timeout"] == expected
+            assert int(expected) < driver.response_timeout * 1000
+        engine.dispose()
+
+
 def test_disposing_the_engine_closes_idle_connections(engine: Engine, cache: IdleConnectionCache):
     connection = AutocommitConnection(cache)
     pid(connection)
