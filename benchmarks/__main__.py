@@ -4,6 +4,7 @@
 
 import argparse
 import statistics
+from contextlib import AbstractContextManager
 
 from benchmarks import big, growth, machine, pgbench, systems, tokens_in_turn, uncached
 from benchmarks.candidates import CANDIDATES
@@ -13,15 +14,6 @@ from benchmarks.server_process import Server
 from benchmarks.table import markdown
 from benchmarks.wrk import Load, load
 
-HEAD = (
-    "Endpoint",
-    "JobTracker, requests/s",
-    "twin, requests/s",
-    "ratio",
-    "JobTracker, ms p50 / p99",
-    "twin, ms p50 / p99",
-    "pgbench, transactions/s",
-)
 NONE = "n/a"
 
 
@@ -42,25 +34,45 @@ def main() -> None:
             systems.jobtracker(
                 environment, arguments.server, pinned=arguments.pinned
             ) as jobtracker,
-            systems.twin(environment) as twin,
+            _other(environment, arguments) as other,
         ):
-            systems.check_equal(jobtracker, twin, tokens)
+            servers = (other, jobtracker) if arguments.observed else (jobtracker, other)
+            systems.check_equal(*servers, tokens)
             rows = [
-                _row(endpoint, environment, tokens, (jobtracker, twin), arguments)
+                _row(endpoint, environment, tokens, servers, arguments)
                 for endpoint in ENDPOINTS
                 if arguments.only in endpoint.name
             ]
-            print(f"\n{markdown(HEAD, rows)}\n")
-            print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
-            print(f"{tokens_in_turn.report(environment, jobtracker, arguments)}\n")
+            print(f"\n{markdown(_head(servers), rows)}\n")
+            if not arguments.observed:
+                print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
+                print(f"{tokens_in_turn.report(environment, jobtracker, arguments)}\n")
             print(machine.memory(jobtracker))
-            print(machine.memory(twin))
+            print(machine.memory(other))
         print(f"\n{machine.versions(environment.database_url)}")
         print(
             f"\n{arguments.rounds} alternating rounds of {arguments.seconds} s, medians; "
             f"{arguments.connections} connections, {systems.WORKERS} workers each"
             f"{', by PgBouncer in transaction mode' if arguments.pgbouncer else ''}"
         )
+
+
+def _other(
+    environment: Environment, arguments: argparse.Namespace
+) -> AbstractContextManager[Server]:
+    """The twin, or JobTracker with metrics and the access log."""
+    if not arguments.observed:
+        return systems.twin(environment)
+    return systems.jobtracker(
+        environment, arguments.server, "observed", pinned=arguments.pinned, observed=True
+    )
+
+
+def _head(servers: tuple[Server, Server]) -> list[str]:
+    names = [server.name for server in servers]
+    rates = [f"{name}, requests/s" for name in names]
+    latencies = [f"{name}, ms p50 / p99" for name in names]
+    return ["Endpoint", *rates, "ratio", *latencies, "pgbench, transactions/s"]
 
 
 def _arguments() -> argparse.Namespace:
@@ -73,6 +85,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pinned", action="store_true", help="with cpu_affinity = true")
     parser.add_argument(
         "--pgbouncer", action="store_true", help="both systems by PgBouncer, in transaction mode"
+    )
+    parser.add_argument(
+        "--observed",
+        action="store_true",
+        help="compare JobTracker with metrics and the access log, instead of the twin, with itself",
     )
     parser.add_argument("--big", action="store_true", help="five million jobs, and a long list")
     parser.add_argument("--growth", action="store_true", help="bytes of rows, and of WAL")
@@ -91,7 +108,8 @@ def _row(
     servers: tuple[Server, Server],
     arguments: argparse.Namespace,
 ) -> list[str]:
-    factories = (endpoint.requests, endpoint.twin_requests or endpoint.requests)
+    twin_requests = None if arguments.observed else endpoint.twin_requests
+    factories = (endpoint.requests, twin_requests or endpoint.requests)
     loads: tuple[list[Load], list[Load]] = ([], [])
     for number in range(arguments.rounds):
         for server, make_requests, results in zip(servers, factories, loads, strict=True):

@@ -18,6 +18,7 @@ def derive(
     workers: int,
     server: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
+    access_log: bool = False,
 ) -> Path:
     """Write an ini file.
 
@@ -39,6 +40,8 @@ def derive(
             ini.set("server:main", name, value)
     for name, value in (options or {}).items():
         ini.set("server:main", name, value)
+    if access_log:
+        ini.set("logger_access", "level", "INFO")
     _set_address(ini, port)
     if server is not None or re.search(r"^#? ?workers *=", text, flags=re.MULTILINE):
         ini.set("server:main", "workers", str(workers))

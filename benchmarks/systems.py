@@ -22,19 +22,23 @@ def jobtracker(
     name: str = "JobTracker",
     *,
     pinned: bool = False,
+    observed: bool = False,
 ) -> AbstractContextManager[Server]:
     """``pserve`` with production.ini.
 
     :param server: the name of a candidate that replaces ``[server:main]``
     :param pinned: whether ``cpu_affinity`` is on
+    :param observed: whether metrics and the access log are on
     """
     sections = {candidate.name: candidate.section for candidate in CANDIDATES}
     port = free_port()
+    metrics = {"metrics.listen": f"127.0.0.1:{free_port()}"}
     file = ini.derive(
         environment.folder / f"{name}.ini",
-        app=environment.settings,
+        app=environment.settings | (metrics if observed else {}),
         port=port,
         workers=WORKERS,
+        access_log=observed,
         server=sections[server] if server else None,
         options={"cpu_affinity": "true"} if pinned else {},
     )

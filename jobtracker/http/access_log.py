@@ -124,6 +124,14 @@ def log_rejected(
         )
 
 
+def _route(environ: Mapping[str, Any], registry: Any) -> str | None:
+    """The template of the path: of the operation, where the server has looked it up."""
+    if (operation := environ.get("jobtracker.operation")) is not None:
+        return str(operation.route)
+    find_route, path = registry.get("find_route"), environ["PATH_INFO"]
+    return find_route(path) if find_route is not None and path else None
+
+
 # A system call otherwise. A fork has another one.
 _process_id = functools.cache(os.getpid)
 os.register_at_fork(after_in_child=_process_id.cache_clear)
@@ -140,11 +148,9 @@ def _write(
     user_id: int | None,
     error: Any,
 ) -> None:
-    raw_path = environ["PATH_INFO"]
-    path = logged_path(raw_path)
+    path = logged_path(environ["PATH_INFO"])
     method = logged_path(environ["REQUEST_METHOD"])[:20]
     milliseconds = round(seconds * 1000, 1)
-    find_route = registry.get("find_route")
     now = time.time()
     fields = {
         "time": utc(now),
@@ -154,7 +160,7 @@ def _write(
         "trace_id": trace_id_of(environ),
         "message": f"{method} {path} {status} {milliseconds} ms",
         "method": method,
-        "route": find_route(raw_path) if find_route is not None and raw_path else None,
+        "route": _route(environ, registry),
         "path": path,
         "status": status,
         "bytes": size,
