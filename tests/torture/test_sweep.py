@@ -19,7 +19,7 @@ from tests.torture.instance import Instance
 
 pytestmark = pytest.mark.torture
 
-SECONDS_TO_SWEEP = 60
+SECONDS_TO_SWEEP = 180
 
 
 @pytest.fixture
