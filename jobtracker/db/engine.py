@@ -25,7 +25,7 @@ GRACE = 0.5
 
 # Parameters of libpq, unless the URL has others: a statement to a host that is gone fails before
 # response_timeout, as on a lost connection, and can be tried again; idle connections are probed.
-TCP = {"tcp_user_timeout": 1500, "keepalives_idle": 30, "keepalives_interval": 5}
+TCP_PARAMETERS = {"tcp_user_timeout": 1500, "keepalives_idle": 30, "keepalives_interval": 5}
 
 # The time-outs of PostgreSQL, all of which sessions have.
 TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -179,7 +179,7 @@ def make_engine(
     def connect(dialect: Any, _record: Any, _args: list[Any], _options: dict[str, Any]) -> Any:
         def connect_to(url: str) -> TimeoutConnection:
             _none, of_url = dialect.create_connect_args(make_url(url))
-            return TimeoutConnection.connect(**{**TCP, **of_url}, **connect_args)
+            return TimeoutConnection.connect(**{**TCP_PARAMETERS, **of_url}, **connect_args)
 
         nonlocal url
         rejected = url
