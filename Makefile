@@ -88,7 +88,7 @@ fuzz: $(INSTALLED) ## Run Schemathesis against a server for SECONDS (300)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 torture: $(INSTALLED) ## Run crashes, faults and load against running servers: ten minutes
-	$(BIN)/python -m pytest -m torture tests/torture -s
+	$(BIN)/python -m pytest -m torture tests/torture tests/browser -s
 
 bench: $(INSTALLED) ## Run the benchmarks with the options BENCH: see benchmarks/README.md
 	@$(PIP) install --require-hashes --requirement requirements/bench.txt

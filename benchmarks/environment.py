@@ -76,6 +76,7 @@ class Environment:
         return {
             "cognito.endpoint_url": self.user_pool.url,
             "rate_limits.requests_by_user": "1000000/second",
+            "rate_limits.creations_by_user": "1000000/second",
             "sqlalchemy.migrations_url": self.database_url,
             **(BEHIND_PGBOUNCER if self.pgbouncer else {}),
         }

@@ -270,6 +270,8 @@ SETTINGS = (
     Setting("rate_limits.usage_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.reports_by_user", _rates, _rates("120/minute")),
     Setting("rate_limits.csv_by_user", _rates, _rates("20/minute; 300/day")),
+    Setting("rate_limits.imports_by_user", _rates, _rates("10/minute; 30/day")),
+    Setting("rate_limits.creations_by_user", _rates, _rates("20000/day")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
     Setting("accounts.grace_days", _days_up_to(30), 0),

@@ -32,7 +32,7 @@ from pyramid.authorization import Allow, Everyone
 from pyramid.request import Request
 
 from jobtracker.db.base import translate_constraint_error
-from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.connections import SupportsExecute, release_autocommit
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.db.statements import Repository
 from jobtracker.db.trash import PlaceTaken, TrashReason
@@ -247,6 +247,23 @@ class RowCollection(Collection, Generic[R]):
         if row is None:
             raise QuotaExceeded(quota, limit)
         return row
+
+
+class PrimaryCollection(RowCollection[R]):
+    """A collection that is read from the primary: its changes do not increment the user's revision,
+    which is how long a read of a replica waits for it."""
+
+    def find(self, row_id: int) -> RowResource[R]:
+        self._release_replica()
+        return super().find(row_id)
+
+    def page(self, *, limit: int | None = None, after: Sequence[Any] | None = None) -> Page[R]:
+        self._release_replica()
+        return super().page(limit=limit, after=after)
+
+    def _release_replica(self) -> None:
+        _ = self.user  # after whose row a connection can be one to a replica
+        release_autocommit(self.request)
 
 
 class TrashableCollection(RowCollection[R]):

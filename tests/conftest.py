@@ -192,6 +192,8 @@ def settings(
         "http.hsts_max_age": "60",
         # All tests have the same users.
         "rate_limits.requests_by_user": "1000000/second",
+        "rate_limits.creations_by_user": "1000000/second",
+        "rate_limits.imports_by_user": "1000000/second",
     }
 
 

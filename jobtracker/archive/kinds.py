@@ -1,7 +1,7 @@
 """The kinds of an archive, each of which is a file of it: the columns of a table as JSON.
 
-A column of a table here is exported unless it is named with a reason, and a table with the rows of
-users that is not here is named in :data:`NOT_EXPORTED`: a test compares both with the tables.
+A column of a table here is exported unless it is named with a reason, and a table that is not here
+is named in :data:`NOT_EXPORTED`: a test compares both with the tables.
 """
 
 from collections.abc import Iterable, Mapping
@@ -218,10 +218,13 @@ ARCHIVE_KINDS = (
 )
 
 _DERIVED = "triggers derive it from what is exported"
-#: The tables with rows of users that are not in an archive, each with the reason.
+_SECURITY = "of the protection of accounts at this installation"
+#: The tables that are not in an archive, each with the reason.
 NOT_EXPORTED = {
+    "account_audit": _SECURITY,
     "audit": "audit entries are of this installation, and no data of the user's",
     "archive_sources": "the manifest has the user's source",
+    "deleted_accounts": _SECURITY,
     "exports": "other archives",
     "idempotent_answers": "of requests of the last 24 hours",
     "identities": "the account's place in the user pool",
@@ -232,6 +235,9 @@ NOT_EXPORTED = {
     "note_words": _DERIVED,
     "trashed_note_words": _DERIVED,
     "object_deletions": "objects that are deleted",
+    "rate_limit_counts": _SECURITY,
     "revoked_sessions": "tokens of this installation",
+    "sign_in_networks": _SECURITY,
+    "signing_keys": _SECURITY,
     "tasks": "work of this installation",
 }

@@ -26,7 +26,7 @@ COPY_BYTES = 256 * 1024
 # Documents are compressed already, most of them.
 LEVEL_OF_ROWS, LEVEL_OF_DOCUMENTS = 6, 1
 KIB = 1024
-# Bytes of a row: activity with an interview's notes of before and after, escaped, has half of it.
+# Bytes of a row, at most: those of a note, escaped, are a quarter of it.
 MAX_ROW = 256 * 1024
 
 
@@ -69,7 +69,7 @@ class ArchiveWriter:
         self._source, self._documents = source, documents
         self._report_progress = report_progress
         self._made_at = datetime.datetime.now(datetime.UTC)
-        self._files: list[FileEntry] = []
+        self._files: dict[str, FileEntry] = {}
         self._done = self._total = 0
 
     def write(self, out: Writable) -> Manifest:
@@ -95,15 +95,15 @@ class ArchiveWriter:
                     each.name: self._write_rows(session, each, totals.rows[each.name], stored)
                     for each in ARCHIVE_KINDS
                 }
-            missing = [each.path for each in stored if not self._write_document(each)]
+            missing = {each.path for each in stored if not self._write_document(each)}
             manifest = Manifest(
                 self._made_at,
                 self._source,
                 revision,
                 self._documents,
                 counts,
-                list(self._files),
-                missing,
+                dict(self._files),
+                frozenset(missing),
             )
             with self._open(FILENAME) as entry:
                 entry.write(manifest.dump())
@@ -170,7 +170,7 @@ class ArchiveWriter:
             entry = _Entry(file)
             with self._out.discarding():
                 yield entry
-        self._files.append(FileEntry(name, entry.bytes, entry.sha256.hexdigest()))
+        self._files[name] = FileEntry(name, entry.bytes, entry.sha256.hexdigest())
 
 
 class _Output:

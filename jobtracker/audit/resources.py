@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from jobtracker.audit.queries import AUDIT, AuditRow
 from jobtracker.audit.recording import session_hash
-from jobtracker.db.connections import release_autocommit
 from jobtracker.db.keyset import Page
-from jobtracker.tree import RowCollection, RowResource
+from jobtracker.tree import PrimaryCollection, RowResource
 from jobtracker.users.resources import UserResource
 
 # Hexadecimal digits of a hash that are shown: 48 bits, enough to tell a user's networks apart.
@@ -32,7 +31,7 @@ class AuditEntryView(NamedTuple):
     request_id: str | None
 
 
-class AuditCollection(RowCollection[AuditRow], under=UserResource, name="audit"):
+class AuditCollection(PrimaryCollection[AuditRow], under=UserResource, name="audit"):
     """``/users/me/audit``, newest first; its items are read-only and have no URL."""
 
     __parent__: UserResource
@@ -40,8 +39,6 @@ class AuditCollection(RowCollection[AuditRow], under=UserResource, name="audit")
 
     def page(self, *, limit: int | None = None, after: Sequence[Any] | None = None) -> Page[Any]:
         current = session_hash(self.request, self.__parent__.origin_jti)
-        # Of the primary: a replica that has the user's revision need not have the latest entries.
-        release_autocommit(self.request)
         page = super().page(limit=limit, after=after)
         rows = [_view(row, current) for row in page.rows]
         return Page(rows, page.next_sort_keys, page.sort)

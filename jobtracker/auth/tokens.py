@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import jwt
+from jwt.utils import base64url_decode, base64url_encode
 
 from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.jwks import JWKSCache
@@ -275,4 +276,9 @@ class AccessTokens:
             raise jwt.InvalidTokenError("token_use is not access")
         if claims.get("client_id") != self.client_id:
             raise jwt.InvalidTokenError("client_id is not the setting cognito.client_id")
+        # Otherwise one token has many texts, each of which would be cached, and not be rejected
+        # with the others.
+        signature = token.rpartition(".")[2]
+        if base64url_encode(base64url_decode(signature)).decode() != signature:
+            raise jwt.InvalidTokenError("its signature is not encoded canonically")
         return claims

@@ -6,6 +6,7 @@ uploaded to S3, and deleted there at the end; tasks of others wait for nothing.
 """
 
 import argparse
+import os
 import threading
 import uuid
 from pathlib import Path
@@ -20,15 +21,16 @@ from jobtracker.commands.progress import ProgressBar
 from jobtracker.db.checks import first_line
 from jobtracker.db.connections import transaction
 from jobtracker.documents import TRANSFERS, make_bucket
+from jobtracker.documents.storage import Bucket
 from jobtracker.errors import ApiError, Unavailable
-from jobtracker.exports.writing import MultipartUpload
+from jobtracker.exports.writing import multipart_upload
 from jobtracker.imports import queries
-from jobtracker.imports.models import ImportKind, ImportState, OnDuplicate
+from jobtracker.imports.models import MAX_FILENAME, ImportKind, ImportState, OnDuplicate
 from jobtracker.imports.queries import IMPORTS, RUN_IMPORT, ImportRow
 from jobtracker.imports.resources import MAX_BYTES
 from jobtracker.sweep import make_sessions
 from jobtracker.tasks.queries import TaskKey, enqueue
-from jobtracker.tasks.runner import Runner
+from jobtracker.tasks.runner import Outcome, Runner
 from jobtracker.users.queries import find_by_email
 
 # Seconds between two looks at the progress.
@@ -74,7 +76,9 @@ def _show(row: ImportRow) -> str | None:
             counts = (f"{kind}: {number}" for kind, number in report[name].items())
             print(f"{name}: {', '.join(counts) or 'nothing'}")
         return None
-    refused = report.get("refused", {"number": 0, "first": []})
+    if row.state != ImportState.FAILED:
+        return "jobtracker import: it has failed again and again: the log says why"
+    refused = report["refused"]
     lines = [f"jobtracker import: {refused['number']} problems; the import has {row.state}"]
     for each in refused["first"]:
         place = ":".join(str(each[name]) for name in ("entry", "line", "field") if each[name])
@@ -100,25 +104,19 @@ def _import(registry: Any, email: str, file: Path, on_duplicate: OnDuplicate) ->
                 {
                     "user_id": user_id,
                     "kind": ImportKind.ARCHIVE,
-                    "filename": file.name[:255],
+                    "filename": os.fsencode(file.name).decode(errors="replace")[:MAX_FILENAME],
                     "size_bytes": file.stat().st_size,
                     "object_key": f"incoming/{user_id}/{uuid.uuid4().hex}",
                     "upload_expires_at": queries.now(connection),
                 },
             )
-        key = new.object_key or ""
-        with ProgressBar() as bar, file.open("rb") as source:
-            upload = MultipartUpload(bucket, key, lambda: None)
-            while data := source.read(CHUNK):
-                upload.write(data)
-                bar.update(upload.size_bytes, new.size_bytes)
-            upload.complete()
-        stored = bucket.stat(key)
-        values = {
-            "state": ImportState.RUNNING,
-            "on_duplicate": on_duplicate,
-            "etag": stored.etag if stored is not None else "",
-        }
+        try:
+            etag = _upload(bucket, file, new)
+        except BaseException:
+            with transaction(sessions) as connection:
+                IMPORTS.delete(connection, {"user_id": user_id}, new.id)
+            raise
+        values = {"state": ImportState.RUNNING, "on_duplicate": on_duplicate, "etag": etag}
         with transaction(sessions) as connection:
             IMPORTS.update(connection, {"user_id": user_id}, new.id, values)
             task_id = enqueue(connection, user_id, RUN_IMPORT, {"import_id": new.id})
@@ -127,10 +125,23 @@ def _import(registry: Any, email: str, file: Path, on_duplicate: OnDuplicate) ->
         sessions.kw["bind"].dispose()
 
 
+def _upload(bucket: Bucket, file: Path, row: ImportRow) -> str:
+    """Write the file to S3, and return the ETag of the object."""
+    key = row.object_key or ""
+    with ProgressBar() as bar, file.open("rb") as source, multipart_upload(bucket, key) as upload:
+        while data := source.read(CHUNK):
+            upload.write(data)
+            bar.update(upload.size_bytes, row.size_bytes)
+    stored = bucket.stat(key)
+    if stored is None:
+        raise Unavailable
+    return stored.etag
+
+
 def _run_task(registry: Any, sessions: Any, task: TaskKey, import_id: int) -> ImportRow:
-    """Run the task, unless a worker does, until the import has ended."""
-    runner = Runner(registry, sessions)
+    """Run the task, unless a worker does, until the import has ended, or has failed too often."""
     ended = threading.Event()
+    runner = Runner(registry, sessions, ended.is_set)
 
     def find() -> ImportRow:
         with transaction(sessions) as connection:
@@ -141,7 +152,8 @@ def _run_task(registry: Any, sessions: Any, task: TaskKey, import_id: int) -> Im
 
     def work() -> None:
         while not ended.is_set() and find().state == ImportState.RUNNING:
-            runner.run_one(task)
+            if runner.run_one(task) is Outcome.FAILED:
+                return
             ended.wait(INTERVAL)
 
     worker = threading.Thread(target=work, daemon=True)

@@ -16,7 +16,7 @@ YMD, DMY, MDY = "ymd", "dmy", "mdy"
 _PLACES = {"y": "YYYY", "m": "MM", "d": "DD"}
 _FORMAT = re.compile(r"[^a-z]*([ymd])\1*[^a-z]*([ymd])\2*[^a-z]*([ymd])\3*[^a-z]*")
 
-# English, German, French, Spanish, Italian, Portuguese; other names and spellings. Folded.
+# English, German, French, Spanish, Italian, Portuguese, Dutch, Polish; other spellings. Folded.
 _MONTHS = """
     january february march april may june july august september october november december
     januar februar marz april mai juni juli august september oktober november dezember
@@ -24,29 +24,13 @@ _MONTHS = """
     enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
     gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
     janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro
-    janner feber maerz april mai juni juli august setiembre oktober november dezember
+    januari februari maart april mei juni juli augustus september oktober november december
+    stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada
+    grudnia
+    jan feb mrt apr mei jun jul aug sep okt nov dec
+    janner feber maerz april maj juni juli august setiembre oktober november dezember
 """
-_FILLERS = frozenset(
-    (
-        "of",
-        "the",
-        "de",
-        "del",
-        "do",
-        "den",
-        "der",
-        "le",
-        "il",
-        "el",
-        "st",
-        "nd",
-        "rd",
-        "th",
-        "er",
-        "o",
-        "a",
-    )
-)
+_FILLER = re.compile("of|the|del?|do|den|der|le|il|el|st|nd|rd|th|er|o|a|r|roku")
 
 # Day 0 of Excel's dates since 1900-03-01; Google Sheets and LibreOffice have the same.
 _SERIAL_ZERO = datetime.datetime(1899, 12, 30)  # noqa: DTZ001
@@ -66,7 +50,7 @@ _TIME = re.compile(
     r"(?P<hour>[0-9]{1,2})[:h](?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?(?:[.,][0-9]+)?"
     r"\s*(?P<half>[ap]\.?\s?m\.?)?(?:\s*uhr)?"
     r"\s*(?P<zone>z|\(?(?:utc|gmt)?\s?(?P<sign>[+-])(?P<zh>[0-9]{1,2}):?(?P<zm>[0-9]{2})?\)?"
-    r"|\(?utc\)?|\(?gmt\)?|\(?[a-z]{3,5}\)?)?",
+    r"|\(?utc\)?|\(?gmt\)?|\(?[a-z]{3,5}\)?)?(?:\s\([a-z .]+\))?",
     re.IGNORECASE,
 )
 # Of Notion's ranges, the first date.
@@ -203,32 +187,19 @@ def _of_words(text: str) -> datetime.date | None:
     """The date of ``Fri, Apr 3, 2026``, ``3. April 2026``, ``3 de abr. de 2026``, ``3-Apr-26``."""
     if not _WITH_WORDS.fullmatch(text):
         return None
-    tokens = [token for token in _TOKEN.findall(text.lower()) if token not in _FILLERS]
-    words = [token for token in tokens if token.isalpha()]
-    # Before the month: the name of the day.
-    for word in words[:-1]:
-        if tokens[0] == word:
-            tokens.pop(0)
-    match tokens:
-        case [day, month, year] if day.isdecimal() and len(day) <= 2:
-            parts = year, month, day
-        case [month, day, year] if month.isalpha():
-            parts = year, month, day
-        case [year, month, day] if len(year) == 4:
-            parts = year, month, day
-        case _:
-            return None
-    year, month, day = parts
-    number = _month(folded(month)) if month.isalpha() else None
-    if number is None or not (year.isdecimal() and day.isdecimal()):
+    tokens = [token for token in _TOKEN.findall(text.lower()) if not _FILLER.fullmatch(token)]
+    # The last of the words is the month: one before it is the name of the day.
+    months = [_month(folded(token)) for token in tokens if token.isalpha()]
+    numbers = [token for token in tokens if token.isdecimal()]
+    if not months or months[-1] is None or len(numbers) != 2:
         return None
-    return _date(year, str(number), day)
+    day, year = reversed(numbers) if len(numbers[0]) == 4 else numbers
+    return _date(year, str(months[-1]), day)
 
 
 @functools.lru_cache(256)
 def _month(word: str) -> int | None:
-    """The month of a name in one of six languages, or of at least three letters of it that begin
-    the names of no other month."""
+    """The month of a name, or of at least three letters that begin the names of no other month."""
     names = enumerate(_MONTHS.split())
     found = {index % 12 + 1 for index, name in names if len(word) >= 3 and name.startswith(word)}
     return found.pop() if len(found) == 1 else None

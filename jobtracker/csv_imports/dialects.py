@@ -24,6 +24,8 @@ DELIMITERS = (",", ";", "\t", "|")
 _SEP = re.compile(r'\s*"?sep=(.)"?[,;\t|]* *(\r\n|\r|\n|$)', re.IGNORECASE)
 # Records by which the delimiter is detected.
 _DETECTED = 100
+# A text as programs write it for Excel, which would otherwise make a number or a date of it.
+_TEXT_FORMULA = re.compile(r'\s*="([^"]*)"\s*')
 # A last record of its own, which becomes a part of text whose quotation mark is not closed.
 _END = "\0"
 
@@ -64,10 +66,15 @@ def read(text: str) -> tuple[str, list[Record]]:
         if len(cells) > MAX_COLUMNS:
             raise InvalidFile(f"The file can have at most {MAX_COLUMNS} columns.", "too_long")
         if any(cell.strip() for cell in cells):
-            records.append(Record(row, cells))
+            records.append(Record(row, [_text(cell) if '="' in cell else cell for cell in cells]))
         if len(records) > MAX_ROWS + MAX_PREAMBLE + 1:
             raise too_many_rows()
     return delimiter, records
+
+
+def _text(cell: str) -> str:
+    found = _TEXT_FORMULA.fullmatch(cell)
+    return found[1] if found else cell
 
 
 def _reader(text: str, delimiter: str) -> "Reader":
@@ -111,7 +118,7 @@ def _score(text: str, delimiter: str) -> tuple[int, float]:
         found = [cells for cells in islice(_reader(text, delimiter), _DETECTED) if any(cells)]
     except csv.Error:
         return 0, 0
-    words = max(map(headers.number_of_words, found[:MAX_PREAMBLE]), default=0)
+    words = max(map(headers.number_of_fields, found[:MAX_PREAMBLE]), default=0)
     lengths = Counter(map(len, found))
     number, length = max(
         ((number, length) for length, number in lengths.items() if length > 1), default=(0, 1)

@@ -11,7 +11,7 @@ import re
 from jobtracker.errors import ValidationFailed
 
 UTF_8, UTF_16, UTF_32 = "utf-8", "utf-16", "utf-32"
-WINDOWS_1252, MACINTOSH = "windows-1252", "macintosh"
+WINDOWS_1252, WINDOWS_1250, MACINTOSH = "windows-1252", "windows-1250", "macintosh"
 
 _BOM, _SWAPPED_BOM, _REPLACEMENT = "\ufeff", "\ufffe", "\ufffd"
 # The byte order marks of UTF-16, read as windows-1252 or Latin-1, or as UTF-8.
@@ -27,9 +27,12 @@ _BOMS = (
 _BINARIES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
 # Bytes that windows-1252 has no character for; the encoding standard takes them for controls.
 _UNDEFINED_BYTES = b"\x81\x8d\x8f\x90\x9d"
-_UNDEFINED = {chr(byte): bytes([byte]) for byte in _UNDEFINED_BYTES}
+# As the error handler "surrogateescape" has them.
+_UNDEFINED = {byte: chr(0xDC00 + byte) for byte in _UNDEFINED_BYTES}
 # Letters that windows-1252 has in capitals: those of Excel's "CSV (Macintosh)" are small.
 _IN_MACINTOSH = re.compile(rb"[a-z][\x8a\x8e\x9f][a-z]")
+# The Polish letters that are superscript digits in windows-1252.
+_IN_WINDOWS_1250 = re.compile(rb"[a-z][\xb3\xb9][a-z]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -57,6 +60,7 @@ def decoded(data: bytes) -> tuple[str, str]:
     if name is None:
         is_macintosh = _IN_MACINTOSH.search(data) or data.translate(None, _UNDEFINED_BYTES) != data
         name = MACINTOSH if is_macintosh else WINDOWS_1252
+        name = WINDOWS_1250 if _IN_WINDOWS_1250.search(data) else name
     try:
         text = data.decode(name)
     except UnicodeDecodeError:
@@ -106,20 +110,15 @@ def _without_bom(data: bytes, field: str) -> str:
 
 def _bytes_of(text: str) -> bytes | None:
     """The bytes that were read as windows-1252 or Latin-1; None if they were not."""
-    try:
-        return text.encode(WINDOWS_1252)
-    except UnicodeEncodeError:
+    text = text.translate(_UNDEFINED)
+    for encoding in (WINDOWS_1252, "latin-1"):
         with contextlib.suppress(UnicodeEncodeError):
-            return b"".join(
-                _UNDEFINED.get(character) or character.encode(WINDOWS_1252) for character in text
-            )
-    with contextlib.suppress(UnicodeEncodeError):
-        return text.encode("latin-1")
+            return text.encode(encoding, "surrogateescape")
     return None
 
 
 def _checked(text: str, field: str) -> str:
-    text = text.removeprefix(_BOM)
+    text = text.lstrip(_BOM)
     if _CONTROLS.search(text):
         raise UnreadableText(field, _NO_TEXT)
     try:

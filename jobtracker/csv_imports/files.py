@@ -52,6 +52,7 @@ def read(given: dict[str, Any]) -> File:
     if given["mapping"] is None:
         mapping = table.suggested_mapping()
     else:
+        table = table.with_header_if_any(given["mapping"])
         mapping = table.resolve(given["mapping"])
     formats = table.date_formats(mapping)
     order = given["date_format"]
@@ -66,8 +67,8 @@ def read(given: dict[str, Any]) -> File:
         problems.append(RowError(None, ["body", "date_format"], message))
         # Without a guess.
         of_rows = {index: field for index, field in mapping.items() if field not in tables.DATES}
-    elif order is None and formats:
-        order = dates.order_of(formats[0])
+    elif order is None and formats and (found := dates.order_of(formats[0])) != dates.YMD:
+        order = found  # with the year first, others can only be clear ones
     options = Options(of_rows, given["statuses"] or {}, order, given["tz"])
     jobs = Jobs([], [], []) if missing else rows.parse(table, options)
     return File(table, mapping, formats, problems, jobs)

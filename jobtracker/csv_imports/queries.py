@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
+from jobtracker.csv_imports import headers
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Statement, columns_of, new_parameters
@@ -23,19 +24,7 @@ R = TypeVar("R")
 BATCH = 100
 
 #: The columns that a row can set.
-FIELDS = (
-    "company_name",
-    "job_title",
-    "location",
-    "status",
-    "applied_date",
-    "job_url",
-    "tags",
-    "priority",
-    "next_action_at",
-    "next_action_title",
-    "last_action_at",
-)
+FIELDS = tuple(field for field in headers.FIELDS if field != "notes")
 JOB = ("id", *FIELDS)
 
 

@@ -172,10 +172,10 @@ class _Plan:
             self._changed.append({name: getattr(job, name) for name in queries.JOB} | values)
 
     def check_new(self) -> None:
-        for rows in [rows for rows in self.new if len(_notes(0, rows)) > 1]:
-            if len(_notes(0, rows)) > self._resource.quota("notes_per_job"):
-                self._fail(rows, "notes", "notes_per_job")
-                self.new.remove(rows)
+        quota = self._resource.quota("notes_per_job")
+        for rows in [rows for rows in self.new if len(_notes(0, rows)) > quota]:
+            self._fail(rows, "notes", "notes_per_job")
+            self.new.remove(rows)
         self.updated += sum(len(rows) - 1 for rows in self.new)
 
     def _fail(self, rows: list[JobOfRow], field: str, quota: str) -> None:

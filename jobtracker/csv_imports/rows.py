@@ -16,14 +16,20 @@ from jobtracker.csv_imports.headers import JOINED
 from jobtracker.csv_imports.queries import JobOfRow, RowError
 from jobtracker.csv_imports.tables import Table
 from jobtracker.fields import error_details
-from jobtracker.jobs.models import Priority
+from jobtracker.jobs.models import Priority, Status
 from jobtracker.jobs.schemas import JobIn
 from jobtracker.notes.schemas import NoteIn
-from jobtracker.reports.csv_format import without_apostrophe
+from jobtracker.reports.csv_format import without_apostrophes
 
 _JOB, _NOTE = JobIn(), NoteIn()
 _LINE_BREAK = re.compile("\r\n?")
 _TAG_DELIMITERS = re.compile(r"[,;|\n]")
+_HYPERLINK = re.compile(r'=HYPERLINK\(\s*"[^"]*"\s*[,;]\s*"([^"]*)"\s*\)', re.IGNORECASE)
+# What stands for an empty cell in a field that is no name and no prose.
+_BLANK = re.compile(r"[-\u2013\u2014_.?]*|#?n/?a|none|null|nan|tbd|tba", re.IGNORECASE)
+_TEXTS = ("company_name", "job_title", "status", "notes")
+_URL = re.compile(r"https?://[^\s\"'<>()\[\]]+", re.IGNORECASE)
+_WITHOUT_SCHEME = re.compile(r"www\.\S+|[\w-]+(\.[\w-]+)*\.[^\W\d_]{2,}(:\d+)?/\S*", re.IGNORECASE)
 
 
 class Options(NamedTuple):
@@ -113,8 +119,11 @@ class _Parser:
         found: dict[str, str] = {}
         for index, field in self.options.mapping.items():
             cell = record.cells[index] if index < len(record.cells) else ""
-            cell = without_apostrophe(_LINE_BREAK.sub("\n", cell).strip())
-            if not cell.strip():
+            cell = _LINE_BREAK.sub("\n", cell).strip()
+            if field != "job_url" and (link := _HYPERLINK.fullmatch(cell)):
+                cell = link[1]
+            cell = without_apostrophes(cell)
+            if not cell.strip() or (field not in _TEXTS and _BLANK.fullmatch(cell)):
                 continue
             if field == "notes" and self.labels_notes and self.columns[index]:
                 cell = f"{self.columns[index]}: {cell}"
@@ -128,7 +137,7 @@ class _Parser:
             case "status":
                 return self._status(cell)
             case "priority":
-                if (priority := words.priority_of(cell)) is None:
+                if (priority := words.meaning_of(cell, Priority)) is None:
                     raise ValueError(fields.one_of(Priority))
                 return priority
             case "applied_date":
@@ -138,12 +147,12 @@ class _Parser:
                 return at.astimezone(datetime.UTC).isoformat()
             case "tags":
                 return _TAG_DELIMITERS.split(cell)
-            case "job_url" if cell.lower().startswith("www."):
-                return f"https://{cell}"
+            case "job_url":
+                return _url(cell)
         return cell
 
     def _status(self, cell: str) -> str:
-        status = self.options.statuses.get(folded(cell)) or words.status_of(cell)
+        status = self.options.statuses.get(folded(cell)) or words.meaning_of(cell, Status)
         if status is None:
             self.unknown_statuses.setdefault(" ".join(cell.split()))
             raise ValueError("Is no known status: it has to be in statuses.")
@@ -157,3 +166,11 @@ class _Parser:
             )
             raise ValueError(f"Must be a date like {example}.")
         return moment
+
+
+def _url(cell: str) -> str:
+    """The URL in a cell: of a formula and of Markdown as well, and one without its scheme."""
+    if _WITHOUT_SCHEME.fullmatch(cell):
+        return f"https://{cell}"
+    found = _URL.search(cell)
+    return found[0] if found and found.start() else cell

@@ -8,19 +8,23 @@ from jobtracker.csv_imports import dates, dialects, encodings, headers, words
 from jobtracker.csv_imports.dialects import MAX_ROWS, InvalidFile, Record
 from jobtracker.csv_imports.folding import folded
 from jobtracker.errors import PayloadTooLarge, ValidationFailed
+from jobtracker.jobs.models import Priority, Status
 
 MAX_BYTES = 1024 * 1024
 DATES = ("applied_date", "next_action_at", "last_action_at")
-# What a column of marks has, as of "Applied?".
-_MARKS = frozenset(
-    ["", "yes", "no", "y", "n", "x", "v", "1", "0", "true", "false", "checked", "unchecked"]
-).union(["ja", "nein", "oui", "non", "si", "sim", "nao", "wahr", "falsch", "vrai", "faux"])
+# What a column of marks has, as of "Applied?"; folded.
+_MARK = re.compile(
+    "|[ynxv10]|yes|no|true|false|checked|unchecked|ja|nein|oui|non|si|sim|nao|nee|tak|nie|wahr"
+    "|falsch|vrai|faux|verdadero|falso|vero"
+)
 
 
 class Table(NamedTuple):
     encoding: str
     delimiter: str
     size_bytes: int
+    #: The row of the header.
+    header: int
     #: The names of the columns, blank where the header has none.
     columns: list[str]
     #: Without blank ones.
@@ -34,8 +38,7 @@ class Table(NamedTuple):
     def suggested_mapping(self) -> dict[int, str]:
         """The field of each column, by the column's index: by its name, unless nothing in it can be
         a value of that field."""
-        found = headers.suggested(self.columns)
-        return {index: field for index, field in found.items() if self._fits(index, field)}
+        return headers.suggested(self.columns, self._fits)
 
     def _fits(self, index: int, field: str) -> bool:
         cells = self.cells(index)
@@ -43,15 +46,15 @@ class Table(NamedTuple):
             case _ if not cells:
                 return True
             case "applied_date":
-                return any(folded(cell) not in _MARKS for cell in cells)
+                return not all(_MARK.fullmatch(folded(cell)) for cell in cells)
             case "next_action_at" | "last_action_at":
                 return any(
-                    re.search("[0-9]", cell) and folded(cell) not in _MARKS for cell in cells
+                    re.search("[0-9]", cell) and not _MARK.fullmatch(folded(cell)) for cell in cells
                 )
             case "job_url":
                 return any(re.search("[.:/]", cell) for cell in cells)
             case "priority":
-                return any(map(words.priority_of, cells))
+                return any(words.meaning_of(cell, Priority) for cell in cells)
         return True
 
     def resolve(self, mapping: Mapping[str, str]) -> dict[int, str]:
@@ -68,6 +71,18 @@ class Table(NamedTuple):
                 raise _invalid_mapping("Can have each column, and each field, once.")
             found[index] = field
         return found
+
+    def with_header_if_any(self, mapping: Mapping[str, str]) -> "Table":
+        """The table, whose first row is one like the others if a mapping has indexes alone, and the
+        row names no field: ``Applied`` can be a status."""
+        names = [name for name in self.columns if not words.meaning_of(name, Status)]
+        is_by_index = bool(mapping) and all(map(str.isdecimal, mapping))
+        if not is_by_index or headers.number_of_fields(names):
+            return self
+        if len(self.rows) == MAX_ROWS:
+            raise dialects.too_many_rows()
+        rows = [Record(self.header, self.columns), *self.rows]
+        return self._replace(columns=[""] * max(len(row.cells) for row in rows), rows=rows)
 
     def date_formats(self, mapping: Mapping[int, str]) -> list[str]:
         """The formats of all dates: :func:`jobtracker.csv_imports.dates.formats_of`."""
@@ -112,4 +127,4 @@ def read(text: str | None, data: bytes | None) -> Table:
         raise InvalidFile("The file has a header, but no rows.", "missing")
     if len(rows) > MAX_ROWS:
         raise dialects.too_many_rows()
-    return Table(encoding, delimiter, max(size, 1), columns, rows)
+    return Table(encoding, delimiter, max(size, 1), records[header].row, columns, rows)

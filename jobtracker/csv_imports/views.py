@@ -38,11 +38,13 @@ check = ApiService("csv_check", "/imports/csv/check", context=CsvImport, travers
 def post_csv_check(request: Request) -> dict[str, Any]:
     """What a CSV file has, before it is imported; nothing is stored.
 
-    `text` is the file as it was read, or `base64` its bytes, in UTF-8, UTF-16, UTF-32, windows-1252
-    or Mac OS Roman: then no character can be lost. It has at most 1,000 rows and 1 MiB.
+    `text` is the file as it was read, or `base64` its bytes, in UTF-8, UTF-16, UTF-32,
+    windows-1252, windows-1250 (Polish) or Mac OS Roman: then no character can be lost. It has at
+    most 1,000 rows and 1 MiB.
 
     `mapping` is the field of each column, by the name of the column, or by its index, from 0, where
-    the name is blank, a number or not the only one of its kind. `date_formats` are those that the
+    the name is blank, a number or not the only one of its kind. With indexes alone, a first row
+    without any known name is no header, but a job. `date_formats` are those that the
     dates can have: if there are several, a `date_format` has to be chosen. `unknown_statuses` need
     a status in `statuses`. `errors` has all errors of all rows, and `loc` the field; with `row`
     null, they are of the request. Rows are counted as spreadsheets do, the header included.

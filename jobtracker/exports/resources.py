@@ -2,18 +2,15 @@
 
 import math
 import uuid
-from collections.abc import Sequence
 from typing import Any, cast
 
-from jobtracker.db.connections import release_autocommit
-from jobtracker.db.keyset import Page
 from jobtracker.documents.object_deletions import process_deletions_after_commit
 from jobtracker.errors import Conflict, RateLimited
 from jobtracker.exports import queries
 from jobtracker.exports.queries import EXPORT, EXPORTS, MAX_EXPORTS, ExportRow
 from jobtracker.tasks.models import TaskState
 from jobtracker.tasks.queries import enqueue
-from jobtracker.tree import OwnerOnly, Root, RowCollection, RowResource
+from jobtracker.tree import OwnerOnly, PrimaryCollection, Root, RowResource
 from jobtracker.users import queries as users
 
 
@@ -41,22 +38,10 @@ class ExportResource(RowResource[ExportRow]):
         process_deletions_after_commit(self.request, self.row.user_id)
 
 
-class ExportCollection(OwnerOnly, RowCollection[ExportRow], under=Root, name="exports"):
+class ExportCollection(OwnerOnly, PrimaryCollection[ExportRow], under=Root, name="exports"):
     """``/exports``, newest first."""
 
     repository, item_class = EXPORTS, ExportResource
-
-    def find(self, row_id: int) -> RowResource[ExportRow]:
-        _ = self.user  # whose row makes the replica the connection of what follows
-        # Of the primary: progress is no change of the user's revision, which replicas wait for.
-        release_autocommit(self.request)
-        return super().find(row_id)
-
-    def page(
-        self, *, limit: int | None = None, after: Sequence[Any] | None = None
-    ) -> Page[ExportRow]:
-        release_autocommit(self.request)
-        return super().page(limit=limit, after=after)
 
     def create(self, *, documents: bool) -> ExportResource:
         """Have a task write an archive of all that the user stores.

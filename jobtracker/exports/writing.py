@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from jobtracker.archive.queries import source_of
 from jobtracker.archive.writing import ArchiveWriter
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.documents import TRANSFERS, make_bucket
+from jobtracker.documents import TRANSFERS, make_bucket, malware_scans
 from jobtracker.documents.storage import Bucket
 from jobtracker.errors import Unavailable
 from jobtracker.exports import queries
@@ -18,9 +18,6 @@ from jobtracker.tasks.runner import RunningTask
 
 # Bytes; S3 has 10,000 parts at most.
 PART = 8 * 1024 * 1024
-# More than of other tasks: an attempt begins anew, so it is without progress when its worker is
-# killed earlier than one before.
-MAX_FAILURES = 40
 # Seconds between two updates of the progress.
 INTERVAL = 1
 
@@ -30,10 +27,7 @@ class ExportDeleted(Exception):
 
 
 class MultipartUpload:
-    """A file that is written to S3 in parts, of which one is in memory.
-
-    :param on_part: called before each part is sent
-    """
+    """A file that is written to S3 in parts, of which one is in memory."""
 
     def __init__(self, bucket: Bucket, key: str, on_part: Callable[[], None]) -> None:
         self._bucket, self._key, self._on_part = bucket, key, on_part
@@ -60,7 +54,8 @@ class MultipartUpload:
         self._bucket.complete_upload(self._key, self._id, self._etags, self.size_bytes)
 
     def abort(self) -> None:
-        self._bucket.abort_upload(self._key, self._id)
+        with contextlib.suppress(Unavailable):
+            self._bucket.abort_upload(self._key, self._id)
 
     def _send(self, part: bytes) -> None:
         self._on_part()
@@ -68,7 +63,24 @@ class MultipartUpload:
         self._etags.append(self._bucket.upload_part(self._key, self._id, number, part))
 
 
-@task_kind(EXPORT, max_failures=MAX_FAILURES, is_resumable=False)
+@contextlib.contextmanager
+def multipart_upload(
+    bucket: Bucket, key: str, on_part: Callable[[], None] = lambda: None
+) -> Iterator[MultipartUpload]:
+    """An object that is complete at the end of the block; an exception aborts the upload.
+
+    :param on_part: called before each part is sent
+    """
+    upload = MultipartUpload(bucket, key, on_part)
+    try:
+        yield upload
+        upload.complete()
+    except BaseException:
+        upload.abort()
+        raise
+
+
+@task_kind(EXPORT, is_resumable=False)
 def write_export(task: RunningTask) -> None:
     """Write the archive of a user to S3. An attempt begins anew, with another multipart upload to
     the same key."""
@@ -77,10 +89,11 @@ def write_export(task: RunningTask) -> None:
     try:
         with _batch(task) as connection:
             source = source_of(connection, task.user_id)
+        # Files are exported whose scan has ended, though no read of a list has seen that yet.
+        malware_scans.sweep_user(task.sessions, bucket, task.user_id)
         bucket.abort_uploads(key)  # those of attempts whose worker was killed
         progress = _Progress(task)
-        upload = MultipartUpload(bucket, key, progress.store_if_due)
-        try:
+        with multipart_upload(bucket, key, progress.store_if_due) as upload:
             writer = ArchiveWriter(
                 task.sessions,
                 bucket,
@@ -91,11 +104,6 @@ def write_export(task: RunningTask) -> None:
             )
             manifest = writer.write(upload)
             progress.store()
-            upload.complete()
-        except BaseException:
-            with contextlib.suppress(Unavailable):
-                upload.abort()
-            raise
         sha256 = upload.sha256.hexdigest()
         complete = Complete(upload.size_bytes, sha256, manifest.revision, manifest.counts)
         with task.batch() as connection:

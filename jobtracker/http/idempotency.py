@@ -146,8 +146,11 @@ def idempotent(view: View) -> View:
 def not_found(error: HTTPNotFound, request: Request) -> Response:
     """The response of a path that leads to nothing: the stored one of the first request with the
     key, whose effect can be the reason, as of a restoration from the trash."""
-    operation, token = request.operation, request.verified_token
-    if operation is not None and operation.idempotent and token is not None and token.user_id:
+    operation = request.operation
+    if operation is None or not operation.idempotent:
+        return http_exception(error, request)
+    token = request.verified_token
+    if token is not None and token.user_id:
         key = request.headers[HEADER]
         key_hash, request_hash = _hashes(request, token.user_id, key)
         with autocommit(request.registry) as connection:

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -27,6 +28,9 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_PUBLIC_BODY_BYTES = 16 * 1024
 # Of an operation without a body, which ignores it.
 MAX_IGNORED_BODY_BYTES = 1024
+# Values of a larger body: each can take thirty times its bytes in memory, once it is parsed.
+MAX_VALUES, COUNTED_FROM = 10_000, 64 * 1024
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?(?:"|\Z)', re.DOTALL)
 
 
 def validate_body(
@@ -66,6 +70,8 @@ def json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, 
     # In UTF-16 and UTF-32 one of the first two characters, which are ASCII, has a null byte.
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
         raise BadRequest("The body must be UTF-8, not UTF-16 or UTF-32.")
+    if len(body) > COUNTED_FROM and _has_too_many_values(body):
+        raise PayloadTooLarge(f"The request is too large: at most {MAX_VALUES} values.")
     try:
         value = _JSON.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -73,6 +79,18 @@ def json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, 
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")
     return value
+
+
+def _has_too_many_values(body: bytes) -> bool:
+    commas = end = 0
+    for number, string in enumerate(_STRING.finditer(body)):
+        commas += body.count(b",", end, string.start())
+        end = string.end()
+        if commas > MAX_VALUES:
+            return True
+        if number > 3 * MAX_VALUES:  # no JSON, which the parser finds out before what follows
+            return False
+    return commas + body.count(b",", end) > MAX_VALUES
 
 
 def _json_fault(body: bytes, error: ValueError | RecursionError) -> str:

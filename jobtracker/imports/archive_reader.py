@@ -1,44 +1,34 @@
 """Reads an archive: its manifest, and the rows, those of each job together."""
 
-import datetime
 import io
+import math
 import re
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import orjson
 
 from jobtracker.archive.kinds import ARCHIVE_KINDS, JOBS, InvalidRow, Kind
-from jobtracker.archive.manifest import FILENAME, FORMAT, SCHEMA, VERSION, FileEntry
+from jobtracker.archive.manifest import FILENAME, InvalidManifest, Manifest
 from jobtracker.imports import rows
 from jobtracker.imports.problems import BrokenArchive, Problem
 from jobtracker.imports.zip_file import ZipReader
 
-MAX_MANIFEST = 16 * 1024 * 1024
+#: Bytes: 20,000 documents with the longest names have 8 MB.
+MAX_MANIFEST = 8 * 1024 * 1024
 #: Of the files of all kinds.
 MAX_ROWS = 2_000_000
 #: After so many rows that are invalid, no more is read.
 MAX_INVALID = 1000
-#: Of the rows of one job, in their lines.
-MAX_JOB_BYTES = 128 * 1024 * 1024
+#: Bytes of the rows that are in memory at once, those of a job, or those that belong to none: of
+#: their lines, and of the objects of each.
+MAX_BYTES, ROW_BYTES = 64 * 1024 * 1024, 1000
+_OTHER_NUMBER = "The manifest has another number of rows."
 _DOCUMENT = re.compile(r"documents/[0-9]{1,19}/[^/]+")
-_SHA256 = re.compile("[0-9a-f]{64}")
 
-CHILDREN = tuple(kind for kind in ARCHIVE_KINDS if kind.is_of_job)
-#: Those of the user.
-OTHERS = tuple(kind for kind in ARCHIVE_KINDS if not kind.is_of_job and kind is not JOBS)
+_CHILDREN = tuple(kind for kind in ARCHIVE_KINDS if kind.is_of_job)
 
 Row = dict[str, Any]
-
-
-class Manifest(NamedTuple):
-    source: uuid.UUID
-    made_at: datetime.datetime
-    counts: dict[str, int]
-    files: dict[str, FileEntry]
-    missing: frozenset[str]
 
 
 class Line(NamedTuple):
@@ -68,8 +58,7 @@ class ArchiveReader:
 
     def __init__(self, file: io.RawIOBase, report: Report) -> None:
         self._zip, self._report = ZipReader(file), report
-        self._rows = self._invalid = 0
-        self._has_invalid_job = False
+        self._invalid, self._has_invalid_job = 0, False
         self.manifest = self._read_manifest()
         self._check_entries()
 
@@ -81,67 +70,79 @@ class ArchiveReader:
         """
         of_job = "id" if kind is JOBS else "application_id"
         name = kind.filename
+        expected = self.manifest.counts.get(kind.name, 0)
         if name not in self.manifest.files:
             return
         number = 0
         with self._zip.open(name) as entry:
             for number, line in entry.lines():
-                self._rows += 1
-                if self._rows > MAX_ROWS:
-                    raise BrokenArchive(f"The archive has more than {MAX_ROWS} rows.", name, number)
                 if kind.is_single and number > 1:
                     raise BrokenArchive("The entry has more than one line.", name, number)
+                if number > expected:
+                    raise BrokenArchive(_OTHER_NUMBER, name, number)
                 if after and orjson.loads(line)[of_job] <= after:
                     continue
                 after = 0  # the rows are in the order of jobs
                 try:
                     row = rows.decode(kind, line)
                 except InvalidRow as error:
-                    self._invalid += 1
                     self._has_invalid_job |= kind is JOBS
-                    if self._invalid > MAX_INVALID:
-                        message = f"More than {MAX_INVALID} rows are invalid."
-                        raise BrokenArchive(message, name, number) from None
-                    self._report(Problem(error.message, name, number, error.field or None))
+                    self._refuse(kind, number, error.field or None, error.message)
                 else:
                     yield Line(number, row, len(line))
             self._check_file(name, entry.bytes, entry.sha256)
-        if number != self.manifest.counts.get(kind.name, 0):
-            raise BrokenArchive("The manifest has another number of rows.", name)
+        if number != expected:
+            raise BrokenArchive(_OTHER_NUMBER, name)
+
+    def others(self) -> dict[str, list[Line]]:
+        """The rows that belong to no job, by the names of their kinds."""
+        kinds = [kind for kind in ARCHIVE_KINDS if kind is not JOBS and kind not in _CHILDREN]
+        found: dict[str, list[Line]] = {kind.name: [] for kind in kinds}
+        size = 0
+        for kind in kinds:
+            for line in self.rows(kind):
+                size = _added(size, kind, line, "The entry has too many rows.")
+                found[kind.name].append(line)
+        return found
 
     def jobs(self, start: int = 0) -> Iterator[JobRows]:
         """The jobs with all rows below them: the files of all kinds are in the order of jobs.
 
         :param start: the number of jobs to leave out, all of which are valid
         """
-        self._zip.rewind()
         last = self._id_of_job(start)
-        self._zip.rewind()
-        self._rows = 0
-        with ExitStack() as stack:
-            children = {
-                kind: _Rows(kind, self.rows(kind, last), self._report_orphan) for kind in CHILDREN
-            }
-            for each in children.values():
-                stack.callback(each.close)
-            for job in self.rows(JOBS, last):
-                job_id = job.row["id"]
-                if job_id <= last:
-                    message = "The jobs are not in the order of their ids."
-                    raise BrokenArchive(message, JOBS.filename, job.number)
-                last, size = job_id, 0
-                below: dict[str, list[Line]] = {}
-                for kind, of_kind in children.items():
-                    lines = below[kind.name] = []
-                    for line in of_kind.of_job(job_id):
-                        size += line.bytes
-                        if size > MAX_JOB_BYTES:
-                            message = "A job has too much below it."
-                            raise BrokenArchive(message, kind.filename, line.number)
-                        lines.append(line)
-                yield JobRows(job, below)
-            for of_kind in children.values():
-                of_kind.finish()
+        children = [_Children(kind, self.rows(kind, last)) for kind in _CHILDREN]
+        for job in self.rows(JOBS, last):
+            job_id, size = job.row["id"], 0
+            if job_id <= last:
+                message = "The jobs are not in the order of their ids."
+                raise BrokenArchive(message, JOBS.filename, job.number)
+            last = job_id
+            below: dict[str, list[Line]] = {each.kind.name: [] for each in children}
+            for each in children:
+                for line in self._of_job(each, job_id):
+                    size = _added(size, each.kind, line, "A job has too much below it.")
+                    below[each.kind.name].append(line)
+            yield JobRows(job, below)
+        for each in children:
+            list(self._of_job(each, math.inf))  # reports those that are left
+
+    def _of_job(self, children: "_Children", job_id: float) -> Iterator[Line]:
+        """The rows of a job, after which those of the next ones follow; rows without their job are
+        reported, unless that can be an invalid one."""
+        for line in children.read(job_id):
+            if line.row["application_id"] == job_id:
+                yield line
+            elif not self._has_invalid_job:
+                message = "The archive has no job of this id."
+                self._refuse(children.kind, line.number, "application_id", message)
+
+    def _refuse(self, kind: Kind, line: int, field: str | None, message: str) -> None:
+        self._invalid += 1
+        if self._invalid > MAX_INVALID:
+            message = f"More than {MAX_INVALID} rows are invalid."
+            raise BrokenArchive(message, kind.filename, line)
+        self._report(Problem(message, kind.filename, line, field))
 
     def read_document(self, path: str, max_bytes: int) -> bytes:
         """The file of a document."""
@@ -149,11 +150,6 @@ class ArchiveReader:
             content = entry.read(max_bytes)
             self._check_file(path, entry.bytes, entry.sha256)
         return content
-
-    def _report_orphan(self, problem: Problem) -> None:
-        """Report a row without its job, unless that can be an invalid one."""
-        if not self._has_invalid_job:
-            self._report(problem)
 
     def _id_of_job(self, number: int) -> int:
         """The id of the job of a number, from 1; 0 for 0."""
@@ -170,28 +166,32 @@ class ArchiveReader:
         if FILENAME not in self._zip.entries:
             raise BrokenArchive("The archive has no manifest.", FILENAME)
         with self._zip.open(FILENAME) as entry:
-            try:
-                found = orjson.loads(entry.read(MAX_MANIFEST))
-            except orjson.JSONDecodeError:
-                raise BrokenArchive("The manifest is no JSON.", FILENAME) from None
-        return _manifest(found)
+            content = entry.read(MAX_MANIFEST)
+        try:
+            return Manifest.load(content)
+        except InvalidManifest as error:
+            raise BrokenArchive(str(error), FILENAME) from None
 
     def _check_entries(self) -> None:
-        """Check that entries and manifest agree, as far as the list of entries says."""
-        of_kinds = {kind.filename for kind in ARCHIVE_KINDS}
+        """Check that entries and manifest agree, as far as the central directory says."""
+        counts, files = self.manifest.counts, self.manifest.files
+        filenames = {kind.name: kind.filename for kind in ARCHIVE_KINDS}
+        if not counts.keys() <= filenames.keys():
+            raise BrokenArchive("The manifest counts rows of an unknown kind.", FILENAME)
+        if sum(counts.values()) > MAX_ROWS:
+            raise BrokenArchive(f"The archive has more than {MAX_ROWS} rows.", FILENAME)
         for name in self._zip.entries:
-            if name not in of_kinds and name != FILENAME and not _DOCUMENT.fullmatch(name):
+            if name == FILENAME:
+                continue
+            if name not in filenames.values() and not _DOCUMENT.fullmatch(name):
                 raise BrokenArchive("The archive can have no entry of this name.", name)
-            if name != FILENAME and name not in self.manifest.files:
+            if name not in files:
                 raise BrokenArchive("The manifest does not have the entry.", name)
-        for name, file in self.manifest.files.items():
-            if name not in self._zip.entries:
+        for name in (*files, *(filenames[kind] for kind, number in counts.items() if number)):
+            if name not in files or name not in self._zip.entries:
                 raise BrokenArchive("The entry is missing.", name)
-            if self._zip.entries[name].file_size != file.bytes:
+            if self._zip.entries[name].file_size != files[name].bytes:
                 raise BrokenArchive("The manifest has another size of the entry.", name)
-        for kind in ARCHIVE_KINDS:
-            if self.manifest.counts.get(kind.name, 0) and kind.filename not in self.manifest.files:
-                raise BrokenArchive("The entry is missing.", kind.filename)
 
     def _check_file(self, name: str, number: int, sha256: str) -> None:
         file = self.manifest.files[name]
@@ -199,80 +199,34 @@ class ArchiveReader:
             raise BrokenArchive("The entry has another SHA-256 than in the manifest.", name)
 
 
-class _Rows:
-    """The rows of a kind below jobs, job by job."""
+class _Children:
+    """The rows of a kind below jobs, from the first to the last."""
 
-    def __init__(self, kind: Kind, lines: Iterator[Line], report: Report) -> None:
-        self._kind, self._lines, self._report = kind, lines, report
-        self._next: Line | None = None
+    def __init__(self, kind: Kind, lines: Iterator[Line]) -> None:
+        self.kind, self._lines = kind, lines
         self._last = (0, 0)
-        self._is_over = False
+        self._next = self._read_next()
 
-    def of_job(self, job_id: int) -> Iterator[Line]:
-        """Those of a job; what is before them belongs to no job."""
-        while (line := self._peek()) is not None and line.row["application_id"] <= job_id:
-            self._next = None
-            if line.row["application_id"] == job_id:
-                yield line
-            else:
-                self._report_orphan(line)
+    def read(self, job_id: float) -> Iterator[Line]:
+        """The next rows, to the last one of a job."""
+        while (line := self._next) is not None and line.row["application_id"] <= job_id:
+            self._next = self._read_next()
+            yield line
 
-    def finish(self) -> None:
-        """Report what is left."""
-        while (line := self._peek()) is not None:
-            self._next = None
-            self._report_orphan(line)
-
-    def close(self) -> None:
-        self._lines.close()  # type: ignore[attr-defined]
-
-    def _peek(self) -> Line | None:
-        if self._next is None and not self._is_over:
-            self._next = next(self._lines, None)
-            self._is_over = self._next is None
-            if self._next is not None:
-                key = (self._next.row["application_id"], self._next.row["id"])
-                if key <= self._last:
-                    message = "The rows are not in the order of application_id and id."
-                    raise BrokenArchive(message, self._kind.filename, self._next.number)
-                self._last = key
-        return self._next
-
-    def _report_orphan(self, line: Line) -> None:
-        message = "The archive has no job of this id."
-        self._report(Problem(message, self._kind.filename, line.number, "application_id"))
+    def _read_next(self) -> Line | None:
+        line = next(self._lines, None)
+        if line is not None:
+            key = (line.row["application_id"], line.row["id"])
+            if key <= self._last:
+                message = "The rows are not in the order of application_id and id."
+                raise BrokenArchive(message, self.kind.filename, line.number)
+            self._last = key
+        return line
 
 
-def _manifest(found: Any) -> Manifest:
-    """The manifest; BrokenArchive when it is invalid."""
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise BrokenArchive("This is no archive of JobTracker.", FILENAME)
-    if (version := found.get("version")) != VERSION:
-        shown = version if isinstance(version, int) else "unknown"
-        message = f"The format has the version {shown}; only {VERSION} can be imported."
-        raise BrokenArchive(message, FILENAME)
-    try:
-        _require(found.keys() == set(SCHEMA["required"]))
-        files = {}
-        for each in found["files"]:
-            _require(each.keys() == set(FileEntry._fields))
-            file = FileEntry(**each)
-            _require(type(file.name) is str and file.name not in files)
-            _require(type(file.bytes) is int and file.bytes >= 0)
-            _require(_SHA256.fullmatch(file.sha256) is not None)
-            files[file.name] = file
-        counts = dict(found["counts"])
-        known = {kind.name for kind in ARCHIVE_KINDS}
-        _require(counts.keys() <= known)
-        _require(all(type(each) is int and each >= 0 for each in counts.values()))
-        _require(all(type(each) is str for each in found["missing"]))
-        made_at = datetime.datetime.fromisoformat(found["made_at"]).astimezone(datetime.UTC)
-        source, missing = uuid.UUID(found["source"]), frozenset(found["missing"])
-        return Manifest(source, made_at, counts, files, missing)
-    except (TypeError, ValueError, AttributeError, KeyError, OverflowError):
-        raise BrokenArchive("The manifest is invalid.", FILENAME) from None
-
-
-def _require(condition: bool) -> None:
-    if not condition:
-        raise ValueError
+def _added(size: int, kind: Kind, line: Line, message: str) -> int:
+    """The bytes in memory with a further row; BrokenArchive if they are too many."""
+    size += line.bytes + ROW_BYTES
+    if size > MAX_BYTES:
+        raise BrokenArchive(message, kind.filename, line.number)
+    return size

@@ -30,6 +30,10 @@ class Duplicates:
         same = self._jobs.get(_key(row["company_name"], row["job_title"]), ())
         return next((job for job in same if _is_duplicate(job, row)), None)
 
+    def remove(self, job: ExistingJob) -> None:
+        """Let a job be the duplicate of no further row."""
+        self._jobs[_key(job.company_name, job.job_title)].remove(job)
+
 
 def _key(company_name: str, job_title: str) -> JobKey:
     return unicode.comparison_key(company_name), unicode.comparison_key(job_title)
@@ -69,5 +73,5 @@ def make_context(
     settings: Mapping[str, Any],
 ) -> Context:
     is_own = str(source_of(connection, user_id)) == source
-    duplicates = Duplicates(row_queries.existing_jobs(connection, user_id, source))
-    return Context(user_id, import_id, source, is_own, on_duplicate, duplicates, settings)
+    jobs = row_queries.EXISTING_JOBS.all(connection, user_id=user_id, source=source)
+    return Context(user_id, import_id, source, is_own, on_duplicate, Duplicates(jobs), settings)

@@ -4,70 +4,54 @@ A row is pending until its object is stored: the sweeper deletes one of which no
 and the object with it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.documents.models import DocumentStatus, ScanStatus
 from jobtracker.documents.storage import Bucket
 from jobtracker.imports import document_queries, queries, row_queries
-from jobtracker.imports.archive_reader import ArchiveReader
+from jobtracker.imports.archive_reader import ArchiveReader, Row
 from jobtracker.imports.context import Context
 from jobtracker.imports.document_queries import PendingDocument
 
 # Documents of one transaction: after an interruption, they are stored again.
 GROUP = 8
+#: The statuses that a document without its file keeps; with another one, it becomes failed.
+WITHOUT_FILE = (DocumentStatus.INFECTED, DocumentStatus.FAILED)
 
 
-class StoredFile(NamedTuple):
-    """The file of a document in the archive."""
-
-    source_id: int
-    path: str
-    content_type: str | None
+def has_file(row: Row, manifest: Manifest) -> bool:
+    """Whether the archive has the file of a document."""
+    return row["file"] is not None and row["file"] in manifest.files
 
 
-class DocumentImporter:
-    """Stores the files of documents."""
+def find_pending(
+    connection: SupportsExecute, context: Context, rows: Sequence[Row]
+) -> list[PendingDocument]:
+    """Of some documents of the archive, those that this import has made and that have no file."""
+    return document_queries.pending(
+        connection, context.user_id, context.source, context.import_id, [row["id"] for row in rows]
+    )
 
-    def __init__(self, context: Context, bucket: Bucket, reader: ArchiveReader) -> None:
-        self._context, self._bucket, self._reader = context, bucket, reader
 
-    def groups(self, files: Sequence[StoredFile]) -> Iterator[Sequence[StoredFile]]:
-        """The files, those together that one transaction finishes."""
-        for start in range(0, len(files), GROUP):
-            yield files[start : start + GROUP]
+def store(
+    context: Context, bucket: Bucket, reader: ArchiveReader, row: Row, document: PendingDocument
+) -> None:
+    """Store the object of a document. Raises Unavailable when S3 fails."""
+    content = reader.read_document(row["file"], context.settings["documents.max_bytes"])
+    bucket.put(document.object_key, content, content_type=row["content_type"])
 
-    def find(
-        self, connection: SupportsExecute, files: Iterable[StoredFile]
-    ) -> list[tuple[StoredFile, PendingDocument]]:
-        """Those of the files whose documents this import has made, and that wait for them."""
-        by_id = {file.source_id: file for file in files}
-        context = self._context
-        pending = document_queries.pending(
-            connection, context.user_id, context.source, context.import_id, by_id
-        )
-        return [(by_id[each.source_id], each) for each in pending]
 
-    def store(self, pending: Iterable[tuple[StoredFile, PendingDocument]]) -> None:
-        """Store the objects. Raises Unavailable when S3 fails."""
-        for file, document in pending:
-            content = self._reader.read_document(
-                file.path, self._context.settings["documents.max_bytes"]
-            )
-            self._bucket.put(document.object_key, content, content_type=file.content_type)
-
-    def finish(
-        self, connection: SupportsExecute, pending: Iterable[tuple[StoredFile, PendingDocument]]
-    ) -> None:
-        """Let the documents be what they were; scans are done here, if any."""
-        documents = [document for _file, document in pending]
-        user_id = self._context.user_id
-        row_queries.lock_jobs(connection, user_id, {each.job_id for each in documents})
-        is_scanned = self._context.settings["documents.malware_scan"]
-        status, scan_status = DocumentStatus.UPLOADED, ScanStatus.NOT_SCANNED
-        if is_scanned:
-            status, scan_status = DocumentStatus.SCANNING, ScanStatus.PENDING
-        ids = [each.id for each in documents]
-        with queries.importing(connection):
-            document_queries.finish(connection, user_id, ids, status, scan_status)
+def finish(
+    connection: SupportsExecute, context: Context, pending: Sequence[PendingDocument]
+) -> None:
+    """Let documents be uploaded ones. Scans for malware are those of this installation."""
+    jobs = sorted({each.job_id for each in pending})
+    row_queries.LOCK_JOBS.all(connection, user_id=context.user_id, ids=jobs)
+    status, scan_status = DocumentStatus.UPLOADED, ScanStatus.NOT_SCANNED
+    if context.settings["documents.malware_scan"]:
+        status, scan_status = DocumentStatus.SCANNING, ScanStatus.PENDING
+    ids = [each.id for each in pending]
+    with queries.importing(connection):
+        document_queries.finish(connection, context.user_id, ids, status, scan_status)

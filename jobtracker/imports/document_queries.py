@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from jobtracker.db.base import NOW, sql_array
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, Statement, columns_of
 from jobtracker.db.trash import TrashReason
 from jobtracker.documents.models import SINGLE_VALUED, Document, DocumentStatus, ScanStatus
 from jobtracker.imports.models import ImportSource
@@ -22,6 +22,13 @@ class PendingDocument(NamedTuple):
     id: int
     job_id: int
     object_key: str
+
+
+class TakenType(NamedTuple):
+    """A type of documents of which a job can have one, and has."""
+
+    application_id: int
+    doc_type: str
 
 
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
@@ -48,6 +55,18 @@ _PENDING = Statement(
     .order_by(ImportSource.source_id),
     PendingDocument,
 )
+_IS_SINGLE = Document.doc_type == sa.any_(sql_array(SINGLE_VALUED))
+#: Those of jobs.
+TAKEN_TYPES = Statement(
+    sa.select(*columns_of(Document, TakenType)).where(
+        Document.user_id == _USER_ID,
+        Document.application_id == sa.any_(_IDS),
+        Document.trashed_at.is_(None),
+        Document.status == sa.literal_column(f"'{DocumentStatus.UPLOADED}'", sa.Text),
+        _IS_SINGLE,
+    ),
+    TakenType,
+)
 _OTHER = aliased(Document)
 _HAS_OTHER = (
     sa.select(_OTHER.id)
@@ -63,12 +82,7 @@ _HAS_OTHER = (
 _ARE_PENDING = (Document.user_id == _USER_ID, Document.id == sa.any_(_IDS), _IS_PENDING)
 _TRASH_REPLACED = Command(
     sa.update(Document.__table__)
-    .where(
-        *_ARE_PENDING,
-        Document.trashed_at.is_(None),
-        Document.doc_type == sa.any_(sql_array(SINGLE_VALUED)),
-        _HAS_OTHER,
-    )
+    .where(*_ARE_PENDING, Document.trashed_at.is_(None), _IS_SINGLE, _HAS_OTHER)
     .values(trashed_at=NOW, trash_reason=TrashReason.REPLACED)
 )
 _FINISH = Command(

@@ -8,7 +8,7 @@ from jobtracker.documents.storage import Bucket
 BLOCK = 1024 * 1024
 # Several entries of an archive are read in turn.
 MAX_BLOCKS = 16
-# The list of a zip's entries is read at once: 20,000 of them have some megabytes.
+# The central directory of a zip is read at once: that of 20,000 entries has some megabytes.
 MAX_READ = 8 * 1024 * 1024
 
 
@@ -16,11 +16,15 @@ class ReadTooLarge(Exception):
     """More than MAX_READ bytes were to be read at once."""
 
 
+class InvalidOffset(OSError):
+    """An offset is before the beginning."""
+
+
 class ObjectFile(io.RawIOBase):
     """The bytes of an object of a certain ETag.
 
-    Reading raises Unavailable when S3 fails, ObjectMissingOrChanged when there is no such object
-    any more, and ReadTooLarge.
+    Reading raises Unavailable when S3 fails, ObjectMissingOrChanged when the object was deleted or
+    replaced, and ReadTooLarge.
     """
 
     def __init__(self, bucket: Bucket, key: str, *, size_bytes: int, etag: str) -> None:
@@ -40,7 +44,7 @@ class ObjectFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise OSError("The position is before the beginning")
+            raise InvalidOffset
         self._position = start + offset
         return self._position
 

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from jobtracker.archive.kinds import DOCUMENTS, INTERVIEWS, JOBS, NOTES, Kind
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.documents import queries as documents
 from jobtracker.imports import row_queries
-from jobtracker.imports.archive_reader import JobRows, Line
+from jobtracker.imports.archive_reader import JobRows, Line, Row
 from jobtracker.imports.context import Context
 from jobtracker.imports.models import OnDuplicate
 from jobtracker.imports.row_queries import KnownRow
+from jobtracker.quotas import QuotaExceeded
 
 # Of one transaction; a job can have more.
 MAX_JOBS, MAX_ROWS = 50, 1000
@@ -33,12 +35,28 @@ class PlannedJob(NamedTuple):
     is_skipped: bool
     known: dict[str, dict[int, KnownRow]]
 
+    @property
+    def row(self) -> Row:
+        return self.rows.job.row
+
+    @property
+    def source_id(self) -> int:
+        """The id of the job in the archive."""
+        return int(self.row["id"])
+
     def new(self, kind: Kind) -> list[Line]:
         """The rows of a kind that are not here."""
         if self.is_skipped:
             return []
         known = self.known.get(kind.name, {})
         return [line for line in self.rows.children[kind.name] if line.row["id"] not in known]
+
+    def new_documents(self) -> tuple[int, int]:
+        """The number of the new documents that are not in the trash, and the bytes of all."""
+        rows = [line.row for line in self.new(DOCUMENTS)]
+        is_live = self.target is not None or self.rows.job.row["trashed_at"] is None
+        live = sum(is_live and row["trashed_at"] is None for row in rows)
+        return live, sum(row["size_bytes"] for row in rows)
 
 
 def batches(jobs: Iterable[JobRows]) -> Iterator[list[JobRows]]:
@@ -87,5 +105,22 @@ def _plan_job(
         duplicate = context.duplicates.find(rows.job.row)
     if duplicate is None:
         return PlannedJob(rows, None, False, False, {})
-    is_skipped = context.on_duplicate is OnDuplicate.SKIP
+    if not (is_skipped := context.on_duplicate is OnDuplicate.SKIP):
+        context.duplicates.remove(duplicate)  # it stands for one job of the source
     return PlannedJob(rows, duplicate.id, True, is_skipped, {})
+
+
+def check_document_quotas(
+    connection: SupportsExecute, context: Context, planned: Iterable[PlannedJob]
+) -> None:
+    """:raises QuotaExceeded: when the user, who is locked, has too many documents with the new"""
+    new = [each.new_documents() for each in planned]
+    if not any(size for _, size in new):
+        return
+    usage = documents.usage(connection, {"user_id": context.user_id, "application_id": 0})
+    for quota, before, more in (
+        ("documents", usage.documents, sum(number for number, _ in new)),
+        ("document_bytes", usage.bytes, sum(size for _, size in new)),
+    ):
+        if more and before + more > (limit := context.quota(quota)):
+            raise QuotaExceeded(quota, limit)

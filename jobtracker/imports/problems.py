@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+MAX_NAME = 300
+
 
 class Problem(NamedTuple):
     """Why a file cannot be imported.
@@ -18,7 +20,11 @@ class Problem(NamedTuple):
     code: str = "INVALID"
 
     def as_json(self) -> dict[str, Any]:
-        return self._asdict()
+        """The names are of the file: they are cut, and JSONB cannot have the character NUL."""
+        names = {"entry": self.entry, "field": self.field}
+        return self._asdict() | {
+            key: name and name.replace("\0", "\ufffd")[:MAX_NAME] for key, name in names.items()
+        }
 
 
 class BrokenArchive(Exception):

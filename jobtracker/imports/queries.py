@@ -20,8 +20,9 @@ from jobtracker.tasks.queries import Progress
 #: The kinds of the tasks of an import.
 CHECK_IMPORT, RUN_IMPORT, UNDO_IMPORT = "check_import", "run_import", "undo_import"
 #: The states of those whose file was not imported.
-UNUSED = (ImportState.PENDING, ImportState.CHECKED, ImportState.FAILED)
-#: How long a file is kept that is not imported.
+UNUSED = (ImportState.PENDING, ImportState.CHECKING, ImportState.CHECKED, ImportState.FAILED)
+#: How long a file is kept that is not imported, and a document whose file does not come, which is
+#: longer than a task is tried without progress.
 KEPT = datetime.timedelta(days=7)
 
 

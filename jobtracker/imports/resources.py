@@ -2,12 +2,9 @@
 
 import datetime
 import uuid
-from collections.abc import Collection as AbstractCollection
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any, cast
 
-from jobtracker.db.connections import release_autocommit
-from jobtracker.db.keyset import Page
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
 from jobtracker.imports import queries
 from jobtracker.imports.models import ImportKind, ImportState, OnDuplicate
@@ -15,7 +12,7 @@ from jobtracker.imports.queries import CHECK_IMPORT, IMPORTS, RUN_IMPORT, UNDO_I
 from jobtracker.quotas import size_in_words
 from jobtracker.tasks.queries import enqueue
 from jobtracker.tasks.resources import TaskCollection, TaskResource
-from jobtracker.tree import OwnerOnly, Root, RowCollection, RowResource
+from jobtracker.tree import OwnerOnly, PrimaryCollection, Root, RowResource
 from jobtracker.users import queries as users
 
 #: Of a file, as of all that is in it.
@@ -46,7 +43,10 @@ class ImportResource(RowResource[ImportRow]):
         return self._begin(CHECK_IMPORT, CHECKABLE, state=ImportState.CHECKING, report=None)
 
     def run(self, on_duplicate: str = OnDuplicate.SKIP) -> TaskResource:
-        """Have a task import the file, if all of it can be. Raises as :meth:`check`."""
+        """Have a task import the file, if all of it can be; one whose task has failed goes on.
+        Raises as :meth:`check`."""
+        if (self.row.state, self.row.on_duplicate) == (ImportState.RUNNING, on_duplicate):
+            return self._enqueue(RUN_IMPORT)
         values = {"state": ImportState.RUNNING, "on_duplicate": on_duplicate}
         return self._begin(RUN_IMPORT, RUNNABLE, **values)
 
@@ -57,9 +57,7 @@ class ImportResource(RowResource[ImportRow]):
             self.update_columns(state=ImportState.UNDOING)
         return self._enqueue(UNDO_IMPORT)
 
-    def _begin(
-        self, task: str, states: AbstractCollection[ImportState], **values: Any
-    ) -> TaskResource:
+    def _begin(self, task: str, states: Collection[ImportState], **values: Any) -> TaskResource:
         row = self.row
         self._check_state(states)
         stored = self.request.bucket.stat(row.object_key)
@@ -73,7 +71,7 @@ class ImportResource(RowResource[ImportRow]):
         self.update_columns(**values, etag=stored.etag, done=0, total=None, finished_at=None)
         return self._enqueue(task)
 
-    def _check_state(self, states: AbstractCollection[ImportState]) -> None:
+    def _check_state(self, states: Collection[ImportState]) -> None:
         row = self.row
         if row.kind == ImportKind.CSV or row.state not in states or row.object_key is None:
             message = "This import is under way, or has been carried out, or undone."
@@ -85,22 +83,10 @@ class ImportResource(RowResource[ImportRow]):
         return cast(TaskResource, tasks[task_id])
 
 
-class ImportCollection(OwnerOnly, RowCollection[ImportRow], under=Root, name="imports"):
+class ImportCollection(OwnerOnly, PrimaryCollection[ImportRow], under=Root, name="imports"):
     """``/imports``, newest first."""
 
     repository, item_class = IMPORTS, ImportResource
-
-    def find(self, row_id: int) -> RowResource[ImportRow]:
-        _ = self.user  # whose row makes the replica the connection of what follows
-        # Of the primary: progress is no change of the user's revision, which replicas wait for.
-        release_autocommit(self.request)
-        return super().find(row_id)
-
-    def page(
-        self, *, limit: int | None = None, after: Sequence[Any] | None = None
-    ) -> Page[ImportRow]:
-        release_autocommit(self.request)
-        return super().page(limit=limit, after=after)
 
     def create(self, *, filename: str, size_bytes: int) -> ImportResource:
         """Add an import whose file is about to be uploaded to its ``upload_url()``.

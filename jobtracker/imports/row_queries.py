@@ -9,11 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, JOBS, Kind
-from jobtracker.db.base import sql_array
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, Statement, columns_of
 from jobtracker.db.trash import Trashable, TrashReason
-from jobtracker.documents.models import SINGLE_VALUED, Document, DocumentStatus
 from jobtracker.history.models import JobStep
 from jobtracker.imports.models import ImportSource
 from jobtracker.jobs.models import Job
@@ -30,8 +28,6 @@ class KnownRow(NamedTuple):
 
     source_id: int
     id: int
-    #: None of a job, and of a saved view.
-    job_id: int | None
     #: Of a job or a view, whether it is not in the trash.
     is_live: bool
     #: Whether it is in the trash since an import was undone.
@@ -56,7 +52,7 @@ class _JobCount(NamedTuple):
 
 
 class StepRow(NamedTuple):
-    job_id: int
+    application_id: int
     status: str
     at: datetime.datetime
     created_at: datetime.datetime
@@ -64,7 +60,7 @@ class StepRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    job_id: int
+    application_id: int
     type: str
     message: str
     created_at: datetime.datetime
@@ -75,106 +71,76 @@ _SOURCE = sa.bindparam("source", type_=sa.Text)
 _IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
 
 
-def _trash_kind(kind: Kind) -> str:
-    name: str = kind.model.trash_kind
-    return name
+def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
+    """The rows of a kind that are here.
 
-
-def _is_here(model: Any) -> Any:
-    return model.trash_reason.is_distinct_from(TrashReason.PURGE.value)
-
-
-def _known_columns(model: Any) -> list[Any]:
-    job_id = model.application_id if hasattr(model, "application_id") else sa.null()
+    :param source_id: the column of the ids that they have in the source
+    """
+    model = kind.model
     is_undone = model.trash_reason.is_not_distinct_from(TrashReason.IMPORT.value)
-    return [model.id, sa.cast(job_id, sa.BigInteger), model.trashed_at.is_(None), is_undone]
+    return sa.select(source_id, model.id, model.trashed_at.is_(None), is_undone).where(
+        model.user_id == _USER_ID,
+        source_id == sa.any_(_IDS),
+        model.trash_reason.is_distinct_from(TrashReason.PURGE.value),
+    )
+
+
+@functools.cache
+def _find_own(kind: Kind) -> Statement[KnownRow]:
+    return Statement(_find(kind, kind.model.id), KnownRow)
 
 
 @functools.cache
 def _find_known(kind: Kind) -> Statement[KnownRow]:
     model = kind.model
+    trash_kind = sa.literal_column(f"'{model.trash_kind}'", sa.Text)
+    of_source = (
+        ImportSource.user_id == _USER_ID,
+        ImportSource.source == _SOURCE,
+        ImportSource.kind == trash_kind,
+    )
     is_row = sa.and_(model.user_id == ImportSource.user_id, model.id == ImportSource.row_id)
-    found = sa.select(ImportSource.source_id, *_known_columns(model)).select_from(
-        sa.join(ImportSource, model, is_row)
-    )
-    return Statement(
-        found.where(
-            ImportSource.user_id == _USER_ID,
-            model.user_id == _USER_ID,
-            ImportSource.source == _SOURCE,
-            ImportSource.kind == sa.literal_column(f"'{_trash_kind(kind)}'", sa.Text),
-            ImportSource.source_id == sa.any_(_IDS),
-            _is_here(model),
-        ),
-        KnownRow,
-    )
-
-
-@functools.cache
-def _own(kind: Kind) -> Statement[KnownRow]:
-    model = kind.model
-    found = sa.select(model.id, *_known_columns(model))
-    return Statement(
-        found.where(model.user_id == _USER_ID, model.id == sa.any_(_IDS), _is_here(model)), KnownRow
-    )
+    found = _find(kind, ImportSource.source_id).where(*of_source)
+    return Statement(found.select_from(sa.join(ImportSource, model, is_row)), KnownRow)
 
 
 _JOBS_OF_SOURCE = sa.select(ImportSource.row_id).where(
     ImportSource.user_id == _USER_ID, ImportSource.source == _SOURCE, ImportSource.kind == "job"
 )
-_EXISTING_JOBS = Statement(
-    sa.select(Job.id, Job.company_name, Job.job_title, Job.applied_date, Job.job_url).where(
+#: The jobs of a user that do not stand for ones of a source, without those in the trash.
+EXISTING_JOBS = Statement(
+    sa.select(*columns_of(Job, ExistingJob)).where(
         Job.user_id == _USER_ID, Job.trashed_at.is_(None), Job.id.not_in(_JOBS_OF_SOURCE)
     ),
     ExistingJob,
 )
-_LOCK_JOBS = Statement(
+#: Locks jobs that are not in the trash, and returns their ids.
+LOCK_JOBS = Statement(
     sa.select(Job.id)
     .where(Job.user_id == _USER_ID, Job.id == sa.any_(_IDS), Job.trashed_at.is_(None))
     .order_by(Job.id)
     .with_for_update(key_share=True),
     _Id,
 )
-_STEPS = Statement(
-    sa.select(
-        JobStep.application_id, JobStep.status, JobStep.at, JobStep.created_at, JobStep.origin
-    )
-    .where(JobStep.user_id == _USER_ID, JobStep.application_id == sa.any_(_IDS))
-    .order_by(JobStep.application_id, JobStep.at, JobStep.id),
-    StepRow,
-)
-_DELETE_STEPS = Command(
-    sa.delete(JobStep.__table__).where(
-        JobStep.user_id == _USER_ID, JobStep.application_id == sa.any_(_IDS)
-    )
-)
 _EVENT = ACTIVITY.model
-_EVENTS = Statement(
-    sa.select(_EVENT.application_id, _EVENT.type, _EVENT.message, _EVENT.created_at).where(
-        _EVENT.user_id == _USER_ID, _EVENT.application_id == sa.any_(_IDS)
-    ),
-    EventRow,
-)
-_SINGLE_DOCUMENTS: Statement[Any] = Statement(
-    sa.select(Document.application_id, Document.doc_type).where(
-        Document.user_id == _USER_ID,
-        Document.application_id == sa.any_(_IDS),
-        Document.trashed_at.is_(None),
-        Document.status == sa.literal_column(f"'{DocumentStatus.UPLOADED}'", sa.Text),
-        Document.doc_type == sa.any_(sql_array(SINGLE_VALUED)),
-    ),
-    tuple,
-)
+
+
+def _of_jobs(model: Any) -> tuple[Any, ...]:
+    return model.user_id == _USER_ID, model.application_id == sa.any_(_IDS)
+
+
+STEPS = Statement(sa.select(*columns_of(JobStep, StepRow)).where(*_of_jobs(JobStep)), StepRow)
+DELETE_STEPS = Command(sa.delete(JobStep.__table__).where(*_of_jobs(JobStep)))
+EVENTS = Statement(sa.select(*columns_of(_EVENT, EventRow)).where(*_of_jobs(_EVENT)), EventRow)
 
 
 @functools.cache
 def _counts(kind: Kind) -> Statement[_JobCount]:
     model = kind.model
     found = sa.select(model.application_id, sa.func.count())
-    conditions = [model.user_id == _USER_ID, model.application_id == sa.any_(_IDS)]
-    if issubclass(model, Trashable):
-        conditions.append(model.trashed_at.is_(None))
-    return Statement(found.where(*conditions).group_by(model.application_id), _JobCount)
+    is_live = (model.trashed_at.is_(None),) if issubclass(model, Trashable) else ()
+    found = found.where(*_of_jobs(model), *is_live).group_by(model.application_id)
+    return Statement(found, _JobCount)
 
 
 def _given(kind: Kind, names: Sequence[str]) -> Any:
@@ -266,7 +232,7 @@ def known(
     parameters = {"user_id": user_id, "ids": [*reasons]}
     if not parameters["ids"]:
         return {}
-    rows = _own(kind).all(connection, **parameters) if is_own else []
+    rows = _find_own(kind).all(connection, **parameters) if is_own else []
     rows += _find_known(kind).all(connection, source=source, **parameters)
     return {
         row.source_id: row
@@ -275,36 +241,11 @@ def known(
     }
 
 
-def existing_jobs(connection: SupportsExecute, user_id: int, source: str) -> list[ExistingJob]:
-    """The jobs of a user that do not stand for ones of a source, without those in the trash."""
-    return _EXISTING_JOBS.all(connection, user_id=user_id, source=source)
-
-
-def lock_jobs(connection: SupportsExecute, user_id: int, ids: Collection[int]) -> set[int]:
-    """Lock jobs; return the ids of those that are not in the trash."""
-    return {row.id for row in _LOCK_JOBS.all(connection, user_id=user_id, ids=[*ids])}
-
-
 def counts(
     connection: SupportsExecute, user_id: int, kind: Kind, ids: Collection[int]
 ) -> dict[int, int]:
     """The numbers of rows of a kind below jobs, without those in the trash."""
     return dict(_counts(kind).all(connection, user_id=user_id, ids=[*ids]))
-
-
-def steps(connection: SupportsExecute, user_id: int, ids: Collection[int]) -> list[StepRow]:
-    """The steps of jobs, in their order."""
-    return _STEPS.all(connection, user_id=user_id, ids=[*ids])
-
-
-def delete_steps(connection: SupportsExecute, user_id: int, ids: Collection[int]) -> None:
-    """Delete the steps of jobs."""
-    _DELETE_STEPS.execute(connection, user_id=user_id, ids=[*ids])
-
-
-def events(connection: SupportsExecute, user_id: int, ids: Collection[int]) -> list[EventRow]:
-    """The activity of jobs."""
-    return _EVENTS.all(connection, user_id=user_id, ids=[*ids])
 
 
 def insert(
@@ -336,13 +277,3 @@ def trash_jobs(
 
 def _as_json(rows: Iterable[Mapping[str, Any]]) -> str:
     return json_dumps([{"place": place, **row} for place, row in enumerate(rows)]).decode()
-
-
-def single_documents(
-    connection: SupportsExecute, user_id: int, ids: Collection[int]
-) -> set[tuple[int, str]]:
-    """The jobs that have a document of a type of which they can have one, with these types."""
-    if not ids:
-        return set()
-    found = _SINGLE_DOCUMENTS.all(connection, user_id=user_id, ids=[*ids])
-    return {(job_id, doc_type) for job_id, doc_type in found}

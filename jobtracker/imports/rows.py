@@ -1,6 +1,6 @@
 """The rows of an archive, as valid as those of the API."""
 
-from collections.abc import Callable, Mapping
+import datetime
 from typing import Any
 
 import colander
@@ -20,7 +20,11 @@ from jobtracker.users.schemas import SettingsOut, UiPreferencesOut
 
 # Of what triggers write: the names of 50 tags, in an event of the activity.
 MAX_MESSAGE, MAX_DATA, MAX_DEPTH = 1000, 64 * 1024, 32
-MAX_ID = 2**53
+# Other JSON parsers read a larger one as a float.
+MAX_INTEGER = 2**53
+# Of times that the server sets, so that clients can add to them.
+LATEST = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
+_ENTERED_TIMES = ("next_action_at", "last_action_at", "scheduled_at")
 
 
 class _EventIn(Schema):
@@ -72,38 +76,25 @@ def decode(kind: Kind, line: bytes) -> dict[str, Any]:
             row[name] = node.deserialize(row[name])
         except colander.Invalid as error:
             raise InvalidRow(name, first_sentence(error, name)) from None
-    for check in _CHECKS.get(kind.name, ()):
-        check(row)
-    if not kind.is_single:
-        _check_id("id", row)
-    if kind.is_of_job:
-        _check_id("application_id", row)
     if "trashed_at" in row:
         _check_trash(row)
+    for name, value in row.items():
+        if isinstance(value, datetime.datetime):
+            _check_time(name, value)
+        elif name in ("id", "application_id", "version") and not 0 < value < MAX_INTEGER:
+            raise InvalidRow(name, "Must be a positive integer below 2^53.")
     return row
 
 
-def _check_id(name: str, row: Mapping[str, Any]) -> None:
-    if not 0 < row[name] < MAX_ID:
-        raise InvalidRow(name, "Must be a positive integer below 2^53.")
-
-
-def _check_trash(row: Mapping[str, Any]) -> None:
+def _check_trash(row: dict[str, Any]) -> None:
     if (row["trashed_at"] is None) != (row["trash_reason"] is None):
         raise InvalidRow("trash_reason", "Must be there if, and only if, trashed_at is.")
+    if row["trashed_at"] is not None:
+        # What is deleted in the future would stay in the trash until then.
+        row["trashed_at"] = min(row["trashed_at"], datetime.datetime.now(datetime.UTC))
 
 
-def _check_version(row: Mapping[str, Any]) -> None:
-    if not 0 < row["version"] < MAX_ID:
-        raise InvalidRow("version", "Must be a positive integer below 2^53.")
-
-
-def _check_step(row: Mapping[str, Any]) -> None:
-    if row["at"] < EARLIEST:
-        raise InvalidRow("at", "Must not be before 1970.")
-
-
-_CHECKS: dict[str, tuple[Callable[[Mapping[str, Any]], None], ...]] = {
-    kinds.JOBS.name: (_check_version,),
-    kinds.HISTORY.name: (_check_step,),
-}
+def _check_time(name: str, value: datetime.datetime) -> None:
+    """Check a time that the server sets."""
+    if name not in _ENTERED_TIMES and not EARLIEST <= value < LATEST:
+        raise InvalidRow(name, f"Must be a time from 1970 to {LATEST.year - 1}.")

@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jobtracker.archive.kinds import DOCUMENTS
+from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.trash import Trashable
 from jobtracker.documents import TRANSFERS, make_bucket
 from jobtracker.documents.object_deletions import process_deletions
 from jobtracker.documents.storage import Bucket, ObjectMissingOrChanged
-from jobtracker.errors import NotFound
+from jobtracker.errors import NotFound, Unavailable
 from jobtracker.imports import undo_queries
-from jobtracker.imports.archive_reader import ArchiveReader, Manifest, Row
+from jobtracker.imports.archive_reader import ArchiveReader, Row
 from jobtracker.imports.checking import CHANGED, Check, run_check
 from jobtracker.imports.context import Context, make_context
-from jobtracker.imports.document_importer import DocumentImporter, StoredFile
-from jobtracker.imports.job_importer import JobImporter, has_file
+from jobtracker.imports.document_importer import GROUP, find_pending, finish, has_file, store
+from jobtracker.imports.job_importer import JobImporter
 from jobtracker.imports.models import ImportState, OnDuplicate
 from jobtracker.imports.object_file import ObjectFile
 from jobtracker.imports.plan import batches
@@ -82,7 +83,7 @@ class ImportTask:
         user_id, import_id, source = self.task.user_id, self.row.id, str(manifest.source)
         return make_context(connection, user_id, import_id, source, on_duplicate, settings)
 
-    def check(self) -> tuple[Check, Manifest | None]:
+    def check(self) -> Check:
         """Read all of the archive."""
 
         def transaction(done: int, total: int) -> Any:
@@ -93,11 +94,14 @@ class ImportTask:
             return self.transaction(**values)
 
         check = Check()
-        return check, run_check(check, self.open, self.make_context, transaction)
+        run_check(check, self.open, self.make_context, transaction)
+        return check
 
     def delete_objects(self) -> None:
+        """Delete the file; if S3 fails, the sweeper does."""
         registry = self.task.registry
-        process_deletions(registry["db_sessions"], registry["bucket"], self.task.user_id)
+        with contextlib.suppress(Unavailable):
+            process_deletions(registry["db_sessions"], registry["bucket"], self.task.user_id)
 
 
 def _of_import(state: ImportState) -> Callable[..., Callable[[RunningTask], Any]]:
@@ -121,7 +125,7 @@ def _of_import(state: ImportState) -> Callable[..., Callable[[RunningTask], Any]
 @_of_import(ImportState.CHECKING)
 def check_import(task: ImportTask) -> dict[str, Any]:
     """Read an archive, and report what is in it and what is wrong with it."""
-    check, _ = task.check()
+    check = task.check()
     state = ImportState.CHECKED if check.is_importable else ImportState.FAILED
     with task.transaction(state=state, report=check.as_json()):
         pass
@@ -155,14 +159,15 @@ def run_import(task: ImportTask) -> dict[str, Any] | None:
 
 def _begin(task: ImportTask) -> bool:
     """Check the archive, and return whether it can be imported."""
-    check, manifest = task.check()
-    if manifest is None or not check.is_importable:
+    check = task.check()
+    if check.manifest is None or not check.is_importable:
         with task.transaction() as connection:
             _finish(task, connection, ImportState.FAILED, check.as_json())
         return False
     total = 1 + check.counts.get("jobs", 0) + len(check.files)
     report = {**check.as_json(), **{name: {} for name in COUNTS}}
-    with task.transaction(source=str(manifest.source), done=0, total=total, report=report):
+    source = str(check.manifest.source)
+    with task.transaction(source=source, done=0, total=total, report=report):
         pass
     return True
 
@@ -173,9 +178,10 @@ def _import(task: ImportTask) -> None:
     with task.transaction() as connection:
         context = task.make_context(connection, reader.manifest)
     if task.row.done == 0:
+        others = reader.others()
         with _importing(task, 1) as (connection, add_counts):
             views = ViewImporter(connection, context)
-            views.run(reader)
+            views.run(others)
             add_counts(views)
     jobs = reader.manifest.counts.get("jobs", 0)
     if (before := task.row.done - 1) < jobs:
@@ -184,18 +190,15 @@ def _import(task: ImportTask) -> None:
                 importer = JobImporter(connection, context, reader.manifest)
                 importer.run(batch)
                 add_counts(importer)
-    documents = DocumentImporter(context, task.bucket, reader)
-    files = [
-        StoredFile(line.row["id"], line.row["file"], line.row["content_type"])
-        for line in reader.rows(DOCUMENTS)
-        if has_file(line.row, reader.manifest)
-    ]
-    for group in documents.groups(files[task.row.done - 1 - jobs :]):
+    documents = [line.row for line in reader.rows(DOCUMENTS) if has_file(line.row, reader.manifest)]
+    while group := documents[task.row.done - 1 - jobs :][:GROUP]:
         with task.transaction() as connection:
-            pending = documents.find(connection, group)
-        documents.store(pending)
+            pending = find_pending(connection, context, group)
+        rows = {row["id"]: row for row in group}
+        for each in pending:
+            store(context, task.bucket, reader, rows[each.source_id], each)
         with _importing(task, len(group)) as (connection, _add_counts):
-            documents.finish(connection, pending)
+            finish(connection, context, pending)
 
 
 def _raise(problem: Problem) -> None:

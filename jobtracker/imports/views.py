@@ -7,7 +7,7 @@ from pyramid.request import Request
 from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.pagination import PageQuery, paginate
-from jobtracker.http.rate_limits import PRESIGN_BY_USER
+from jobtracker.http.rate_limits import IMPORTS_BY_USER, PRESIGN_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool, set_location
 from jobtracker.imports.queries import ImportRow
 from jobtracker.imports.resources import ImportCollection, ImportResource
@@ -31,7 +31,7 @@ run_import = ApiService("run_import", f"{ONE}/run", **OF_ONE, thread_pool=Thread
     body=ImportIn(),
     returns=ImportUploadOut(),
     status=201,
-    rate_limits=[PRESIGN_BY_USER],
+    rate_limits=[PRESIGN_BY_USER, IMPORTS_BY_USER],
 )
 def post_import(request: Request) -> dict[str, Any]:
     """Announce an archive, as an export makes it, and get the URL to PUT it to, with exactly these
@@ -72,7 +72,13 @@ def get_import(request: Request) -> ImportRow:
     return request.context.row
 
 
-@check_import.post(permission=Permission.WRITE, returns=TaskOut(), status=202, errors=(409, 429))
+@check_import.post(
+    permission=Permission.WRITE,
+    returns=TaskOut(),
+    status=202,
+    errors=(409, 429),
+    rate_limits=[IMPORTS_BY_USER],
+)
 def post_check_import(request: Request) -> TaskRow:
     """Check the file, which changes nothing: `report` of the import tells what is in it, as it
     would be imported with `on_duplicate` `skip`. `Location` is where to ask how far that is."""
@@ -85,6 +91,7 @@ def post_check_import(request: Request) -> TaskRow:
     returns=TaskOut(),
     status=202,
     errors=(409, 429),
+    rate_limits=[IMPORTS_BY_USER],
 )
 def post_run_import(request: Request) -> TaskRow:
     """Import the file, if all of it can be: all comes as it was, with its history, times and trash.

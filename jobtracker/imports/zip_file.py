@@ -1,7 +1,7 @@
-"""Reads the entries of a zip that anybody can have made: bounded, and none by its name alone.
+"""Reads the entries of a zip from an untrusted source, in bounded memory.
 
-Nothing is written to a file system. What the list of entries says is checked before any of them is
-inflated, and bytes are counted while they are.
+Nothing is written to a file system. The central directory is checked before an entry is inflated,
+and zipfile inflates no more of an entry than the size that is given there.
 """
 
 import hashlib
@@ -15,88 +15,71 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
 
-from jobtracker.imports.object_file import ReadTooLarge
+from jobtracker.imports.object_file import InvalidOffset, ReadTooLarge
 from jobtracker.imports.problems import BrokenArchive
 
 MAX_ENTRIES = 20_000
-#: Of all entries, inflated.
+#: Bytes of all entries, uncompressed.
 MAX_INFLATED = 2 * 1024**3
-#: Of inflated bytes to deflated ones, beyond so many bytes.
+#: Of uncompressed bytes to compressed ones, in an entry of more than so many bytes.
 MAX_RATIO, RATIO_FROM = 200, 64 * 1024**2
-#: Of a line in UTF-8. A row has 100 KB at most.
+#: Bytes of a line. A row has 100 KB at most.
 MAX_LINE = 512 * 1024
 CHUNK = 64 * 1024
 
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
-_HEADER = 30  # bytes of the header of an entry, without its name
+_LOCAL_HEADER = 30  # bytes, without name and extra field
 _DRIVE = re.compile("[A-Za-z]:")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, InvalidOffset)
 _UNSUPPORTED = (NotImplementedError, RuntimeError)
 
 
 class ZipReader:
-    """A zip whose list of entries is as it has to be.
+    """A zip whose central directory is valid.
 
-    :raises BrokenArchive: when it is not
+    :raises BrokenArchive: if it is not, as all methods do
     """
 
     def __init__(self, file: io.RawIOBase) -> None:
         try:
             self._archive = zipfile.ZipFile(cast(IO[bytes], file))
         except ReadTooLarge:
-            raise BrokenArchive(f"The archive has more than {MAX_ENTRIES} entries.") from None
+            raise _too_many_entries() from None
         except (*_DAMAGED, *_UNSUPPORTED):
             raise BrokenArchive("The file is no zip archive, or it is damaged.") from None
-        #: By their names.
-        self.entries: dict[str, zipfile.ZipInfo] = {}
-        self._left, self._inflated, self._deflated = MAX_INFLATED, 0, 0
         infos = self._archive.infolist()
         if len(infos) > MAX_ENTRIES:
-            raise BrokenArchive(f"The archive has more than {MAX_ENTRIES} entries.")
+            raise _too_many_entries()
+        #: By their names.
+        self.entries: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
             _check(info)
             if info.filename in self.entries:
                 raise BrokenArchive("The archive has two entries of this name.", info.filename)
             self.entries[info.filename] = info
         if sum(info.file_size for info in infos) > MAX_INFLATED:
-            raise _too_large()
-        _check_overlaps(infos)
-
-    def rewind(self) -> None:
-        """Count the bytes anew: all entries are read another time."""
-        self._left, self._inflated, self._deflated = MAX_INFLATED, 0, 0
+            raise BrokenArchive(f"The archive has more than {MAX_INFLATED} bytes uncompressed.")
+        _check_overlaps(infos, self._archive.start_dir)
 
     @contextmanager
     def open(self, name: str) -> Iterator["Entry"]:
-        """The entry of a name."""
-        info = self.entries[name]
+        """The entry of a name, from its beginning."""
         with _translated_errors(name):
-            file = self._archive.open(info)
+            file = self._archive.open(self.entries[name])
         with file:
-            yield Entry(self, info, file)
-
-    def count(self, info: zipfile.ZipInfo, number: int, read: int) -> None:
-        """Count bytes that were inflated; BrokenArchive if they are too many.
-
-        :param read: the bytes of the entry until now
-        """
-        self._left -= number
-        if self._left < 0:
-            raise _too_large(info.filename)
-        if read > RATIO_FROM and read > MAX_RATIO * max(1, info.compress_size):
-            raise BrokenArchive("The entry is suspiciously small for what it has.", info.filename)
+            yield Entry(name, file)
 
 
 class Entry:
-    """An entry that is read from its beginning."""
+    """An entry that is read; ``bytes`` is the number of those until now."""
 
-    def __init__(self, reader: ZipReader, info: zipfile.ZipInfo, file: IO[bytes]) -> None:
-        self._reader, self._info, self._file = reader, info, file
-        self.name, self.bytes, self._sha256 = info.filename, 0, hashlib.sha256()
+    def __init__(self, name: str, file: IO[bytes]) -> None:
+        self.name, self._file = name, file
+        self.bytes, self._sha256 = 0, hashlib.sha256()
 
     @property
     def sha256(self) -> str:
-        """Of what was read, in hexadecimal."""
+        """Of these bytes, in hexadecimal."""
         return self._sha256.hexdigest()
 
     def chunks(self) -> Iterator[bytes]:
@@ -106,7 +89,6 @@ class Entry:
             if not chunk:
                 return
             self.bytes += len(chunk)
-            self._reader.count(self._info, len(chunk), self.bytes)
             self._sha256.update(chunk)
             yield chunk
 
@@ -120,7 +102,7 @@ class Entry:
         return b"".join(chunks)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """The lines, from 1, without their ends."""
+        """The lines, numbered from 1, without their ends."""
         number, pending = 0, b""
         for chunk in self.chunks():
             *lines, pending = (pending + chunk).split(b"\n")
@@ -149,20 +131,24 @@ def _translated_errors(name: str) -> Iterator[None]:
         ) from None
 
 
-def _too_large(name: str = "") -> BrokenArchive:
-    return BrokenArchive(f"The archive has more than {MAX_INFLATED} bytes uncompressed.", name)
+def _too_many_entries() -> BrokenArchive:
+    return BrokenArchive(
+        f"The archive has more than {MAX_ENTRIES} entries, or a central directory that is too"
+        " large for them."
+    )
 
 
 def _check(info: zipfile.ZipInfo) -> None:
-    """Check an entry by what the list says of it."""
+    """Check an entry by the central directory."""
     name = info.orig_filename
     kind = stat.S_IFMT(info.external_attr >> 16)
-    shown = name.replace("\0", "\ufffd")[:255]
     problem = ""
     if "\0" in name or "\\" in name or name.startswith("/") or _DRIVE.match(name):
         problem = "The name of the entry is absolute, or has characters that names cannot have."
     elif any(part in ("", ".", "..") for part in name.removesuffix("/").split("/")):
         problem = "The name of the entry leads to another folder."
+    elif info.filename != name:  # that of the extra field 0x7075, which zipfile prefers
+        problem = "The entry has two names."
     elif info.is_dir():
         problem = "The entry is a folder."
     elif kind not in (0, stat.S_IFREG):
@@ -171,14 +157,18 @@ def _check(info: zipfile.ZipInfo) -> None:
         problem = "The entry is encrypted."
     elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         problem = "The entry is compressed in an unknown way."
+    elif info.file_size > max(RATIO_FROM, MAX_RATIO * info.compress_size):
+        problem = "The entry is suspiciously small for what it has."
     if problem:
-        raise BrokenArchive(problem, shown)
+        raise BrokenArchive(problem, name)
 
 
-def _check_overlaps(infos: list[zipfile.ZipInfo]) -> None:
-    """Check that no byte belongs to two entries."""
+def _check_overlaps(infos: list[zipfile.ZipInfo], end_of_entries: int) -> None:
+    """Check that no byte belongs to two entries, or to an entry and the central directory."""
     end = 0
     for info in sorted(infos, key=lambda each: each.header_offset):
         if info.header_offset < end:
             raise BrokenArchive("The entry overlaps with another one.", info.filename)
-        end = info.header_offset + _HEADER + info.compress_size
+        end = info.header_offset + _LOCAL_HEADER + info.compress_size
+        if end > end_of_entries:
+            raise BrokenArchive("The entry overlaps with the central directory.", info.filename)

@@ -7,6 +7,7 @@ from pyramid.request import Request
 from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import paginate
+from jobtracker.http.rate_limits import CREATIONS_BY_USER
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.jobs.models import EMBEDDED_NOTES
 from jobtracker.jobs.queries import JobRow
@@ -36,6 +37,7 @@ def get_jobs(request: Request) -> Rendered:
     returns=JOB_OUT,
     status=201,
     errors=(409,),
+    rate_limits=[CREATIONS_BY_USER],
     single_statement=True,
 )
 def post_job(request: Request) -> JobRow:

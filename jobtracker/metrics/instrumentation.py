@@ -230,9 +230,9 @@ class MeasuredRateLimiter(RateLimiter):
 
 
 class MeasuredRequestsByUser(RequestsByUser):
-    def count(self, userid: str) -> None:
+    def count(self, key: str, setting: str = REQUESTS_BY_USER) -> None:
         try:
-            super().count(userid)
+            super().count(key, setting)
         except RateLimited:
-            Measured.metrics.rate_limited[REQUESTS_BY_USER,].inc()
+            Measured.metrics.rate_limited[setting,].inc()
             raise

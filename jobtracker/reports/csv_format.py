@@ -2,8 +2,10 @@
 formulas."""
 
 import csv
-import io
+import re
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any
 
 from jobtracker.errors import PayloadTooLarge
@@ -11,31 +13,44 @@ from jobtracker.errors import PayloadTooLarge
 #: Bytes of a file.
 MAX_BYTES = 8 * 1024 * 1024
 
-# What begins a formula in a spreadsheet, with the full-width forms, which Excel takes too:
+# Where a spreadsheet finds a formula: at the beginning of a cell, after blanks and quotation marks
+# as well, and after a semicolon, a tab or a line break, where Excel begins a cell if these separate
+# cells in the user's region; with the full-width forms, which Excel takes too.
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_FORMULA = (
+    r"(?:(?:\A|(?<=[;\t\r\n])){}(?=(?:[\"']|[^\S\t\r\n])*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+    r"|\A{}(?='*[\t\r\n]))"
+)
+_BEGIN_OF_FORMULA = re.compile(_FORMULA.format("", ""))
+_APOSTROPHE = re.compile(_FORMULA.format("'", "'"))
 
 
 def without_formula(value: Any) -> Any:
-    """The value of a cell; a text that a spreadsheet would compute begins with an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """The value of a cell; in a text that a spreadsheet would compute, an apostrophe precedes what
+    begins a formula."""
+    return _BEGIN_OF_FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
-def without_apostrophe(text: str) -> str:
+def without_apostrophes(text: str) -> str:
     """The text of a cell of :func:`without_formula`."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+    return _APOSTROPHE.sub("", text) if "'" in text else text
 
 
-def dumps(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A file with these rows.
+def dumps(header: Sequence[str], rows: Iterable[tuple[Any, Sequence[Any]]]) -> bytes:
+    """A file with these rows, in the order of their keys.
 
-    :raises PayloadTooLarge: above :data:`MAX_BYTES`
+    :param rows: key and cells of each
+    :raises PayloadTooLarge: above :data:`MAX_BYTES`, as soon as that is known
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append))
     writer.writerow(header)
-    for row in rows:
-        writer.writerow([without_formula(value) for value in row])
-        if text.tell() > MAX_BYTES:
+    keys, size = [], 0
+    for key, cells in rows:
+        writer.writerow(map(without_formula, cells))
+        keys.append(key)
+        size += len(lines[-1].encode())
+        if size > MAX_BYTES:
             raise PayloadTooLarge("The report is too large. Please choose a shorter period.")
-    return text.getvalue().encode("utf-8-sig")
+    in_order = sorted(zip(keys, lines[1:], strict=True), key=itemgetter(0))
+    return "".join([lines[0], *(line for _key, line in in_order)]).encode("utf-8-sig")

@@ -60,7 +60,7 @@ class ApplicationsReport(Resource, under=ReportCollection, name="applications.cs
 def _application(job: ApplicationRow, zone: datetime.tzinfo) -> Application | None:
     """The row of a job; None if nobody has applied for it."""
     steps = [
-        (status, time.astimezone(zone).date())
+        (status, _day(time, zone))
         for status, time in zip(job.step_statuses, job.step_times, strict=True)
         if status not in NOT_APPLIED
     ]
@@ -70,7 +70,7 @@ def _application(job: ApplicationRow, zone: datetime.tzinfo) -> Application | No
     contacts = [date, *(day for _status, day in steps)]
     for time in (job.last_action_at, job.last_interview_at):
         if time is not None:
-            contacts.append(time.astimezone(zone).date())
+            contacts.append(_day(time, zone))
     return Application(
         date,
         job.company_name,
@@ -82,3 +82,11 @@ def _application(job: ApplicationRow, zone: datetime.tzinfo) -> Application | No
         "; ".join(f"{day} {status}" for status, day in steps),
         job.next_interview_at,
     )
+
+
+def _day(time: datetime.datetime, zone: datetime.tzinfo) -> datetime.date:
+    """The day of a time in a zone; in UTC where there is none before the year 1 or after 9999."""
+    try:
+        return time.astimezone(zone).date()
+    except OverflowError:
+        return time.date()

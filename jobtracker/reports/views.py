@@ -1,6 +1,8 @@
 """``/reports``."""
 
-from operator import attrgetter
+import datetime
+from collections.abc import Iterator
+from typing import Any
 
 from pyramid.request import Request
 
@@ -11,7 +13,7 @@ from jobtracker.http.service import ApiService
 from jobtracker.permissions import Permission
 from jobtracker.reports import csv_format
 from jobtracker.reports.resources import ApplicationsReport
-from jobtracker.reports.schemas import ApplicationsQuery
+from jobtracker.reports.schemas import COLUMNS, ApplicationsQuery
 
 applications = ApiService(
     "applications_report", "/reports/applications.csv", context=ApplicationsReport
@@ -37,14 +39,20 @@ def get_applications_report(request: Request) -> bytes:
     `tz` is the time zone of the dates, as in `Europe/Vienna`. `columns` and `status` are separated
     by commas; the columns are shown in the given order.
 
-    The file is UTF-8 with a byte order mark. A text that a spreadsheet would take for a formula
-    begins with an apostrophe. It has at most 8 MiB.
+    The file is UTF-8 with a byte order mark. What a spreadsheet would take for a formula begins
+    with an apostrophe. It has at most 8 MiB.
     """
-    given = request.validated
-    rows = request.context.rows(
-        since=given["from"], until=given["to"], statuses=given["status"], zone=given["tz"]
-    )
-    rows, columns = sorted(rows, key=attrgetter("date")), given["columns"]
-    set_times_of_change(request, (row.changes_at for row in rows))
+    given, changes_at = request.validated, []
+    columns = given["columns"] or COLUMNS
+
+    def rows() -> Iterator[tuple[datetime.date, list[Any]]]:
+        for row in request.context.rows(
+            since=given["from"], until=given["to"], statuses=given["status"], zone=given["tz"]
+        ):
+            changes_at.append(row.changes_at)
+            yield row.date, [getattr(row, name) for name in columns]
+
+    file = csv_format.dumps(columns, rows())
+    set_times_of_change(request, changes_at)
     request.response.content_disposition = 'attachment; filename="applications.csv"'
-    return csv_format.dumps(columns, ([getattr(row, name) for name in columns] for row in rows))
+    return file

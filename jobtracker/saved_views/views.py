@@ -5,6 +5,7 @@ from pyramid.request import Request
 from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import PageQuery, paginate
+from jobtracker.http.rate_limits import CREATIONS_BY_USER
 from jobtracker.http.service import ApiService, set_location
 from jobtracker.permissions import Permission
 from jobtracker.saved_views.queries import SavedViewRow
@@ -27,6 +28,7 @@ def get_saved_views(request: Request) -> Rendered:
     returns=SavedViewOut(),
     status=201,
     errors=(409,),
+    rate_limits=[CREATIONS_BY_USER],
 )
 def post_saved_view(request: Request) -> SavedViewRow:
     """Save a view under a name that none of your others has. Their number has a quota."""

@@ -49,7 +49,7 @@ UNSPACED = (
 )
 
 # Normalization composes these with what precedes them.
-_UNIT = re.compile(r".[\u3099\u309A\uFF9E\uFF9F]*", re.DOTALL)
+_UNIT = re.compile(r".[\u3099\u309A\uFF9E\uFF9F]{0,30}", re.DOTALL)
 
 _SEPARATORS = re.compile(rf"[^{WORD}+#./&'\u2019\u00B7\u2010-]+")
 _SUBSTITUTIONS = [

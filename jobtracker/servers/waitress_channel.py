@@ -80,6 +80,11 @@ class RequestParser(HTTPRequestParser):
     def _check_header(self) -> None:
         self.began = time.time()  # of the body
         check_host(self.headers.get("HOST", ""), f"HTTP/{self.version}")
+        # Of two framings a proxy can have chosen the other one: what follows can be of the body
+        # (RFC 9112, 6.1). waitress ignores the transfer coding of HTTP/1.0.
+        names = self.headers.keys()
+        if "TRANSFER_ENCODING" in names or (self.chunked and "CONTENT_LENGTH" in names):
+            self.connection_close = True
         if self.body_rcv is None:
             return
         operation = self.operation
@@ -133,7 +138,8 @@ class RequestTask(WSGITask):
         super().write(data)
 
     def build_response_header(self) -> bytes:
-        if self.channel.server.task_dispatcher.shutting_down.is_draining():
+        is_draining = self.channel.server.task_dispatcher.shutting_down.is_draining()
+        if is_draining or self.request.connection_close:
             self.request.headers["CONNECTION"] = "close"
             super().set_close_on_finish()
         return super().build_response_header()

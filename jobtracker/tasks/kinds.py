@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from jobtracker.tasks.runner import RunningTask
 
-# Failures without any progress between them; the last pauses are of an hour.
-MAX_FAILURES = 16
+# Failures without any progress between them; the last pauses are of an hour. An attempt that begins
+# anew is without progress when its worker is killed earlier than one before.
+MAX_FAILURES = 40
 
 TaskFunction = Callable[["RunningTask"], dict[str, Any] | None]
 

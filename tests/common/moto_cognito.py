@@ -55,7 +55,8 @@ def _with_check(operation: str, parameter: str | None) -> Any:
 def get_tokens_from_refresh_token(response: Any) -> ActionResult:
     pool = _pool_of_authenticated_client(response)
     token = response._get_param("RefreshToken")
-    if pool.refresh_tokens.get(token) is None:
+    issued = pool.refresh_tokens.get(token)
+    if issued is None or pool._get_user(issued[1]) is None:  # revoked, or of a deleted account
         raise NotAuthorizedError("Invalid Refresh Token")
     access_token, id_token, expires_in = pool.create_tokens_from_refresh_token(token)
     tokens = {"AccessToken": access_token, "IdToken": id_token, "ExpiresIn": expires_in}

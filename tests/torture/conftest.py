@@ -66,8 +66,8 @@ def url(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def rows(url: str) -> Iterator[psycopg.Connection]:
-    """A direct connection to the database of :func:`url`."""
+def rows(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A direct connection to the database of one test."""
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 

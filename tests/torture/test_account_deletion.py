@@ -1,7 +1,5 @@
 """SIGKILL of the worker while it deletes an account: all of it is deleted, and of no other."""
 
-import random
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,14 +15,14 @@ from tests.common.user_pool import PASSWORD, MotoUserPool
 from tests.torture.client import Client, print_figures, unique
 from tests.torture.flaky import FlakyGateway
 from tests.torture.instance import Instance
-from tests.torture.tasks import attempts, is_finished, make_due
+from tests.torture.storage import objects
+from tests.torture.tasks import finish, kill_workers
 
 pytestmark = pytest.mark.torture
 
 KILLS = 20
 JOBS, PER_JOB = 300, 3  # and documents and notes of each
-SECONDS_BETWEEN_KILLS = (0.02, 0.5)
-SECONDS_TO_END = 180
+SECONDS_TO_KILL = (0.02, 0.5)
 
 FILL = (
     """INSERT INTO jobs (user_id, company_name, job_title)
@@ -94,12 +92,6 @@ def fill(rows: psycopg.Connection, aws: Aws, bucket: str, user_id: int, jobs: in
         list(threads.map(lambda key: s3.put_object(Bucket=bucket, Key=key[0], Body=b"x"), keys))
 
 
-def objects(aws: Aws, bucket: str, user_id: int) -> set[str]:
-    pages = aws.client("s3").get_paginator("list_objects_v2")
-    found = pages.paginate(Bucket=bucket, Prefix=f"documents/{user_id}/")
-    return {each["Key"] for page in found for each in page.get("Contents", ())}
-
-
 def test_an_account_is_deleted_by_workers_that_are_killed(
     server: Instance,
     url: str,
@@ -116,42 +108,21 @@ def test_an_account_is_deleted_by_workers_that_are_killed(
     user_id = repeat(client, "GET", "/users/me", None, 200)["id"]
     other_id = repeat(other, "GET", "/users/me", None, 200)["id"]
 
-    def work() -> subprocess.Popen[bytes]:
-        with (server.folder / "workers").open("ab") as log:
-            return server.program("jobtracker", "work", str(server.ini), stdout=log, stderr=log)
-
     with psycopg.connect(url, autocommit=True) as rows:
         fill(rows, aws, own_bucket, user_id, JOBS)
         fill(rows, aws, own_bucket, other_id, 10)
-        before = rows_of(engine, other_id), objects(aws, own_bucket, other_id)
+        of_other = f"documents/{other_id}/"
+        before = rows_of(engine, other_id), objects(aws, own_bucket, of_other)
         number = sum(rows_of(engine, user_id).values())
         repeat(client, "DELETE", "/users/me", {"password": PASSWORD}, 202)
         started = time.monotonic()
-        kills = 0
-        while kills < KILLS and not is_finished(rows):
-            taken, worker = attempts(rows), work()
-            while attempts(rows) == taken and not is_finished(rows):
-                assert worker.poll() is None
-                time.sleep(0.02)
-            time.sleep(random.uniform(*SECONDS_BETWEEN_KILLS))  # noqa: S311
-            worker.kill()
-            worker.wait()
-            kills += 1
-            make_due(rows, ["queued", "running"])
-        deadline, worker = time.monotonic() + SECONDS_TO_END, work()
-        try:
-            while not is_finished(rows):
-                assert time.monotonic() < deadline, rows.execute("TABLE tasks").fetchall()
-                make_due(rows, ["queued"])
-                time.sleep(0.2)
-        finally:
-            worker.terminate()
-            worker.wait()
+        kills = kill_workers(server, rows, KILLS, SECONDS_TO_KILL)
+        finish(server, rows)
         seconds = time.monotonic() - started
 
         assert rows_of(engine, user_id).keys() <= {"audit", "tasks", "object_deletions"}
-        assert objects(aws, own_bucket, user_id) == set()
-        assert (rows_of(engine, other_id), objects(aws, own_bucket, other_id)) == before
+        assert objects(aws, own_bucket, f"documents/{user_id}/") == set()
+        assert (rows_of(engine, other_id), objects(aws, own_bucket, of_other)) == before
         query = "SELECT count(*) FROM audit WHERE user_id = %s AND kind = 'account_deleted'"
         assert rows.execute(query, [user_id]).fetchone() == (1,)
         rows.execute("UPDATE object_deletions SET repeat_until = now() - interval '1 day'")

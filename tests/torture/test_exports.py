@@ -3,8 +3,6 @@
 import hashlib
 import io
 import os
-import random
-import subprocess
 import time
 import zipfile
 from collections.abc import Callable
@@ -20,7 +18,7 @@ from jobtracker.local.aws import Aws
 from tests.common.user_pool import MotoUserPool
 from tests.torture.client import Client, print_figures, unique
 from tests.torture.instance import Instance
-from tests.torture.tasks import attempts, is_finished, make_due
+from tests.torture.tasks import finish, kill_workers
 
 pytestmark = pytest.mark.torture
 
@@ -29,8 +27,7 @@ KILLS = 20
 MODERATE = {"jobs": 2000, "notes": 10, "documents": 80, "bytes": 256 * 1024}
 LARGE = {"jobs": 5000, "notes": 10, "documents": 70, "bytes": 5 * 1024 * 1024}
 MAX_MEMORY = 300 * 1024 * 1024
-SECONDS_BETWEEN_KILLS = (0.02, 2)
-SECONDS_TO_END = 120
+SECONDS_TO_KILL = (0.02, 2)
 
 FILL = (
     """INSERT INTO jobs (user_id, company_name, job_title)
@@ -81,38 +78,20 @@ def test_an_export_is_written_by_workers_that_are_killed(
     s3 = aws.client("s3")
     client = server.client(user_pool.user(f"{unique('x')}@example.com", "x").access_token)
 
-    def work() -> subprocess.Popen[bytes]:
-        with (server.folder / "workers").open("ab") as log:
-            return server.program("jobtracker", "work", str(server.ini), stdout=log, stderr=log)
-
     with psycopg.connect(url, autocommit=True) as rows:
         user_id = client.call("GET", "/users/me").json["id"]
         files = fill(rows, s3, own_bucket, user_id, MODERATE)
         path = f"/exports/{client.call('POST', '/exports', {'documents': True}).json['id']}"
-        started, kills, left = time.monotonic(), 0, set()
-        while kills < KILLS and not is_finished(rows):
-            taken, worker = attempts(rows), work()
-            while attempts(rows) == taken and not is_finished(rows):
-                assert worker.poll() is None
-                time.sleep(0.02)
-            time.sleep(random.uniform(*SECONDS_BETWEEN_KILLS))  # noqa: S311
-            worker.kill()
-            worker.wait()
-            kills += 1
+        started, left = time.monotonic(), set()
+
+        def after_kill(kills: int) -> None:
             left.add(in_bucket(s3, own_bucket))
-            make_due(rows, ["queued", "running"])
             if is_deleted and kills == KILLS // 2:
                 assert client.call("DELETE", path).status == 204
+
+        kills = kill_workers(server, rows, KILLS, SECONDS_TO_KILL, after_kill)
         assert {uploads for _objects, uploads in left} <= {0, 1}, left
-        deadline, worker = time.monotonic() + SECONDS_TO_END, work()
-        try:
-            while not is_finished(rows):
-                assert time.monotonic() < deadline, rows.execute("TABLE tasks").fetchall()
-                make_due(rows, ["queued"])
-                time.sleep(0.2)
-        finally:
-            worker.terminate()
-            worker.wait()
+        finish(server, rows)
         seconds = time.monotonic() - started
     if is_deleted:
         assert in_bucket(s3, own_bucket) == (0, 0)

@@ -2,9 +2,6 @@
 the end each object has a row, and each row an object."""
 
 import os
-import random
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +11,19 @@ import psycopg
 import pytest
 
 from jobtracker.local.aws import Aws
-from jobtracker.local.process import wait_until
-from tests.common.proxy import HOST, Proxy
+from tests.common.proxy import Proxy
 from tests.torture.client import print_figures
+from tests.torture.database import TABLES, contents
 from tests.torture.instance import Instance
+from tests.torture.storage import objects, refusing_half
+from tests.torture.tasks import finish, is_finished, kill_workers, sweep_deletions
 
 pytestmark = pytest.mark.torture
 
 JOBS = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "1000"))
 DOCUMENTS = 4  # of each job
 KILLS = 20
-SECONDS = 600
+SECONDS_TO_KILL = (0, 0.3)
 
 MAKE_JOBS = """
     INSERT INTO jobs (user_id, company_name, job_title)
@@ -49,13 +48,6 @@ TO_TRASH = """
     UPDATE jobs SET trashed_at = now(), trash_reason = 'user'
     WHERE user_id = %(user)s AND id %% %(one_in)s = 0
 """
-TABLES = ("jobs", "notes", "documents", "job_steps", "activity", "trashed_note_words")
-
-
-@pytest.fixture
-def s3_proxy(aws: Aws) -> Iterator[Proxy]:
-    with Proxy((HOST, aws.port)) as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -64,31 +56,9 @@ def server(pserve: Callable[..., Instance], url: str, s3_proxy: Proxy, own_bucke
 
 
 @pytest.fixture
-def rows(server: Instance) -> Iterator[psycopg.Connection[Any]]:
-    (url,) = (
-        line.partition("=")[2].strip()
-        for line in server.ini.read_text().splitlines()
-        if line.startswith("sqlalchemy.url")
-    )
-    with psycopg.connect(url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
 def half_refusing(s3_proxy: Proxy) -> Iterator[None]:
-    """An S3 that refuses connections for half of the time, in short turns."""
-    ended = threading.Event()
-
-    def alternate() -> None:
-        while not ended.wait(random.uniform(0.1, 1)):  # noqa: S311 (no secret)
-            random.choice((s3_proxy.refuse, s3_proxy.forward))()  # noqa: S311
-
-    thread = threading.Thread(target=alternate)
-    thread.start()
-    yield
-    ended.set()
-    thread.join()
-    s3_proxy.forward()
+    with refusing_half(s3_proxy):
+        yield
 
 
 def make_trash(rows: psycopg.Connection[Any], user: int, jobs: int, one_in: int) -> None:
@@ -106,17 +76,6 @@ def one(rows: psycopg.Connection[Any], query: str, *values: Any) -> Any:
 
 def keys(rows: psycopg.Connection[Any]) -> set[str]:
     return {key for (key,) in rows.execute("SELECT object_key FROM documents").fetchall()}
-
-
-def objects(aws: Aws, bucket: str) -> set[str]:
-    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    return {each["Key"] for page in pages for each in page.get("Contents", ())}
-
-
-def contents(rows: psycopg.Connection[Any], user: int) -> dict[str, Any]:
-    """A digest of all that a user has."""
-    digest = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} AS t WHERE user_id = %s"
-    return {table: one(rows, digest.format(table), user) for table in TABLES}
 
 
 def test_killed_workers_purge_all_and_nothing_else(
@@ -144,34 +103,15 @@ def test_killed_workers_purge_all_and_nothing_else(
         client.close()
     server.kill()
 
-    began, kills, progress = time.monotonic(), 0, [0]
-    with (server.folder / "workers").open("ab") as output:
+    began, progress = time.monotonic(), [0]
 
-        def state() -> Any:
-            return rows.execute("SELECT state, attempts, done FROM tasks").fetchone()
+    def after_kill(_kills: int) -> None:
+        progress.append(one(rows, "SELECT done FROM tasks"))
 
-        def is_taken_after(attempts: int) -> bool:
-            return wait_until(lambda: state()[0] == "done" or state()[1] > attempts, SECONDS)
-
-        while state()[0] != "done":
-            assert time.monotonic() - began < SECONDS, state()
-            # Neither the lease of a killed worker nor a pause is waited for.
-            rows.execute("UPDATE tasks SET run_after = now() WHERE finished_at IS NULL")
-            attempts = state()[1]
-            process = server.program(
-                "jobtracker", "work", str(server.ini), stdout=output, stderr=output
-            )
-            try:
-                assert is_taken_after(attempts)
-                if kills < KILLS:
-                    time.sleep(random.uniform(0, 0.3))  # noqa: S311
-                else:
-                    wait_until(lambda: state()[0] in ("done", "queued"), SECONDS)
-            finally:
-                kills += state()[0] != "done" and kills < KILLS
-                process.kill()
-                process.wait()
-            progress.append(state()[2])
+    kills = kill_workers(server, rows, KILLS, SECONDS_TO_KILL, after_kill)
+    assert not is_finished(rows)
+    finish(server, rows)
+    after_kill(kills)
     print_figures(f"{kills} kills in {time.monotonic() - began:.0f} s, progress {progress}")
     assert kills == KILLS
     assert progress == sorted(progress)
@@ -180,10 +120,6 @@ def test_killed_workers_purge_all_and_nothing_else(
     assert contents(rows, other) == before
     # No object without a row: those of the task are deleted, and the sweeper repeats that.
     assert objects(aws, own_bucket) == keys(rows)
-    rows.execute("UPDATE object_deletions SET repeat_until = now()")
-    deadline = time.monotonic() + SECONDS
-    while one(rows, "SELECT count(*) FROM object_deletions"):
-        assert time.monotonic() < deadline
-        server.program("jobtracker-sweep", str(server.ini), stderr=subprocess.DEVNULL).wait()
+    sweep_deletions(server, rows)
     assert objects(aws, own_bucket) == keys(rows)
     assert contents(rows, other) == before

@@ -16,6 +16,7 @@ from jobtracker.local.aws import Aws
 from tests.common.proxy import Proxy
 from tests.torture.client import Client, print_figures, put
 from tests.torture.instance import Instance
+from tests.torture.storage import objects
 
 pytestmark = pytest.mark.torture
 
@@ -37,11 +38,6 @@ def shift_times(rows: psycopg.Connection) -> None:
     """Shift all timestamps by a day into the past."""
     rows.execute("UPDATE documents SET upload_expires_at = upload_expires_at - interval '1 day'")
     rows.execute("UPDATE object_deletions SET repeat_until = repeat_until - interval '1 day'")
-
-
-def objects(aws: Aws, bucket: str) -> set[str]:
-    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    return {each["Key"] for page in pages for each in page.get("Contents", ())}
 
 
 def keys(rows: psycopg.Connection, what: str) -> set[str]:

@@ -19,6 +19,7 @@ from jobtracker.tasks.queries import MAX_UNFINISHED
 from tests.common.concurrency import run_concurrently
 from tests.torture.client import Answer, Client, print_figures, statuses
 from tests.torture.instance import Instance
+from tests.torture.storage import objects
 from tests.torture.tasks import is_finished
 
 pytestmark = pytest.mark.torture
@@ -139,8 +140,7 @@ def test_storm_empties_the_trash_of_one_user_and_writes_few_exports(
 
     assert accepted <= MAX_EXPORTS
     assert [each["state"] for each in ada.done("GET", "/exports")] == ["done"] * accepted
-    listed = aws.client("s3").list_objects_v2(Bucket=own_bucket, Prefix="exports/")
-    assert len(listed["Contents"]) == accepted
+    assert len(objects(aws, own_bucket, "exports/")) == accepted
     tasks = {answer.json["id"] for answer in emptied if answer.status == 202}
     (number,) = rows.execute("SELECT count(*) FROM tasks").fetchone() or (0,)
     assert number == len(tasks) + accepted

@@ -28,10 +28,14 @@ REQUESTS_BY_USER = "rate_limits.requests_by_user"
 
 
 class RateLimit(NamedTuple):
-    """A setting with rates, and the function that returns what a request is counted by."""
+    """A setting with rates, and the function that returns what a request is counted by.
+
+    :param in_memory: whether each process counts for itself, which executes no statement
+    """
 
     setting: str
     key: Callable[[Request], str]
+    in_memory: bool = False
 
 
 def client_network(request: Request) -> str:
@@ -72,6 +76,8 @@ CONFIRM_BY_USER = RateLimit("rate_limits.confirm_by_user", _userid)
 INTERVIEWS_BY_USER = RateLimit("rate_limits.interviews_by_user", _userid)
 USAGE_BY_USER = RateLimit("rate_limits.usage_by_user", _userid)
 REPORTS_BY_USER = RateLimit("rate_limits.reports_by_user", _userid)
+IMPORTS_BY_USER = RateLimit("rate_limits.imports_by_user", _userid)
+CREATIONS_BY_USER = RateLimit("rate_limits.creations_by_user", _by_user, in_memory=True)
 CSV_BY_USER = RateLimit("rate_limits.csv_by_user", _userid)
 NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 
@@ -79,7 +85,10 @@ NOTES_BY_USER = RateLimit("rate_limits.notes_by_user", _userid)
 def check_rate_limits(rate_limits: Iterable[RateLimit], request: Request, **_kwargs: Any) -> None:
     """Count a request, or raise RateLimited when a limit is exceeded."""
     for limit in rate_limits:
-        count_hit(request, limit.setting, limit.key(request))
+        if limit.in_memory:
+            request.registry["requests_by_user"].count(limit.key(request), limit.setting)
+        else:
+            count_hit(request, limit.setting, limit.key(request))
 
 
 def count_hit(request: Request, setting: str, key: str) -> None:
@@ -113,18 +122,21 @@ def _refund(
 
 
 class RequestsByUser:
-    """Counts all requests of the authenticated users, in the memory of this process: a statement
-    for each request would cost as much as the requests themselves."""
+    """Counts all requests of the authenticated users, or those of an operation, in the memory of
+    this process: a statement for each request would cost as much as the requests themselves."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
         self._storage = MemoryStorage()
 
-    def count(self, userid: str) -> None:
-        """Count a request; RateLimited beyond the rates."""
-        for rate in self._settings[REQUESTS_BY_USER]:
-            if wait := hit(self._storage, rate, userid):
-                raise _rate_limited(REQUESTS_BY_USER, wait)
+    def count(self, key: str, setting: str = REQUESTS_BY_USER) -> None:
+        """Count a request; RateLimited beyond the rates.
+
+        :param key: the ``sub``, after the operation unless these are all requests
+        """
+        for rate in self._settings[setting]:
+            if wait := hit(self._storage, rate, key):
+                raise _rate_limited(setting, wait)
 
 
 def includeme(config: Any) -> None:

@@ -3,12 +3,16 @@
 import csv
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
 
+from jobtracker.csv_imports import queries
 from jobtracker.csv_imports.queries import BATCH
 from tests.common.api import Api
+from tests.common.concurrency import repeat_concurrently
 from tests.common.csv_files import jobs_of
 from tests.common.tasks import run_tasks
 
@@ -53,6 +57,7 @@ def test_import_can_be_read(ada: Api):
     assert (shown["kind"], shown["state"], shown["filename"]) == ("csv", "done", "a.csv")
     assert shown["report"] == {"created": 1, "updated": 0, "skipped": 0, "failed": 0}
     assert shown["progress"] == {"done": 1, "total": 1}
+    assert ada.get("/imports").json == [shown]
 
 
 def test_applied_date_is_the_first_step_of_the_history(ada: Api):
@@ -179,6 +184,43 @@ def test_same_idempotency_key_imports_once(ada: Api):
     assert first.body == again.body
     assert len(ada.get("/jobs").json) == 1
     assert ada.field_errors("POST", PATH, {"text": table(("B", "C"))}, headers=key)
+
+
+def test_same_file_at_once_is_imported_once(client: Api):
+    body = {"text": table(("Acme", "Dev"), ("Globex", "Dev"))}
+    responses = repeat_concurrently(lambda _number: client.post(PATH, body, status="*"), 4)
+    assert {response.status_code for response in responses} <= {201, 409}
+    made = [each.json["created"] for each in responses if each.status_code == 201]
+    assert sorted(made)[-1] == sum(made) == 2
+    assert len(client.get("/jobs").json) == 2
+
+
+def test_second_file_of_a_user_at_once_is_409_and_that_of_another_user_is_not(
+    client: Api, other_client: Api, monkeypatch: pytest.MonkeyPatch
+):
+    for api in (client, other_client):
+        api.get("/users/me")  # so that no import is also the sign-up
+    is_importing, go_on = Event(), Event()
+    insert_import = queries.insert_import
+
+    def insert_first_slowly(*args: Any, **values: Any) -> int:
+        if not is_importing.is_set():
+            is_importing.set()
+            assert go_on.wait(30)
+        return insert_import(*args, **values)
+
+    monkeypatch.setattr(queries, "insert_import", insert_first_slowly)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(run, client, ("Acme", "Dev"))
+        try:
+            assert is_importing.wait(30)
+            refused = client.post(PATH, {"text": table(("Globex", "Dev"))}, status=409)
+            assert counts(run(other_client, ("Globex", "Dev"))) == (1, 0, 0, 0)
+        finally:
+            go_on.set()
+        assert counts(first.result()) == (1, 0, 0, 0)
+    assert refused.headers["Retry-After"] == "1"
+    assert names(client) == [("Acme", "applied")]
 
 
 def test_jobs_of_others_are_no_duplicates(ada: Api, bob: Api):

@@ -70,7 +70,7 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     },
     **{
         of_kind: [(kind,) for kind in ARCHIVE_KINDS if hasattr(kind.model, "trash_kind")]
-        for of_kind in (import_rows._find_known, import_rows._own)
+        for of_kind in (import_rows._find_known, import_rows._find_own)
     },
     import_rows._counts: [(NOTES,), (INTERVIEWS,)],
     import_rows._insert: [(kind,) for kind in ARCHIVE_KINDS if not kind.is_single],

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 
 from jobtracker.archive import queries
 from jobtracker.archive.kinds import ARCHIVE_KINDS
+from jobtracker.documents.malware_scans import TAG
 from tests.common.api import Api
 from tests.common.conditional import revision_of
 from tests.common.documents import CONTENT, Documents
@@ -97,6 +98,29 @@ def test_files_that_cannot_be_downloaded_are_not_in_it(
         ("infected", None),
     ]
     assert all(not name.startswith("documents/") for name in archive.names)
+
+
+def test_file_whose_scan_has_ended_unseen_is_in_it(
+    committing_app: Any,
+    client: Api,
+    engine: Engine,
+    s3: Any,
+    bucket: str,
+    documents: Documents,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setitem(committing_app.registry.settings, "documents.malware_scan", True)
+    scanned, pending = (documents.uploaded("thank_you") for _ in range(2))
+    query = text("SELECT object_key FROM documents WHERE id = :id")
+    with engine.connect() as connection:
+        key = connection.execute(query, scanned).scalar_one()
+    tags = {"TagSet": [{"Key": TAG, "Value": "NO_THREATS_FOUND"}]}
+    s3.put_object_tagging(Bucket=bucket, Key=key, Tagging=tags)
+    rows = {row["id"]: row for row in export(committing_app, client).rows("documents")}
+    first, second = rows[scanned["id"]], rows[pending["id"]]
+    assert (first["status"], first["scan_status"]) == ("uploaded", "CLEAN")
+    assert first["file"] is not None
+    assert (second["status"], second["file"]) == ("scanning", None)
 
 
 def test_files_that_are_missing_in_s3_are_named_in_the_manifest(

@@ -11,6 +11,7 @@ from jobtracker.documents.storage import Bucket
 from jobtracker.errors import Unavailable
 from jobtracker.exports import writing
 from jobtracker.sweep import clean_up
+from jobtracker.tasks.kinds import MAX_FAILURES
 from jobtracker.tasks.runner import Outcome, Runner
 from tests.common.api import Api
 from tests.common.concurrency import repeat_concurrently
@@ -195,7 +196,7 @@ def test_export_that_fails_again_and_again_has_failed(
     while Outcome.FAILED not in outcomes:
         outcomes += run_tasks(committing_app, expected=(Outcome.POSTPONED, Outcome.FAILED))
         make_tasks_due(committing_app)
-        assert len(outcomes) <= writing.MAX_FAILURES
+        assert len(outcomes) <= MAX_FAILURES
     assert client.get(path).json["state"] == "failed"
     error = client.refused(409, "GET", f"{path}/presign-download")
     assert error["details"] == {"code": "EXPORT_FAILED"}

@@ -1,5 +1,6 @@
 """Invalid input of any kind: 4xx in the shape of all errors, and no change."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from cornice.service import get_services
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobtracker.http import validation
 from tests.common.api import Api
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
@@ -99,6 +101,32 @@ def test_json_content_type_is_accepted_in_any_spelling(ada: Api, content_type: s
 def test_body_that_is_too_large_answers_413(ada: Api):
     body = b'{"company_name": "' + b"x" * 1024 * 1024 + b'"}'
     ada.refused(413, "POST", "/jobs", body)
+
+
+@pytest.mark.parametrize("value", [b"[],", b"{},", b'"ab",', b"1.5,", b'"a":"b",'])
+def test_body_of_many_values_is_not_parsed(ada: Api, value: bytes, monkeypatch: pytest.MonkeyPatch):
+    def parse(_text: str) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr(validation._JSON, "decode", parse)
+    body = b'{"text": [' + value * (1024 * 1024 // len(value) - 100) + b"1]}"
+    before = time.process_time()
+    ada.refused(413, "POST", "/jobs", body)
+    assert time.process_time() - before < 1
+
+
+@pytest.mark.parametrize("value", [b'""', b'\\"', b'"\\"', b'{"a":'])
+def test_many_strings_without_commas_take_little_time(ada: Api, value: bytes):
+    before = time.process_time()
+    ada.refused(400, "POST", "/jobs", b'{"a": ' + value * (1024 * 1024 // len(value) - 100))
+    assert time.process_time() - before < 1
+
+
+def test_large_text_with_many_commas_and_quotes_is_one_value(ada: Api):
+    text = '"a", "b", {[' * 20_000
+    assert ada.field_errors("POST", "/jobs", {"company_name": text, "job_title": "x"}) == {
+        "company_name": "string_too_long"
+    }
 
 
 def test_error_does_not_echo_the_input(anonymous: Api):

@@ -78,7 +78,47 @@ def test_requests_of_a_user_beyond_the_limit_answer_429(
     ada.refused(404, "GET", "/jobs/1")
     for method, path in (("GET", "/jobs"), ("GET", "/users/me"), ("DELETE", "/jobs/1")):
         ada.refused(429, method, path)
+    key = {"Idempotency-Key": "x"}
+    ada.refused(404, "POST", "/nothing", headers=key)
+    ada.refused(429, "POST", "/jobs/1/notes", {"body": "x"}, headers=key)
     bob.get("/jobs")
+
+
+@pytest.mark.parametrize(
+    ("path", "bodies"),
+    [
+        ("/jobs", [{"company_name": "Acme", "job_title": "x"}] * 3),
+        ("/saved-views", [{"name": f"View {number}", "data": {}} for number in range(3)]),
+    ],
+)
+def test_what_a_user_makes_and_deletes_has_a_limit(
+    app: Any,
+    ada: Api,
+    bob: Api,
+    rates: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    bodies: list[dict[str, Any]],
+):
+    rates("creations_by_user", "2/day")
+    monkeypatch.setitem(app.registry, "requests_by_user", RequestsByUser(app.registry.settings))
+    for body in bodies[:2]:
+        ada.delete(ada.post(path, body, status=201).headers["Location"])
+    ada.refused(429, "POST", path, bodies[2])
+    ada.get(path)
+    bob.post(path, bodies[2], status=201)
+
+
+def test_imports_of_a_user_beyond_the_limit_answer_429(ada: Api, bob: Api, rates: Any):
+    rates("imports_by_user", "3/day")
+    body = {"filename": "x.zip", "size_bytes": 1}
+    path = ada.post("/imports", body, status=201).headers["Location"]
+    ada.refused(409, "POST", f"{path}/check")
+    ada.refused(409, "POST", f"{path}/run", {})
+    ada.refused(429, "POST", f"{path}/check")
+    ada.refused(429, "POST", f"{path}/run", {})
+    ada.refused(429, "POST", "/imports", body)
+    bob.post("/imports", body, status=201)
 
 
 def test_x_forwarded_for_of_an_untrusted_client_is_ignored(anonymous: Api, rates: Any):

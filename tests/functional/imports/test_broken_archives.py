@@ -59,6 +59,22 @@ def overlapping() -> bytes:
     return data[: second_place + 42] + offset + data[second_place + 46 :]
 
 
+def beyond_the_entries() -> bytes:
+    """The data of the last entry reaches into the central directory."""
+    data = archive_of(GOOD)
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        size = file.infolist()[-1].compress_size
+    place = data.rindex(b"PK\1\2") + 20
+    assert data[place : place + 4] == struct.pack("<L", size)
+    return data[:place] + struct.pack("<L", size + 1000) + data[place + 4 :]
+
+
+def with_missing_file(name: str) -> bytes:
+    manifest = manifest_of(GOOD)
+    manifest["files"].append({"name": name, "bytes": 1, "sha256": "0" * 64})
+    return zipped({**GOOD, "manifest.json": orjson.dumps(manifest)})
+
+
 def truncated_entry() -> bytes:
     data = bytearray(archive_of(GOOD))
     place = 30 + len("jobs.ndjson") + 5
@@ -102,6 +118,10 @@ CASES: dict[str, tuple[Callable[[], bytes], str, int | None, str | None, str]] =
     "a folder": (lambda: with_entry("documents/1/", b""), "documents/1/", None, None, "folder"),
     "an entry twice": (twice, "jobs.ndjson", None, None, "two entries"),
     "entries that overlap": (overlapping, "history.ndjson", None, None, "overlaps"),
+    "an entry that overlaps with the central directory": (
+        beyond_the_entries,
+        *("manifest.json", None, None, "central directory"),
+    ),
     "another compression": (
         lambda: with_entry("documents/1/x", compress_type=zipfile.ZIP_LZMA),
         *("documents/1/x", None, None, "unknown way"),
@@ -133,6 +153,14 @@ CASES: dict[str, tuple[Callable[[], bytes], str, int | None, str | None, str]] =
         lambda: zipped({"manifest.json": orjson.dumps(manifest_of(GOOD))}),
         *("jobs.ndjson", None, None, "missing"),
     ),
+    "a missing entry whose name JSONB cannot have": (
+        lambda: with_missing_file("documents/1/a\0b"),
+        *("documents/1/a\ufffdb", None, None, "missing"),
+    ),
+    "a missing entry of a long name": (
+        lambda: with_missing_file("x" * 10_000),
+        *("x" * 300, None, None, "missing"),
+    ),
     "an entry that is not in the manifest": (
         lambda: zipped({**GOOD, **FILE, "manifest.json": orjson.dumps(manifest_of(GOOD))}),
         *("documents/1/cv.pdf", None, None, "does not have the entry"),
@@ -157,6 +185,10 @@ CASES: dict[str, tuple[Callable[[], bytes], str, int | None, str | None, str]] =
     "an unknown field": (
         lambda: of_line("notes", ndjson(note(user_id=1))),
         *("notes.ndjson", 1, "user_id", "no such field"),
+    ),
+    "an unknown field whose name JSONB cannot have": (
+        lambda: of_line("notes", ndjson(note(**{"a\0b": 1}))),
+        *("notes.ndjson", 1, "a\ufffdb", "no such field"),
     ),
     "a missing field": (
         lambda: of_line("jobs", b'{"id": 1}\n'),
@@ -193,6 +225,14 @@ CASES: dict[str, tuple[Callable[[], bytes], str, int | None, str | None, str]] =
     "a step before 1970": (
         lambda: of_line("history", ndjson(step(at="1969-12-31T23:59:59Z"))),
         *("history.ndjson", 1, "at", "1970"),
+    ),
+    "a creation in the year 9999": (
+        lambda: of_line("notes", ndjson(note(created_at="9999-12-31T23:59:59Z"))),
+        *("notes.ndjson", 1, "created_at", "9998"),
+    ),
+    "a creation in the year 1": (
+        lambda: of_line("notes", ndjson(note(created_at="0001-01-01T00:00:00Z"))),
+        *("notes.ndjson", 1, "created_at", "1970"),
     ),
     "a row about to be purged": (
         lambda: of_line(
@@ -318,8 +358,18 @@ def test_more_rows_than_allowed(committing_app: Any, client: Api, monkeypatch: p
 def test_more_below_a_job_than_allowed(
     committing_app: Any, client: Api, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(archive_reader, "MAX_JOB_BYTES", 100)
+    monkeypatch.setattr(archive_reader, "MAX_BYTES", 100)
     assert "too much below it" in problem_of(committing_app, client, archive_of(GOOD))
+
+
+@pytest.mark.parametrize("kind", ["notes", "saved_views"])
+def test_more_small_rows_than_allowed(
+    committing_app: Any, client: Api, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    row: Any = {"notes": note, "saved_views": view}[kind]
+    monkeypatch.setattr(archive_reader, "MAX_BYTES", 20_000)
+    many = archive_of({**GOOD, f"{kind}.ndjson": ndjson(*map(row, range(1, 21)))})
+    assert " too " in problem_of(committing_app, client, many)
 
 
 def problem_of(app: Any, api: Api, data: bytes) -> str:

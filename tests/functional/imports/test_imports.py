@@ -1,17 +1,20 @@
 """Imports of archives that are made by hand: duplicates, documents, quotas and interruptions."""
 
+import datetime
 import functools
 import itertools
 from typing import Any
 
 import pytest
 
-from jobtracker.imports import plan
+from jobtracker.imports import plan, tasks
+from jobtracker.imports.job_importer import MISSING_FILE
+from jobtracker.imports.queries import EXPIRED
 from jobtracker.tasks.runner import Runner
 from tests.common.api import Api
 from tests.common.exports import export
 from tests.common.import_rows import archive, document, event, interview, job, note, step, view
-from tests.common.imports import check, comparable, run, undo, upload
+from tests.common.imports import check, comparable, run, run_uploaded, undo, upload
 from tests.common.tasks import run_tasks
 
 FILE = {"documents/1/cv.pdf": b"pdf"}
@@ -67,6 +70,12 @@ class TestDuplicates:
         assert [f"/jobs/{each['id']}" for each in client.get("/jobs").json] == [mine]
         assert client.get(f"{mine}/notes").json == []
 
+    def test_updated_one_becomes_one_job_of_the_file_alone(self, committing_app: Any, client: Api):
+        client.post("/jobs", self.JOB)
+        same = [job(number, company_name="Company 1") for number in (1, 2)]
+        report = run(committing_app, client, archive(jobs=same), "update")["report"]
+        assert (report["made"]["jobs"], report["updated"]) == (1, {"jobs": 1})
+
     def test_another_date_is_another_job(self, committing_app: Any, client: Api):
         client.post("/jobs", {**self.JOB, "applied_date": "2026-01-01"})
         data = archive(jobs=[job(applied_date="2026-02-01")], history=[step()])
@@ -84,6 +93,28 @@ class TestDuplicates:
         assert check(committing_app, client, data)["report"]["conflicts"]["number"] == 1
         run(committing_app, client, data, on_duplicate)
         assert sorted(each["name"] for each in client.get("/saved-views").json) == names
+
+    def test_each_job_here_is_the_duplicate_of_one(self, committing_app: Any, client: Api):
+        mine = client.post("/jobs", self.JOB).json["id"]
+        jobs = [job(1), job(2, company_name="Company 1", location="Graz")]
+        made = run(committing_app, client, archive(jobs=jobs), "update")["report"]
+        assert (made["updated"]["jobs"], made["made"]["jobs"]) == (1, 1)
+        locations = {each["id"] == mine: each["location"] for each in client.get("/jobs").json}
+        assert locations == {True: None, False: "Graz"}
+
+    def test_view_of_the_former_name_of_another_one(self, committing_app: Any, client: Api):
+        run(committing_app, client, archive(saved_views=[view(1, name="A"), view(2, name="B")]))
+        data = archive(saved_views=[view(1, name="C"), view(2, name="D"), view(3, name="a")])
+        made = run(committing_app, client, data, "update")
+        assert made["report"]["updated"] == {"saved_views": 2}
+        assert sorted(each["name"] for each in client.get("/saved-views").json) == ["C", "D", "a"]
+
+    def test_views_that_swap_their_names_keep_them(self, committing_app: Any, client: Api):
+        run(committing_app, client, archive(saved_views=[view(1, name="A"), view(2, name="B")]))
+        swapped = [view(1, name="B", data={"of": 1}), view(2, name="A", data={"of": 2})]
+        run(committing_app, client, archive(saved_views=swapped), "update")
+        views = {each["name"]: each["data"] for each in client.get("/saved-views").json}
+        assert views == {"A": {"of": 1}, "B": {"of": 2}}
 
 
 def test_what_is_new_below_a_job_that_is_here_is_added(committing_app: Any, client: Api):
@@ -126,11 +157,30 @@ class TestDocuments:
             "PENDING",
         )
 
-    def test_one_without_its_file_is_failed(self, committing_app: Any, client: Api):
-        data = archive(jobs=[job()], history=[step()], documents=[document(file=None)])
-        made = run(committing_app, client, data)
-        assert made["report"]["missing_files"] == 1
-        assert self.only(client)["status"] == "failed"
+    @pytest.mark.parametrize(
+        ("status", "scan_status", "message"),
+        [
+            ("uploaded", "CLEAN", MISSING_FILE),
+            ("scanning", "PENDING", MISSING_FILE),
+            ("pending", "NOT_SCANNED", MISSING_FILE),
+            ("infected", "INFECTED", "Malware was found in this file."),
+            ("failed", "ERROR", "The scan failed."),
+        ],
+    )
+    def test_one_without_its_file_says_so_unless_there_is_another_reason(
+        self, committing_app: Any, client: Api, status: str, scan_status: str, message: str
+    ):
+        scan: dict[str, Any] = {"scan_status": scan_status, "scan_message": message}
+        only = document(file=None, status=status, **scan)
+        made = run(
+            committing_app, client, archive(jobs=[job()], history=[step()], documents=[only])
+        )
+        is_infected = status == "infected"
+        assert made["report"]["missing_files"] == (message == MISSING_FILE)
+        found = self.only(client)
+        assert found["status"] == ("infected" if is_infected else "failed")
+        assert found["scan_status"] == ("INFECTED" if is_infected else "ERROR")
+        assert found["scan_message"] == message
 
     def test_object_of_the_archive_is_deleted_at_the_end(
         self, committing_app: Any, client: Api, s3: Any, bucket: str
@@ -169,6 +219,40 @@ def test_exceeded_quota_is_reported_before_anything_is_made(
     monkeypatch.undo()
 
 
+def test_trash_of_the_future_is_that_of_now(committing_app: Any, client: Api):
+    trash: dict[str, Any] = {"trashed_at": "9999-01-05T10:00:00.000000Z", "trash_reason": "user"}
+    data = archive(
+        saved_views=[view(**trash)],
+        jobs=[job(1), job(2, **trash)],
+        history=[step(1, 1), step(2, 2)],
+        notes=[note(**trash)],
+    )
+    assert run(committing_app, client, data)["state"] == "done"
+    rows = client.get("/trash").json
+    assert {row["kind"] for row in rows} == {"saved_view", "job", "note"}
+    assert all(row["trashed_at"] < "9999" for row in rows)
+
+
+@pytest.mark.parametrize("quota", ["jobs", "documents", "document_bytes", "saved_views"])
+def test_quota_is_exceeded_by_what_was_made_since_the_check(
+    committing_app: Any, client: Api, data: bytes, monkeypatch: pytest.MonkeyPatch, quota: str
+):
+    begin = tasks._begin
+
+    def begin_then_make_more(task: tasks.ImportTask) -> bool:
+        is_importable = begin(task)
+        monkeypatch.setitem(committing_app.registry.settings, f"quotas.{quota}", 0)
+        return is_importable
+
+    monkeypatch.setattr(tasks, "_begin", begin_then_make_more)
+    made = run(committing_app, client, data)
+    assert made["state"] == "failed"
+    problem = made["report"]["refused"]["first"][0]
+    assert (problem["code"], problem["field"]) == ("QUOTA_EXCEEDED", quota)
+    assert client.get("/jobs").json == []
+    monkeypatch.undo()
+
+
 def test_interruptions_change_nothing_about_the_result(
     committing_app: Any, client: Api, other_client: Api, data: bytes, monkeypatch: Any
 ):
@@ -199,6 +283,25 @@ class TestStates:
         made = run(committing_app, client, data)
         error = client.refused(409, "POST", f"/imports/{made['id']}/run", {})
         assert error["details"]["code"] == "IMPORT_DONE"
+
+    def test_run_whose_task_has_failed_goes_on(self, committing_app: Any, client: Api, data: bytes):
+        path = upload(client, data)
+        client.post(f"{path}/run", {}, status=202)
+        with committing_app.registry["db_engine"].begin() as connection:
+            connection.exec_driver_sql("UPDATE tasks SET state = 'failed', finished_at = now()")
+        client.refused(409, "POST", f"{path}/run", {"on_duplicate": "add"})
+        assert run_uploaded(committing_app, client, path)["state"] == "done"
+
+    @pytest.mark.parametrize(("days", "left"), [(6, 1), (8, 0)])
+    def test_file_whose_check_has_failed_is_deleted_after_a_week(
+        self, committing_app: Any, client: Api, data: bytes, days: int, left: int
+    ):
+        client.post(f"{upload(client, data)}/check", status=202)
+        with committing_app.registry["db_engine"].begin() as connection:
+            created_at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days)
+            connection.exec_driver_sql("UPDATE imports SET created_at = %s", (created_at,))
+        EXPIRED.delete(committing_app.registry["db_sessions"])
+        assert len(client.get("/imports").json) == left
 
     def test_undo_before_the_run_makes_nothing(self, committing_app: Any, client: Api, data: bytes):
         path = upload(client, data)

@@ -1,35 +1,22 @@
 """/docs: its files, and in a browser that signs in and runs calls."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from selenium.webdriver.common.by import By
+from selenium.webdriver import Chrome
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
 from sqlalchemy import text
 from webtest.http import StopableWSGIServer
 
-from jobtracker.local import CHECKOUT
 from jobtracker.openapi.views import FILES
 from tests.common import totp
 from tests.common.api import Api
+from tests.common.browser import Page, chromium
 from tests.common.user_pool import PASSWORD, MotoUserPool
-
-SECONDS_TO_WAIT = 20
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-
-needs_chromium = pytest.mark.skipif(
-    not (CHROMIUM and CHROMEDRIVER), reason="there is no chromium or no chromedriver here"
-)
 
 
 class TestFiles:
@@ -69,35 +56,12 @@ def url(committing_app: Any) -> Iterator[str]:
         connection.execute(text("TRUNCATE users, identities CASCADE"))
 
 
-class Page:
+class DocsPage(Page):
     """/docs, open in a browser."""
 
     def __init__(self, browser: Chrome, url: str) -> None:
-        self.browser = browser
-        self.url = url
-        browser.get(f"{url}/docs")
+        super().__init__(browser, f"{url}/docs")
         self.wait_for("#sign-in button:enabled")
-
-    def wait_for(self, selector: str, text: str = "") -> WebElement:
-        """A visible element that contains the text."""
-
-        def found(browser: Chrome) -> WebElement | Literal[False]:
-            for element in browser.find_elements(By.CSS_SELECTOR, selector):
-                if element.is_displayed() and text in element.text:
-                    return element
-            return False
-
-        return WebDriverWait(
-            self.browser, SECONDS_TO_WAIT, ignored_exceptions=[StaleElementReferenceException]
-        ).until(found, f"{selector} {text}")
-
-    def enter(self, selector: str, text: str) -> None:
-        field = self.wait_for(selector)
-        field.clear()
-        field.send_keys(text)
-
-    def click(self, selector: str) -> None:
-        self.wait_for(selector).click()
 
     def sign_in(self, email: str, password: str) -> None:
         self.enter("#sign-in [name=email]", email)
@@ -117,48 +81,18 @@ class Page:
         self.wait_for(f"{answer} .response-col_status", str(status))
         return self.wait_for(f"{answer} .highlight-code", text)
 
-    def errors(self) -> list[str]:
-        """Messages in the browser's console, with violations of the content security policy."""
-        return [entry["message"] for entry in self.browser.get_log("browser")]
-
     def hosts(self) -> set[str]:
         """The hosts that the page has requested."""
-        hosts = set()
-        for entry in self.browser.get_log("performance"):
-            event = json.loads(entry["message"])["message"]
-            if event["method"] == "Network.requestWillBeSent":
-                requested = urlsplit(event["params"]["request"]["url"])
-                if requested.scheme in ("http", "https", "ws", "wss"):  # not the page of a new tab
-                    hosts.add(requested.netloc)
-        return hosts
+        return {urlsplit(requested).netloc for _method, requested in self.requests()}
 
 
 @pytest.fixture
-def page(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",  # which root has none of
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--window-size=1280,1600",
-        f"--user-data-dir={tmp_path / 'chromium'}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    monkeypatch.setenv("no_proxy", "localhost")  # chromedriver, for selenium
-    with Chrome(options, ChromeService(CHROMEDRIVER)) as browser:
-        yield Page(browser, url)
+def page(url: str, tmp_path: Path) -> Iterator[DocsPage]:
+    with chromium(tmp_path) as browser:
+        yield DocsPage(browser, url)
 
 
-@needs_chromium
-def test_docs_page_signs_in_and_runs_calls(page: Page, user_pool: MotoUserPool):
+def test_docs_page_signs_in_and_runs_calls(page: DocsPage, user_pool: MotoUserPool):
     user_pool.user("ada@example.com", "Ada")
     page.sign_in("ada@example.com", PASSWORD)
     page.wait_for("#sign-in output", "Signed in as ada@example.com.")
@@ -169,15 +103,12 @@ def test_docs_page_signs_in_and_runs_calls(page: Page, user_pool: MotoUserPool):
     answer = page.assert_answer("jobs-get_jobs", 200, "Analytical Engines")
     page.browser.execute_script("arguments[0].scrollIntoView({block: 'end'})", answer)
 
-    picture = CHECKOUT / "build" / "docs.png"
-    picture.parent.mkdir(exist_ok=True)
-    page.browser.save_screenshot(str(picture))
+    page.screenshot("docs")
     assert page.errors() == []
     assert page.hosts() == {urlsplit(page.url).netloc}
 
 
-@needs_chromium
-def test_docs_page_signs_in_with_a_totp_code(page: Page, user_pool: MotoUserPool):
+def test_docs_page_signs_in_with_a_totp_code(page: DocsPage, user_pool: MotoUserPool):
     account = user_pool.user("grace@example.com", "Grace")
     token = account.access_token
     secret = user_pool.client.associate_software_token(AccessToken=token)["SecretCode"]

@@ -1,7 +1,9 @@
 """The report on applications: a table for spreadsheets."""
 
+import base64
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -55,6 +57,14 @@ def test_row_has_what_an_office_wants(ada: Api):
     assert steps.endswith("2026-01-20 interviewing; 2026-02-01 rejected")
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_first_and_last_times_are_in_the_report_of_any_zone(ada: Api, time: str, zone: str):
+    path = add_job(ada, "Acme", last_action_at=time)
+    ada.post(f"{path}/interviews", {"scheduled_at": time})
+    assert companies(table(ada, f"tz={zone}")) == ["Acme"]
+
+
 def test_file_is_for_spreadsheets(ada: Api):
     add_job(ada, 'Say "hi", Ltd.')
     response = ada.get(PATH)
@@ -92,6 +102,19 @@ def test_columns_are_in_the_given_order_and_once(ada: Api):
     add_job(ada, "Acme", applied_date="2026-01-01")
     text = ada.get(f"{PATH}?columns=company,date,company").body.decode("utf-8-sig")
     assert text == "company,date\r\nAcme,2026-01-01\r\n"
+
+
+@pytest.mark.parametrize("columns", ["", ",", " , "])
+def test_no_columns_are_all_of_them(ada: Api, columns: str):
+    assert ada.get(f"{PATH}?columns={columns}").body == ada.get(PATH).body
+
+
+def test_head_has_the_headers_of_get(ada: Api):
+    add_job(ada, "Acme", applied_date="2026-01-01")
+    got, head = ada.get(PATH), ada.call("HEAD", PATH)
+    assert head.body == b""
+    for name in ("ETag", "Content-Type", "Content-Disposition", "Content-Length"):
+        assert head.headers[name] == got.headers[name]
 
 
 def test_job_that_was_only_saved_is_no_application(ada: Api):
@@ -175,18 +198,42 @@ def test_text_that_would_be_a_formula_begins_with_an_apostrophe(ada: Api, start:
     assert (row["company"], row["location"]) == (f"'{start}1+1", f"'{start}A1")
 
 
-@given(st.lists(st.lists(st.text(), min_size=2, max_size=2)))
+@pytest.mark.parametrize("text", ["Acme;=1+1", "Acme; +1", 'Acme;"=1+1"', "Acme\n=1+1", "a\t@b"])
+def test_text_that_is_a_formula_where_semicolons_separate_cells_is_none(ada: Api, text: str):
+    add_job(ada, text, applied_date="2026-01-01")
+    (row,) = table(ada)
+    assert not re.search(r'[;\t\n][\s"]*[=+@]', row["company"])
+
+
+TEXTS = st.text(st.sampled_from(";=+-@\t\r\n '\"\uff1d\u3000a") | st.characters(codec="utf-8"))
+
+
+@given(st.lists(st.lists(TEXTS, min_size=2, max_size=2)))
 @settings(deadline=None)
 def test_no_cell_is_a_formula_and_all_texts_are_kept(rows: list[list[str]]):
-    text = csv_format.dumps(["a", "b"], rows).decode("utf-8-sig")
+    text = csv_format.dumps(["a", "b"], ((0, row) for row in rows)).decode("utf-8-sig")
     cells = list(csv.reader(io.StringIO(text, newline="")))[1:]
-    assert not any(cell.startswith(tuple("=+-@\t\r\n")) for row in cells for cell in row)
-    assert [[cell.removeprefix("'") for cell in row] for row in cells] == [
-        [cell.removeprefix("'") for cell in row] for row in rows
-    ]
+    for cell in (cell for row in cells for cell in row):
+        assert not cell.startswith(("\t", "\r", "\n"))
+        for part in re.split(r"[;\t\r\n]", cell):
+            assert not re.match('[\\s"]*[=+\\-@\uff1d\uff0b\uff0d\uff20]', part)
+    assert [[csv_format.without_apostrophes(cell) for cell in row] for row in cells] == rows
 
 
-def test_too_large_report_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_report_is_imported_as_it_was_exported(ada: Api, bob: Api):
+    for number, company in enumerate(["=1+1", "'=1", "Acme; -Sub", 'Say "hi", Ltd.', "\uff20home"]):
+        fields = {"location": f"@{number}", "status": "saved" if number % 2 else "offer"}
+        add_job(ada, company, applied_date=f"2026-01-0{number + 1}", **fields)
+    report = base64.b64encode(ada.get(PATH).body).decode()
+    outcome = bob.post("/imports/csv", {"base64": report}, status=201).json
+    assert (outcome["created"], outcome["failed"]) == (5, [])
+    columns = "columns=date,company,title,location,how,status"
+    assert table(bob, columns) == table(ada, columns)
+
+
+def test_too_large_report_is_refused_before_all_of_it_is_read(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(csv_format, "MAX_BYTES", 100)
+    rows = iter([(1, ["x" * 60]), (2, ["y" * 60]), (3, ["z"])])
     with pytest.raises(PayloadTooLarge, match="shorter period"):
-        csv_format.dumps(["a"], [["x" * 60], ["y" * 60]])
+        csv_format.dumps(["a"], rows)
+    assert next(rows) == (3, ["z"])

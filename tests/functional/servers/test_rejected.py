@@ -10,7 +10,7 @@ import pytest
 
 from tests.common.api import ORIGIN
 from tests.common.server_headers import SECURITY_HEADERS
-from tests.common.toy_server import Response, ToyServer
+from tests.common.toy_server import Response, ToyServer, receive
 
 pytestmark = pytest.mark.usefixtures("logged")
 
@@ -61,6 +61,18 @@ def test_granian_rejects_with_json(granian: ToyServer):
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.headers["x-request-id"] == "me"
     assert_secure(response)
+
+
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [("1.1", b"Content-Length: 5\r\n" + CHUNKED), ("1.0", b"Connection: keep-alive\r\n" + CHUNKED)],
+)
+def test_body_of_two_lengths_ends_the_connection(server: ToyServer, version: str, headers: bytes):
+    head = f"POST /echo HTTP/{version}\r\nHost: x\r\n".encode() + headers
+    with server.connect() as connection:
+        connection.sendall(head + b"0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert receive(connection, "POST").status in (200, 400)
+        assert connection.recv(1) == b""
 
 
 def headers_of(response: Response) -> dict[str, str]:

@@ -60,11 +60,9 @@ def models() -> list[Any]:
     ]
 
 
-def test_each_table_of_users_is_exported_or_not_for_a_reason():
-    with_user = {each.__tablename__ for each in models() if "user_id" in each.__table__.c}
+def test_each_table_is_exported_or_not_for_a_reason():
     exported = {kind.model.__tablename__ for kind in ARCHIVE_KINDS}
-    assert with_user - exported == NOT_EXPORTED.keys()
-    assert exported == with_user - NOT_EXPORTED.keys() | {"users"}
+    assert {each.__tablename__ for each in models()} - exported == NOT_EXPORTED.keys()
     assert all(NOT_EXPORTED.values())
 
 

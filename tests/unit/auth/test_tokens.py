@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import string
 import threading
 import time
 from collections.abc import Iterator
@@ -153,6 +154,19 @@ def test_malformed_token_does_not_fetch_the_jwks(tokens: AccessTokens, keys: Key
 def test_token_that_is_too_long_is_not_verified(tokens: AccessTokens, keys: KeyServer):
     assert tokens.verify(token(padding="x" * 4000)) is None
     assert keys.paths == []
+
+
+def test_valid_token_has_one_text(tokens: AccessTokens):
+    valid = token()
+    assert verified_sub(tokens, valid) == "ada"
+    *signed, signature = valid.split(".")
+    last = "-0123456789_" + string.ascii_letters
+    encoded = [signature[:-1] + each for each in last if each != signature[-1]]
+    others = [*encoded, f"{signature}=", f"{signature}==", f"!{signature}", f"{signature[:9]} x"]
+    others += [f"{signature[:9]}{each}{signature[9:]}" for each in "!~=\u00e9\n"]
+    for other in others:
+        assert tokens.verify(".".join((*signed, other))) is None
+    assert len(tokens.cache) == 1
 
 
 def test_verified_token_is_cached(tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch):

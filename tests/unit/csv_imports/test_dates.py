@@ -28,6 +28,8 @@ DAY = datetime.date(2026, 4, 3)
         *("3rd of April 2026", "2026 Apr 3", "@April 3, 2026", "April 3, 2026 → April 5, 2026"),
         *("3. April 2026", "Freitag, 3. April 2026", "3 avril 2026", "vendredi 3 avr. 2026"),
         *("3 de abril de 2026", "3 abr 2026", "viernes, 3 de abril de 2026", "3 aprile 2026"),
+        *("vrijdag 3 april 2026", "3-apr.-26", "3 kwietnia 2026 r.", "2026 3 April"),
+        "Fri Apr 03 2026 10:00:00 GMT+0200 (Central European Summer Time)",
         *("venerdì 3 apr 2026", "3 de abr. de 2026", "sexta-feira, 3 de abril de 2026"),
         *("2026-04-03T10:00:00.000Z", "2026-04-03 10:00:00 +0200", "April 3, 2026 at 2:30 PM"),
         *("3 avril 2026 à 14h30", "3 de abril de 2026, 14:30", "Fr 03.04.2026 14:30 Uhr"),

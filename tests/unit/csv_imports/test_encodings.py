@@ -32,6 +32,11 @@ def test_bytes_are_decoded(data: bytes, encoding: str):
     assert encodings.decoded(data) == (TEXT, encoding)
 
 
+def test_polish_bytes_of_windows_are_decoded():
+    text = "Spółka Łódzka;Księgowa;Wysłano;Źródło;Żabka\r\n"
+    assert encodings.decoded(text.encode("windows-1250")) == (text, "windows-1250")
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [

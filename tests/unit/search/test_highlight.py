@@ -8,6 +8,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobtracker.search import words
 from jobtracker.search.highlight import highlight
 
 # Of decreasing combining classes.
@@ -60,3 +61,12 @@ def test_highlight_is_an_escaped_part_of_the_text(q: str, text: str):
         assert "<" not in bare
         line = " ".join(unicodedata.normalize("NFC", text).split())
         assert html.unescape(bare).strip("\u2026") in line
+
+
+def test_long_unit_is_folded_in_parts():
+    voiced = "\uff76" + "\uff9e" * 20_000
+    units = words._UNIT.findall(voiced)
+    assert max(map(len, units)) < 40  # units are cached, as many as there are
+    folded = words.fold(voiced)
+    assert folded.text == words._fold_unit(voiced)
+    assert len(folded.starts) == len(folded.ends) == len(folded.text)
