@@ -158,7 +158,7 @@ def test_storm_imports_a_file_once_and_undoes_it(
     content = exported(ada, rows)
     path = uploaded(bob, content)
     (answers,) = storm(bob, [("POST", f"{path}/run", RUN)] * REQUESTS).values()
-    assert check_statuses(answers, 202) == 1
+    check_statuses(answers, 202)
     wait_for_tasks(rows)
     assert bob.done("GET", path)["report"]["made"]["jobs"] == JOBS + 1
     for listed in ("/jobs", "/trash"):
