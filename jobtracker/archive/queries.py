@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.archive.kinds import ARCHIVE_KINDS, DOCUMENTS, Kind
 from jobtracker.archive.models import ArchiveSource
-from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.connections import FIRST_STATEMENT, SupportsExecute
 from jobtracker.db.statements import Command, Statement
 from jobtracker.db.trash import Trashable, TrashReason
 from jobtracker.documents.models import Document, DocumentStatus
@@ -100,6 +100,8 @@ def snapshot(sessions: sessionmaker[Session]) -> Iterator[Session]:
         connection = session.connection(
             execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
+        if (first := session.info.get(FIRST_STATEMENT)) is not None:
+            connection.exec_driver_sql(first)
         timeout = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}'"
         connection.execute(sa.text(timeout))
         yield session

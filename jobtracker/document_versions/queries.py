@@ -2,11 +2,11 @@
 
 import datetime
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
@@ -55,21 +55,17 @@ _VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
 _ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
 _FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)
 
-_DATA = {
-    "document_id": Document.id,
-    "doc_type": Document.doc_type,
-    "filename": Document.original_filename,
-}
+# By the values of the row: Citus sends no function to a shard that reads others.
 _RECORD_UPLOAD = Command(
     sa.select(
         sa.func.record_activity(
-            Document.user_id,
-            Document.application_id,
+            sa.bindparam("user_id", type_=sa.BigInteger),
+            sa.bindparam("application_id", type_=sa.BigInteger),
             "document_uploaded",
             "Document uploaded",
-            sa.func.jsonb_build_object(*itertools.chain.from_iterable(_DATA.items())),
+            sa.bindparam("data", type_=JSONB),
         )
-    ).where(Document.user_id == sa.bindparam("user_id"), Document.id == sa.bindparam("row_id"))
+    )
 )
 
 
@@ -103,4 +99,10 @@ def find(
 
 def record_upload(connection: SupportsExecute, document: DocumentRow) -> None:
     """Record the event of an upload in the activity of the job."""
-    _RECORD_UPLOAD.execute(connection, user_id=document.user_id, row_id=document.id)
+    data = {
+        "document_id": document.id,
+        "doc_type": document.doc_type,
+        "filename": document.original_filename,
+    }
+    owner = {"user_id": document.user_id, "application_id": document.application_id}
+    _RECORD_UPLOAD.execute(connection, **owner, data=data)

@@ -17,6 +17,8 @@ from jobtracker.imports.models import ImportSource
 from jobtracker.jobs.models import Job
 from jobtracker.renderer import json_dumps
 
+# Rows of one statement, whose time is limited: a job can have many more.
+MAX_INSERTED = 1000
 #: The columns that an archive does not have.
 _OTHERS = {DOCUMENTS.name: ("upload_key", "object_key", "upload_expires_at")}
 #: Those that an update leaves.
@@ -69,6 +71,7 @@ class EventRow(NamedTuple):
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _SOURCE = sa.bindparam("source", type_=sa.Text)
 _IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
+_CREATED_AT = sa.bindparam("created_at", type_=ARRAY(sa.DateTime(timezone=True)))
 
 
 def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
@@ -87,7 +90,11 @@ def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
 
 @functools.cache
 def _find_own(kind: Kind) -> Statement[KnownRow]:
-    return Statement(_find(kind, kind.model.id), KnownRow)
+    model = kind.model
+    # After a restore of the database, the id of a lost row can be given again.
+    given = sa.func.unnest(_IDS, _CREATED_AT).table_valued("id", "created_at").render_derived()
+    is_given = sa.and_(model.id == given.c.id, model.created_at == given.c.created_at)
+    return Statement(_find(kind, model.id).join(given, is_given), KnownRow)
 
 
 @functools.cache
@@ -228,16 +235,17 @@ def known(
     :param given: the rows of the source
     :param is_own: whether the source is the user's own account: ids are those that rows have here
     """
-    reasons = {row["id"]: row["trash_reason"] for row in given}
-    parameters = {"user_id": user_id, "ids": [*reasons]}
-    if not parameters["ids"]:
+    by_id = {row["id"]: row for row in given}
+    if not by_id:
         return {}
-    rows = _find_own(kind).all(connection, **parameters) if is_own else []
+    parameters = {"user_id": user_id, "ids": [*by_id]}
+    created_at = [row["created_at"] for row in by_id.values()]
+    rows = _find_own(kind).all(connection, **parameters, created_at=created_at) if is_own else []
     rows += _find_known(kind).all(connection, source=source, **parameters)
     return {
         row.source_id: row
         for row in rows
-        if not row.is_undone or reasons[row.source_id] == TrashReason.IMPORT
+        if not row.is_undone or by_id[row.source_id]["trash_reason"] == TrashReason.IMPORT
     }
 
 
@@ -252,10 +260,11 @@ def insert(
     connection: SupportsExecute, user_id: int, kind: Kind, rows: Sequence[Mapping[str, Any]]
 ) -> list[int]:
     """Insert rows as they are, and return their ids, which are in the order of the rows."""
-    if not rows:
-        return []
-    found = _insert(kind).all(connection, user_id=user_id, rows=_as_json(rows))
-    return sorted(row.id for row in found)
+    ids: list[int] = []
+    for start in range(0, len(rows), MAX_INSERTED):
+        given = _as_json(rows[start : start + MAX_INSERTED])
+        ids += sorted(row.id for row in _insert(kind).all(connection, user_id=user_id, rows=given))
+    return ids
 
 
 def update(

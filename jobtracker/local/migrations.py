@@ -7,10 +7,10 @@ from sqlalchemy import Engine
 from jobtracker.data import DATA
 
 
-def upgrade(engine: Engine) -> None:
-    """Upgrade the database to the newest revision."""
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Upgrade the database to a revision, by default the newest."""
     config = Config()
     config.set_main_option("script_location", str(DATA / "migrations").replace("%", "%%"))
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)

@@ -56,8 +56,10 @@ class Task(Base):
     state: Mapped[str] = mapped_column(server_default=TaskState.QUEUED)
     #: When it is due; of a running one, when its lease ends.
     run_after: Mapped[datetime.datetime] = timestamp()
-    #: How often a worker has taken it: the fencing token of its lease.
+    #: How often a worker has taken it.
     attempts: Mapped[int] = mapped_column(server_default="0")
+    #: The fencing token of the latest lease: a random number, which no restore repeats.
+    lease_nonce: Mapped[int | None]
     #: The attempts that failed since the last progress.
     failures: Mapped[int] = mapped_column(server_default="0")
     #: Whether it was enqueued again while it ran.

@@ -1,6 +1,7 @@
 """The SQL of tasks."""
 
 import datetime
+import secrets
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ class Lease(NamedTuple):
     id: int
     kind: str
     args: dict[str, Any]
-    attempts: int
+    lease_nonce: int
     failures: int
     done: int
     total: int | None
@@ -85,7 +86,7 @@ class Lease(NamedTuple):
     @property
     def key(self) -> dict[str, int]:
         """The parameters of the statements of a running task."""
-        return {"user_id": self.user_id, "task_id": self.id, "attempts": self.attempts}
+        return {"user_id": self.user_id, "task_id": self.id, "lease_nonce": self.lease_nonce}
 
 
 class _Id(NamedTuple):
@@ -111,6 +112,7 @@ _KIND, _ARGS = bindparam("kind", type_=Text), bindparam("args", type_=JSONB)
 _IS_UNFINISHED = _C.finished_at.is_(None)
 _IS_DUE = and_(_IS_UNFINISHED, _C.run_after <= NOW)
 _IS_OF_KINDS = _C.kind == any_(bindparam("kinds", type_=ARRAY(Text)))
+_LEASE_NONCE = bindparam("lease_nonce", type_=BigInteger)
 _BY_KEY = and_(_C.user_id == _USER_ID, _C.id == bindparam("task_id", type_=BigInteger))
 
 
@@ -179,6 +181,7 @@ _TAKE = Statement(
         state=TaskState.RUNNING,
         run_after=_after("lease"),
         attempts=_C.attempts + 1,
+        lease_nonce=_LEASE_NONCE,
         failures=_C.failures + bindparam("failed", type_=BigInteger),
         run_again=false(),
     )
@@ -187,9 +190,7 @@ _TAKE = Statement(
 )
 
 # Otherwise another worker has taken it.
-_IS_LEASED = and_(
-    _BY_KEY, _C.state == TaskState.RUNNING, _C.attempts == bindparam("attempts", type_=BigInteger)
-)
+_IS_LEASED = and_(_BY_KEY, _C.state == TaskState.RUNNING, _C.lease_nonce == _LEASE_NONCE)
 # FOR KEY SHARE, so that a request that enqueues an equal one does not wait for the batch.
 _LOCK_LEASED = Statement(
     select(_C.state).where(_IS_LEASED).with_for_update(read=True, key_share=True), _State
@@ -286,7 +287,8 @@ def take(connection: SupportsExecute, task: TaskKey, lease: float) -> Lease | No
     if locked is None:
         return None
     failed = int(locked.state == TaskState.RUNNING)
-    return _TAKE.first(connection, **key, lease=lease, failed=failed)
+    new = {"lease": lease, "lease_nonce": secrets.randbits(63), "failed": failed}
+    return _TAKE.first(connection, **key, **new)
 
 
 def lock(connection: SupportsExecute, task: Lease) -> bool:

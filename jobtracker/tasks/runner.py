@@ -3,8 +3,8 @@
 A worker takes a task for the time of a lease, which each batch of the task renews. When it is
 killed, the lease ends, and another worker goes on. When its lease has ended without that, as after
 a long wait for S3, the batch that it has begun is rolled back if another worker has taken the task:
-the number of attempts is then another one (a fencing token). A batch is one transaction, so each
-has its effect once.
+the random number of its lease is then another one (a fencing token), after a restore of the
+database too. A batch is one transaction, so each has its effect once.
 """
 
 import contextlib

@@ -5,6 +5,7 @@ The promotion of a standby that lags behind is the same: another server continue
 state, and transaction ids, ids, revisions and versions come again.
 """
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -14,11 +15,20 @@ from typing import Any
 
 import pytest
 import urllib3
+from webtest import TestApp
 
+import jobtracker
 from jobtracker.after_restore import after_restore
+from jobtracker.db.connections import transaction
+from jobtracker.documents import reconciliation
 from jobtracker.local.postgres import Postgres
+from jobtracker.tasks import queries
+from jobtracker.tasks.kinds import TASK_KINDS
+from tests.common import exports, imports
 from tests.common.api import Api
+from tests.common.app import dispose_engines
 from tests.common.conditional import UserData, send
+from tests.common.tasks import make_tasks_due, run_tasks
 from tests.common.user_pool import MotoUserPool
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
@@ -158,6 +168,87 @@ def test_restore_under_running_servers_brings_back_nothing_that_was_lost(
         answer = user.send(method, path, body, If_Match=lost[user, path])
         assert answer.status == 412, (method, path)
     assert b"overwritten" not in ada.send("GET", "/jobs").data
+
+
+@contextlib.contextmanager
+def application(settings: dict[str, str], database: RestorablePostgres) -> Iterator[Any]:
+    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": database.url()})
+    yield app
+    dispose_engines(app)
+
+
+def test_lost_tasks_exports_imports_and_trash_are_not_taken_for_others_of_the_same_ids(
+    database: RestorablePostgres,
+    instance: Instance,
+    settings: dict[str, str],
+    user_pool: MotoUserPool,
+    s3: Any,
+    bucket: str,
+):
+    user = User(instance, user_pool.user("dora@example.com", "Dora").access_token)
+    kept_job = user.make_job(company_name="Kept")
+    with application(settings, database) as app:
+        kept_export = exports.begin(Api(TestApp(app), user.token))  # makes the id of the source
+        run_tasks(app)
+    (kept_key,) = exports.objects(s3, bucket)
+    database.back_up()
+
+    with application(settings, database) as app:
+        api = Api(TestApp(app), user.token)
+        lost_job = user.make_job(company_name="Lost")
+        lost_export = exports.begin(api)
+        run_tasks(app)
+        archive = exports.download(api, lost_export)
+        lost_import = imports.upload(api, archive)
+        api.post(f"{lost_import}/check", status=202)
+        (lost_key,) = {*exports.objects(s3, bucket)} - {kept_key}
+        with transaction(app.registry["db_sessions"]) as connection:
+            (task,) = queries.find_due(connection, TASK_KINDS, 1)
+            lease = queries.take(connection, task, lease=60)
+        assert lease is not None
+        assert user.send("DELETE", lost_job).status == 204
+    task_path = f"/tasks/{task.id}"
+    paths = ("/exports", lost_export, "/imports", lost_import, task_path, "/trash")
+    lost = {path: user.get(path)[0].headers["ETag"] for path in paths}
+    database.restore()
+
+    with application(settings, database) as app:
+        api = Api(TestApp(app), user.token)
+        assert [row["id"] for row in api.get("/exports").json] == [int(kept_export[9:])]
+        assert user.send("GET", "/imports").data == b"[]"
+        assert user.send("GET", f"{lost_export}/presign-download").status == 404
+        # All ids again, for others.
+        assert user.make_job(company_name="Other") == lost_job
+        assert exports.begin(api, documents=False) == lost_export
+        run_tasks(app)
+        assert imports.upload(api, archive) == lost_import
+        api.post(f"{lost_import}/run", {"on_duplicate": "update"}, status=202)
+        assert user.send("DELETE", kept_job).status == 204
+        for path, etag in lost.items():
+            for answer in user.get(path, If_None_Match=etag):
+                assert answer.status == 200, path
+                assert answer.headers["ETag"] != etag, path
+        # The worker of the lost task does nothing for the one that has its id and its attempts.
+        with transaction(app.registry["db_sessions"]) as connection:
+            due = queries.find_due(connection, TASK_KINDS, 9)
+            assert task in due
+            assert queries.take(connection, task, lease=60) is not None
+            assert not queries.lock(connection, lease)
+        make_tasks_due(app)
+        # The object of the lost row is found, and nothing else is.
+        differences = reconciliation.differences(
+            app.registry["db_sessions"], app.registry["bucket"]
+        )
+        assert [
+            each.object_key for each in differences if each.object_key.startswith("exports/")
+        ] == [lost_key]
+        run_tasks(app)
+        assert api.get(lost_import).json["state"] == "done"
+    # The lost job is imported anew: it is not the one that has its id by now.
+    assert sorted(job["company_name"] for job in user.send("GET", "/jobs").json()) == [
+        "Lost",
+        "Other",
+    ]
 
 
 def test_command_invalidates_etags_tokens_and_ids(

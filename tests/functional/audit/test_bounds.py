@@ -170,7 +170,8 @@ def test_entries_outlast_the_user(ada: Api, anonymous: Api, db: Session):
 )
 def test_entries_cannot_be_changed(fail_from: Callable[..., Any], db: Session, change: str):
     fail_from("192.0.2.1")
-    with pytest.raises(DBAPIError, match="audit entries cannot be changed"):
+    by_citus = "partition value of rows"
+    with pytest.raises(DBAPIError, match=f"audit entries cannot be changed|{by_citus}"):
         db.execute(text(f"UPDATE audit SET {change}"))  # noqa: S608
 
 
@@ -189,7 +190,8 @@ def test_sweep_deletes_entries_older_than_the_setting(
                      FROM generate_series(399, 403) AS n"""  # noqa: S608
         db.execute(text(insert))
     db.commit()
-    left = text("SELECT count(*), (SELECT count(*) FROM account_audit) FROM audit")
+    counts = (f"(SELECT count(*) FROM {table})" for table in ("audit", "account_audit"))  # noqa: S608
+    left = text(f"SELECT {', '.join(counts)}")
     monkeypatch.setattr("jobtracker.db.expiry.BATCH", 2)
     assert sweep(app.registry) is None
     assert db.execute(left).one() == (2, 2)

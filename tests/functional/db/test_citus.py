@@ -1,5 +1,8 @@
 """What only a Citus cluster tells: with CITUS_URL, all other functional tests run on it as well."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,20 +12,39 @@ from webtest import TestApp
 
 from jobtracker.db.base import Base
 from jobtracker.db.connections import transaction
+from jobtracker.db.engine import make_migrations_engine
+from jobtracker.local.migrations import upgrade
+from jobtracker.settings import read
 from jobtracker.sweep import sweep
 from tests.common import citus
 from tests.common.api import Api
 from tests.common.user_pool import MotoUserPool
 
+RELEASE = Path(__file__).parents[3] / "migrations" / "previous_release"
+
 pytestmark = pytest.mark.skipif(citus.URL is None, reason=citus.WITHOUT_URL)
+
+
+TABLES = """
+    SELECT table_name::text, citus_table_type, distribution_column, colocation_id
+    FROM citus_tables
+"""
+# Of a worker, without the numbers of shards and of sequences.
+SCHEMA = r"""
+    SELECT DISTINCT regexp_replace(definition, '_\d{6,}', '', 'g') COLLATE "C" FROM (
+        SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc
+            WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL SELECT conrelid::regclass || pg_get_constraintdef(oid) FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace
+    ) AS definitions (definition) ORDER BY 1
+"""
 
 
 def test_tables_of_users_are_distributed_together_and_others_are_local(engine: Engine):
     with engine.connect() as connection:
-        rows = connection.execute(
-            text("""SELECT table_name::text, citus_table_type, distribution_column, colocation_id
-                    FROM citus_tables""")
-        )
+        rows = connection.execute(text(TABLES))
         found = {name: (kind, column, group) for name, kind, column, group in rows}
     _kind, _column, group = found["users"]
     expected = {
@@ -39,6 +61,27 @@ def test_tables_of_users_are_distributed_together_and_others_are_local(engine: E
 
 def test_distribution_can_be_repeated(engine: Engine):
     citus.distribute(engine)
+
+
+def test_database_that_is_distributed_is_upgraded(
+    engine: Engine, make_database: Callable[[str], str], settings: dict[str, str]
+):
+    own = {**settings, "sqlalchemy.url": make_database("upgrade")}
+    upgraded = make_migrations_engine(read(own))
+    (released,) = re.findall("^revision (.*)$", RELEASE.read_text(), re.MULTILINE)
+    for revision in (released, "head"):
+        upgrade(upgraded, revision)
+        citus.distribute(upgraded)
+    assert schema_of_a_worker(upgraded) == schema_of_a_worker(engine)
+    upgraded.dispose()
+
+
+def schema_of_a_worker(engine: Engine) -> list[str]:
+    assert citus.URL is not None
+    (worker, *_others) = citus.Citus(citus.URL).workers
+    with worker.connect(citus.URL, engine.url.database) as connection:
+        connection.execute("SET citus.override_table_visibility = off")
+        return [definition for (definition,) in connection.execute(SCHEMA)]
 
 
 def test_statement_of_a_request_on_several_shards_is_found(

@@ -5,12 +5,15 @@ test_citus.py has what a cluster tells.
 
 import functools
 import importlib
+import io
 import pkgutil
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Connection, text
 
 import jobtracker
@@ -18,6 +21,7 @@ from jobtracker.accounts import queries as accounts
 from jobtracker.archive.kinds import ARCHIVE_KINDS, INTERVIEWS, JOBS, NOTES, SAVED_VIEWS
 from jobtracker.auth import queries as auth
 from jobtracker.board import queries as board
+from jobtracker.data import DATA
 from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
@@ -43,6 +47,7 @@ from jobtracker.usage import queries as usage
 from jobtracker.users import deletion_queries
 from jobtracker.users import queries as users
 
+MIGRATIONS = DATA / "migrations"
 DISTRIBUTED = {"users"} | {
     name for name, table in Base.metadata.tables.items() if "user_id" in table.columns
 }
@@ -203,6 +208,21 @@ def test_no_statement_locks_rows_that_an_insert_selects(statements: list[Stateme
         assert not re.search(r"^INSERT .*\bFOR (NO KEY )?UPDATE", statement.bind()[0], re.DOTALL)
 
 
+def test_no_statement_calls_a_function_for_rows_that_has_statements(
+    statements: list[Statement[Any]], connection: Connection
+):
+    """Citus executes the function on a worker, where its statements are refused."""
+    functions = text(
+        """SELECT proname, prosrc FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
+           WHERE pronamespace = 'public'::regnamespace AND lanname = 'plpgsql'"""
+    )
+    names = {name for name, body in connection.execute(functions) if tables(body) & DISTRIBUTED}
+    assert "record_activity" in names
+    for statement in statements:
+        sql = statement.bind()[0]
+        assert not names & set(re.findall(r"\b(\w+)\(", sql)), sql
+
+
 def test_programs_lock_no_rows_of_several_users():
     expired = [
         value
@@ -282,3 +302,15 @@ class TestSchema:
             assert definition.startswith(
                 ("FOREIGN KEY (user_id) REFERENCES users(id)", "FOREIGN KEY (user_id, ")
             ), definition
+
+
+def test_migrations_add_each_constraint_by_a_statement_of_its_own():
+    config, sql = Config(), io.StringIO()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.output_buffer = sql
+    command.upgrade(config, "0001:head", sql=True)
+    statements = re.findall(r"^ALTER TABLE .*?;", sql.getvalue(), re.DOTALL | re.MULTILINE)
+    assert len(statements) > 30
+    for each in statements:
+        number = len(re.findall(r"\b(?:ADD|ALTER|DROP) (?:COLUMN|CONSTRAINT)\b", each))
+        assert number == 1 or "ADD CONSTRAINT" not in each, each

@@ -1,6 +1,7 @@
 """The application behind PgBouncer, in session and in transaction mode."""
 
 import datetime
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,7 @@ from jobtracker.local.process import wait_until
 from jobtracker.local.server import working
 from jobtracker.tasks.kinds import TASK_KINDS, Kind
 from jobtracker.tasks.queries import enqueue
+from tests.common import exports, imports
 from tests.common.api import Api
 from tests.common.app import dispose_engines, forget_tokens
 from tests.common.concurrency import run_concurrently
@@ -28,7 +30,8 @@ from tests.common.pooled import (
     make_pooled_database,
     run_pgbouncer,
 )
-from tests.common.user_pool import MotoUserPool
+from tests.common.trash import in_trash
+from tests.common.user_pool import PASSWORD, MotoUserPool
 
 pytestmark = pytest.mark.skipif(not IS_INSTALLED, reason=REASON)
 
@@ -184,6 +187,46 @@ def test_worker_runs_tasks(client: Api, pooled_app: Any, monkeypatch: pytest.Mon
 
             assert wait_until(result, SECONDS_TO_LOCK)
             assert result() == {"x": x}
+
+
+def test_an_account_is_exported_imported_and_deleted_by_tasks(
+    client: Api, pooled_app: Any, database: psycopg.Connection, user_pool: MotoUserPool
+):
+    email = f"{uuid.uuid4().hex}@example.com"
+    mine = client.signed_in(user_pool.user(email, "Eve").access_token)
+    job = f"/jobs/{mine.post('/jobs', JOB).json['id']}"
+    note = f"{job}/notes/{mine.post(f'{job}/notes', {'body': 'x'}).json['id']}"
+    mine.delete(note)
+
+    def wait_for(path: str, state: str) -> None:
+        assert wait_until(lambda: mine.get(path).json["state"] == state, SECONDS_TO_LOCK)
+
+    def wait_for_no(table: str) -> None:
+        rows = f"SELECT FROM {table}"
+        assert wait_until(lambda: not database.execute(rows).fetchall(), SECONDS_TO_LOCK)
+
+    with working(pooled_app.registry):
+        export = exports.begin(mine, documents=False)
+        wait_for(export, "done")
+        archive = exports.download(mine, export)
+        mine.post(in_trash("note", note) + "/restore", status=200)
+        mine.delete(job)
+        mine.delete("/trash", status=202)
+        wait_for_no("notes")
+        imported = imports.upload(mine, archive)
+        mine.post(f"{imported}/run", {"on_duplicate": "skip"}, status=202)
+        wait_for(imported, "done")
+        assert [row["kind"] for row in mine.get("/trash").json] == ["note"]
+        (made,) = mine.get("/jobs").json
+        # Triggers have recorded nothing of the import.
+        events = mine.get(f"/jobs/{made['id']}/activity").json
+        assert [event["type"] for event in events] == ["note_deleted", "note_added", "job_created"]
+        mine.post("/imports/csv", {"text": "Company,Title\nInitech,x\n"}, status=201)
+        assert len(mine.get("/jobs").json) == 2
+        mine.delete(imported, status=202)
+        wait_for(imported, "undone")
+        mine.call("DELETE", "/users/me", {"password": PASSWORD}, status=202)
+        wait_for_no("users")
 
 
 def test_a_read_is_repeated_when_its_session_ends(

@@ -216,6 +216,41 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     assert cost("DELETE", job) == 2
 
 
+def test_versions_imports_and_the_emptying_of_the_trash_execute_a_constant_number_of_statements(
+    ada: Api, job_id: int, statements: Any
+):
+    def cost(method: str, path: str, body: Any = None) -> int:
+        with statements() as seen:
+            ada.call(method, path, body)
+        return len(seen)
+
+    documents = f"/jobs/{job_id}/documents"
+    ids = []
+    for number in range(6):
+        announcement = {"doc_type": "resume", "filename": f"{number}.pdf", "size_bytes": 1}
+        upload = ada.post(f"{documents}/presign-upload", announcement).json
+        urllib3.request("PUT", upload["upload_url"], body=b"x")
+        ids.append(upload["document"]["id"])
+        ada.post(f"{documents}/confirm-upload", {"document_id": ids[-1]})
+        if number not in (1, 5):
+            continue
+        version = f"{documents}/{ids[-1]}/versions/{ids[0]}"
+        download = cost("GET", f"{version}/presign-download")
+        restoration = cost("POST", f"{version}/restore")
+        ada.post(f"{documents}/{ids[0]}/versions/{ids[-1]}/restore")
+        emptying = cost("DELETE", "/trash")
+        upload = ada.post("/imports", {"filename": "x.zip", "size_bytes": 1}).json
+        urllib3.request("PUT", upload["upload_url"], body=b"x")
+        path = f"/imports/{upload['import']['id']}/run"
+        run = cost("POST", path, {"on_duplicate": "skip"})
+        table = {"text": "Company,Title\n" + "Acme,x\n" * number}
+        check = cost("POST", "/imports/csv/check", table)
+        # Of the restoration: three reads, the locks of the job and of the user, the usage, what is
+        # replaced, the row, the event.
+        assert (download, restoration, emptying, run, check) == (3, 11, 5, 7, 2)
+    assert cost("GET", "/reports/applications.csv") == 2
+
+
 @pytest.mark.parametrize(
     ("kind", "restoration", "purge"),
     [("job", 7, 5), ("note", 7, 6), ("interview", 7, 6), ("document", 8, 8), ("saved_view", 6, 4)],

@@ -74,8 +74,9 @@ def test_setting_cannot_change_while_jobs_are_put_into_the_trash(
         def all(self, *arguments: Any, **options: Any) -> Any:
             jobs = lock_jobs.all(*arguments, **options)
             with engine.connect() as connection:
-                free = "SELECT id FROM users FOR NO KEY UPDATE SKIP LOCKED"
-                locked.append(not connection.execute(text(free)).all())
+                free = "SELECT id FROM users WHERE id = :user_id FOR NO KEY UPDATE SKIP LOCKED"
+                user_id = {"user_id": options["user_id"]}
+                locked.append(not connection.execute(text(free), user_id).all())
             return jobs
 
     monkeypatch.setattr(queries, "_LOCK_DUE_JOBS", LockDueJobs())

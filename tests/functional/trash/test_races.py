@@ -154,8 +154,8 @@ def test_concurrent_writes_in_and_out_of_the_trash_do_not_deadlock(
     with engine.begin() as connection:
         found = connection.execute(
             text("""
-                SELECT each FROM note_words, unnest(note_ids) AS each
-                WHERE EXISTS (SELECT FROM notes WHERE id = each AND trashed_at IS NULL)
+                SELECT id FROM note_words JOIN notes USING (user_id)
+                WHERE id = ANY (note_ids) AND trashed_at IS NULL
             """)
         )
         assert sorted(found.scalars()) == sorted(live)
