@@ -155,7 +155,7 @@ class _Parser:
         status = self.options.statuses.get(folded(cell)) or words.meaning_of(cell, Status)
         if status is None:
             self.unknown_statuses.setdefault(" ".join(cell.split()))
-            raise ValueError("Is no known status: it has to be in statuses.")
+            raise ValueError("Is no known status: say which one it is.")
         return status
 
     def _moment(self, cell: str) -> Moment:

@@ -17,6 +17,8 @@ from jobtracker.imports.models import ImportSource
 from jobtracker.jobs.models import Job
 from jobtracker.renderer import json_dumps
 
+# Rows of one statement, whose time is limited: a job can have many more.
+MAX_INSERTED = 1000
 #: The columns that an archive does not have.
 _OTHERS = {DOCUMENTS.name: ("upload_key", "object_key", "upload_expires_at")}
 #: Those that an update leaves.
@@ -258,10 +260,11 @@ def insert(
     connection: SupportsExecute, user_id: int, kind: Kind, rows: Sequence[Mapping[str, Any]]
 ) -> list[int]:
     """Insert rows as they are, and return their ids, which are in the order of the rows."""
-    if not rows:
-        return []
-    found = _insert(kind).all(connection, user_id=user_id, rows=_as_json(rows))
-    return sorted(row.id for row in found)
+    ids: list[int] = []
+    for start in range(0, len(rows), MAX_INSERTED):
+        given = _as_json(rows[start : start + MAX_INSERTED])
+        ids += sorted(row.id for row in _insert(kind).all(connection, user_id=user_id, rows=given))
+    return ids
 
 
 def update(

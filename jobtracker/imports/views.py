@@ -101,7 +101,7 @@ def post_run_import(request: Request) -> TaskRow:
     `update` it becomes as it is in the file, with `add` duplicates and conflicts are made once
     more. A job that is skipped for a duplicate is so with all that belongs to it; what is new below
     another job that is here is added. Settings are set if they are the default ones, or with
-    `update`."""
+    `update`. An import under way whose task has failed goes on, with the same `on_duplicate`."""
     return set_location(request, request.context.run(**request.validated)).row
 
 

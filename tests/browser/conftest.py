@@ -88,10 +88,12 @@ def local_server(spa_origin: str) -> Iterator[Server]:
     # Not below pytest's folder, which PostgreSQL's own user cannot enter.
     with tempfile.TemporaryDirectory(prefix="jobtracker-browser-") as folder:
         server = Server(Path(folder), {"cors.origins": spa_origin})
-        server.start()
-        yield server
-        server.stop()
-        server.wait_until_all_are_gone()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+            server.wait_until_all_are_gone()
         assert "ERROR" not in server.output()
 
 
@@ -106,9 +108,11 @@ def local_granian(local_server: Server, spa_origin: str) -> Iterator[str]:
     folder = local_server.folder
     settings = json.loads((folder / "var" / "stack.state").read_text())
     instance = Instance(folder, {**settings, "cors.origins": spa_origin}, "production.ini")
-    instance.start()
-    yield f"http://127.0.0.1:{instance.port}"
-    instance.stop()
+    try:
+        instance.start()
+        yield f"http://127.0.0.1:{instance.port}"
+    finally:
+        instance.stop()
     assert "ERROR" not in instance.output()
 
 

@@ -22,7 +22,7 @@ from tests.torture.client import Client, print_figures
 from tests.torture.database import contents
 from tests.torture.instance import Instance
 from tests.torture.storage import objects, refusing_half
-from tests.torture.tasks import Rows, finish, kill_workers, sweep_deletions, worker
+from tests.torture.tasks import Rows, finish, kill_workers, make_due, sweep_deletions, worker
 
 pytestmark = pytest.mark.torture
 
@@ -30,7 +30,7 @@ JOBS, NOTES = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "300")), 10  # notes
 # Of workers during the check that each run begins with, during the rest of it, and during an undo.
 KILLS_OF_CHECK, KILLS_OF_RUN, KILLS_OF_UNDO = 4, 20, 10
 SECONDS_TO_KILL, SECONDS_TO_KILL_UNDO = (0.02, 1), (0, 0.1)
-SECONDS_TO_CHECK = 120
+SECONDS_TO_WORK = 300
 BYTES = 1024  # of each document
 
 FILL = (
@@ -152,16 +152,21 @@ def begin(client: Client, archive: bytes) -> str:
     return path
 
 
-def is_checked(client: Client, path: str) -> bool:
-    """Whether the run of an import is over its check."""
-    return client.done("GET", path)["progress"]["total"] is not None
+def work_until(server: Instance, rows: Rows, client: Client, path: str, done: int) -> None:
+    """Let a worker run an import until it is as far as that, and so over its check."""
+
+    def is_so_far() -> bool:
+        make_due(rows, ["queued"])
+        progress = client.done("GET", path)["progress"]
+        return progress["total"] is not None and progress["done"] >= done
+
+    with worker(server):
+        assert wait_until(is_so_far, SECONDS_TO_WORK)
 
 
 def kill_during_run(server: Instance, rows: Rows, client: Client, path: str, number: int) -> int:
     kills = kill_workers(server, rows, KILLS_OF_CHECK, SECONDS_TO_KILL)
-    if not is_checked(client, path):
-        with worker(server):
-            assert wait_until(lambda: is_checked(client, path), SECONDS_TO_CHECK)
+    work_until(server, rows, client, path, 0)
     return kills + kill_workers(server, rows, number, SECONDS_TO_KILL)
 
 
@@ -234,14 +239,16 @@ def test_an_import_is_undone_under_way_by_workers_that_are_killed(
     path = begin(target, archive)
     with faults():
         kills = kill_during_run(server, rows, target, path, KILLS_OF_RUN // 2)
+        work_until(server, rows, target, path, JOBS + 1)  # some documents are without their files
         progress = target.done("GET", path)["progress"]
         target.done("DELETE", path)
         kills += kill_workers(server, rows, KILLS_OF_UNDO, SECONDS_TO_KILL_UNDO)
         finish(server, rows)
     assert target.done("GET", path)["state"] == "undone"
     assert (target.done("GET", "/jobs"), target.done("GET", "/saved-views")) == ([], [])
-    # A day later, when documents without a file have expired.
-    rows.execute("UPDATE documents SET upload_expires_at = now() WHERE status = 'pending'")
+    # Later, when documents without a file have expired.
+    expired = "UPDATE documents SET upload_expires_at = now() - interval '1 day'"
+    rows.execute(f"{expired} WHERE status = 'pending'")
     server.program("jobtracker-sweep", str(server.ini)).wait()
     sweep_deletions(server, rows)
     assert rows.execute("SELECT FROM documents WHERE status = 'pending'").fetchone() is None

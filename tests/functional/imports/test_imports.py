@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobtracker.imports import plan, tasks
+from jobtracker.imports import plan, row_queries, tasks
 from jobtracker.imports.job_importer import MISSING_FILE
 from jobtracker.imports.queries import EXPIRED
 from jobtracker.tasks.runner import Runner
@@ -135,6 +135,30 @@ def test_ids_in_the_activity_are_those_of_the_new_rows(
     (only,) = client.get(f"/jobs/{mine['id']}/activity").json
     (note_of_job,) = client.get(f"/jobs/{mine['id']}/notes").json
     assert only["data"] == {"note_id": note_of_job["id"]}
+
+
+def test_rows_of_several_statements_are_in_their_order(
+    committing_app: Any, client: Api, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(row_queries, "MAX_INSERTED", 2)
+    numbers = range(1, 6)
+    notes = [note(number, body=f"{number}") for number in numbers]
+    events = [
+        event(number, type="note_added", message=f"{number}", data={"note_id": number})
+        for number in numbers
+    ]
+    run(
+        committing_app,
+        client,
+        archive(jobs=[job()], history=[step()], notes=notes, activity=events),
+    )
+    (mine,) = client.get("/jobs").json
+    bodies = {each["id"]: each["body"] for each in client.get(f"/jobs/{mine['id']}/notes").json}
+    shown = client.get(f"/jobs/{mine['id']}/activity").json
+    assert [bodies[each["data"]["note_id"]] for each in shown] == [
+        each["message"] for each in shown
+    ]
+    assert len(shown) == 5
 
 
 class TestDocuments:
