@@ -185,8 +185,9 @@ def test_lost_tasks_exports_imports_and_trash_are_not_taken_for_others_of_the_sa
     s3: Any,
     bucket: str,
 ):
+    exports.clear(s3, bucket)
     user = User(instance, user_pool.user("dora@example.com", "Dora").access_token)
-    kept_job = user.make_job(company_name="Kept")
+    kept_job = user.make_job(company_name="First")
     with application(settings, database) as app:
         kept_export = exports.begin(Api(TestApp(app), user.token))  # makes the id of the source
         run_tasks(app)
