@@ -22,7 +22,7 @@ from jobtracker.after_restore import after_restore
 from jobtracker.db.connections import transaction
 from jobtracker.documents import reconciliation
 from jobtracker.local.postgres import Postgres
-from jobtracker.tasks import queries
+from jobtracker.tasks import lease_queries as queries
 from jobtracker.tasks.kinds import TASK_KINDS
 from tests.common import exports, imports
 from tests.common.api import Api
