@@ -68,30 +68,6 @@ STORAGE = """-- squawk-ignore prefer-robust-stmts
     ALTER TABLE trashed_note_words ALTER COLUMN words SET STORAGE EXTERNAL
 """
 
-# ----------------------------------------------------------------------------------- the documents
-
-# What is purged is old, mostly: the objects of the upload keys were deleted after the confirmation,
-# until no upload could arrive any more, and no copy to the other keys can be late.
-DELETE_OBJECTS = """
-    CREATE OR REPLACE FUNCTION delete_objects_of_document() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    DECLARE
-        last_copy CONSTANT timestamptz := CASE WHEN OLD.status = 'pending'
-            THEN statement_timestamp() ELSE greatest(OLD.uploaded_at, OLD.upload_expires_at) END;
-        last_upload CONSTANT timestamptz := OLD.upload_expires_at + interval '1 hour';
-    BEGIN
-        INSERT INTO object_deletions (user_id, object_key, repeat_until)
-        VALUES (OLD.user_id, OLD.object_key, last_copy + interval '1 hour')
-        ON CONFLICT DO NOTHING;
-        IF OLD.status = 'pending' OR last_upload > statement_timestamp() THEN
-            INSERT INTO object_deletions (user_id, object_key, repeat_until)
-            VALUES (OLD.user_id, OLD.upload_key, last_upload)
-            ON CONFLICT DO NOTHING;
-        END IF;
-        RETURN NULL;
-    END $$
-"""
-
 # ---------------------------------------------------------------------------------------- the jobs
 
 # As of the base; the trash is no other version of a job.
@@ -287,27 +263,16 @@ KEEP_WORDS_OF_TRASHED = """
     FOR EACH ROW WHEN ((OLD.trashed_at IS NULL) <> (NEW.trashed_at IS NULL))
     EXECUTE FUNCTION keep_words_of_trashed_note()
 """
-# The words are those of the other notes already. The place is kept: a position in the words tells
-# by the number of the notes before it which note it is of.
+# The words are those of the other notes already.
 KEEP_WORDS_OF_PURGED_NOTE = """
     CREATE OR REPLACE FUNCTION keep_words_of_purged_note() RETURNS trigger
     LANGUAGE plpgsql SET enable_seqscan = off AS $$
     BEGIN
-        UPDATE note_words SET note_ids = array_replace(note_ids, OLD.id, NULL)
+        UPDATE note_words SET note_ids = array_remove(note_ids, OLD.id)
         WHERE user_id = OLD.user_id AND application_id = OLD.application_id
             AND OLD.id = ANY (note_ids);
-        IF FOUND THEN
-            DELETE FROM note_words
-            WHERE user_id = OLD.user_id AND application_id = OLD.application_id
-                AND array_remove(note_ids, NULL) = '{}';
-            RETURN NULL;
-        END IF;
-        UPDATE trashed_note_words SET note_ids = array_replace(note_ids, OLD.id, NULL)
-        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
-            AND OLD.id = ANY (note_ids);
-        DELETE FROM trashed_note_words
-        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
-            AND array_remove(note_ids, NULL) = '{}';
+        DELETE FROM note_words
+        WHERE user_id = OLD.user_id AND application_id = OLD.application_id AND note_ids = '{}';
         RETURN NULL;
     END $$
 """
@@ -319,10 +284,7 @@ REMOVE_WORDS = """
     CREATE OR REPLACE TRIGGER remove_words AFTER DELETE ON notes
     FOR EACH ROW {condition} EXECUTE FUNCTION keep_words_of_note()
 """
-# As of the base, and another row where the last one was deleted meanwhile. A row has some 50,000
-# bytes of text at most, as the words of all of them are computed when one of the notes comes into
-# the trash: few words that are often repeated take up little room. A note that comes into the trash
-# with its INSERT has no body here.
+# As of the base, and another row where the last one was deleted meanwhile.
 ADD_WORDS_OF_NOTE = """
     CREATE OR REPLACE FUNCTION add_words_of_note(
         of_user bigint, of_job bigint, new_id bigint, body text
@@ -332,8 +294,7 @@ ADD_WORDS_OF_NOTE = """
         last_row bigint;
         has_room boolean;
     BEGIN
-        SELECT note_id, pg_column_size(words) < 6000 AND cardinality(note_ids) < 10000 / CASE
-            WHEN body = '' THEN 500 ELSE greatest(octet_length(body), 50) END
+        SELECT note_id, pg_column_size(words) < 6000 AND cardinality(note_ids) < 200
         INTO last_row, has_room FROM note_words
         WHERE user_id = of_user AND application_id = of_job ORDER BY note_id DESC LIMIT 1;
         IF has_room THEN
@@ -421,7 +382,6 @@ def upgrade() -> None:
             )
         execute(TABLE)
         execute(STORAGE)
-        execute(DELETE_OBJECTS)
         execute(COUNT_VERSION)
         execute(COUNT_JOBS)
         execute(changed(of_growth("SUMMARIZE_STEPS"), (LOCK_JOB, LOCK_LIVE_JOB)))
@@ -473,7 +433,6 @@ def downgrade() -> None:
     ):
         op.execute(f"DROP TRIGGER {trigger} ON {table}")
     for file, name in (
-        ("documents", "delete_objects_of_document"),
         ("jobs", "count_version"),
         ("jobs", "count_jobs"),
         ("activity", "record_activity"),
