@@ -156,6 +156,8 @@ def test_sweep_leaves_each_object_a_row_and_each_row_an_object(
     kept = uploaded(rows)
     assert len(orphans - uploaded(rows) - pending(rows)) > 10
 
+    # A deletion is repeated ten minutes later.
+    rows.execute("UPDATE object_deletions SET attempted_at = attempted_at - interval '10 minutes'")
     output = sweep(server, times=2)
     clean = objects(aws, own_bucket)
     assert uploaded(rows) == kept
