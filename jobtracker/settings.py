@@ -231,7 +231,7 @@ SETTINGS = (
     Setting("sqlalchemy.min_idle", _positive, 1),
     Setting("sqlalchemy.idle_timeout", _positive, 60),
     Setting("sqlalchemy.pool_timeout", _positive, 2),
-    Setting("sqlalchemy.connect_timeout", _positive, 2),
+    Setting("sqlalchemy.connect_timeout", _positive, 3),
     Setting("sqlalchemy.statement_timeout", _positive, 3),
     Setting("sqlalchemy.lock_timeout", _positive, 2),
     Setting("sqlalchemy.idle_in_transaction_timeout", _positive, 30),

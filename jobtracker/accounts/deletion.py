@@ -3,7 +3,6 @@
 What is deleted at Cognito or in S3 is so before the row that tells of it.
 """
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from jobtracker.accounts import queries
 from jobtracker.audit.models import AuditKind
 from jobtracker.auth import queries as auth
-from jobtracker.documents import object_deletions
+from jobtracker.documents.object_deletions import process_all
 from jobtracker.errors import Unavailable
 from jobtracker.tasks.kinds import task_kind
 from jobtracker.tasks.runner import RunningTask
@@ -40,26 +39,26 @@ def delete_account(task: RunningTask) -> dict[str, Any]:
         return {"deleted": 0}  # a task that was queued otherwise than by a request
     is_left = True
     while is_left:
-        _repeat(task, functools.partial(queries.delete_batch, user_id=task.user_id))
+        _delete_rows(task)
         # Each as far as it can: an outage of one does not delay the other.
-        failures = [_failure_of(step, task) for step in (_delete_at_cognito, _delete_objects)]
+        failures = [_failure_of(step, task) for step in (_delete_at_cognito, process_all)]
         for failure in failures:
             if failure is not None:
                 raise failure
         is_left = not _delete_user(task)
-    _delete_objects(task)
+    process_all(task)
     return {"deleted": task.done}
 
 
-def _repeat(task: RunningTask, delete_some: Callable[..., int]) -> None:
-    """Delete in batches until nothing is left."""
+def _delete_rows(task: RunningTask) -> None:
+    """Delete the rows in batches until none is left."""
     deleted = 1
     while deleted:
         with task.batch() as connection:
             if task.total is None:
                 queries.delete_tasks(connection, task.user_id, task.lease.id)
                 task.total = queries.count(connection, task.user_id)
-            deleted = delete_some(connection)
+            deleted = queries.delete_batch(connection, task.user_id)
             task.done += deleted
 
 
@@ -79,11 +78,6 @@ def _delete_at_cognito(task: RunningTask) -> None:
     task.registry["cognito_admin"].delete_user(user.cognito_sub)
     with task.batch() as connection:
         deletion_queries.set_cognito_deleted(connection, task.user_id)
-
-
-def _delete_objects(task: RunningTask) -> None:
-    bucket, user_id = task.registry["bucket"], task.user_id
-    _repeat(task, lambda connection: object_deletions.process_batch(connection, bucket, user_id))
 
 
 def _delete_user(task: RunningTask) -> bool:

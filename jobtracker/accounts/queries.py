@@ -14,6 +14,7 @@ from jobtracker.audit import queries as audit
 from jobtracker.audit.models import AuditKind
 from jobtracker.db.base import Base
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.recording import recording_disabled
 from jobtracker.db.statements import Command, Count, Statement
 from jobtracker.documents.models import Document, DocumentStatus
 from jobtracker.history.models import JobStep
@@ -91,10 +92,11 @@ def delete_batch(connection: SupportsExecute, user_id: int, max_rows: int = BATC
     What the triggers of a deletion insert, a later call deletes.
     """
     deleted = 0
-    for statement in _deletions():
-        deleted += statement.execute(connection, user_id=user_id, max_rows=max_rows - deleted)
-        if deleted >= max_rows:
-            break
+    with recording_disabled(connection):
+        for statement in _deletions():
+            deleted += statement.execute(connection, user_id=user_id, max_rows=max_rows - deleted)
+            if deleted >= max_rows:
+                break
     return deleted
 
 
@@ -114,12 +116,14 @@ def record(connection: SupportsExecute, user_id: int, kind: AuditKind) -> None:
 
 
 def tables() -> list[Table]:
-    """The tables of what belongs to users, those first that refer to others."""
-    return [
+    """The tables of what belongs to users, those first that refer to others; before all of them
+    what triggers derive, so that the deletion of a row derives nothing again."""
+    of_users = [
         table
         for table in reversed(Base.metadata.sorted_tables)
         if "user_id" in table.c and table.name not in EXCEPT
     ]
+    return sorted(of_users, key=lambda table: "id" in table.c)
 
 
 @functools.cache

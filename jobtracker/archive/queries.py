@@ -13,7 +13,7 @@ from jobtracker.archive.kinds import ARCHIVE_KINDS, DOCUMENTS, Kind
 from jobtracker.archive.models import ArchiveSource
 from jobtracker.db.connections import FIRST_STATEMENT, SupportsExecute
 from jobtracker.db.statements import Command, Statement
-from jobtracker.db.trash import Trashable, TrashReason
+from jobtracker.db.trash import Trashable, in_trash
 from jobtracker.documents.models import Document, DocumentStatus
 from jobtracker.jobs.models import Job
 from jobtracker.users.models import User
@@ -49,7 +49,7 @@ _SOURCE = Statement(
 
 def _is_kept(model: Any) -> Any:
     """That no task is about to purge a row."""
-    return model.__table__.c.trash_reason.is_distinct_from(TrashReason.PURGE.value)
+    return sa.or_(model.trashed_at.is_(None), in_trash(model))
 
 
 def _conditions(kind: Kind) -> Iterator[Any]:

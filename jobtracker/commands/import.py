@@ -29,7 +29,8 @@ from jobtracker.imports.models import MAX_FILENAME, ImportKind, ImportState, OnD
 from jobtracker.imports.queries import IMPORTS, RUN_IMPORT, ImportRow
 from jobtracker.imports.resources import MAX_BYTES
 from jobtracker.sweep import make_sessions
-from jobtracker.tasks.queries import TaskKey, enqueue
+from jobtracker.tasks.lease_queries import TaskKey
+from jobtracker.tasks.queries import enqueue
 from jobtracker.tasks.runner import Outcome, Runner
 from jobtracker.users.queries import find_by_email
 

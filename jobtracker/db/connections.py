@@ -13,7 +13,12 @@ from pyramid.request import Request
 from sqlalchemy import Engine, QueuePool, event
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.engine import TimeoutConnection, make_engine, transaction_settings
+from jobtracker.db.engine import (
+    PoolInvalidation,
+    TimeoutConnection,
+    make_engine,
+    transaction_settings,
+)
 from jobtracker.db.idle import IdleConnectionCloser
 
 Params = Mapping[str, Any] | None
@@ -245,9 +250,12 @@ def make_sessions(engine: Engine, settings: Mapping[str, Any]) -> sessionmaker[S
 def includeme(config: Any) -> None:
     registry = config.registry
     settings = registry.settings
-    registry["db_engine"] = engine = make_engine(settings)
+    # In an outage perhaps the requests of one pool alone find out that its connections are lost.
+    invalidation = PoolInvalidation()
+    registry["db_engine"] = engine = make_engine(settings, invalidation=invalidation)
     # A pool of its own: switching a connection to AUTOCOMMIT and back costs half a query.
-    registry["db_autocommit_engine"] = autocommit_engine = make_engine(settings, autocommit=True)
+    autocommit_engine = make_engine(settings, autocommit=True, invalidation=invalidation)
+    registry["db_autocommit_engine"] = autocommit_engine
     IdleConnectionCloser.of(engine, settings)
     closer = IdleConnectionCloser.of(autocommit_engine, settings)
     registry["db_idle_connections"] = cache = IdleConnectionCache(autocommit_engine, closer)

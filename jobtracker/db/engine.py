@@ -23,6 +23,10 @@ from jobtracker.settings import SETTINGS
 # Seconds that PostgreSQL has beyond statement_timeout to report the time-out itself.
 GRACE = 0.5
 
+# Parameters of libpq, unless the URL has others: a statement to a host that is gone fails before
+# response_timeout, as on a lost connection, and can be tried again; idle connections are probed.
+TCP_PARAMETERS = {"tcp_user_timeout": 1500, "keepalives_idle": 30, "keepalives_interval": 5}
+
 # The time-outs of PostgreSQL, all of which sessions have.
 TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
@@ -49,7 +53,8 @@ class ConnectionLost(psycopg.OperationalError):
 
 
 class PoolInvalidation:
-    """The time of a pool's last invalidation: connections made before it are not used again."""
+    """The time of the last invalidation of a server's pools: connections made before it are not
+    used again."""
 
     invalidated_at = -math.inf
 
@@ -93,12 +98,11 @@ class TimeoutConnection(psycopg.Connection[Any]):
         except psycopg.Error as error:
             if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 self.close()  # the primary became a standby: a new connection finds the new one
-            if self.closed:
                 self.invalidation.invalidate_older()
-                if isinstance(error, psycopg.InternalError):
-                    # psycopg's, for two results of BEGIN: a pooler reports that the session has
-                    # ended, and then closes the connection.
-                    error = ConnectionLost(str(error))
+            if self.closed and isinstance(error, psycopg.InternalError):
+                # psycopg's, for two results of BEGIN: a pooler reports that the session has ended,
+                # and then closes the connection.
+                error = ConnectionLost(str(error))
             lost = self.closed and isinstance(error, psycopg.OperationalError)
             if isinstance(error, CONCURRENCY_ERRORS) or (
                 lost and repeatable and not isinstance(error, ResponseTimeout)
@@ -120,17 +124,32 @@ class TimeoutConnection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
             return super().wait(gen, interval, timeout=timeout or self.response_timeout)
-        except psycopg.OperationalError as error:
-            if self.closed or self.info.transaction_status is not TransactionStatus.ACTIVE:
-                raise  # reported by PostgreSQL
-            self.close()
-            raise ResponseTimeout("no answer in time") from error
+        except psycopg.Error as error:
+            is_timeout = (  # not one that PostgreSQL reports
+                isinstance(error, psycopg.OperationalError)
+                and not self.closed
+                and self.info.transaction_status is TransactionStatus.ACTIVE
+            )
+            if is_timeout:
+                self.close()
+            if self.closed:
+                self.invalidation.invalidate_older()
+            if is_timeout:
+                raise ResponseTimeout("no answer in time") from error
+            raise
 
 
-def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine:
+def make_engine(
+    settings: dict[str, Any],
+    *,
+    autocommit: bool = False,
+    invalidation: PoolInvalidation | None = None,
+) -> Engine:
     """A connection pool, which connects on first use and whose every operation times out.
 
     After a failure to connect the URL is read anew: docs/operations.md.
+
+    :param invalidation: that of other pools of the same server
     """
     pool = "sqlalchemy." if autocommit else "sqlalchemy.transaction_"
     pool_size, max_overflow = (
@@ -154,13 +173,13 @@ def make_engine(settings: dict[str, Any], *, autocommit: bool = False) -> Engine
         # Notes, addresses and names must not reach a log or a traceback.
         hide_parameters=True,
     )
-    invalidation = PoolInvalidation()
+    invalidation = invalidation or PoolInvalidation()
 
     @event.listens_for(engine, "do_connect")
     def connect(dialect: Any, _record: Any, _args: list[Any], _options: dict[str, Any]) -> Any:
         def connect_to(url: str) -> TimeoutConnection:
             _none, of_url = dialect.create_connect_args(make_url(url))
-            return TimeoutConnection.connect(**of_url, **connect_args)
+            return TimeoutConnection.connect(**{**TCP_PARAMETERS, **of_url}, **connect_args)
 
         nonlocal url
         rejected = url

@@ -21,8 +21,9 @@ from jobtracker.errors import DATABASE_ERRORS
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a statement can take on the replica before the primary executes it.
-STATEMENT_TIMEOUT = 1
+#: Seconds that a connection to the replica, and a statement on it, can take before the primary
+#: executes the statement.
+CONNECT_TIMEOUT, STATEMENT_TIMEOUT = 2, 1
 
 #: Seconds after a failure of the replica until a request uses it again.
 RETRY_SECONDS = 5
@@ -55,6 +56,7 @@ class Replica:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         own = {
             "sqlalchemy.url": settings["sqlalchemy.reading_url"],
+            "sqlalchemy.connect_timeout": CONNECT_TIMEOUT,
             "sqlalchemy.statement_timeout": STATEMENT_TIMEOUT,
             "sqlalchemy.pool_timeout": 0,  # the primary has connections
         }
@@ -130,7 +132,6 @@ class StandbyConnection(AutocommitConnection):
                 raise NotAStandby
         except psycopg.Error as error:
             if driver.closed:
-                driver.invalidation.invalidate_older()
                 self._pooled.invalidate(error)
                 self._pooled = None
             raise

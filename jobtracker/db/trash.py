@@ -9,10 +9,15 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from jobtracker.db.base import enum_check
 from jobtracker.errors import Conflict
+
+#: The kind of the task that purges what came into the trash until the time ``before`` of its args,
+#: and is of one of its ``kinds``.
+EMPTY_TRASH = "empty_trash"
 
 
 class TrashReason(StrEnum):
@@ -75,10 +80,31 @@ class Trashable:
         raise NotImplementedError
 
 
+# The model is that of the tasks, which are a layer above.
+_TASKS = sa.table(
+    "tasks",
+    *(sa.column(name) for name in ("user_id", "kind", "finished_at")),
+    sa.column("args", JSONB),
+)
+
+
 def in_trash(model: Any) -> sa.ColumnElement[bool]:
-    """That a row of a mapped class is in the trash, and no task is about to purge it."""
+    """That a row of a mapped class, of the user ``user_id``, is in the trash, and no task is about
+    to purge it."""
     columns = model.__table__.c
-    return sa.and_(columns.trashed_at.is_not(None), columns.trash_reason != TrashReason.PURGE.value)
+    before = sa.cast(_TASKS.c.args["before"].as_string(), sa.DateTime(timezone=True))
+    # Computed once for a statement.
+    emptied = sa.select(sa.func.max(before)).where(
+        _TASKS.c.user_id == sa.bindparam("user_id", type_=sa.BigInteger),
+        _TASKS.c.kind == EMPTY_TRASH,
+        _TASKS.c.finished_at.is_(None),
+        _TASKS.c.args["kinds"].has_key(model.trash_kind),
+    )
+    return sa.and_(
+        columns.trashed_at.is_not(None),
+        columns.trash_reason != TrashReason.PURGE.value,
+        (columns.trashed_at <= emptied.scalar_subquery()).is_not(sa.true()),
+    )
 
 
 def trash_table_args(tablename: str) -> tuple[sa.schema.SchemaItem, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
 from jobtracker.db.statements import Command, PageStatement, Statement, columns_of
-from jobtracker.db.trash import TrashReason
+from jobtracker.db.trash import TrashReason, in_trash
 from jobtracker.documents.models import Document
 from jobtracker.documents.queries import DocumentRow
 
@@ -24,9 +24,7 @@ class VersionRow(NamedTuple):
     original_filename: str
     content_type: str | None
     size_bytes: int
-    upload_key: str
     object_key: str
-    upload_expires_at: datetime.datetime
     status: str
     scan_status: str
     scan_checked_at: datetime.datetime | None
@@ -35,10 +33,6 @@ class VersionRow(NamedTuple):
     created_at: datetime.datetime
     replaced_at: datetime.datetime
     purge_at: datetime.datetime
-
-    @property
-    def document(self) -> DocumentRow:
-        return DocumentRow(**{name: getattr(self, name) for name in DocumentRow._fields})
 
 
 _REPLACED_AT = Document.trashed_at.label("replaced_at")
@@ -51,6 +45,7 @@ _VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
     *(Document.__table__.c[name] == sa.bindparam(name) for name in Document.OWNER_COLUMNS),
     Document.doc_type == sa.bindparam("doc_type"),
     Document.trash_reason == TrashReason.REPLACED,
+    in_trash(Document),
 )
 _ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
 _FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)

@@ -78,7 +78,7 @@ class VersionResource(Resource):
         """
         documents = cast(DocumentCollection, self.__parent__.__parent__.__parent__)
         documents.__parent__.touch()  # locks the job
-        trash_replaced(self.connection, self.row.document)
+        trash_replaced(self.connection, self.__parent__.owner, self.row.id)
         restored = documents.restore(self.row.id)
         queries.record_upload(self.connection, restored.row)
         return cast(DocumentResource, restored)

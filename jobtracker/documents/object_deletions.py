@@ -11,17 +11,21 @@ from pyramid.request import Request
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.connections import SupportsExecute, transaction
-from jobtracker.documents import queries
-from jobtracker.documents.queries import DeletionRow
-from jobtracker.documents.storage import MAX_DELETIONS, Bucket
+from jobtracker.documents import deletion_queries as queries
+from jobtracker.documents import queries as documents
+from jobtracker.documents.deletion_queries import DeletionRow
+from jobtracker.documents.storage import Bucket
 from jobtracker.errors import Unavailable
 from jobtracker.jobs.queries import LOCK_ANY as LOCK_JOB
 from jobtracker.logs.outages import log_outage
+from jobtracker.tasks.runner import RunningTask
 
 log = logging.getLogger(__name__)
 
 # Objects of one transaction: S3 has to answer within gateways.read_timeout.
-BATCH = 100
+BATCH = 500
+# Expired uploads that are read at once.
+UPLOADS = 1000
 
 
 def process_deletions_after_commit(request: Request, user_id: int) -> None:
@@ -37,30 +41,34 @@ def process_deletions_after_commit(request: Request, user_id: int) -> None:
     request.tm.get().addAfterCommitHook(after_commit)
 
 
-def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> int:
-    """Delete unreferenced objects of a user, MAX_DELETIONS at most; return how many were deleted.
-
-    :raises Unavailable: when S3 fails
-    """
-    with transaction(sessions) as connection:
-        rows = queries.new_deletions(connection, user_id, limit=MAX_DELETIONS)
-        if deleted := _delete_objects(bucket, rows):
-            queries.set_attempted(connection, user_id, deleted)
-        return len(deleted)
-
-
-def process_batch(connection: SupportsExecute, bucket: Bucket, user_id: int) -> int:
-    """Delete some unreferenced objects of a user that were not attempted yet, and what told of
-    them, as far as it need not be repeated; return their number.
+def process_deletions(sessions: sessionmaker[Session], bucket: Bucket, user_id: int) -> None:
+    """Delete unreferenced objects of a user, :data:`BATCH` at most.
 
     :raises Unavailable: when S3 deletes none of them
     """
-    rows = queries.new_deletions(connection, user_id, limit=BATCH)
+    with transaction(sessions) as connection:
+        _process_batch(connection, bucket, user_id, BATCH)
+
+
+def process_all(task: RunningTask) -> None:
+    """Delete the unreferenced objects of the task's user that were not attempted yet.
+
+    :raises Unavailable: when S3 deletes none of a batch
+    """
+    deleted = 1
+    while deleted:
+        with task.batch() as connection:
+            limit = max(BATCH >> task.failures, 1)  # S3 may have been too slow for more
+            deleted = _process_batch(connection, task.registry["bucket"], task.user_id, limit)
+            task.has_progressed |= deleted > 0
+
+
+def _process_batch(connection: SupportsExecute, bucket: Bucket, user_id: int, limit: int) -> int:
+    rows = queries.find_new(connection, user_id, limit)
     deleted = _delete_objects(bucket, rows)
     if rows and not deleted:
         raise Unavailable
-    queries.set_attempted(connection, user_id, deleted)
-    queries.delete_completed(connection, deleted)
+    queries.record(connection, user_id, deleted)
     return len(deleted)
 
 
@@ -77,20 +85,20 @@ def delete_expired_uploads(sessions: sessionmaker[Session]) -> int:
     last = (0, 0)
     while True:
         with transaction(sessions) as connection:
-            documents = queries.next_expired_uploads(connection, last, limit=MAX_DELETIONS)
-        if not documents:
+            found = documents.next_expired_uploads(connection, last, limit=UPLOADS)
+        if not found:
             return expired
-        for user_id, of_user in itertools.groupby(documents, key=lambda row: row.user_id):
+        for user_id, of_user in itertools.groupby(found, key=lambda row: row.user_id):
             with transaction(sessions) as connection:
                 for document in of_user:
                     # The job first, as in all writes below it: two of them cannot deadlock.
                     LOCK_JOB.first(connection, user_id=user_id, job_id=document.application_id)
-                    expired += queries.delete_expired_upload(connection, document)
-        last = (documents[-1].user_id, documents[-1].id)
+                    expired += documents.delete_expired_upload(connection, document)
+        last = (found[-1].user_id, found[-1].id)
 
 
 def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int]:
-    """Delete unreferenced objects; one of concurrent sweeps does.
+    """Delete unreferenced objects whose deletion is due; one of concurrent sweeps does.
 
     :returns: the numbers of deleted and of not deleted objects
     :raises Unavailable: when S3 fails; the deletions stay queued
@@ -99,11 +107,12 @@ def sweep(sessions: sessionmaker[Session], bucket: Bucket) -> tuple[int, int]:
     last = (0, "")
     while True:
         with transaction(sessions) as connection:
-            rows = queries.next_deletions(connection, last, limit=MAX_DELETIONS)
+            rows = queries.next_due(connection, last, limit=BATCH)
             if not rows:
                 return deleted, failed
             done = _delete_objects(bucket, rows)
-            queries.delete_completed(connection, done)
+            for user_id, of_user in itertools.groupby(done, key=lambda row: row.user_id):
+                queries.record(connection, user_id, list(of_user))
         deleted += len(done)
         failed += len(rows) - len(done)
         last = (rows[-1].user_id, rows[-1].object_key)

@@ -1,21 +1,21 @@
-"""The SQL of documents and of the deletions of their objects."""
+"""The SQL of documents."""
 
 import datetime
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, insert
+from sqlalchemy.dialects.postgresql import BIGINT
 
 from jobtracker.db import statements
 from jobtracker.db.base import NOW
-from jobtracker.db.connections import SupportsExecute, try_lock
+from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Command, Statement
 from jobtracker.db.trash import TrashReason
 from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.documents import models
-from jobtracker.documents.models import Document, DocumentStatus, ObjectDeletion
+from jobtracker.documents.models import Document, DocumentStatus
 from jobtracker.jobs.models import Job
 
 
@@ -45,12 +45,6 @@ class DocumentUsageRow(NamedTuple):
     documents: int
     bytes: int
     pending: int  # of the job, those whose upload URL has not expired
-
-
-class DeletionRow(NamedTuple):
-    user_id: int
-    object_key: str
-    is_last: bool  # whether the object cannot appear again
 
 
 DOCUMENTS = TrashableRepository(
@@ -160,46 +154,9 @@ _DELETE_EXPIRED = Command(
     )
 )
 
-_ENQUEUE = Command(
-    insert(ObjectDeletion.__table__)
-    .values(statements.new_values(ObjectDeletion, ["user_id", "object_key", "repeat_until"]))
-    .on_conflict_do_nothing()
-)
-_DELETION_KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
-_DELETIONS = sa.select(*_DELETION_KEY.clauses, ObjectDeletion.repeat_until <= NOW).limit(_LIMIT)
-_OF_USER = ObjectDeletion.user_id == sa.bindparam("user_id")
-_KEYS = sa.bindparam("keys", type_=ARRAY(sa.Text))
-_NEW_DELETIONS = Statement(
-    _DELETIONS.where(_OF_USER, ObjectDeletion.attempted_at.is_(None))
-    .order_by(ObjectDeletion.created_at)
-    .with_for_update(skip_locked=True),
-    DeletionRow,
-)
-_SET_ATTEMPTED = Command(
-    sa.update(ObjectDeletion.__table__)
-    .where(_OF_USER, ObjectDeletion.object_key == sa.any_(_KEYS))
-    .values(attempted_at=NOW)
-)
-# Of all users, without a lock of the rows: Citus locks none of several shards. The number of the
-# advisory lock in its place is arbitrary.
-_DELETIONS_LOCK = 0x10B7DE1
-_LAST = sa.tuple_(
-    sa.bindparam("last_user_id", type_=sa.BigInteger), sa.bindparam("last_key", type_=sa.Text)
-)
-_NEXT_DELETIONS = Statement(
-    _DELETIONS.where(_LAST < _DELETION_KEY).order_by(*_DELETION_KEY.clauses), DeletionRow
-)
-_USERS = sa.bindparam("users", type_=ARRAY(sa.BigInteger))
-_DONE = sa.func.unnest(_USERS, _KEYS).table_valued("user_id", "object_key").render_derived()
-_DELETE_COMPLETED = Command(
-    sa.delete(ObjectDeletion.__table__).where(_DELETION_KEY.in_(sa.select(*_DONE.c)))
-)
-
-
 _BACKLOG = {
     "expired_uploads": statements.count_up_to_limit(Document, _IS_EXPIRED),
     "malware_scans": statements.count_up_to_limit(Document, _IS_SCANNING),
-    "object_deletions": statements.count_up_to_limit(ObjectDeletion, sa.true()),
 }
 
 
@@ -225,9 +182,12 @@ def replace_others(connection: SupportsExecute, document: DocumentRow) -> None:
         _REPLACE_OTHERS.execute(connection, **_identity(document), **values)
 
 
-def trash_replaced(connection: SupportsExecute, document: DocumentRow) -> None:
-    """Put the valid document into the trash that one of the same single-valued type replaces."""
-    _TRASH_REPLACED.execute(connection, **_identity(document), doc_type=document.doc_type)
+def trash_replaced(connection: SupportsExecute, owner: Mapping[str, Any], row_id: int) -> None:
+    """Put the valid document into the trash that one of the same single-valued type replaces.
+
+    :param owner: the columns that identify the job, and ``doc_type``
+    """
+    _TRASH_REPLACED.execute(connection, **owner, row_id=row_id)
 
 
 def set_scan_result(
@@ -271,43 +231,6 @@ def delete_expired_upload(connection: SupportsExecute, document: DocumentRow) ->
     if _TRY_LOCK_CONFIRMATION.first(connection, row_id=document.id) != (True,):
         return 0
     return _DELETE_EXPIRED.execute(connection, **_identity(document))
-
-
-def enqueue_upload_deletion(connection: SupportsExecute, document: DocumentRow) -> None:
-    """Enqueue the deletion of the upload key's object, repeated until its upload URL expired."""
-    repeat_until = document.upload_expires_at + models.UPLOAD_GRACE
-    key = {"user_id": document.user_id, "object_key": document.upload_key}
-    _ENQUEUE.execute(connection, **statements.new_parameters({**key, "repeat_until": repeat_until}))
-
-
-def new_deletions(connection: SupportsExecute, user_id: int, limit: int) -> list[DeletionRow]:
-    """The deletions of a user that were not attempted yet; this locks the rows."""
-    return _NEW_DELETIONS.all(connection, user_id=user_id, limit=limit)
-
-
-def next_deletions(
-    connection: SupportsExecute, last: tuple[int, str], limit: int
-) -> list[DeletionRow]:
-    """The deletions of all users that follow the last user and key; none while another transaction
-    has called this."""
-    if not try_lock(connection, _DELETIONS_LOCK):
-        return []
-    return _NEXT_DELETIONS.all(connection, last_user_id=last[0], last_key=last[1], limit=limit)
-
-
-def set_attempted(
-    connection: SupportsExecute, user_id: int, deletions: Sequence[DeletionRow]
-) -> None:
-    """Set attempted_at of a user's deletions."""
-    keys = [row.object_key for row in deletions]
-    _SET_ATTEMPTED.execute(connection, user_id=user_id, keys=keys)
-
-
-def delete_completed(connection: SupportsExecute, deletions: Sequence[DeletionRow]) -> None:
-    """Remove those of the deletions that need no repetition."""
-    last = [row for row in deletions if row.is_last]
-    users, keys = [row.user_id for row in last], [row.object_key for row in last]
-    _DELETE_COMPLETED.execute(connection, users=users, keys=keys)
 
 
 def _identity(document: DocumentRow) -> dict[str, int]:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.recording import recording_disabled
 from jobtracker.documents.models import DocumentStatus, ScanStatus
 from jobtracker.documents.storage import Bucket
-from jobtracker.imports import document_queries, queries, row_queries
+from jobtracker.imports import document_queries, row_queries
 from jobtracker.imports.archive_reader import ArchiveReader, Row
 from jobtracker.imports.context import Context
 from jobtracker.imports.document_queries import PendingDocument
@@ -53,5 +54,5 @@ def finish(
     if context.settings["documents.malware_scan"]:
         status, scan_status = DocumentStatus.SCANNING, ScanStatus.PENDING
     ids = [each.id for each in pending]
-    with queries.importing(connection):
+    with recording_disabled(connection):
         document_queries.finish(connection, context.user_id, ids, status, scan_status)

@@ -9,6 +9,7 @@ from typing import Any
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, HISTORY, INTERVIEWS, JOBS, NOTES, Kind
 from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.recording import recording_disabled
 from jobtracker.db.statements import Statement
 from jobtracker.documents.models import DocumentStatus, ScanStatus
 from jobtracker.history.models import StepOrigin
@@ -56,7 +57,7 @@ class JobImporter:
         is_update = self._context.on_duplicate is OnDuplicate.UPDATE
         # The jobs that become as in the archive, and those of them that are here.
         written, updated = (planned, here) if is_update else (new, {})
-        with queries.importing(self._connection):
+        with recording_disabled(self._connection):
             job_ids = self._insert_jobs(new) | here
             self._update_jobs(planned, here, updated)
             ids = {kind.name: self._insert_children(kind, planned, job_ids) for kind in FOUND}

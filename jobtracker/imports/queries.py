@@ -1,8 +1,7 @@
 """The SQL of imports, and of the sources of rows."""
 
-import contextlib
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -77,10 +76,6 @@ key_queries.SOURCES.append(
     key_queries.KeySource(None, Import.object_key, Import.user_id, Import.id, sa.false())
 )
 
-# So that Citus passes the other one on to the shards.
-_PROPAGATE = "SET LOCAL citus.propagate_set_commands = 'local'"
-_SET_IMPORTING = "SET LOCAL jobtracker.importing = '{}'"
-
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _IMPORT_ID = sa.bindparam("import_id", type_=sa.BigInteger)
 _SOURCE, _KIND = (sa.bindparam(name, type_=sa.Text) for name in ("source", "kind"))
@@ -108,15 +103,6 @@ def now(connection: SupportsExecute) -> datetime.datetime:
 def count_files(connection: SupportsExecute, user_id: int) -> int:
     """The number of the user's imports that have a file, or wait for one."""
     return _COUNT_FILES.first_or_not_found(connection, user_id=user_id).number
-
-
-@contextlib.contextmanager
-def importing(connection: SupportsExecute) -> Iterator[None]:
-    """Let triggers record nothing of what the transaction writes in the block."""
-    connection.execute(_PROPAGATE)
-    connection.execute(_SET_IMPORTING.format("on"))
-    yield
-    connection.execute(_SET_IMPORTING.format("off"))
 
 
 def record_sources(

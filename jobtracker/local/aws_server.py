@@ -223,14 +223,20 @@ def saving(app: Application, save: Callable[[], None]) -> Application:
                 save()
             await send(message)
 
-        is_safe = scope.get("method") in (None, "GET", "HEAD", "OPTIONS")
-        await app(scope, receive, send if is_safe else save_and_send)
+        is_saved = scope.get("method") in (None, "GET", "HEAD", "OPTIONS") or is_of_object(scope)
+        await app(scope, receive, send if is_saved else save_and_send)
 
     return call
 
 
+def is_of_object(scope: Mapping[str, Any]) -> bool:
+    """Whether a request is one of an object of S3: MiniStack has these on disk at once."""
+    path = BUCKET_PATH.fullmatch(scope["path"])
+    return path is not None and bool(path["key"])
+
+
 def save_state() -> None:
-    """Save what the emulated services have in memory; objects of S3 are on disk at once."""
+    """Save what the emulated services have in memory."""
     from ministack.core.persistence import save_all
 
     modules = {name: sys.modules.get(f"ministack.services.{name}") for name in STATEFUL_MODULES}

@@ -34,7 +34,7 @@ class _NoteWords:
     user_id: Mapped[int] = mapped_column(primary_key=True)
     application_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     note_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    note_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    note_ids: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
     words: Mapped[str] = mapped_column(TSVECTOR)
 
 
@@ -43,7 +43,8 @@ class NoteWords(_NoteWords, Base):
 
     Each note's words end with the lexeme ``/``, in the order of ``note_ids``; ``note_id`` is the
     first of them. So that a search reads few rows, and the write of a note a short one, a row has
-    about 6,000 bytes. A note in the trash keeps its place, without words.
+    about 6,000 bytes. A note in the trash keeps its place, without words; in place of the id of one
+    that was purged is null.
     """
 
     __tablename__ = "note_words"

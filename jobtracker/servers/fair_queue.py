@@ -15,8 +15,8 @@ MAX_WAITING = 100
 # Requests at once from a network whose user is not known: several people can share it.
 MAX_RUNNING_OF_NETWORK = 4
 # Seconds of a request after which those that wait for it are refused: PostgreSQL does not respond,
-# and each of them would wait for it as well. More than a call of Cognito or S3 takes at most, which
-# the others may not need.
+# and each of them would wait for it as well. Less than its time-outs (sqlalchemy.connect_timeout),
+# and more than a call of Cognito or S3 takes at most, which the others may not need.
 SLOW_SECONDS = 2.5
 
 

@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.connections import TransactionConnection, transaction
 from jobtracker.errors import DATABASE_ERRORS, Unavailable
-from jobtracker.tasks import queries
+from jobtracker.tasks import lease_queries as queries
 from jobtracker.tasks.kinds import TASK_KINDS
+from jobtracker.tasks.lease_queries import Lease, TaskKey
 from jobtracker.tasks.models import TaskState
-from jobtracker.tasks.queries import Lease, TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -68,17 +68,15 @@ class RunningTask:
         self.lease, self.registry = lease, registry
         self.user_id, self.args = lease.user_id, lease.args
         self.done, self.total = lease.done, lease.total
+        #: Since it was taken: set by a batch whose ``done`` grows, and by functions of what is not
+        #: counted there.
+        self.has_progressed = False
         self.sessions, self._is_stopping = sessions, is_stopping
         turn = TURN if TASK_KINDS[lease.kind].is_resumable else math.inf
         self._turn_ends = time.monotonic() + turn
 
     def __str__(self) -> str:
         return f"Task {self.lease.id} ({self.lease.kind}) of user {self.user_id}"
-
-    @property
-    def has_progressed(self) -> bool:
-        """Since it was taken."""
-        return self.done > self.lease.done
 
     @property
     def failures(self) -> int:
@@ -98,7 +96,7 @@ class RunningTask:
         is_turn_over = self.has_progressed and time.monotonic() > self._turn_ends
         if is_turn_over or self._is_stopping():
             raise Interrupted
-        before = self.done, self.total
+        before = self.done, self.total, self.has_progressed
         try:
             with transaction(self.sessions) as connection:
                 if not queries.lock(connection, self.lease):
@@ -106,11 +104,14 @@ class RunningTask:
                 self.done = self.done if done is None else done
                 self.total = self.total if total is None else total
                 yield connection
-                progress = self.lease._replace(done=self.done, total=self.total)
+                self.has_progressed |= self.done > self.lease.done
+                progress = self.lease._replace(
+                    done=self.done, total=self.total, failures=self.failures
+                )
                 if not queries.renew(connection, progress, self.registry.settings["tasks.lease"]):
                     raise LeaseLost
         except BaseException:
-            self.done, self.total = before
+            self.done, self.total, self.has_progressed = before
             raise
 
 

@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.batches import sum_over
 from jobtracker.db.connections import transaction
-from jobtracker.db.trash import Trashable
-from jobtracker.documents.object_deletions import process_deletions
-from jobtracker.documents.storage import MAX_DELETIONS
+from jobtracker.db.trash import EMPTY_TRASH, Trashable
+from jobtracker.documents.object_deletions import process_all
 from jobtracker.jobs.models import Job
 from jobtracker.jobs.resources import JobResource
 from jobtracker.tasks.kinds import task_kind
@@ -27,7 +26,7 @@ from jobtracker.tree import ResourceDeleted
 # Users of one statement of the sweeper.
 USERS = 1000
 
-PURGE, EMPTY_TRASH = "purge", "empty_trash"
+PURGE = "purge"
 
 
 @subscriber(ResourceDeleted)
@@ -43,7 +42,8 @@ def purge(task: RunningTask) -> dict[str, Any]:
     with task.batch() as connection:
         task.total = task.done + queries.count_jobs(connection, task.user_id)
     _purge_jobs(task)
-    return _finish(task)
+    process_all(task)
+    return {"purged": task.done}
 
 
 @task_kind(EMPTY_TRASH, max_failures=None)
@@ -62,7 +62,8 @@ def empty_trash(task: RunningTask) -> dict[str, Any]:
                 if kind != Job.trash_kind:  # a job is deleted below
                     task.done += number
     _purge_jobs(task)
-    return _finish(task)
+    process_all(task)
+    return {"purged": task.done}
 
 
 def _purge_jobs(task: RunningTask) -> None:
@@ -72,18 +73,6 @@ def _purge_jobs(task: RunningTask) -> None:
             task.done += jobs or 0
         if jobs is None:
             return
-
-
-def _finish(task: RunningTask) -> dict[str, Any]:
-    """Delete the objects in S3, and return the result."""
-    registry = task.registry
-    while (
-        process_deletions(registry["db_sessions"], registry["bucket"], task.user_id)
-        >= MAX_DELETIONS
-    ):
-        with task.batch():  # which renews the lease
-            pass
-    return {"purged": task.done}
 
 
 def purge_expired(sessions: sessionmaker[Session], period: datetime.timedelta) -> int:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
 from jobtracker.db.statements import Statement, columns_of
-from jobtracker.db.trash import Trashable, TrashReason, in_trash
+from jobtracker.db.trash import Trashable, in_trash
 from jobtracker.jobs.models import Job, JobChild
 
 
@@ -29,6 +29,8 @@ class TrashRow(NamedTuple):
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _PERIOD = sa.bindparam("period", type_=sa.Interval)
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
+# Of a job: what is below it is purged with it.
+_IS_PURGED = sa.and_(Job.trashed_at.is_not(None), sa.not_(in_trash(Job)))
 
 
 def _sort(model: Any, kind: Any) -> Sort:
@@ -44,9 +46,9 @@ def _query(kind: str) -> tuple[sa.Select[Any], Sort]:
     job_id: Any = sa.cast(sa.null(), sa.BigInteger)
     if issubclass(model, JobChild):
         job_id = model.application_id
-        of_job = sa.select(Job.trash_reason).where(Job.user_id == _USER_ID, Job.id == job_id)
+        of_job = sa.select(sa.not_(_IS_PURGED)).where(Job.user_id == _USER_ID, Job.id == job_id)
         # A subquery of each row, not a join of all of them.
-        is_shown.append(of_job.scalar_subquery().is_distinct_from(TrashReason.PURGE))
+        is_shown.append(of_job.scalar_subquery().is_(sa.true()))
     expressions = {
         "kind": sa.literal_column(f"'{kind}'", sa.Text).label("kind"),
         "job_id": job_id.label("job_id"),
@@ -81,9 +83,7 @@ def _find(kind: str) -> Statement[TrashRow]:
 
 def count() -> sa.ColumnElement[int]:
     """The number of things in the trash of the user ``user_id``, an expression of a statement."""
-    purged = sa.select(Job.id).where(
-        Job.user_id == _USER_ID, Job.trashed_at.is_not(None), Job.trash_reason == TrashReason.PURGE
-    )
+    purged = sa.select(Job.id).where(Job.user_id == _USER_ID, _IS_PURGED)
     counts: list[sa.ColumnElement[int]] = []
     for model in Trashable.by_kind.values():
         found = sa.select(sa.func.count()).select_from(model)

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from jobtracker.db.keyset import MAX_LIST, Page
-from jobtracker.db.trash import Trashable
+from jobtracker.db.trash import EMPTY_TRASH, Trashable
 from jobtracker.jobs.models import Job
 from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.tasks.queries import enqueue
 from jobtracker.tasks.resources import TaskCollection, TaskResource
 from jobtracker.trash import purge_queries, queries
-from jobtracker.trash.purging import EMPTY_TRASH
 from jobtracker.trash.queries import TrashRow
 from jobtracker.tree import Collection, OwnerOnly, Resource, Root, TrashableCollection
+from jobtracker.users import queries as users
 
 
 class Trash(OwnerOnly, under=Root, name="trash"):
@@ -48,7 +48,8 @@ class Trash(OwnerOnly, under=Root, name="trash"):
         )
 
     def empty(self, *, kind: Sequence[str] = ()) -> TaskResource:
-        """Delete all that is in the trash now, or all of some kinds, by a task.
+        """Delete all that is in the trash now, or all of some kinds, by a task; it is no longer in
+        the trash from the commit on.
 
         :raises RateLimited: when too many tasks of the user are not finished
         """
@@ -56,6 +57,7 @@ class Trash(OwnerOnly, under=Root, name="trash"):
         before = purge_queries.now(self.connection)
         args = {"before": before.isoformat(), "kinds": kinds}
         task_id = enqueue(self.connection, self.user.id, EMPTY_TRASH, args)
+        users.increment_revision(self.connection, self.user.id)
         tasks = cast(TaskCollection, Root(self.request)["tasks"])
         return cast(TaskResource, tasks[task_id])
 

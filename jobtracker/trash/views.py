@@ -46,8 +46,8 @@ def get_trash(request: Request) -> Rendered:
     idempotent=True,
 )
 def delete_trash(request: Request) -> TaskRow:
-    """Empty the trash, of some kinds or of all: what is in it now is deleted for good, with its
-    files, by a task. `Location` is where to ask how far that is."""
+    """Empty the trash, of some kinds or of all: what is in it now is there no more, and deleted for
+    good, with its files, by a task. `Location` is where to ask how far that is."""
     return set_location(request, request.context.empty(**request.validated)).row
 
 

@@ -20,7 +20,6 @@ CREATE TABLE tasks (
     state text NOT NULL DEFAULT 'queued',
     run_after timestamptz NOT NULL DEFAULT statement_timestamp(),
     attempts bigint NOT NULL DEFAULT 0,
-    lease_nonce bigint,
     failures bigint NOT NULL DEFAULT 0,
     run_again boolean NOT NULL DEFAULT false,
     done bigint NOT NULL DEFAULT 0,

@@ -15,7 +15,7 @@ import urllib3
 
 from jobtracker.local import CHECKOUT
 
-SECONDS_TO_START = 60
+SECONDS_TO_START = 120
 SECONDS_TO_STOP = 20
 
 

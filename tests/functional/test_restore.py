@@ -22,7 +22,7 @@ from jobtracker.after_restore import after_restore
 from jobtracker.db.connections import transaction
 from jobtracker.documents import reconciliation
 from jobtracker.local.postgres import Postgres
-from jobtracker.tasks import queries
+from jobtracker.tasks import lease_queries as queries
 from jobtracker.tasks.kinds import TASK_KINDS
 from tests.common import exports, imports
 from tests.common.api import Api
@@ -185,8 +185,9 @@ def test_lost_tasks_exports_imports_and_trash_are_not_taken_for_others_of_the_sa
     s3: Any,
     bucket: str,
 ):
+    exports.clear(s3, bucket)
     user = User(instance, user_pool.user("dora@example.com", "Dora").access_token)
-    kept_job = user.make_job(company_name="Kept")
+    remaining_job = user.make_job(company_name="First")
     with application(settings, database) as app:
         kept_export = exports.begin(Api(TestApp(app), user.token))  # makes the id of the source
         run_tasks(app)
@@ -223,7 +224,7 @@ def test_lost_tasks_exports_imports_and_trash_are_not_taken_for_others_of_the_sa
         run_tasks(app)
         assert imports.upload(api, archive) == lost_import
         api.post(f"{lost_import}/run", {"on_duplicate": "update"}, status=202)
-        assert user.send("DELETE", kept_job).status == 204
+        assert user.send("DELETE", remaining_job).status == 204
         for path, etag in lost.items():
             for answer in user.get(path, If_None_Match=etag):
                 assert answer.status == 200, path

@@ -16,7 +16,7 @@ from jobtracker.settings import SETTINGS
 from tests.common.proxy import HOST, Proxy
 from tests.common.server import free_port
 from tests.common.user_pool import REGION, MotoUserPool
-from tests.torture.client import unique
+from tests.torture.client import Client, unique
 from tests.torture.database import migrate
 from tests.torture.instance import Instance
 
@@ -73,17 +73,18 @@ def rows(url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def s3_proxy(aws: Aws) -> Iterator[Proxy]:
-    with Proxy((HOST, aws.port)) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 def own_bucket(aws: Aws) -> str:
     """A bucket for one test."""
     name = unique("torture")
     aws.client("s3").create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def s3_proxy(aws: Aws) -> Iterator[Proxy]:
+    """A proxy before S3."""
+    with Proxy((HOST, aws.port)) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +116,20 @@ def new_token(user_pool: MotoUserPool) -> Callable[[], str]:
     """Returns the access token of a new account, without a row in the database."""
     numbers = itertools.count()
     return lambda: user_pool.user(f"new_token-{next(numbers)}@example.com", "Someone").access_token
+
+
+@pytest.fixture
+def sign_in(server: Instance, new_token: Callable[[], str]) -> Iterator[Callable[[], Client]]:
+    """Creates a client of a new user, of the module's fixture ``server``."""
+    made: list[Client] = []
+
+    def client() -> Client:
+        made.append(server.client(new_token()))
+        return made[-1]
+
+    yield client
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import contextlib
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from jobtracker.local.aws import Aws
 from tests.common.proxy import Proxy
@@ -13,6 +14,14 @@ def objects(aws: Aws, bucket: str, prefix: str = "") -> set[str]:
     """The keys in a bucket."""
     pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return {each["Key"] for page in pages for each in page.get("Contents", ())}
+
+
+def put_objects(aws: Aws, bucket: str, keys: Iterable[str]) -> int:
+    """Put an object to each key, and return their number."""
+    s3 = aws.client("s3")
+    with ThreadPoolExecutor(8) as threads:
+        put = threads.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=b"x"), keys)
+        return len(list(put))
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """SIGKILL of the worker while it deletes an account: all of it is deleted, and of no other."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -15,14 +15,15 @@ from tests.common.user_pool import PASSWORD, MotoUserPool
 from tests.torture.client import Client, print_figures, unique
 from tests.torture.flaky import FlakyGateway
 from tests.torture.instance import Instance
-from tests.torture.storage import objects
-from tests.torture.tasks import finish, kill_workers
+from tests.torture.storage import objects, put_objects
+from tests.torture.tasks import SECONDS_TO_END, finish, kill_workers
 
 pytestmark = pytest.mark.torture
 
 KILLS = 20
-JOBS, PER_JOB = 300, 3  # and documents and notes of each
-SECONDS_TO_KILL = (0.02, 0.5)
+JOBS = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "300"))
+PER_JOB = 4  # documents, and notes
+SECONDS_TO_KILL = (0.02, max(0.5, JOBS / 2500))
 
 FILL = (
     """INSERT INTO jobs (user_id, company_name, job_title)
@@ -87,9 +88,7 @@ def fill(rows: psycopg.Connection, aws: Aws, bucket: str, user_id: int, jobs: in
     for statement in FILL:
         rows.execute(statement, parameters)
     keys = rows.execute("SELECT object_key FROM documents WHERE user_id = %s", [user_id]).fetchall()
-    s3 = aws.client("s3")
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda key: s3.put_object(Bucket=bucket, Key=key[0], Body=b"x"), keys))
+    put_objects(aws, bucket, (key for (key,) in keys))
 
 
 def test_an_account_is_deleted_by_workers_that_are_killed(
@@ -128,7 +127,7 @@ def test_an_account_is_deleted_by_workers_that_are_killed(
         rows.execute("UPDATE object_deletions SET repeat_until = now() - interval '1 day'")
     s3_gateway.share = 0
     sweep = server.program("jobtracker", "sweep", str(server.ini))
-    assert sweep.wait(60) == 0
+    assert sweep.wait(SECONDS_TO_END) == 0
     assert rows_of(engine, user_id).keys() == {"audit", "tasks"}
     engine.dispose()
     with pytest.raises(user_pool.client.exceptions.UserNotFoundException):

@@ -19,11 +19,12 @@ from jobtracker.local.postgres import SOCKET, Postgres
 from jobtracker.local.process import wait_until
 from tests.common.production import production_environment
 from tests.common.proxy import Proxy
+from tests.common.server import free_port
 from tests.common.user_pool import MotoUserPool
 from tests.torture import container
 from tests.torture.container import TEMPORARY, Image
 
-PORT = 6543  # of production.ini and the Dockerfile
+PORT = "6543"  # of production.ini and the Dockerfile
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 30
 
@@ -55,12 +56,19 @@ def env(image: Image, postgres: Postgres, settings: dict[str, str]) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def ini(image: Image, settings: dict[str, str]) -> str:
+def port() -> str:
+    """In place of PORT, which another process of this machine may have."""
+    return str(free_port())
+
+
+@pytest.fixture(scope="module")
+def ini(image: Image, settings: dict[str, str], port: str) -> str:
     """production.ini of the image, with this machine's AWS, on the tmpfs as a mounted volume."""
     parser = RawConfigParser()
     parser.read_string(image.path("production.ini").read_text())
     for name in settings.keys() - parser["app:main"].keys():
         parser["app:main"][name] = settings[name]
+    parser["server:main"]["port"] = port
     path = image.path(f"{TEMPORARY}/own.ini")
     with path.open("w") as file:
         parser.write(file)
@@ -100,30 +108,28 @@ def test_missing_environment_is_one_line_for_each_variable(image: Image):
 
 
 def test_image_migrates_and_serves_until_its_stop_signal(
-    image: Image, env: dict[str, str], ini: str, user_pool: MotoUserPool
+    image: Image, env: dict[str, str], ini: str, port: str, user_pool: MotoUserPool
 ):
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
-            pytest.skip(f"port {PORT} is in use")
     image.run([*image.entrypoint, "migrate", ini], env)
     command = [
         *image.entrypoint,
         *(ini if word.endswith(".ini") else word for word in image.command),
     ]
+    healthcheck = [word.replace(PORT, port) for word in image.healthcheck]
     log = Path(f"/proc/{image.machine.pid}/root/mnt/log")
     with log.open("w") as output:
         process = image.popen(command, env, stdout=output, stderr=output)
 
     def is_healthy() -> bool:
         assert process.poll() is None, log.read_text()
-        with image.popen(image.healthcheck, stderr=subprocess.DEVNULL) as check:
+        with image.popen(healthcheck, stderr=subprocess.DEVNULL) as check:
             return check.wait() == 0
 
     try:
         assert wait_until(is_healthy, SECONDS_TO_START), log.read_text()
         token = user_pool.user("ada@example.com", "Ada").access_token
         answer = urllib3.request(
-            "GET", f"http://127.0.0.1:{PORT}/users/me", headers={"Authorization": f"Bearer {token}"}
+            "GET", f"http://127.0.0.1:{port}/users/me", headers={"Authorization": f"Bearer {token}"}
         )
         assert (answer.status, answer.json()["email"]) == (200, "ada@example.com"), log.read_text()
         image.run([*image.entrypoint, "sweep", ini], env)
@@ -133,9 +139,5 @@ def test_image_migrates_and_serves_until_its_stop_signal(
     finally:
         process.kill()
         process.wait()
-    assert not is_listening()
-
-
-def is_listening() -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", PORT)) == 0
+        assert probe.connect_ex(("127.0.0.1", int(port))) != 0

@@ -13,18 +13,11 @@ from tests.common.server import Server
 pytestmark = pytest.mark.torture
 
 NAMES = [
-    "with blanks  and, commas",
-    "R&D",
-    "a+b=c",
-    "%20",
-    "50% off #1?",
-    "${HOME}",
-    "$(touch made)",
-    'it\'s "quoted"',
-    "back\\slash",
-    "%(here)s",
-    "\u00dcberpr\u00fcfung \u6771\u4eac \U0001f4bc",
-    "x" * 120,
+    "with blanks  and, commas, R&D, a+b=c",
+    "%20 50% off #1? %(here)s",
+    "${HOME} $(touch made)",
+    'it\'s "quoted" back\\slash',
+    "\u00dcberpr\u00fcfung \u6771\u4eac \U0001f4bc " + "x" * 90,
 ]
 SIGN_UP = {"email": "ada@example.com", "password": "Lovelace-1815", "name": "Ada"}
 

@@ -19,7 +19,7 @@ from tests.torture.instance import Instance
 pytestmark = [pytest.mark.torture, pytest.mark.skipif(not IS_INSTALLED, reason=REASON)]
 
 CLIENTS = 40
-SECONDS = int(os.environ.get("TORTURE_SECONDS", "60"))
+SECONDS = int(os.environ.get("TORTURE_SECONDS", "30"))
 SESSIONS = 10  # of PgBouncer
 
 

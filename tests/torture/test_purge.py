@@ -1,21 +1,20 @@
-"""Killed workers empty a trash of many jobs with documents, while S3 refuses half of all calls: in
-the end each object has a row, and each row an object."""
+"""Killed workers empty a trash of many jobs with documents, also while S3 refuses half of all
+calls: in the end each object has a row, and each row an object."""
 
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 
 from jobtracker.local.aws import Aws
-from tests.common.proxy import Proxy
 from tests.torture.client import print_figures
 from tests.torture.database import TABLES, contents
+from tests.torture.flaky import FlakyGateway
 from tests.torture.instance import Instance
-from tests.torture.storage import objects, refusing_half
+from tests.torture.storage import objects, put_objects
 from tests.torture.tasks import finish, is_finished, kill_workers, sweep_deletions
 
 pytestmark = pytest.mark.torture
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.torture
 JOBS = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "1000"))
 DOCUMENTS = 4  # of each job
 KILLS = 20
-SECONDS_TO_KILL = (0, 0.3)
+SECONDS_TO_KILL = (0, JOBS / 2500)
 
 MAKE_JOBS = """
     INSERT INTO jobs (user_id, company_name, job_title)
@@ -50,15 +49,18 @@ TO_TRASH = """
 """
 
 
-@pytest.fixture
-def server(pserve: Callable[..., Instance], url: str, s3_proxy: Proxy, own_bucket: str) -> Instance:
-    return pserve({"sqlalchemy.url": url, "s3.endpoint_url": s3_proxy.url, "s3.bucket": own_bucket})
+@pytest.fixture(params=[0, 0.5], ids=["S3 answers", "S3 refuses half"])
+def s3_gateway(aws: Aws, request: pytest.FixtureRequest) -> Iterator[FlakyGateway]:
+    with FlakyGateway(aws.port, request.param) as gateway:
+        yield gateway
 
 
 @pytest.fixture
-def half_refusing(s3_proxy: Proxy) -> Iterator[None]:
-    with refusing_half(s3_proxy):
-        yield
+def server(
+    pserve: Callable[..., Instance], url: str, s3_gateway: FlakyGateway, own_bucket: str
+) -> Instance:
+    settings = {"s3.endpoint_url": s3_gateway.url, "s3.bucket": own_bucket}
+    return pserve({"sqlalchemy.url": url, **settings}, ini="production.ini")
 
 
 def make_trash(rows: psycopg.Connection[Any], user: int, jobs: int, one_in: int) -> None:
@@ -84,18 +86,13 @@ def test_killed_workers_purge_all_and_nothing_else(
     aws: Aws,
     own_bucket: str,
     rows: psycopg.Connection[Any],
-    half_refusing: None,
+    s3_gateway: FlakyGateway,
 ):
     clients = [server.client(new_token()) for _ in range(2)]
     user, other = (client.done("GET", "/users/me")["id"] for client in clients)
     make_trash(rows, user, JOBS, one_in=1)
     make_trash(rows, other, 50, one_in=2)
-    s3 = aws.client("s3")
-    with ThreadPoolExecutor(16) as threads:
-        put = threads.map(
-            lambda key: s3.put_object(Bucket=own_bucket, Key=key, Body=b"x"), keys(rows)
-        )
-        assert len(list(put)) == DOCUMENTS * (JOBS + 50)
+    assert put_objects(aws, own_bucket, keys(rows)) == DOCUMENTS * (JOBS + 50)
     before = contents(rows, other)
     answer = clients[0].call("DELETE", "/trash")
     assert answer.status == 202
@@ -112,7 +109,10 @@ def test_killed_workers_purge_all_and_nothing_else(
     assert not is_finished(rows)
     finish(server, rows)
     after_kill(kills)
-    print_figures(f"{kills} kills in {time.monotonic() - began:.0f} s, progress {progress}")
+    print_figures(
+        f"{kills} kills in {time.monotonic() - began:.0f} s, progress {progress}, calls of S3 by"
+        f" whether it refused them: {dict(s3_gateway.calls)}"
+    )
     assert kills == KILLS
     assert progress == sorted(progress)
     assert progress[-1] == one(rows, "SELECT total FROM tasks")

@@ -20,7 +20,7 @@ from tests.torture.instance import Instance
 
 pytestmark = pytest.mark.torture
 
-SECONDS = int(os.environ.get("TORTURE_SECONDS", "60"))
+SECONDS = int(os.environ.get("TORTURE_SECONDS", "30"))
 SILENT, DRIPPING, UNREAD = 500, 500, 50
 JOBS = 1200  # of the user whose list is not read: about 3 MiB
 SECONDS_TO_ANSWER = 1

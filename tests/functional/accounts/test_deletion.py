@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from jobtracker.accounts import queries
 from jobtracker.db.base import Base
@@ -50,6 +50,20 @@ def test_every_table_is_either_deleted_from_or_excepted_for_a_reason() -> None:
         *("users", "deleted_accounts", "account_audit", "sign_in_networks"),
         *("rate_limit_counts", "signing_keys"),
     }
+
+
+def test_deletion_of_rows_derives_and_records_nothing(ada: Api, connection: Connection) -> None:
+    """As each of 200 notes in a row of words would compute those of all others."""
+    path = ada.post("/jobs", {"company_name": "Acme", "job_title": "x"}).headers["Location"]
+    for n in range(3):
+        ada.post(f"{path}/notes", {"body": f"Called {n}"})
+        ada.patch(path, {"status": ("offer", "saved", "ghosted")[n]})
+    connection.execute(text('ALTER FUNCTION weighed_words(text, "char") RENAME TO not_called'))
+    driver: Any = connection.connection.dbapi_connection
+    user_id, max_rows = ada.get(ME).json["id"], 1000
+    number = queries.count(driver, user_id)
+    assert queries.delete_batch(driver, user_id, max_rows) == number > 15
+    assert queries.count(driver, user_id) == 0
 
 
 def test_all_tokens_are_revoked_from_the_commit_on(account: Account) -> None:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from jobtracker.db.connections import AutocommitConnection, IdleConnectionCache
 from jobtracker.db.engine import make_engine, quotas_of_triggers
@@ -73,6 +75,33 @@ def test_after_an_invalidation_no_older_connection_is_used(
     assert all(driver.closed for driver in drivers)
     for connection in newer:
         connection.close()
+
+
+@pytest.mark.parametrize("last", ["SELECT", "COMMIT"])
+def test_a_connection_that_was_closed_invalidates_those_of_both_pools(app: Any, last: str):
+    autocommit = app.registry["db_autocommit"]()
+    known = pid(autocommit)
+    autocommit.close()
+    engine = app.registry["db_engine"]
+    with engine.connect() as connection, engine.connect() as other:
+        terminated = connection.scalar(text(PID))
+        other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": terminated})
+        with pytest.raises(DBAPIError):
+            connection.commit() if last == "COMMIT" else connection.execute(text("SELECT"))
+    assert pid(autocommit) != known
+    autocommit.close()
+
+
+def test_a_connection_to_a_host_that_is_gone_is_lost_before_statements_time_out(
+    settings: dict[str, str],
+):
+    for url, expected in (("", "1500"), ("&tcp_user_timeout=7", "7")):
+        engine = make_engine(read({**settings, "sqlalchemy.url": settings["sqlalchemy.url"] + url}))
+        with engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            assert driver.info.get_parameters()["tcp_user_timeout"] == expected
+            assert int(expected) < driver.response_timeout * 1000
+        engine.dispose()
 
 
 def test_disposing_the_engine_closes_idle_connections(engine: Engine, cache: IdleConnectionCache):

@@ -27,6 +27,7 @@ from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
 from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.document_versions import queries as document_versions
+from jobtracker.documents import deletion_queries as object_deletions
 from jobtracker.documents import key_queries
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import Document
@@ -40,6 +41,7 @@ from jobtracker.retention import queries as retention
 from jobtracker.saved_views.models import SavedView
 from jobtracker.search import queries as search
 from jobtracker.stats import queries as stats
+from jobtracker.tasks import lease_queries as leases
 from jobtracker.tasks import queries as tasks
 from jobtracker.trash import purge_queries as purging
 from jobtracker.trash import queries as trash
@@ -96,12 +98,12 @@ OF_PROGRAMS: set[Statement[Any]] = {
     users._RENEW_REVISIONS,
     documents._EXPIRED,
     documents._SCANNING,
-    documents._NEXT_DELETIONS,
-    documents._DELETE_COMPLETED,
+    object_deletions._NEXT_DUE,
+    object_deletions._COUNT,
     key_queries.of_users(),
     deletion_queries._FIND_REQUESTED,
-    tasks._FIND_DUE,
-    tasks._NEXT_DUE,
+    leases._FIND_DUE,
+    leases._NEXT_DUE,
     tasks._COUNT_DUE,
     *(each(kind) for kind in TRASH_KINDS for each in (purging._users, purging._backlog)),
     retention._NEXT_USERS,

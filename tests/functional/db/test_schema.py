@@ -124,8 +124,22 @@ class TestConstraints:
         given = {"user": users[1], "job": bobs_job, "type": "resume", "status": "uploaded"}
         sql(DOCUMENT, **given, key="k")
         sql("DELETE FROM users WHERE id = :user", user=users[1])
-        keys = "SELECT string_agg(user_id || ' ' || object_key, ', ') FROM object_deletions"
+        keys = """SELECT string_agg(user_id || ' ' || object_key, ', ' ORDER BY object_key)
+                  FROM object_deletions"""
         assert sql(keys) == f"{users[1]} k, {users[1]} k/final"
+
+    def test_deletion_of_a_document_that_was_confirmed_long_ago_needs_no_repetition(
+        self, sql: Any, users: list[int], bobs_job: int
+    ):
+        for status in ("uploaded", "pending"):
+            given = {"user": users[1], "job": bobs_job, "type": "resume", "status": status}
+            sql(DOCUMENT, **given, key=status)
+        sql("UPDATE documents SET upload_expires_at = now() - interval '1 hour 1 second'")
+        sql("DELETE FROM documents")
+        found = """SELECT string_agg(object_key, ', ' ORDER BY object_key) FROM object_deletions
+                   WHERE (repeat_until <= statement_timestamp()) = :is_last"""
+        assert sql(found, is_last=True) == "pending, uploaded/final"
+        assert sql(found, is_last=False) == "pending/final"
 
     @pytest.mark.parametrize(
         ("statement", "error"),

@@ -8,7 +8,9 @@ from jobtracker.pshell import setup
 from tests.common.api import Api
 
 
-def test_contact_is_created_listed_and_deleted_with_activity_and_etags(ada: Api, bob: Api) -> None:
+def test_contact_is_created_listed_deleted_and_restored_with_activity_and_etags(
+    ada: Api, bob: Api
+) -> None:
     job = "/jobs/{id}".format_map(
         ada.post("/jobs", {"company_name": "Acme", "job_title": "x"}).json
     )
@@ -29,6 +31,13 @@ def test_contact_is_created_listed_and_deleted_with_activity_and_etags(ada: Api,
     assert types == ["contact_deleted", "contact_added", "contact_added", "job_created"]
     counts = ada.get("/jobs/metrics/activity").json["per_type"]
     assert counts["contact_added"] == 2
+    (trashed,) = ada.get("/trash?kind=contact").json
+    assert (trashed["title"], trashed["reason"]) == ("Grace Hopper", "user")
+    assert ada.post(f"/trash/contact/{trashed['id']}/restore").json == grace.json
+    assert ada.get(f"{job}/activity").json[0]["type"] == "contact_added"
+    ada.delete(grace.headers["Location"])
+    ada.delete("/trash/contact/{id}".format_map(trashed), status=204)
+    assert ada.get("/trash").json == []
     ada.delete(job)
 
 

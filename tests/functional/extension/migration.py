@@ -1,4 +1,4 @@
-"""Contacts, which record activity and count in the user's revision."""
+"""Contacts, which record activity, count in the user's revision, and can be in the trash."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,9 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("application_id", sa.BigInteger, nullable=False),
         sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("trashed_at", sa.DateTime(timezone=True)),
+        sa.Column("trash_reason", sa.Text),
+        sa.Column("previous_activity_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("user_id", "id", name=op.f("pk_contacts")),
         sa.ForeignKeyConstraint(
             ["user_id", "application_id"],
@@ -24,15 +27,24 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
-    op.create_index(
-        op.f("ix_contacts_user_id_application_id_name_id"),
-        "contacts",
-        ["user_id", "application_id", "name", "id"],
-    )
+    for name, columns, condition in (
+        ("user_id_application_id", ["user_id", "application_id"], None),
+        ("live", ["user_id", "application_id", "name", "id"], "trashed_at IS NULL"),
+        ("trash", ["user_id", "trashed_at", "id"], "trashed_at IS NOT NULL"),
+        ("trashed_at", ["trashed_at"], "trashed_at IS NOT NULL"),
+    ):
+        where = condition and sa.text(condition)
+        op.create_index(op.f(f"ix_contacts_{name}"), "contacts", columns, postgresql_where=where)
     op.execute("""
         CREATE FUNCTION record_contact_activity() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF TG_OP = 'INSERT' THEN
+            IF TG_OP <> 'INSERT' AND OLD.trashed_at IS NOT NULL THEN
+                IF TG_OP = 'UPDATE' AND NEW.trashed_at IS NULL THEN
+                    PERFORM take_back_deletion(
+                        OLD.user_id, OLD.application_id, 'contact_deleted', 'contact_id', OLD.id,
+                        OLD.trashed_at, OLD.previous_activity_at);
+                END IF;
+            ELSIF TG_OP = 'INSERT' THEN
                 PERFORM record_activity(
                     NEW.user_id, NEW.application_id, 'contact_added', 'Contact added',
                     jsonb_build_object('contact_id', NEW.id));
@@ -45,7 +57,7 @@ def upgrade() -> None:
         END $$
     """)
     op.execute("""
-        CREATE TRIGGER record_activity AFTER INSERT OR DELETE ON contacts
+        CREATE TRIGGER record_activity AFTER INSERT OR UPDATE OF trashed_at OR DELETE ON contacts
         FOR EACH ROW EXECUTE FUNCTION record_contact_activity()
     """)
     op.execute("""

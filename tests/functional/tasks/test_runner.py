@@ -119,12 +119,14 @@ def test_failed_task_is_tried_again_after_pauses_that_double(
     assert ada.get(path).json["state"] == "done"
 
 
+@pytest.mark.parametrize("is_counted", [True, False])
 def test_progress_ends_the_growth_of_pauses(
-    app: Any, connection: Connection, register: Register, add: Enqueue
+    app: Any, connection: Connection, register: Register, add: Enqueue, is_counted: bool
 ):
     def run(task: RunningTask) -> None:
         with task.batch():
-            task.done += 1
+            task.done += is_counted
+            task.has_progressed |= not is_counted
         raise Unavailable
 
     register(run, max_failures=2)

@@ -77,14 +77,45 @@ def test_words_of_a_note_are_gone_and_come_back_in_the_same_place(
     assert [words.get(row.note_id) for row in kept] == [(row.note_ids, row.words) for row in kept]
 
 
-def test_purged_notes_leave_no_words(job: int, sql: Any, derived: Any):
+@pytest.mark.parametrize("table", ["note_words", "trashed_note_words"])
+def test_purged_notes_leave_no_words(job: int, sql: Any, derived: Any, table: str):
     sql(TRASH.format("notes", "id % 2 = 0"))
+    if table == "trashed_note_words":
+        sql(TRASH.format("jobs", "id = :job"), job=job)
     sql("DELETE FROM notes WHERE trashed_at IS NOT NULL")
-    ids = sorted(each for row in derived()["note_words"] for each in row.note_ids)
+    ids = sorted(each for row in derived()[table] for each in row.note_ids if each)
     assert ids == sorted(sql("SELECT id FROM notes").scalars())
     sql(TRASH.format("notes", "true"))
     sql("DELETE FROM notes")
-    assert derived()["note_words"] == []
+    assert derived()[table] == []
+
+
+def test_search_shows_the_right_note_when_one_before_it_was_purged(ada: Api, sql: Any):
+    path = ada.post("/jobs", {"company_name": "Acme", "job_title": "x"}).headers["Location"]
+    for body in ("They called.", "We wrote.", "We met in Vienna.", "They wrote."):
+        ada.post(f"{path}/notes", {"body": body})
+    sql(TRASH.format("notes", "body = 'We wrote.'"))
+    sql("DELETE FROM notes WHERE trashed_at IS NOT NULL")
+    (found,) = ada.get("/jobs/search?q=vienna&highlight=true").json["jobs"]
+    assert "Vienna" in str(found["highlight"])
+
+
+def test_notes_in_a_row_of_words_have_a_bounded_length(job: int, sql: Any, derived: Any):
+    """As their words are computed when one of them comes into the trash."""
+    for reason in (None, "user"):
+        sql(
+            """INSERT INTO notes (user_id, application_id, body, trashed_at, trash_reason)
+            SELECT user_id, id, repeat('called ', 1250),
+                   CASE WHEN CAST(:reason AS text) IS NOT NULL THEN now() END, :reason
+            FROM jobs, generate_series(1, 60) WHERE id = :job""",
+            job=job,
+            reason=reason,
+        )
+    lengths = sql("""
+        SELECT sum(length(body)) FROM note_words JOIN notes ON notes.id = ANY (note_ids)
+        GROUP BY note_words.note_id
+    """)
+    assert max(lengths.scalars()) <= 250_000
 
 
 def test_purge_computes_no_words(job: int, sql: Any, derived: Any):

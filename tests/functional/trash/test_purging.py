@@ -1,10 +1,12 @@
 """The trash is emptied by a task, and purged by the sweeper."""
 
+import itertools
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
+from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.metrics.backlog import read_backlog
 from jobtracker.sweep import sweep
@@ -45,7 +47,9 @@ def counts(connection: Connection) -> dict[str, int]:
 class TestEmptying:
     def test_answer_is_the_task_that_does_it(self, app: Any, ada: Api, job: str):
         trash_one_of_each(ada, job)
+        etag = ada.get("/trash").headers["ETag"]
         answer = ada.delete("/trash", status=202)
+        assert ada.get("/trash", headers={"If-None-Match": etag}, status=200).json == []
         assert answer.json["kind"] == "empty_trash"
         assert answer.json["state"] == "queued"
         assert answer.headers["Location"] == f"/tasks/{answer.json['id']}"
@@ -72,20 +76,48 @@ class TestEmptying:
         assert len(ada.get("/jobs").json) == jobs
         assert len(listed(bob)) == len(of_bob)
 
-    def test_what_is_restored_or_deleted_meanwhile_is_kept(self, app: Any, ada: Api, job: str):
-        restored, again, later = (make(ada, job, "note") for _ in range(3))
-        for path in (restored, again):
-            ada.delete(path)
+    def test_what_is_to_be_deleted_is_in_the_trash_no_more(
+        self, app: Any, ada: Api, bob: Api, s3: Any, bucket: str
+    ):
+        documents = Documents(ada, s3, bucket)
+        first = documents.uploaded("resume")
+        current = documents.uploaded("resume")
+        versions = f"{documents.path}/{current['id']}/versions"
+        paths = trash_one_of_each(ada, documents.job_path)
+        below = make(ada, other := make_job(ada), "note")
+        ada.delete(below)
+        ada.delete(other)
+        of_bob = trash_one_of_each(bob, make_job(bob))
+        assert [row["id"] for row in ada.get(versions).json] == [first["id"]]
+        ada.delete("/trash?kind=document&kind=job")
+        # What belongs to a job is deleted with it.
+        assert [kind for kind, _id in listed(ada)] == ["saved_view", "interview", "note"]
+        assert ada.get("/users/me/usage").json["trash"]["count"] == 3
+        assert ada.get(versions).json == []
+        ada.refused(404, "POST", f"{versions}/{first['id']}/restore")
+        for kind, path in (("document", paths["document"]), ("job", other), ("note", below)):
+            ada.refused(404, "POST", f"{in_trash(kind, path)}/restore")
+            ada.refused(404, "DELETE", in_trash(kind, path))
+        ada.post(f"{in_trash('note', paths['note'])}/restore")
+        assert len(listed(bob)) == len(of_bob)
+        later = make(ada, documents.job_path, "document")
+        ada.delete(later)
+        assert listed(ada)[0] == ("document", int(later.rpartition("/")[2]))
+        run_tasks(app)
+        assert [kind for kind, _id in listed(ada)] == ["document", "saved_view", "interview"]
+
+    def test_what_is_restored_or_deleted_meanwhile_is_kept(
+        self, app: Any, ada: Api, job: str, connection: Connection
+    ):
+        restored, later = (make(ada, job, "note") for _ in range(2))
+        ada.delete(restored)
         ada.delete("/trash")
-        for path in (restored, again):
-            ada.post(f"{in_trash('note', path)}/restore")
-        for path in (again, later):
-            ada.delete(path)
+        # By a request that began before.
+        connection.execute(text("UPDATE notes SET trashed_at = NULL, trash_reason = NULL"))
+        ada.delete(later)
         run_tasks(app)
         ada.get(restored)
-        assert sorted(listed(ada)) == sorted(
-            ("note", int(path.rpartition("/")[2])) for path in (again, later)
-        )
+        assert listed(ada) == [("note", int(later.rpartition("/")[2]))]
 
     def test_kinds_select_what_is_deleted(self, app: Any, ada: Api, job: str):
         trash_one_of_each(ada, job)
@@ -149,6 +181,37 @@ class TestEmptying:
         run_tasks(app)
         assert documents.keys() == []
         assert ada.get(answer.headers["Location"]).json["progress"] == {"done": 1, "total": 1}
+
+    def test_objects_that_s3_deletes_end_the_growth_of_pauses(
+        self,
+        app: Any,
+        ada: Api,
+        s3: Any,
+        bucket: str,
+        connection: Connection,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        documents = Documents(ada, s3, bucket)
+        documents.clear()
+        for _ in range(6):
+            documents.uploaded("thank_you")
+        ada.delete(documents.job_path)
+        ada.delete("/trash")
+        delete, calls = app.registry["bucket"].delete_objects, itertools.count(1)
+
+        def delete_or_fail(keys: Any) -> Any:
+            if next(calls) % 2 == 0:
+                raise Unavailable
+            return delete(keys)
+
+        monkeypatch.setattr(object_deletions, "BATCH", 2)
+        monkeypatch.setattr(app.registry["bucket"], "delete_objects", delete_or_fail)
+        seconds = text("SELECT extract(epoch FROM run_after - statement_timestamp()) FROM tasks")
+        while run_tasks(app, expected=(Outcome.POSTPONED, Outcome.DONE))[Outcome.POSTPONED]:
+            assert float(connection.execute(seconds).scalar_one()) <= 4
+            make_tasks_due(app)
+        assert documents.keys() == []
+        assert next(calls) > 8
 
 
 class TestSweeper:

@@ -86,6 +86,21 @@ def test_fault_of_postgres_answers_503_and_recovers(
     assert report.problems == []
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_outage_in_the_requests_of_one_pool_causes_no_error_in_those_of_the_other(
+    client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, method: str
+):
+    """Of all requests of a user, the first two may be refused by PostgreSQL, the others unseen."""
+    work = DatabaseWork.of(client, rows)
+    fault = f"lost, {method} only"
+    FAULTS["lost"](proxies.postgres)
+    calls = [call for call in work.calls if call.method == method]
+    call_during_fault(report, "PostgreSQL", fault, client, calls)
+    proxies.postgres.forward()
+    call_until_recovered(report, "PostgreSQL", fault, client, work.last)
+    assert report.problems == []
+
+
 @pytest.mark.parametrize("after", [200, 400, 600, 800, 1000, 1200, 1500, 2000])
 def test_disconnect_of_postgres_at_any_byte_leaves_nothing_half_done(
     client: Client, proxies: Proxies, rows: psycopg.Connection, report: Report, after: int

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jobtracker.db.keyset import Sort, SortKey
-from jobtracker.db.statements import Repository
+from jobtracker.db.trashable_rows import TrashableRepository
 
 from .models import Contact
 
@@ -15,7 +15,7 @@ class ContactRow(NamedTuple):
     name: str
 
 
-CONTACTS = Repository(
+CONTACTS = TrashableRepository(
     Contact,
     ContactRow,
     owner_columns=("user_id", "application_id"),

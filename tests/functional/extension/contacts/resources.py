@@ -1,6 +1,6 @@
 """``root["jobs"][7]["contacts"]``."""
 
-from jobtracker.jobs.resources import JobChildCollection, JobChildResource, JobResource
+from jobtracker.jobs.resources import JobChildResource, JobResource, TrashableJobChildCollection
 
 from .queries import CONTACTS, ContactRow
 
@@ -11,10 +11,13 @@ class ContactResource(JobChildResource[ContactRow]):
     kind = "contact"
 
 
-class ContactCollection(JobChildCollection[ContactRow], under=JobResource, name="contacts"):
+class ContactCollection(
+    TrashableJobChildCollection[ContactRow], under=JobResource, name="contacts"
+):
     """``/jobs/7/contacts``, A to Z."""
 
     repository, item_class = CONTACTS, ContactResource
+    quota_name = "interviews_per_job"
 
     def add(self, name: str) -> ContactResource:
         """Add a contact."""

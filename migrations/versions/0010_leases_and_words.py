@@ -1,0 +1,110 @@
+"""Leases of tasks with a random number; the trash: upload keys, words of rows that are bounded.
+
+The code of before neither reads nor writes the column, and works with the functions.
+"""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+from alembic import op
+
+from jobtracker.db.migrations import autocommit, execute
+
+revision: str = "0010"
+down_revision: str | None = "0009"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+# What is purged is old, mostly: the objects of the upload keys were deleted after the confirmation,
+# until no upload could arrive any more, and no copy to the other keys can be late.
+DELETE_OBJECTS = """
+    CREATE OR REPLACE FUNCTION delete_objects_of_document() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    DECLARE
+        last_copy CONSTANT timestamptz := CASE WHEN OLD.status = 'pending'
+            THEN statement_timestamp() ELSE greatest(OLD.uploaded_at, OLD.upload_expires_at) END;
+        last_upload CONSTANT timestamptz := OLD.upload_expires_at + interval '1 hour';
+    BEGIN
+        INSERT INTO object_deletions (user_id, object_key, repeat_until)
+        VALUES (OLD.user_id, OLD.object_key, last_copy + interval '1 hour')
+        ON CONFLICT DO NOTHING;
+        IF OLD.status = 'pending' OR last_upload > statement_timestamp() THEN
+            INSERT INTO object_deletions (user_id, object_key, repeat_until)
+            VALUES (OLD.user_id, OLD.upload_key, last_upload)
+            ON CONFLICT DO NOTHING;
+        END IF;
+        RETURN NULL;
+    END $$
+"""
+# The place is kept: a position in the words tells by the number of the notes before it which note
+# it is of.
+KEEP_WORDS_OF_PURGED_NOTE = """
+    CREATE OR REPLACE FUNCTION keep_words_of_purged_note() RETURNS trigger
+    LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    BEGIN
+        UPDATE note_words SET note_ids = array_replace(note_ids, OLD.id, NULL)
+        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+            AND OLD.id = ANY (note_ids);
+        IF FOUND THEN
+            DELETE FROM note_words
+            WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+                AND array_remove(note_ids, NULL) = '{}';
+            RETURN NULL;
+        END IF;
+        UPDATE trashed_note_words SET note_ids = array_replace(note_ids, OLD.id, NULL)
+        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+            AND OLD.id = ANY (note_ids);
+        DELETE FROM trashed_note_words
+        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
+            AND array_remove(note_ids, NULL) = '{}';
+        RETURN NULL;
+    END $$
+"""
+# A row has some 50,000 bytes of text at most, as the words of all of them are computed when one of
+# the notes comes into the trash: few words that are often repeated take up little room. A note that
+# comes into the trash with its INSERT has no body here.
+ADD_WORDS_OF_NOTE = """
+    CREATE OR REPLACE FUNCTION add_words_of_note(
+        of_user bigint, of_job bigint, new_id bigint, body text
+    ) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    DECLARE
+        new_words tsvector := weighed_words(body, 'D');
+        last_row bigint;
+        has_room boolean;
+    BEGIN
+        SELECT note_id, pg_column_size(words) < 6000 AND cardinality(note_ids) < 10000 / CASE
+            WHEN body = '' THEN 500 ELSE greatest(octet_length(body), 50) END
+        INTO last_row, has_room FROM note_words
+        WHERE user_id = of_user AND application_id = of_job ORDER BY note_id DESC LIMIT 1;
+        IF has_room THEN
+            UPDATE note_words SET words = words || new_words, note_ids = note_ids || new_id
+            WHERE user_id = of_user AND application_id = of_job AND note_id = last_row;
+            IF FOUND THEN
+                RETURN;
+            END IF;
+        END IF;
+        INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
+        VALUES (of_user, of_job, new_id, ARRAY[new_id], new_words);
+    END $$
+"""
+
+
+def of_trash() -> dict[str, Any]:
+    """The names of the migration 0005, which has the functions that are replaced."""
+    return runpy.run_path(str(Path(__file__).with_name("0005_trash.py")))
+
+
+def upgrade() -> None:
+    with autocommit():
+        execute("ALTER TABLE tasks ADD COLUMN IF NOT EXISTS lease_nonce bigint")
+        for function in (DELETE_OBJECTS, KEEP_WORDS_OF_PURGED_NOTE, ADD_WORDS_OF_NOTE):
+            execute(function)
+
+
+def downgrade() -> None:
+    trash = of_trash()
+    op.execute(trash["of_base"]("documents", "delete_objects_of_document"))
+    for function in ("KEEP_WORDS_OF_PURGED_NOTE", "ADD_WORDS_OF_NOTE"):
+        op.execute(trash[function])
+    op.drop_column("tasks", "lease_nonce")
