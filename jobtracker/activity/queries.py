@@ -11,7 +11,7 @@ from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Repository, Statement
 from jobtracker.jobs.models import Job
-from jobtracker.jobs.queries import HAS_TRASH, OF_USER
+from jobtracker.jobs.queries import IS_MOSTLY_TRASH, OF_USER, TRASHED_IDS
 
 
 class ActivityRow(NamedTuple):
@@ -42,8 +42,10 @@ _OF_JOB = (
     select(Activity.type).where(*_IN_PERIOD, Activity.application_id == Job.id).offset(0).lateral()
 )
 _EVENTS = union_all(
-    select(Activity.type).where(*_IN_PERIOD, not_(HAS_TRASH)),
-    select(_OF_JOB.c.type).join_from(Job, _OF_JOB, true()).where(*OF_USER, HAS_TRASH),
+    select(Activity.type).where(
+        *_IN_PERIOD, Activity.application_id.not_in(TRASHED_IDS), not_(IS_MOSTLY_TRASH)
+    ),
+    select(_OF_JOB.c.type).join_from(Job, _OF_JOB, true()).where(*OF_USER, IS_MOSTLY_TRASH),
 ).subquery()
 #: The number of events of each type in the last ``period``, without those of jobs in the trash.
 COUNT_BY_TYPE = Statement(

@@ -76,9 +76,12 @@ _IS_LIVE = Job.trashed_at.is_(None)
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 #: The conditions of the user's jobs that are not in the trash.
 OF_USER = (Job.user_id == _USER_ID, _IS_LIVE)
-#: Whether the user has jobs in the trash. Where there are none, statements that read all rows below
-#: the user's jobs need not look for these jobs.
-HAS_TRASH = sa.select(Job.id).where(Job.user_id == _USER_ID, Job.trashed_at.is_not(None)).exists()
+#: The ids of the user's jobs in the trash.
+TRASHED_IDS = sa.select(Job.id).where(Job.user_id == _USER_ID, Job.trashed_at.is_not(None))
+_NUMBER_OF_LIVE = sa.select(User.job_count).where(User.id == _USER_ID).scalar_subquery()
+#: Whether the user has more jobs in the trash than others. If so, statements on all rows below the
+#: user's jobs look for those of each job; otherwise they omit those of TRASHED_IDS from all.
+IS_MOSTLY_TRASH = TRASHED_IDS.offset(_NUMBER_OF_LIVE).exists()
 _OF_KEY = (Job.user_id == sa.bindparam("user_id"), Job.id == sa.bindparam("job_id"))
 _BY_ID = (*_OF_KEY, _IS_LIVE)
 _IN_TRASH = (*_OF_KEY, in_trash(Job))

@@ -27,7 +27,7 @@ from jobtracker.history.models import JobStep
 from jobtracker.http.idempotency import IdempotencyRecord
 from jobtracker.interviews.models import Interview
 from jobtracker.jobs.models import Job
-from jobtracker.jobs.queries import HAS_TRASH, OF_USER
+from jobtracker.jobs.queries import IS_MOSTLY_TRASH, OF_USER, TRASHED_IDS
 from jobtracker.notes.models import Note
 from jobtracker.saved_views.models import SavedView
 from jobtracker.trash import queries as trash
@@ -65,14 +65,15 @@ def _most(model: Any) -> ScalarSelect[int]:
     """The number of rows of the job that has the most; those of jobs in the trash are not read."""
     of_user = (model.user_id == _USER_ID, *_is_live(model))
     number = func.count().label("number")
-    of_all = select(number).where(*of_user).group_by(model.application_id).subquery()
+    of_live = (*of_user, model.application_id.not_in(TRASHED_IDS))
+    of_all = select(number).where(*of_live).group_by(model.application_id).subquery()
     of_job = select(number).where(*of_user, model.application_id == Job.id).lateral()
     of_jobs = select(of_job.c.number).join_from(Job, of_job, true()).where(*OF_USER).subquery()
     most, most_of_jobs = (
         select(func.coalesce(func.max(counts.c.number), 0)).scalar_subquery()
         for counts in (of_all, of_jobs)
     )
-    return select(case((HAS_TRASH, most_of_jobs), else_=most)).scalar_subquery()
+    return select(case((IS_MOSTLY_TRASH, most_of_jobs), else_=most)).scalar_subquery()
 
 
 def _is_live(model: Any) -> list[ColumnElement[bool]]:

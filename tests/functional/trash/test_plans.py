@@ -102,3 +102,25 @@ def test_no_statement_reads_the_trash(ada: Api, connection: Connection, mode: st
         removed = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
         rows = (node["Actual Rows"] + removed) * node["Actual Loops"]
         assert rows <= LIVE * 15, node
+
+
+def test_statements_do_not_look_for_each_job_as_a_few_are_in_the_trash(
+    ada: Api, connection: Connection
+):
+    body = {"company_name": "Acme", "job_title": "Engineer"}
+    job_ids = [ada.post("/jobs", body).json["id"] for _ in range(LIVE)]
+    for job_id in job_ids:
+        ada.post(f"/jobs/{job_id}/notes", {"body": "They called back"})
+    ada.delete(f"/jobs/{job_ids[0]}", status=204)
+    user_id = ada.get("/users/me").json["id"]
+    explained = Explained(connection.connection.dbapi_connection)
+    with contextlib.suppress(NotFound):
+        usage.read(explained, user_id)
+    COUNT_BY_TYPE.all(explained, user_id=user_id, period=datetime.timedelta(days=30))
+    of_children = [
+        node
+        for node in explained.nodes
+        if node.get("Relation Name") in ("notes", "activity", "job_steps") and node["Actual Loops"]
+    ]
+    assert of_children
+    assert {node["Actual Loops"] for node in of_children} == {1}
