@@ -46,16 +46,7 @@ KEEP_WORDS_OF_PURGED_NOTE = """
         UPDATE note_words SET note_ids = array_replace(note_ids, OLD.id, NULL)
         WHERE user_id = OLD.user_id AND application_id = OLD.application_id
             AND OLD.id = ANY (note_ids);
-        IF FOUND THEN
-            DELETE FROM note_words
-            WHERE user_id = OLD.user_id AND application_id = OLD.application_id
-                AND array_remove(note_ids, NULL) = '{}';
-            RETURN NULL;
-        END IF;
-        UPDATE trashed_note_words SET note_ids = array_replace(note_ids, OLD.id, NULL)
-        WHERE user_id = OLD.user_id AND application_id = OLD.application_id
-            AND OLD.id = ANY (note_ids);
-        DELETE FROM trashed_note_words
+        DELETE FROM note_words
         WHERE user_id = OLD.user_id AND application_id = OLD.application_id
             AND array_remove(note_ids, NULL) = '{}';
         RETURN NULL;

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.torture
 JOBS = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "1000"))
 DOCUMENTS = 4  # of each job
 KILLS = 20
-SECONDS_TO_KILL = (0, JOBS / 2500)
+SECONDS_TO_KILL = (0, JOBS / 5000)
 
 MAKE_JOBS = """
     INSERT INTO jobs (user_id, company_name, job_title)

@@ -65,7 +65,7 @@ def test_requests_of_many_users_run_at_once(
 def test_requests_beyond_those_that_may_wait_answer_429(
     server: ToyServer, start: Callable[..., threading.Thread], ended: list[str]
 ):
-    threads = [start("ada", "/sleep/0.5") for _ in range(4)]
+    threads = [start("ada", "/sleep/1") for _ in range(4)]
     threads += [start("ada", "/sleep/0.01") for _ in range(116)]
     for thread in threads:
         thread.join()
