@@ -38,8 +38,8 @@ DELETE_OBJECTS = """
     END $$
 """
 # The place is kept: a position in the words tells by the number of the notes before it which note
-# it is of. The rows of a job in the trash are not written, since a restoration locks the user before
-# them and a purge after them: there the id remains, which no word is of.
+# it is of. The rows of a job in the trash are not written, since a restoration locks the user
+# before them and a purge after them: there the id remains, which no word is of.
 KEEP_WORDS_OF_PURGED_NOTE = """
     CREATE OR REPLACE FUNCTION keep_words_of_purged_note() RETURNS trigger
     LANGUAGE plpgsql SET enable_seqscan = off AS $$
