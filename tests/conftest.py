@@ -40,7 +40,7 @@ from jobtracker.local.turnstile import LocalTurnstile
 from jobtracker.logs import outages
 from tests.common import citus, moto_cognito
 from tests.common.api import ORIGIN, Api
-from tests.common.app import dispose_engines, forget_tokens, migrate
+from tests.common.app import dispose_engines, forget_tokens, migrate, sign_in
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
@@ -299,12 +299,12 @@ def anonymous(app: Any, connection: Connection) -> Api:
 
 
 @pytest.fixture
-def ada(anonymous: Api, user_pool: MotoUserPool) -> Api:
+def ada(app: Any, anonymous: Api, user_pool: MotoUserPool) -> Api:
     """A client that is signed in as Ada."""
-    return anonymous.signed_in(user_pool.user("ada@example.com", "Ada").access_token)
+    return anonymous.signed_in(sign_in(app, user_pool, "ada@example.com", "Ada"))
 
 
 @pytest.fixture
-def bob(anonymous: Api, user_pool: MotoUserPool) -> Api:
+def bob(app: Any, anonymous: Api, user_pool: MotoUserPool) -> Api:
     """A client that is signed in as Bob."""
-    return anonymous.signed_in(user_pool.user("bob@example.com", "Bob").access_token)
+    return anonymous.signed_in(sign_in(app, user_pool, "bob@example.com", "Bob"))

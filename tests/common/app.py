@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from jobtracker.local import migrations
 from tests.common import citus
+from tests.common.user_pool import MotoUserPool
 
 
 def dispose_engines(app: Any) -> None:
@@ -24,6 +25,14 @@ def forget_tokens(app: Any) -> None:
     """Clear what is cached of tokens: tests share them, but not their revocations."""
     app.registry["access_tokens"].clear_cache()
     app.registry["cognito"]._accounts._accounts.clear()
+
+
+def sign_in(app: Any, user_pool: MotoUserPool, email: str, name: str) -> str:
+    """The access token of an account, which the application has cached: the first request of each
+    test would call GetUser."""
+    token = user_pool.user(email, name).access_token
+    app.registry["cognito"]._accounts.get(token, None, user_pool.account)
+    return token
 
 
 def migrate(engine: Engine) -> None:

@@ -57,6 +57,7 @@ class MotoUserPool:
         endpoint: dict[str, Any] = {"region": aws.region, "endpoint_url": aws.url}
         self.server_side = UserPool(self.client_id, self.client_secret, **endpoint)
         self.user = functools.cache(self._user)
+        self.account = functools.cache(self.server_side.get_user)
 
     def _user(self, email: str, name: str) -> Tokens:
         """A confirmed account, signed in."""

@@ -14,7 +14,7 @@ from jobtracker.auth.cognito import UserPool
 from jobtracker.http.rate_limits import RateLimiter
 from tests.common import citus
 from tests.common.api import Api
-from tests.common.app import dispose_engines, forget_tokens, migrate
+from tests.common.app import dispose_engines, forget_tokens, migrate, sign_in
 from tests.common.cognito import CLIENT_ID, CLIENT_SECRET
 from tests.common.conditional import UserData
 from tests.common.user_pool import MotoUserPool
@@ -41,7 +41,8 @@ def client(
 ) -> Iterator[Api]:
     """Ada's client of the application that commits. All rows are deleted after the test."""
     monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
-    yield Api(TestApp(committing_app), user_pool.user("ada@example.com", "Ada").access_token)
+    token = sign_in(committing_app, user_pool, "ada@example.com", "Ada")
+    yield Api(TestApp(committing_app), token)
     if citus.URL is None:
         with engine.begin() as connection:
             connection.execute(
@@ -53,9 +54,9 @@ def client(
 
 
 @pytest.fixture
-def other_client(client: Api, user_pool: MotoUserPool) -> Api:
+def other_client(committing_app: Any, client: Api, user_pool: MotoUserPool) -> Api:
     """Bob's client of the application that commits."""
-    return client.signed_in(user_pool.user("bob@example.com", "Bob").access_token)
+    return client.signed_in(sign_in(committing_app, user_pool, "bob@example.com", "Bob"))
 
 
 @pytest.fixture
