@@ -38,7 +38,7 @@ from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
 from jobtracker.logs import outages
-from tests.common import citus, moto_cognito
+from tests.common import citus, forks, moto_cognito
 from tests.common.api import ORIGIN, Api
 from tests.common.app import dispose_engines, forget_tokens, migrate, sign_in
 from tests.common.user_pool import REGION, MotoUserPool
@@ -72,6 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the run if it leaves processes behind."""
+    forks.stop()
     if not IS_OUTERMOST:
         return
     deadline = time.monotonic() + SECONDS_TO_END

@@ -4,10 +4,12 @@ import shutil
 import subprocess
 from configparser import RawConfigParser
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from jobtracker.local import CHECKOUT
+from tests.common import forks
 from tests.common.scrape import Scrape
 from tests.common.server import Server, free_port
 
@@ -37,6 +39,10 @@ class MeasuredServer(Server):
         }
         with self.ini.open("w") as file:
             parser.write(file)
+
+    def program(self, name: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        assert name == "pserve"
+        return forks.Fork([forks.PSERVE, *arguments], cwd=self.folder, **options)
 
     def scrape(self) -> Scrape:
         return Scrape(self.metrics_port)

@@ -1,6 +1,6 @@
 """A WSGI application that behaves as its path says, and the program that serves it.
 
-``python -m tests.common.toy_app granian|waitress PORT INI ORIGIN [SETTING=VALUE]...``
+Its arguments are ``granian|waitress PORT INI ORIGIN [SETTING=VALUE]...``.
 """
 
 import json
@@ -105,6 +105,10 @@ class App:
         return self.wsgi(environ, start_response)
 
 
+def program() -> None:
+    main(*sys.argv[1:])
+
+
 def main(kind: str, port: str, ini: str, origin: str, *options: str) -> None:
     address = {"host": "127.0.0.1", "port": port, **LIMITS}
     given = dict(option.split("=") for option in options)
@@ -115,7 +119,3 @@ def main(kind: str, port: str, ini: str, origin: str, *options: str) -> None:
         settings = {**address, **GRANIAN, **given}
         app = App(validator(toy_app), origin)
         granian_server.server_factory({"__file__": ini}, **settings)(app)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ import psutil
 import urllib3
 
 from jobtracker.local import CHECKOUT
+from tests.common import forks
 from tests.common.api import ORIGIN
 from tests.common.server import free_port
 
@@ -38,9 +38,8 @@ class ToyServer:
         self.kind, self.port = kind, free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close())
         ini = CHECKOUT / "production.ini"  # for its logging
-        program = ["-m", "tests.common.toy_app", kind, str(self.port), str(ini), ORIGIN]
-        self.process = subprocess.Popen(  # noqa: S603 (our own program)
-            [sys.executable, *program, *options],
+        self.process = forks.Fork(
+            [forks.TOY_APP, kind, str(self.port), str(ini), ORIGIN, *options],
             stderr=self._log,
             cwd=CHECKOUT,
             start_new_session=True,

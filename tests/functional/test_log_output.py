@@ -23,6 +23,7 @@ import sqlalchemy as sa
 import urllib3
 
 from jobtracker.local import CHECKOUT
+from tests.common import forks
 from tests.common.app import migrate
 from tests.common.server import free_port
 from tests.common.user_pool import MotoUserPool
@@ -52,10 +53,9 @@ class JsonServer:
 
     def start(self, **variables: str) -> None:
         with self.stderr.open("wb") as stderr:
-            program = [sys.executable, str(Path(sys.executable).parent / "pserve"), str(self.ini)]
-            self.process = subprocess.Popen(  # noqa: S603 (our own program)
-                program,
-                env={**os.environ, "PYTHONPATH": str(CHECKOUT), **variables},
+            self.process = forks.Fork(
+                [forks.PSERVE, self.ini],
+                env={**os.environ, **variables},
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )

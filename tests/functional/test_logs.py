@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from jobtracker.local import CHECKOUT
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.logs import OMITTED
+from tests.common import forks
 from tests.common.server import Server, free_port
 from tests.common.user_pool import MotoUserPool
 
@@ -59,6 +60,10 @@ class LoggingServer(Server):
         parser["formatter_json"] = {"format": "%(levelname)s [%(name)s] %(message)s"}
         with self.ini.open("w") as file:
             parser.write(file)
+
+    def program(self, name: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        assert name == "pserve"
+        return forks.Fork([forks.PSERVE, *arguments], cwd=self.folder, **options)
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         answer = urllib3.request(

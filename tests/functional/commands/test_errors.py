@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from jobtracker.commands import COMMANDS
 from jobtracker.data import DATA
-from jobtracker.local import CHECKOUT
+from tests.common import forks
 from tests.common.production import production_environment
 
 WITH_INI = [name for name in COMMANDS if name != "init"]
@@ -24,11 +23,10 @@ PRODUCTION = (DATA / "production.ini").read_text()
 
 
 def start(folder: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if name.startswith("COV")}
-    return subprocess.Popen(  # noqa: S603 (our own program)
-        [sys.executable, "-m", "jobtracker", *arguments],
+    return forks.Fork(
+        [forks.JOBTRACKER, *arguments],
         cwd=folder,
-        env={"PYTHONPATH": str(CHECKOUT), **environment, **options.pop("env", {})},
+        env=options.pop("env", {}),
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
         text=True,
