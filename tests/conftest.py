@@ -10,10 +10,12 @@ import contextlib
 import functools
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any, cast
 
 import hypothesis
@@ -30,6 +32,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, sessionmaker
 from webtest import TestApp
+from werkzeug.serving import ThreadedWSGIServer
 
 import jobtracker
 from jobtracker.db.engine import TimeoutConnection, disable_timeouts
@@ -115,6 +118,12 @@ def postgres() -> Iterator[Postgres]:
         shutil.rmtree(folder)
 
 
+def _process_untraced(server: ThreadedWSGIServer, *arguments: Any) -> None:
+    """A request of moto: coverage would trace it, which takes as long as the request."""
+    sys.settrace(None)
+    ThreadingMixIn.process_request_thread(server, *arguments)
+
+
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
     """A moto server."""
@@ -124,6 +133,7 @@ def aws() -> Iterator[Aws]:
         verify_totp, valid_window=1
     )
     moto_cognito.install()
+    ThreadedWSGIServer.process_request_thread = _process_untraced  # type: ignore[assignment]
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _host, port = server.get_host_and_port()

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jobtracker
@@ -28,6 +29,7 @@ from jobtracker.local import CHECKOUT
 
 JOBTRACKER = "jobtracker.commands:main"
 PSERVE = "pyramid.scripts.pserve:main"
+ALEMBIC = "alembic.config:main"
 TOY_APP = "tests.common.toy_app:program"
 
 MAX_MESSAGE = 100_000  # bytes
@@ -104,6 +106,14 @@ class Fork(subprocess.Popen[Any]):
         return self.returncode
 
 
+def run(*args: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """As ``subprocess.run``, with the output."""
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with Fork([*args], **streams, **options) as process:
+        out, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(args, process.returncode, out, errors)
+
+
 def _serve(requests: socket.socket) -> Callable[[], Any]:
     """Fork until the socket is closed; return in each fork, what it shall execute."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ends are not waited for
@@ -151,7 +161,7 @@ def _execute(program: Callable[[], Any]) -> None:
     """Execute a program and end, as Python does, without the half second to take down modules."""
     status = None
     try:
-        program()
+        sys.exit(program())
     except SystemExit as end:
         status = end.code
     threading._shutdown()  # type: ignore[attr-defined]
@@ -170,7 +180,7 @@ def _import() -> None:
     for name in (*jobtracker.FEATURES, "jobtracker.http", "jobtracker.servers"):
         for module in pkgutil.iter_modules(importlib.import_module(name).__path__, f"{name}."):
             importlib.import_module(module.name)
-    for program in (JOBTRACKER, PSERVE, TOY_APP):
+    for program in (JOBTRACKER, PSERVE, ALEMBIC, TOY_APP):
         importlib.import_module(program.partition(":")[0])
 
 

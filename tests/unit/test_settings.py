@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 
 from jobtracker.local import CHECKOUT
 from jobtracker.settings import SETTINGS, InvalidSettings, insecure_settings, read
+from tests.common import forks
 
 REQUIRED = {
     "sqlalchemy.url": "postgresql://user:secret@db.example/jobtracker",
@@ -324,22 +325,18 @@ class TestProductionIni:
     )
     def test_production_ini_stops_with_one_line_without_a_variable(self, variable: str):
         environment = {k: v for k, v in self.ENVIRONMENT.items() if k != variable}
-        stopped = self.run("pserve", environment)
+        stopped = forks.run(forks.PSERVE, self.INI, env=environment)
         assert stopped.returncode != 0
         (line,) = stopped.stderr.splitlines()
         assert variable in line
 
-    @pytest.mark.parametrize("program", ["pserve", "alembic"])
-    def test_programs_stop_with_a_line_for_each_missing_variable(self, program: str):
-        arguments = ["-c", self.INI, "upgrade", "head"] if program == "alembic" else [self.INI]
-        stopped = subprocess.run(  # noqa: S603 (our own program)
-            [Path(sys.executable).parent / program, *arguments],
-            env={"PYTHONPATH": str(CHECKOUT)},
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    @pytest.mark.parametrize(
+        "program",
+        [[forks.PSERVE, INI], [forks.ALEMBIC, "-c", INI, "upgrade", "head"]],
+        ids=["pserve", "alembic"],
+    )
+    def test_programs_stop_with_a_line_for_each_missing_variable(self, program: list[str | Path]):
+        stopped = forks.run(*program, env={}, cwd=CHECKOUT)
         assert stopped.returncode == 1
         lines = stopped.stderr.splitlines()
         assert len(lines) == len(self.ENVIRONMENT)

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, text
 FOLD = text("SELECT fold(:text)")
 
 
-def forms(text: str) -> list[str]:
+def forms(text: str) -> set[str]:
     """The same text to a user, in other cases and normal forms."""
     normal = [unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")]
-    return [text, text.upper(), text.lower(), text.title(), text.casefold(), *normal]
+    return {text, text.upper(), text.lower(), text.title(), text.casefold(), *normal}
 
 
 def test_each_character_has_one_key_in_all_its_forms(connection: Connection):
@@ -34,7 +34,7 @@ def test_each_character_has_one_key_in_all_its_forms(connection: Connection):
     ]
     for start in range(0, len(codes), 2_000):
         part = codes[start : start + 2_000]
-        characters = [{"code": code, "forms": forms(chr(code))} for code in part]
+        characters = [{"code": code, "forms": [*forms(chr(code))]} for code in part]
         given = {"characters": json.dumps(characters)}
         assert connection.execute(statement, given).fetchall() == []
 
@@ -72,9 +72,9 @@ def test_key_of_a_text_in_another_form_is_the_same(connection: Connection):
     def check(string: str) -> None:
         if "\u0345" in unicodedata.normalize("NFD", string):
             return  # its uppercase is a letter, which marks can follow
-        keys = [connection.execute(FOLD, {"text": each}).scalar() for each in forms(string)[:7]]
-        assert len(set(keys)) == 1
-        assert connection.execute(FOLD, {"text": keys[0]}).scalar() == keys[0]
+        keys = {connection.execute(FOLD, {"text": each}).scalar() for each in forms(string)}
+        (key,) = keys
+        assert connection.execute(FOLD, {"text": key}).scalar() == key
 
     check()
 

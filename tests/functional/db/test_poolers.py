@@ -16,6 +16,7 @@ from jobtracker.local.pgbouncer import PgBouncer
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.process import wait_until
 from jobtracker.local.server import working
+from jobtracker.tasks import notifications
 from jobtracker.tasks.kinds import TASK_KINDS, Kind
 from jobtracker.tasks.queries import enqueue
 from tests.common import exports, imports
@@ -190,8 +191,13 @@ def test_worker_runs_tasks(client: Api, pooled_app: Any, monkeypatch: pytest.Mon
 
 
 def test_an_account_is_exported_imported_and_deleted_by_tasks(
-    client: Api, pooled_app: Any, database: psycopg.Connection, user_pool: MotoUserPool
+    client: Api,
+    pooled_app: Any,
+    database: psycopg.Connection,
+    user_pool: MotoUserPool,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr(notifications, "POLL_INTERVAL", 0.1)  # instead of two seconds
     email = f"{uuid.uuid4().hex}@example.com"
     mine = client.signed_in(user_pool.user(email, "Eve").access_token)
     job = f"/jobs/{mine.post('/jobs', JOB).json['id']}"

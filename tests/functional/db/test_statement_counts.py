@@ -57,9 +57,9 @@ def job_id(ada: Api, db: Session) -> int:
         "INSERT INTO jobs (user_id, company_name, job_title)"
         " SELECT :user, 'Acme', 'x' FROM generate_series(1, 200)",
         "INSERT INTO notes (user_id, application_id, body)"
-        " SELECT :user, :job, 'x' FROM generate_series(1, 200)",
+        " SELECT :user, :job, 'x' FROM generate_series(1, 60)",
         "INSERT INTO interviews (user_id, application_id, scheduled_at)"
-        " SELECT :user, :job, now() FROM generate_series(1, 199)",
+        " SELECT :user, :job, now() FROM generate_series(1, 60)",
         "INSERT INTO saved_views (user_id, name, data)"
         " SELECT :user, number, '{}' FROM generate_series(1, 99) AS number",
     ):

@@ -16,7 +16,7 @@ from tests.common.conditional import revision_of, send
 # Of a whole board, of a page of it, of a page that follows, and of what was found.
 PATHS = ("/jobs/board", "/jobs/board?limit=1", "/jobs/search?q=acme", "/jobs/search?q=acme&limit=9")
 # Seconds.
-SOON = 1.5
+SOON = 2
 
 # The columns that make a job need a follow-up in a moment.
 SOON_DUE = "next_action_at = now() + :soon * interval '1 second'"
@@ -55,29 +55,34 @@ def worker(
     dispose_engines(app)
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("times", [SOON_DUE, SOON_IDLE])
 def test_follow_up_is_shown_when_it_becomes_due(
-    client: Api, worker: Api, engine: Engine, path: str, times: str
+    client: Api, worker: Api, engine: Engine, times: str
 ):
     make(client)
+    for path in PATHS:  # the cursor's key, for example, is read once
+        send(worker, path)
     move(engine, times)
-    old = send(client, path)
-    assert flags(old) == [False]
+    etags = {}
+    for path in PATHS:
+        old = send(client, path)
+        assert flags(old) == [False], path
+        etags[path] = etag = old.headers["ETag"]
+        for one in (client, worker):
+            same = send(one, path, If_None_Match=etag)
+            assert (same.status_code, same.headers["ETag"]) == (304, etag), path
     revision = revision_of(engine, client)
-    for one in (client, worker):
-        same = send(one, path, If_None_Match=old.headers["ETag"])
-        assert (same.status_code, same.headers["ETag"]) == (304, old.headers["ETag"])
     wait_until_due()
-    for one in (worker, client):
-        now = send(one, path, If_None_Match=old.headers["ETag"])
-        assert now.status_code == 200
-        assert flags(now) == [True]
-        assert now.headers["ETag"] != old.headers["ETag"]
-        assert flags(send(one, path)) == [True]
-        for other in (client, worker):
-            again = send(other, path, If_None_Match=now.headers["ETag"])
-            assert again.status_code == 304
+    for path, etag in etags.items():
+        for one in (worker, client):
+            now = send(one, path, If_None_Match=etag)
+            assert now.status_code == 200, path
+            assert flags(now) == [True], path
+            assert now.headers["ETag"] != etag
+            assert flags(send(one, path)) == [True], path
+            for other in (client, worker):
+                again = send(other, path, If_None_Match=now.headers["ETag"])
+                assert again.status_code == 304, path
     assert revision_of(engine, client) == revision
 
 

@@ -3,8 +3,6 @@
 import json
 import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +11,7 @@ import psutil
 import pytest
 
 from jobtracker.local import CHECKOUT
+from tests.common import forks
 from tests.common.toy_server import ToyServer
 
 
@@ -34,14 +33,7 @@ def test_taken_port_stops_pserve_with_one_line(
     ini = tmp_path / "production.ini"
     text = (CHECKOUT / "production.ini").read_text()
     ini.write_text(text.replace("6543", str(server.port)))
-    pserve = Path(sys.executable).parent / "pserve"
-    stopped = subprocess.run(  # noqa: S603 (our own program)
-        [pserve, str(ini), "--server-name", section],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    stopped = forks.run(forks.PSERVE, ini, "--server-name", section)
     assert stopped.returncode == 1
     (line,) = stopped.stderr.splitlines()
     message = json.loads(line)["message"]
