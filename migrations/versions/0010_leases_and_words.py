@@ -105,7 +105,7 @@ KEEP_TRASHED_JOB = """
                 WHERE user_id = NEW.user_id AND application_id = NEW.id AND note_id IN (
                     SELECT note_id FROM note_words
                     WHERE user_id = NEW.user_id AND application_id = NEW.id
-                    ORDER BY note_id LIMIT 4
+                    ORDER BY note_id LIMIT 2
                 )
                 RETURNING user_id, application_id, note_id, note_ids, words
             )
