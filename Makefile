@@ -51,7 +51,7 @@ serve: $(INSTALLED) ## Serve on this machine, with PostgreSQL, Cognito, S3 and T
 	@$(RUN) pyramid.scripts.pserve $(HERE)development.ini parent=$$PPID
 
 test: $(if $(CITUS_URL),$(INSTALLED),lint typecheck) ## Run lint, typecheck and pytest, with coverage
-	CITUS_URL='$(CITUS_URL)' $(BIN)/python -m pytest --numprocesses 3 --dist loadfile \
+	CITUS_URL='$(CITUS_URL)' $(BIN)/python -m pytest --numprocesses 4 --dist loadfile \
 		$(if $(CITUS_URL),tests/functional,--cov --cov-report term-missing:skip-covered)
 
 lint: $(INSTALLED) $(CHECKOV) vocabulary squawk ## Check style, imports, vocabulary, migrations and deploy/
