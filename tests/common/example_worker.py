@@ -1,4 +1,4 @@
-"""A worker with a kind for tests: ``python -m tests.common.example_worker work INI``.
+"""A worker with a kind for tests, by the command ``work``.
 
 Each batch inserts its number, and the process that runs it, into the table ``effects``.
 """
@@ -24,5 +24,5 @@ def count(task: RunningTask) -> dict[str, int]:
     return {"counted": task.done}
 
 
-if __name__ == "__main__":
+def program() -> None:
     execute(sys.argv[1:])

@@ -111,6 +111,7 @@ def test_indexes_find_users_and_jobs(engine: Engine, statement: Any, index: str)
     nulls = ", ".join(["NULL"] * len(names))
     with engine.begin() as connection:
         driver: Any = connection.connection.dbapi_connection
+        driver.execute("ANALYZE users, jobs")
         driver.execute(f"PREPARE statement ({types}) AS {sql}")
         # As it is planned once it is prepared, without values; there are too few rows for an index.
         driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")

@@ -3,7 +3,6 @@
 import functools
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from jobtracker.local.server import working
 from jobtracker.sweep import make_sessions
 from jobtracker.tasks import notifications
 from jobtracker.tasks.runner import Outcome, Runner, RunningTask
+from tests.common import forks
 from tests.common.api import Api
 from tests.common.concurrency import run_concurrently
 from tests.common.example_worker import BATCHES
@@ -178,8 +178,7 @@ def start_worker(tmp_path: Path, settings: dict[str, str], engine: Engine) -> It
         lines = (f"{name} = {value.replace('%', '%%')}" for name, value in own.items())
         ini = tmp_path / "worker.ini"
         ini.write_text("\n".join(["[app:main]", "use = egg:jobtracker", *lines, ""]))
-        command = [sys.executable, "-m", "tests.common.example_worker", "work", str(ini)]
-        processes.append(subprocess.Popen(command))  # noqa: S603 (our own program)
+        processes.append(forks.Fork(["tests.common.example_worker:program", "work", ini]))
         return processes[-1]
 
     yield start

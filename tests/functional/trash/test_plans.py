@@ -41,7 +41,10 @@ MANY = f"""
     INSERT INTO saved_views (user_id, name, data, trashed_at, trash_reason)
     SELECT id, n, '{{}}', now(), 'user' FROM users, generate_series(1, {TRASHED}) n
 """  # noqa: S608
-TABLES = "jobs, notes, activity, job_steps, saved_views, job_words, note_words, job_journeys, users"
+TABLES = (
+    "jobs, notes, activity, interviews, documents, job_steps, saved_views, job_words, note_words,"
+    " job_journeys, users"
+)
 
 
 def reads(of: Any, user_id: int, job_id: int) -> list[Callable[[], Any]]:
