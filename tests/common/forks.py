@@ -23,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import coverage
+
 import jobtracker
 from jobtracker.commands import COMMANDS
 from jobtracker.local import CHECKOUT
@@ -186,5 +188,7 @@ def _import() -> None:
 
 if __name__ == "__main__":
     _import()
+    if measured := coverage.Coverage.current():
+        measured.save()  # not by each fork again
     gc.freeze()
     _execute(_serve(socket.socket(fileno=int(sys.argv[1]))))
