@@ -44,12 +44,6 @@ class _Part(NamedTuple):
     end: _MatchAt
 
 
-class _Match(NamedTuple):
-    word: int
-    start: int
-    end: int
-
-
 def _part(text: str, *, is_prefix: bool) -> _Part:
     if _IS_UNSPACED(text):
         return _Part(text, _ANYWHERE, _ANYWHERE)
@@ -75,8 +69,9 @@ class _Words:
             parts = [_part(part, is_prefix=n == last) for n, part in enumerate(word, start=1)]
             self._words.setdefault(word[0][0], []).append((number, word[0], parts))
 
-    def matches(self, text: str) -> Iterator[_Match]:
-        """Those in a folded text, without overlaps, the first of the query before others."""
+    def matches(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """The numbers of those in a folded text, with their start and end, without overlaps. Where
+        several begin, the first of the query is found."""
         position, get = 0, self._words.get
         for match in _STARTS(text):
             start = match.start()
@@ -84,7 +79,7 @@ class _Words:
                 continue
             for number, first, parts in get(text[start], ()):
                 if text.startswith(first, start) and (end := _end_of(parts, text, start)):
-                    yield _Match(number, start, end)
+                    yield number, start, end
                     position = end
                     break
 
@@ -118,7 +113,7 @@ def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     for text in filter(None, texts):
         line = " ".join(unicode.normalize(text).split())
         folded = fold(line)
-        count = len({match.word for match in query.matches(folded.text)})
+        count = len({number for number, _, _ in query.matches(folded.text)})
         if count > most:
             best, most = (line, folded), count
         if most == query.count:
