@@ -3,7 +3,8 @@
 import functools
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from jobtracker import unicode
 from jobtracker.search import graphemes
@@ -15,43 +16,90 @@ CONTEXT, LENGTH = 60, 180
 MAX_WORD = 60
 
 # Of words_in() of the database: "+" and "#" after a word belong to it. A word is not bounded by
-# characters of scripts without spaces.
+# characters of scripts without spaces. These large classes take milliseconds to compile, so that
+# no pattern is made of a query.
 _SUFFIX = rf"(?:#|\+\+|\+(?![{WORD}]))"
 _BEGIN = rf"(?:(?<=[{UNSPACED}])|(?<![{WORD}]))"
 _END = rf"(?:(?=[{UNSPACED}])|(?![{WORD}]))"
-_REST = rf"(?:(?![{UNSPACED}])[{WORD}])*{_SUFFIX}*"
-_BETWEEN = rf"[^{WORD}]*"
+_STARTS = re.compile(rf"{_BEGIN}(?=[{WORD}])|(?=[.{UNSPACED}])").finditer
+_BETWEEN = re.compile(rf"[^{WORD}]*").match
+_ANYWHERE = re.compile("").match
+_AT_BEGIN = re.compile(_BEGIN).match
+_AT_END = re.compile(_END).match
+# "c" is no part of "C++", but "security" is one of "Security+".
+_AT_END_OF_LETTER = re.compile(rf"{_END}(?!{_SUFFIX})").match
+_NO_SIGNS = re.compile("(?![+#])").match
+_SIGNS = re.compile("[+#]*").match
+_REST = re.compile(rf"(?:(?![{UNSPACED}])[{WORD}])*{_SUFFIX}*").match
 _IS_UNSPACED = re.compile(rf"[{UNSPACED}]").match
 
-
-@functools.lru_cache(maxsize=64)  # of the queries, each of which has many texts
-def word_pattern(q: str) -> re.Pattern[str] | None:
-    """A pattern of folded texts with a group for each word; the last can be a prefix."""
-    found = words(q)
-    if not found:
-        return None
-    groups = (
-        _BETWEEN.join(
-            _part_pattern(part, is_prefix=word is found[-1] and number == len(word))
-            for number, part in enumerate(word, start=1)
-        )
-        for word in found
-    )
-    return re.compile("|".join(f"({group})" for group in groups))
+_MatchAt = Callable[[str, int], re.Match[str] | None]
 
 
-def _part_pattern(part: str, *, is_prefix: bool) -> str:
-    pattern = re.escape(part)
-    if _IS_UNSPACED(part):
-        return pattern
-    if not part.startswith("."):
-        pattern = _BEGIN + pattern
-    if part[-1] in "+#":
-        return pattern + ("[+#]*" if is_prefix else "(?![+#])")
-    if is_prefix:
-        return pattern + _REST
-    # "c" is no part of "C++", but "security" is one of "Security+".
-    return rf"{pattern}{_END}" + (rf"(?!{_SUFFIX})" if re.fullmatch("[a-z]", part) else "")
+class _Part(NamedTuple):
+    """A part of a word, and what has to match before and after it."""
+
+    text: str
+    begin: _MatchAt
+    end: _MatchAt
+
+
+def _part(text: str, *, is_prefix: bool) -> _Part:
+    if _IS_UNSPACED(text):
+        return _Part(text, _ANYWHERE, _ANYWHERE)
+    if text[-1] in "+#":
+        end = _SIGNS if is_prefix else _NO_SIGNS
+    elif is_prefix:
+        end = _REST
+    else:
+        end = _AT_END_OF_LETTER if re.fullmatch("[a-z]", text) else _AT_END
+    return _Part(text, _ANYWHERE if text.startswith(".") else _AT_BEGIN, end)
+
+
+class _Words:
+    """The words of a query; the last can be a prefix."""
+
+    def __init__(self, q: str) -> None:
+        found = words(q)
+        self.count = len(found)
+        # By the first character.
+        self._words: dict[str, list[tuple[int, str, list[_Part]]]] = {}
+        for number, word in enumerate(found):
+            last = len(word) if word is found[-1] else 0
+            parts = [_part(part, is_prefix=n == last) for n, part in enumerate(word, start=1)]
+            self._words.setdefault(word[0][0], []).append((number, word[0], parts))
+
+    def matches(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """The numbers of those in a folded text, with their start and end, without overlaps. Where
+        several begin, the first of the query is found."""
+        position, get = 0, self._words.get
+        for match in _STARTS(text):
+            start = match.start()
+            if start < position:
+                continue
+            for number, first, parts in get(text[start], ()):
+                if text.startswith(first, start) and (end := _end_of(parts, text, start)):
+                    yield number, start, end
+                    position = end
+                    break
+
+
+# Of the queries, each of which has many texts.
+_words_of = functools.lru_cache(maxsize=64)(_Words)
+
+
+def _end_of(parts: list[_Part], text: str, start: int) -> int | None:
+    """Where a word ends that begins at ``start``; None if none does."""
+    position = start
+    for part in parts:
+        if position > start:
+            position = match.end() if (match := _BETWEEN(text, position)) else position
+        if not text.startswith(part.text, position) or not part.begin(text, position):
+            return None
+        if (after := part.end(text, position + len(part.text))) is None:
+            return None
+        position = after.end()
+    return position
 
 
 def highlight(q: str, texts: Iterable[str | None]) -> str | None:
@@ -60,23 +108,21 @@ def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     The result is HTML: the text is escaped, so that ``<mark>`` is the only element. Marks are
     around whole grapheme clusters.
     """
-    pattern = word_pattern(q)
-    if pattern is None:
-        return None
+    query = _words_of(q)
     best, most = None, 0
     for text in filter(None, texts):
         line = " ".join(unicode.normalize(text).split())
         folded = fold(line)
-        count = len({match.lastindex for match in pattern.finditer(folded.text)})
+        count = len({number for number, _, _ in query.matches(folded.text)})
         if count > most:
             best, most = (line, folded), count
-        if most == pattern.groups:
+        if most == query.count:
             break
-    return best and _mark(pattern, *best)
+    return best and _mark(query, *best)
 
 
-def _mark(pattern: re.Pattern[str], line: str, folded: FoldedText) -> str:
-    spans = (folded.original(*match.span()) for match in pattern.finditer(folded.text))
+def _mark(query: _Words, line: str, folded: FoldedText) -> str:
+    spans = (folded.original(start, end) for _, start, end in query.matches(folded.text))
     marks = (graphemes.expand(line, *span) for span in spans)
     mark_start, mark_end = next(marks)
     start = _start(line, mark_start)

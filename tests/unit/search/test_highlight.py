@@ -45,6 +45,15 @@ def test_highlight_of_many_combining_characters_takes_little_time():
     assert time.process_time() - before < 10
 
 
+def test_highlight_of_different_queries_takes_little_time():
+    # As patterns of large character classes, each would take 50 ms to compile.
+    before = time.process_time()
+    for number in range(200):
+        q = " ".join(f"word{number}x{word}" for word in range(12))
+        assert highlight(q, [f"a word{number}x3."]) == f"a <mark>word{number}x3</mark>."
+    assert time.process_time() - before < 5
+
+
 def test_highlight_divides_long_words_only_if_they_are_not_normalized():
     normalized, decomposed = "\u00fc" * 300, "u\u0308" * 300
     assert highlight(normalized, [normalized]) == f"<mark>{normalized}</mark>"
