@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 2, 3600
 # Seconds after which others that are due have their turn.
 TURN = 10
-# A task pauses before each batch for as long as it has worked, but for so many seconds at most: the
-# requests of others have the processors and the disk for half of the time.
+# A task pauses before each batch for half as long as it has worked, but for so many seconds at most:
+# the requests of others have the processors and the disk for a third of the time.
 LONGEST_REST = 0.25
 # Tasks that are looked for at once: other workers take the first ones.
 CANDIDATES = 20
@@ -97,7 +97,7 @@ class RunningTask:
         :param done: the progress at its end, as the attribute, which can be set within as well
         :raises Interrupted: to be passed on; nothing of the batch is committed
         """
-        time.sleep(min(time.monotonic() - self._resumed_at, LONGEST_REST))
+        time.sleep(min((time.monotonic() - self._resumed_at) / 2, LONGEST_REST))
         self._resumed_at = time.monotonic()
         is_turn_over = self.has_progressed and time.monotonic() > self._turn_ends
         if is_turn_over or self._is_stopping():

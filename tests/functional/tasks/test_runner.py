@@ -68,7 +68,7 @@ def test_task_is_run_in_batches_and_ends_with_its_result(
     assert run_tasks(app) == {}
 
 
-def test_task_pauses_as_long_as_it_has_worked_and_not_long(
+def test_task_pauses_half_as_long_as_it_has_worked_and_not_long(
     app: Any, register: Register, add: Enqueue, monkeypatch: pytest.MonkeyPatch
 ):
     now, slept = [0.0], list[float]()
@@ -83,7 +83,7 @@ def test_task_pauses_as_long_as_it_has_worked_and_not_long(
     register(run)
     add()
     run_tasks(app)
-    assert slept == [0, 0.125, runner.LONGEST_REST]
+    assert slept == [0, 0.0625, runner.LONGEST_REST]
 
 
 def test_task_of_an_unknown_kind_waits(app: Any, ada: Api, add: Enqueue):
