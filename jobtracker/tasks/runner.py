@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 2, 3600
 # Seconds after which others that are due have their turn.
 TURN = 10
-# A task pauses before each batch for half as long as it has worked, but for so many seconds at most:
-# the requests of others have the processors and the disk for a third of the time.
+# A task pauses before each batch for half as long as it has worked, at most for so many seconds, in
+# which requests have the processors and the disk.
 LONGEST_REST = 0.25
 # Tasks that are looked for at once: other workers take the first ones.
 CANDIDATES = 20
