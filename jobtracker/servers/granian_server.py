@@ -4,7 +4,6 @@ Used through ASGI: the event loop reads the body, and a thread gets complete req
 clients occupy no thread.
 """
 
-import contextlib
 import functools
 import gc
 import multiprocessing
