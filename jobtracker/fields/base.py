@@ -1,5 +1,6 @@
 """The base class of the field types, and the error of an invalid value."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import colander
@@ -55,6 +56,6 @@ class FieldType(colander.SchemaType):
         """The value in a form that the JSON renderer serializes."""
         return value
 
-    def render(self, value: Any) -> bytes:
-        """The body of a response."""
+    def render(self, value: Any) -> bytes | Iterator[bytes]:
+        """The body of a response, or its parts."""
         return json_dumps(self.dump(value))

@@ -1,7 +1,8 @@
 """Schemas: JSON objects with a fixed set of fields, and objects and lists within them."""
 
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import colander
@@ -147,13 +148,16 @@ class AnyOf(FieldType):
 
 
 class File(FieldType):
-    """The body of a response in another format than JSON; output only."""
+    """The body of a response in another format than JSON, which is sent as its parts are made;
+    output only."""
 
     def __init__(self, media_type: str) -> None:
         self.media_type = media_type
 
-    def render(self, value: bytes) -> bytes:
-        return value
+    def render(self, value: Iterable[bytes]) -> Iterator[bytes]:
+        """The parts. The first one is made at once: an error in it is still a response."""
+        parts = iter(value)
+        return itertools.chain([next(parts)], parts)
 
 
 def merge_patch(schema: Schema, component: str, example: Any = None) -> Schema:

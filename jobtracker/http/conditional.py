@@ -3,7 +3,7 @@
 The user's revision is incremented by every transaction that changes anything of the user's. It is
 part of the ETag of each GET, so that a GET with If-None-Match costs one query, for the user; so is
 its nonce, since a restore of the database sets the revision back. Responses are cached by the
-digest in their ETags, so that a cached one cannot be out of date.
+digest in their ETags, so that a cached one cannot be out of date; those that are streamed are not.
 
 An ETag is a digest, which a prefix and a hyphen can precede. Of a resource that supports If-Match
 the prefix is its own version; of one that changes at a known time without a write, that time.
@@ -197,7 +197,7 @@ def conditional_tween_factory(
                 until = str(_microseconds(changes_at))
                 response.headers["ETag"] = f'"{until}"'
             response = _with_etag(request, response, tag)
-            if response.status_code == 200:
+            if response.status_code == 200 and response.content_length is not None:
                 cache.put(tag, CachedResponse(response.body, tuple(response.headerlist), until))
         return response
 

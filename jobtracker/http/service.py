@@ -218,7 +218,11 @@ def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
         # Without a renderer of Pyramid's: the type of the result renders it.
         response.status_code = operation.status
         response.content_type = operation.returns.media_type
-        response.body = operation.returns.render(result)
+        body = operation.returns.render(result)
+        if isinstance(body, bytes):
+            response.body = body
+        else:
+            response.app_iter = body
         return response
 
     return idempotency.idempotent(wrapped) if operation.idempotent else wrapped

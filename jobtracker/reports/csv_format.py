@@ -3,15 +3,9 @@ formulas."""
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
-
-from jobtracker.errors import PayloadTooLarge
-
-#: Bytes of a file.
-MAX_BYTES = 8 * 1024 * 1024
 
 # Where a spreadsheet finds a formula: at the beginning of a cell, after blanks and quotation marks
 # as well, and after a semicolon, a tab or a line break, where Excel begins a cell if these separate
@@ -36,21 +30,14 @@ def without_apostrophes(text: str) -> str:
     return _APOSTROPHE.sub("", text) if "'" in text else text
 
 
-def dumps(header: Sequence[str], rows: Iterable[tuple[Any, Sequence[Any]]]) -> bytes:
-    """A file with these rows, in the order of their keys.
-
-    :param rows: key and cells of each
-    :raises PayloadTooLarge: above :data:`MAX_BYTES`, as soon as that is known
-    """
-    lines: list[str] = []
+def encode(header: Sequence[str], pages: Iterable[Iterable[Sequence[Any]]]) -> Iterator[bytes]:
+    """The parts of a file, one for each page of rows, the first one with the header."""
+    lines = ["\ufeff"]
     writer = csv.writer(SimpleNamespace(write=lines.append))
     writer.writerow(header)
-    keys, size = [], 0
-    for key, cells in rows:
-        writer.writerow(map(without_formula, cells))
-        keys.append(key)
-        size += len(lines[-1].encode())
-        if size > MAX_BYTES:
-            raise PayloadTooLarge("The report is too large. Please choose a shorter period.")
-    in_order = sorted(zip(keys, lines[1:], strict=True), key=itemgetter(0))
-    return "".join([lines[0], *(line for _key, line in in_order)]).encode("utf-8-sig")
+    for page in pages:
+        writer.writerows(map(without_formula, row) for row in page)
+        yield "".join(lines).encode()
+        lines.clear()
+    if lines:
+        yield "".join(lines).encode()

@@ -1,20 +1,19 @@
 """``root["reports"]``."""
 
 import datetime
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from jobtracker.jobs.models import Status
-from jobtracker.reports import queries
-from jobtracker.reports.queries import ApplicationRow
+from jobtracker.db.connections import autocommit, release_autocommit
+from jobtracker.reports.queries import APPLICATIONS, DATES, NOT_APPLIED, ApplicationRow
 from jobtracker.tree import OwnerOnly, Resource, Root
 
-#: The statuses of a job for which nobody has applied, if it had no other.
-NOT_APPLIED = (Status.SAVED, Status.ARCHIVED)
+# Jobs of one statement, of some kilobytes each at most.
+PAGE = 250
 
 
 class Application(NamedTuple):
-    """A row of the report; ``changes_at``: when it changes without a write."""
+    """A row of the report."""
 
     date: datetime.date
     company: str
@@ -24,7 +23,15 @@ class Application(NamedTuple):
     status: str
     last_contact: datetime.date
     steps: str
-    changes_at: datetime.datetime | None
+
+
+class Applications(NamedTuple):
+    """The jobs of a report."""
+
+    #: In the order of the dates.
+    ids: Sequence[int]
+    #: When the report changes without a write: an interview begins.
+    changes_at: Sequence[datetime.datetime | None]
 
 
 class ReportCollection(OwnerOnly, under=Root, name="reports"):
@@ -34,27 +41,47 @@ class ReportCollection(OwnerOnly, under=Root, name="reports"):
 class ApplicationsReport(Resource, under=ReportCollection, name="applications.csv"):
     """``/reports/applications.csv``."""
 
-    def rows(
+    def find(
         self,
         *,
         since: datetime.date | None = None,
         until: datetime.date | None = None,
         statuses: Collection[str] = (),
         zone: datetime.tzinfo = datetime.UTC,
-    ) -> Iterator[Application]:
+    ) -> Applications:
         """The jobs that were applied for from ``since`` to ``until``, both included.
 
         The date of an application is the applied date, or that of the first step that is one.
 
+        :param zone: of the dates of steps
+        """
+        values = {"user_id": self.user.id, "statuses": list(statuses) or None}
+        first, last = since or datetime.date.min, until or datetime.date.max
+        found = []
+        for row in DATES.all(self.connection, **values):
+            date = row.applied_date or (row.first_step_at and _day(row.first_step_at, zone))
+            if date is not None and first <= date <= last:
+                found.append((date, row.id, row.next_interview_at))
+        found.sort()  # no two rows have the same id
+        return Applications([row[1] for row in found], [row[2] for row in found])
+
+    def pages(
+        self, ids: Sequence[int], *, zone: datetime.tzinfo = datetime.UTC
+    ) -> Iterator[list[Application]]:
+        """The rows of these jobs, as they are when a page of them is read.
+
+        Each page is read on a connection of its own, also after the end of the request: a client
+        that receives the report slowly occupies none.
+
         :param zone: of the dates of steps, interviews and actions
         """
-        wanted = list(statuses) or None
-        for job in queries.applications(self.connection, self.user.id, wanted):
-            application = _application(job, zone)
-            if application is None or (since and application.date < since):
-                continue
-            if until is None or application.date <= until:
-                yield application
+        for start in range(0, len(ids), PAGE):
+            release_autocommit(self.request)
+            with autocommit(self.request.registry) as connection:
+                jobs = APPLICATIONS.all(
+                    connection, user_id=self.user.id, ids=ids[start : start + PAGE]
+                )
+            yield [row for job in jobs if (row := _application(job, zone)) is not None]
 
 
 def _application(job: ApplicationRow, zone: datetime.tzinfo) -> Application | None:
@@ -80,7 +107,6 @@ def _application(job: ApplicationRow, zone: datetime.tzinfo) -> Application | No
         job.status,
         max(contacts),
         "; ".join(f"{day} {status}" for status, day in steps),
-        job.next_interview_at,
     )
 
 

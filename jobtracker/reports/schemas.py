@@ -6,7 +6,7 @@ from jobtracker import fields
 from jobtracker.jobs.models import Status
 from jobtracker.reports.resources import Application
 
-COLUMNS = tuple(name for name in Application._fields if name != "changes_at")
+COLUMNS = Application._fields
 
 
 class ApplicationsQuery(fields.Schema):

@@ -1,7 +1,8 @@
 """ASGI-to-WSGI adapter: the environ of a request and the response of a WSGI application.
 
-PEP 3333 (https://peps.python.org/pep-3333/) with one restriction: the response body is collected
-before it is sent, so nothing is streamed. Strings of the environ are bytes decoded as Latin-1.
+PEP 3333 (https://peps.python.org/pep-3333/). A response body with a Content-Length is collected
+before it is sent; another one is sent as its parts are made. Strings of the environ are bytes
+decoded as Latin-1.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ import contextlib
 import functools
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import is_hop_by_hop
 
@@ -19,6 +20,22 @@ from jobtracker.servers import check_host
 from jobtracker.servers.transfers import Transfer
 
 Headers = list[tuple[str, str]]
+
+
+class Rest(NamedTuple):
+    """What follows the first part of a body that is streamed."""
+
+    parts: Iterator[bytes]
+    #: To be called at the end, whether all parts were taken or not.
+    close: Callable[[], None]
+
+
+class Response(NamedTuple):
+    status: int
+    headers: Headers
+    body: bytes
+    rest: Rest | None = None
+
 
 # Bytes of a message of a large response: as many as Granian holds are lost to the limit on memory.
 PART_BYTES = 64 * 1024
@@ -138,8 +155,11 @@ async def discard_body(receive: Callable[[], Any]) -> None:
 
 def call_application(
     application: Callable[[dict[str, Any], Any], Iterable[bytes]], environ: dict[str, Any]
-) -> tuple[int, Headers, bytes]:
-    """Status, headers and body; RuntimeError or ValueError for violations of PEP 3333."""
+) -> Response:
+    """The response; RuntimeError or ValueError for violations of PEP 3333.
+
+    What an iterator yields without a Content-Length is streamed, after the first part.
+    """
     response: tuple[int, Headers] | None = None
     parts: list[bytes] = []
 
@@ -153,28 +173,42 @@ def call_application(
         return parts.append
 
     chunks = application(environ, start_response)
+    close = getattr(chunks, "close", lambda: None)
+    rest = None
     try:
-        for chunk in chunks:
+        iterator = iter(chunks)
+        is_streamed = False
+        for chunk in iterator:
             if response is None:
                 raise RuntimeError("start_response is not called before the body")
             if chunk:
                 parts.append(chunk)
+            is_streamed = bool(parts) and iterator is chunks and not _has_length(response[1])
+            if is_streamed:
+                break
+        if response is None:
+            raise RuntimeError("start_response is not called")
+        status, headers = response
+        by_name = {name.lower(): value for name, value in headers}
+        if any(map(is_hop_by_hop, by_name)):
+            raise ValueError("The application sets a hop-by-hop header")
+        if status in (204, 304):
+            kept = [header for header in headers if header[0].lower() != "content-length"]
+            return Response(status, kept, b"")
+        body = b"".join(parts)
+        length = int(by_name.get("content-length", len(body)))
+        if length != len(body) and environ["REQUEST_METHOD"] != "HEAD":
+            raise ValueError(f"Content-Length is {length}, but the body has {len(body)} bytes")
+        if is_streamed:
+            rest = Rest(filter(None, iterator), close)
+        return Response(status, headers, body, rest)
     finally:
-        if hasattr(chunks, "close"):
-            chunks.close()
-    if response is None:
-        raise RuntimeError("start_response is not called")
-    status, headers = response
-    by_name = {name.lower(): value for name, value in headers}
-    if any(map(is_hop_by_hop, by_name)):
-        raise ValueError("The application sets a hop-by-hop header")
-    if status in (204, 304):
-        return status, [header for header in headers if header[0].lower() != "content-length"], b""
-    body = b"".join(parts)
-    length = int(by_name.get("content-length", len(body)))
-    if length != len(body) and environ["REQUEST_METHOD"] != "HEAD":
-        raise ValueError(f"Content-Length is {length}, but the body has {len(body)} bytes")
-    return status, headers, body
+        if rest is None:
+            close()
+
+
+def _has_length(headers: Headers) -> bool:
+    return any(name.lower() == "content-length" for name, _value in headers)
 
 
 def send_response(send: Callable[[dict[str, Any]], Any], *response: Any) -> None:
@@ -183,23 +217,18 @@ def send_response(send: Callable[[dict[str, Any]], Any], *response: Any) -> None
     Granian sends during the call; a body in one message needs no awaiting of what it returns.
     """
     status, headers, body = response
-    send(_start(status, headers))
+    send(start_of_response(status, headers))
     send({"type": "http.response.body", "body": body})
 
 
-async def send_large_response(
-    send: Callable[[dict[str, Any]], Any], transfer: Transfer, *response: Any
-) -> None:
-    """As :func:`send_response`, in an event loop, and not faster than the client receives it."""
-    status, headers, body = response
-    send(_start(status, headers))
+async def send_part(send: Callable[[dict[str, Any]], Any], transfer: Transfer, body: bytes) -> None:
+    """Send some of a body, in an event loop, and not faster than the client receives it."""
     for start in range(0, len(body), PART_BYTES):
         part = body[start : start + PART_BYTES]
         await send({"type": "http.response.body", "body": part, "more_body": True})
         transfer.add_progress(len(part))
-    await send({"type": "http.response.body", "body": b""})
 
 
-def _start(status: int, headers: Headers) -> dict[str, Any]:
+def start_of_response(status: int, headers: Headers) -> dict[str, Any]:
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": encoded}

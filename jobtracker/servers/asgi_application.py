@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Future
 from typing import Any
 
-from jobtracker.errors import ApiError, BadRequest
+from jobtracker.errors import ApiError, BadRequest, Unavailable
 from jobtracker.http.service import PROBES, Operation, ThreadPool
 from jobtracker.servers import asgi, error_response, log_rejection
 from jobtracker.servers.connections import ConnectionWatch
@@ -120,9 +120,10 @@ class ASGIApplication:
         large: list[Future[None]] = []
         loop = asyncio.get_running_loop()
         queued_at = time.monotonic()
-        respond = functools.partial(self._respond, environ, send, loop, large, queued_at)
+        run = functools.partial(self.pools[pool].run, user=user)
+        respond = functools.partial(self._respond, environ, send, loop, run, large, queued_at)
         refuse = functools.partial(self._send_error, environ=environ, send=send)
-        await self.pools[pool].run(respond, user, refuse)
+        await run(respond, refuse=refuse)
         if large:
             await asyncio.wrap_future(large[0])
 
@@ -131,37 +132,70 @@ class ASGIApplication:
         environ: dict[str, Any],
         send: Any,
         loop: asyncio.AbstractEventLoop,
+        run: Callable[..., Awaitable[None]],
         large: list[Future[None]],
         queued_at: float,
     ) -> None:
         """Call the application in a thread; the event loop sends what is large."""
         environ["jobtracker.queued_seconds"] = time.monotonic() - queued_at
         try:
-            response = self._closing(*asgi.call_application(self._wsgi, environ))
-            if len(response[2]) <= LARGE:
+            status, headers, body, rest = asgi.call_application(self._wsgi, environ)
+            response = self._closing(status, headers, body)
+            if rest is None and len(body) <= LARGE:
                 asgi.send_response(send, *response)
             else:
-                sending = self._send_large(environ, send, response)
+                sending = self._send_large(environ, send, response, rest, run)
                 large.append(asyncio.run_coroutine_threadsafe(sending, loop))
         except Exception:
             log.exception("Unexpected error in the application")
             self._send_error(ApiError(), environ, send)
 
     async def _send_large(
-        self, environ: dict[str, Any], send: Any, response: tuple[int, asgi.Headers, bytes]
+        self,
+        environ: dict[str, Any],
+        send: Any,
+        response: tuple[int, asgi.Headers, bytes],
+        rest: asgi.Rest | None,
+        run: Callable[..., Awaitable[None]],
     ) -> None:
+        """Send a response that is large, or streamed: then the next part is made, in a thread, when
+        the one before is sent. All parts have the time of one response."""
+        status, headers, body = response
+        deadline = time.monotonic() + self._limits.response_seconds
+        has_begun = False
         try:
             owner = owner_of(self._user_of(environ))
-            with self.transfers.begin(len(response[2]), owner) as transfer:
-                async with transfer.within(self._limits.response_seconds):
-                    await asgi.send_large_response(send, transfer, *response)
-        except TimeoutError:
-            self.watch.close((environ["REMOTE_ADDR"], environ["REMOTE_PORT"]))
-        except ApiError as error:
-            self._send_error(error, environ, send)
-        except Exception:
-            log.exception("Unexpected error in the application")
-            self._send_error(ApiError(), environ, send)
+            while body:
+                with self.transfers.begin(len(body), owner) as transfer:
+                    async with transfer.within(deadline - time.monotonic()):
+                        if not has_begun:
+                            has_begun = True
+                            send(asgi.start_of_response(status, headers))
+                        await asgi.send_part(send, transfer, body)
+                body = b"" if rest is None else await self._next_part(rest, run)
+            await send({"type": "http.response.body", "body": b""})
+        except Exception as error:
+            if not isinstance(error, TimeoutError | ApiError):
+                log.exception("Unexpected error in the application")
+            if has_begun:  # the client has to see that the response is incomplete
+                self.watch.close((environ["REMOTE_ADDR"], environ["REMOTE_PORT"]))
+            else:
+                error = error if isinstance(error, ApiError) else ApiError()
+                self._send_error(error, environ, send)
+        finally:
+            if rest is not None:
+                rest.close()
+
+    async def _next_part(self, rest: asgi.Rest, run: Callable[..., Awaitable[None]]) -> bytes:
+        """The next part of a body; empty at the end.
+
+        :raises Unavailable: for an error, which is logged
+        """
+        made: list[bytes] = []
+        await run(lambda: made.append(next(rest.parts, b"")))
+        if not made:
+            raise Unavailable
+        return made[0]
 
     def _send_error(self, error: ApiError, environ: dict[str, Any], send: Any) -> None:
         origin, request_id = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_REQUEST_ID", "")

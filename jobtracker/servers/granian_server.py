@@ -4,7 +4,6 @@ Used through ASGI: the event loop reads the body, and a thread gets complete req
 clients occupy no thread.
 """
 
-import contextlib
 import functools
 import gc
 import multiprocessing
@@ -184,14 +183,12 @@ def end_with(main_process: int, shutdown: Shutdown, seconds_to_finish: int) -> N
 
 
 def reduce_switching() -> None:
-    """Let threads run for longer before others preempt them, within Python and by the kernel.
+    """Let threads run for longer before others preempt them, within Python.
 
-    Requests are short, and each switch of threads costs more than it gains: benchmarks/README.md.
+    Requests are short, and each switch of threads costs more than it gains. Not by the scheduling
+    policy SCHED_BATCH, with which requests wait for whatever else computes: benchmarks/README.md.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    if hasattr(os, "sched_setscheduler"):  # https://man7.org/linux/man-pages/man7/sched.7.html
-        with contextlib.suppress(OSError):  # forbidden in some containers
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def freeze_gc() -> None:

@@ -129,13 +129,23 @@ class RequestTask(WSGITask):
         try:
             super().execute()
         except Unavailable as error:  # of write()
-            send_error(self, error)
+            if self.wrote_header:
+                self.channel.abort()
+            else:
+                send_error(self, error)
 
     def write(self, data: bytes) -> None:
-        if not self.wrote_header and len(data) > UNVERIFIED_BYTES:
+        if len(data) + self.channel.total_outbufs_len > UNVERIFIED_BYTES:
             self.channel.make_room(len(data))
-            self.channel.progress = Progress()
+            if not self.wrote_header:
+                self.channel.progress = Progress()
         super().write(data)
+
+    @property
+    def has_body(self) -> bool:
+        # waitress ends the body of a streamed response to HEAD, which has none.
+        is_streamed_head = self.content_length is None and self.request.command.upper() == "HEAD"
+        return bool(super().has_body) and not is_streamed_head
 
     def build_response_header(self) -> bytes:
         is_draining = self.channel.server.task_dispatcher.shutting_down.is_draining()

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 2, 3600
 # Seconds after which others that are due have their turn.
 TURN = 10
+# A task pauses before each batch for half as long as it has worked, at most for so many seconds, in
+# which requests have the processors and the disk.
+LONGEST_REST = 0.25
 # Tasks that are looked for at once: other workers take the first ones.
 CANDIDATES = 20
 
@@ -73,7 +76,8 @@ class RunningTask:
         self.has_progressed = False
         self.sessions, self._is_stopping = sessions, is_stopping
         turn = TURN if TASK_KINDS[lease.kind].is_resumable else math.inf
-        self._turn_ends = time.monotonic() + turn
+        self._resumed_at = time.monotonic()
+        self._turn_ends = self._resumed_at + turn
 
     def __str__(self) -> str:
         return f"Task {self.lease.id} ({self.lease.kind}) of user {self.user_id}"
@@ -93,6 +97,8 @@ class RunningTask:
         :param done: the progress at its end, as the attribute, which can be set within as well
         :raises Interrupted: to be passed on; nothing of the batch is committed
         """
+        time.sleep(min((time.monotonic() - self._resumed_at) / 2, LONGEST_REST))
+        self._resumed_at = time.monotonic()
         is_turn_over = self.has_progressed and time.monotonic() > self._turn_ends
         if is_turn_over or self._is_stopping():
             raise Interrupted

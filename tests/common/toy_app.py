@@ -6,7 +6,7 @@ Its arguments are ``granian|waitress PORT INI ORIGIN [SETTING=VALUE]...``.
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from wsgiref.validate import validator
 
@@ -19,8 +19,9 @@ from jobtracker.servers import granian_server, waitress_server
 
 POOLS = {"/health": ThreadPool.HEALTH, "/ready": ThreadPool.READINESS}
 TEXT = [("Content-Type", "text/plain")]
-# The methods of the requests for /counted.
+# The methods of the requests for /counted, and "part" for each part of a streamed response.
 COUNTED: list[str] = []
+PART = b"x" * 100_000
 LIMITS = {"threads": "2", "max_request_body_size": "1000000", "seconds_to_finish": "3"}
 GRANIAN = {"workers": "1", "body_seconds": "1"}
 WAITRESS = {"max_request_header_size": "4096", "connection_limit": "300"}
@@ -38,6 +39,14 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         case "status":
             start_response(f"{argument} Status", [] if argument in ("204", "304") else TEXT)
             return []
+        case "stream":
+            start_response("200 OK", TEXT)
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else parts(int(argument))
+        case "stream-error":
+            start_response("200 OK", TEXT)
+            return parts(3, ValueError("after the first part"))
+        case "made":
+            body = [str(COUNTED.count("part")).encode()]
         case "raises":
             raise ValueError("before start_response")
         case "unstarted":
@@ -64,6 +73,14 @@ def toy_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             body = [json.dumps(seen).encode()]
     start_response("200 OK", [*TEXT, ("Content-Length", str(sum(map(len, body))))])
     return [] if environ["REQUEST_METHOD"] == "HEAD" else body
+
+
+def parts(number: int, error: Exception | None = None) -> Iterator[bytes]:
+    for _ in range(number):
+        COUNTED.append("part")
+        yield PART
+    if error is not None:
+        raise error
 
 
 def find_operation(_method: str, path: str) -> Operation | None:

@@ -80,10 +80,10 @@ class Others:
         return self.measure(lambda: time.monotonic() > deadline)
 
 
-def percentiles(latencies: list[float]) -> tuple[float, float]:
-    """The median and the 95th percentile in milliseconds."""
+def percentiles(latencies: list[float]) -> list[float]:
+    """The median, the 95th and the 99th percentile in milliseconds."""
     found = quantiles(latencies, n=100)
-    return 1000 * found[49], 1000 * found[94]
+    return [1000 * found[percent - 1] for percent in (50, 95, 99)]
 
 
 def cpu_seconds(rows: Rows, worker_pid: int) -> dict[str, float]:
@@ -139,13 +139,13 @@ def test_a_large_import_is_fast_and_slows_others_little(
     lines = []
     for name, idle in before.items():
         both = [percentiles(each) for each in (idle, during[name], after[name])]
-        shown = ", ".join(f"{median:.1f} / {p95:.1f}" for median, p95 in both)
+        shown = ", ".join(" / ".join(f"{value:.1f}" for value in each) for each in both)
         ratios = (slow / fast for slow, fast in zip(both[1], both[0], strict=True))
         lines.append(f"{name}: {shown}; during to before: {' / '.join(f'{r:.2f}' for r in ratios)}")
     print_figures(
         f"import of {JOBS} jobs with {NOTES} notes each: {seconds:.1f} s, of which {checked:.1f} s"
         f" of check; CPU: {', '.join(f'{name} {spent:.1f} s' for name, spent in used.items())}",
-        "p50 / p95 in ms of others before, during and after:",
+        "p50 / p95 / p99 in ms of others before, during and after:",
         *lines,
     )
     for each in (client, *of_others):

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.torture
 
 JOBS, NOTES = int(os.environ.get("JOBTRACKER_TORTURE_JOBS", "300")), 10  # notes of each job
 # Of workers during the check that each run begins with, during the rest of it, and during an undo.
-KILLS_OF_CHECK, KILLS_OF_RUN, KILLS_OF_UNDO = 4, 20, 10
+KILLS_OF_CHECK, KILLS_OF_RUN, KILLS_OF_UNDO = 4, 20, 20
 SECONDS_TO_KILL, SECONDS_TO_KILL_UNDO = (0.02, 1), (0, 0.1)
 SECONDS_TO_WORK = 300
 BYTES = 1024  # of each document
@@ -170,6 +170,16 @@ def kill_during_run(server: Instance, rows: Rows, client: Client, path: str, num
     return kills + kill_workers(server, rows, number, SECONDS_TO_KILL)
 
 
+def undo(server: Instance, rows: Rows, client: Client, path: str) -> int:
+    """Undo an import by workers that are killed; return the number of kills."""
+    client.done("DELETE", path)
+    kills = kill_workers(server, rows, KILLS_OF_UNDO, SECONDS_TO_KILL_UNDO)
+    finish(server, rows)
+    assert client.done("GET", path)["state"] == "undone"
+    assert (client.done("GET", "/jobs"), client.done("GET", "/saved-views")) == ([], [])
+    return kills
+
+
 def test_an_archive_is_imported_once_by_workers_that_are_killed(
     server: Instance,
     clients: list[Client],
@@ -208,12 +218,8 @@ def test_an_archive_is_imported_once_by_workers_that_are_killed(
     assert target.done("GET", again)["report"]["made"] == {}
     assert contents(rows, users[1]) == once
 
-    target.done("DELETE", path)
     with faults():
-        kills_of_undo = kill_workers(server, rows, KILLS_OF_UNDO, SECONDS_TO_KILL_UNDO)
-        finish(server, rows)
-    assert target.done("GET", path)["state"] == "undone"
-    assert (target.done("GET", "/jobs"), target.done("GET", "/saved-views")) == ([], [])
+        kills_of_undo = undo(server, rows, target, path)
     sweep_deletions(server, rows)
     assert objects(aws, own_bucket) == keys(rows)
     assert contents(rows, users[2]) == before
@@ -241,11 +247,7 @@ def test_an_import_is_undone_under_way_by_workers_that_are_killed(
         kills = kill_during_run(server, rows, target, path, KILLS_OF_RUN // 2)
         work_until(server, rows, target, path, JOBS // 4)  # no document has its file yet
         progress = target.done("GET", path)["progress"]
-        target.done("DELETE", path)
-        kills += kill_workers(server, rows, KILLS_OF_UNDO, SECONDS_TO_KILL_UNDO)
-        finish(server, rows)
-    assert target.done("GET", path)["state"] == "undone"
-    assert (target.done("GET", "/jobs"), target.done("GET", "/saved-views")) == ([], [])
+        kills_of_undo = undo(server, rows, target, path)
     # Later, when documents without a file have expired.
     expired = "UPDATE documents SET upload_expires_at = now() - interval '1 day'"
     rows.execute(f"{expired} WHERE status = 'pending'")
@@ -254,4 +256,4 @@ def test_an_import_is_undone_under_way_by_workers_that_are_killed(
     assert rows.execute("SELECT FROM documents WHERE status = 'pending'").fetchone() is None
     assert objects(aws, own_bucket) == keys(rows)
     assert contents(rows, users[2]) == before
-    print_figures(f"undone at {progress}: {kills} kills")
+    print_figures(f"{kills} kills, undone at {progress}: {kills_of_undo} kills")

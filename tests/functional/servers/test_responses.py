@@ -1,8 +1,12 @@
 """What a client gets of the application's response."""
 
+from collections.abc import Callable
+from http.client import IncompleteRead
+
 import pytest
 
 from tests.common.api import ORIGIN
+from tests.common.toy_app import PART
 from tests.common.toy_server import ToyServer, receive
 
 
@@ -77,3 +81,33 @@ def test_granian_rejects_a_content_length_that_is_not_that_of_the_body(
     granian: ToyServer, length: int
 ):
     assert granian.send(request(f"/length/{length}")).status == 500
+
+
+def test_a_body_without_a_length_is_streamed(server: ToyServer):
+    with server.connect() as connection:
+        connection.sendall(request("/stream/30"))
+        response = receive(connection)
+    assert response.body == 30 * PART
+    names = {name.lower(): value for name, value in response.headers.items()}
+    assert names["transfer-encoding"] == "chunked"
+
+
+def test_a_streamed_body_ends_with_the_connection_of_http_1_0(server: ToyServer):
+    with server.connect() as connection:
+        connection.sendall(request("/stream/3", version="1.0"))
+        assert receive(connection).body == 3 * PART
+
+
+def test_head_of_a_streamed_body_has_none(server: ToyServer):
+    response = server.send(request("/stream/3", "HEAD", headers="Connection: close\r\n"))
+    assert response.status == 200
+    assert not {"content-length"} & {name.lower() for name in response.headers}
+
+
+def test_an_error_after_the_first_part_is_an_incomplete_body(
+    server: ToyServer, logged: Callable[[], str]
+):
+    with pytest.raises((IncompleteRead, ConnectionResetError)):
+        server.send(request("/stream-error"))
+    assert server.get("/health")[0] == 200
+    assert "ValueError" in logged()

@@ -142,6 +142,30 @@ def test_response_of_many_parts_is_whole(strict: ToyServer):
         assert receive(client).body == b"x" * 9_000_000
 
 
+def test_streamed_response_that_is_read_slowly_occupies_no_thread_and_ends(strict: ToyServer):
+    with connections(strict.port, 10, GET % b"stream/150"):
+        time.sleep(0.5)
+        for _ in range(3):
+            status, seconds = strict.get("/echo")
+            assert (status, seconds < 2) == (200, True)
+    with connect(strict.port) as client:
+        client.sendall(GET % b"stream/150")
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionResetError):
+            while client.recv(1000) and time.monotonic() - began < 10:
+                time.sleep(0.05)
+        assert time.monotonic() - began < LIMITS["response_seconds"] + 3
+    assert strict.get("/health")[0] == 200
+
+
+def test_granian_makes_no_part_before_the_one_before_it_is_sent() -> None:
+    server = start("granian", response_seconds=60)
+    with connections(server.port, 5, GET % b"stream/150"):
+        time.sleep(1)
+        assert 0 < int(server.send(GET % b"made").body) < 5 * 150 / 4
+    server.close()
+
+
 def test_health_is_answered_at_the_connection_limit(strict: ToyServer):
     with connections(strict.port, 2 * LIMITS["connection_limit"]):
         for _ in range(3):

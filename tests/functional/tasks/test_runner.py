@@ -1,6 +1,7 @@
 """Tasks: what runs, how often, and what becomes of failures."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -65,6 +66,24 @@ def test_task_is_run_in_batches_and_ends_with_its_result(
         "created_at": queued["created_at"],
     }
     assert run_tasks(app) == {}
+
+
+def test_task_pauses_half_as_long_as_it_has_worked_and_not_long(
+    app: Any, register: Register, add: Enqueue, monkeypatch: pytest.MonkeyPatch
+):
+    now, slept = [0.0], list[float]()
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=slept.append)
+    monkeypatch.setattr(runner, "time", clock)
+
+    def run(task: RunningTask) -> None:
+        for seconds in (0.125, 9, 0):
+            with task.batch():
+                now[0] += seconds
+
+    register(run)
+    add()
+    run_tasks(app)
+    assert slept == [0, 0.0625, runner.LONGEST_REST]
 
 
 def test_task_of_an_unknown_kind_waits(app: Any, ada: Api, add: Enqueue):

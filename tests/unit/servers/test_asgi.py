@@ -43,7 +43,13 @@ def response_of(app: WSGI, method: str = "GET") -> tuple[int, list[tuple[str, st
     """Of an application that the validator checks, as it checks the adapter."""
     environ = make_environ(scope(method=method, headers=[(b"host", b"x"), (b"x-header", b"\xff")]))
     set_body(environ, b"body")
-    return call_application(validator(app), environ)
+    status, headers, body, rest = call_application(validator(app), environ)
+    if rest is not None:
+        try:
+            body += b"".join(rest.parts)
+        finally:
+            rest.close()
+    return status, headers, body
 
 
 def test_a_valid_application_gets_a_valid_environ():
@@ -64,13 +70,31 @@ def test_write_comes_before_the_iterable():
     assert response_of(app)[2] == b"abc"
 
 
-def test_start_response_may_be_called_by_the_first_iteration():
+def test_a_body_of_an_iterator_without_a_length_is_streamed_after_its_first_part():
+    made: list[bytes] = []
+
     def app(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", TEXT)
+        start_response("200 OK", TEXT)  # by the first iteration
+        for part in (b"", b"a", b"", b"b"):
+            made.append(part)
+            yield part
+
+    *response, rest = call_application(app, make_environ(scope()))
+    assert response == [200, TEXT, b"a"]
+    assert rest is not None
+    assert made == [b"", b"a"]
+    assert list(rest.parts) == [b"b"]
+
+
+def test_a_body_with_a_length_is_collected():
+    headers = [*TEXT, ("content-length", "2")]
+
+    def app(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", headers)
         yield b"a"
         yield b"b"
 
-    assert call_application(app, make_environ(scope())) == (200, TEXT, b"ab")
+    assert call_application(app, make_environ(scope())) == (200, headers, b"ab", None)
 
 
 def test_exc_info_replaces_a_response_that_has_no_body_yet():
@@ -171,7 +195,7 @@ def test_a_status_without_body_loses_body_and_content_length(status: str):
         return [b"a"]
 
     environ = make_environ(scope())
-    assert call_application(app, environ) == (int(status[:3]), [("ETag", '"a"')], b"")
+    assert call_application(app, environ) == (int(status[:3]), [("ETag", '"a"')], b"", None)
 
 
 def test_head_may_have_the_content_length_of_get():
