@@ -12,20 +12,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.util import is_hop_by_hop
 
 from jobtracker.errors import BadRequest, PayloadTooLarge
 from jobtracker.servers import check_host
 from jobtracker.servers.transfers import Transfer
 
 Headers = list[tuple[str, str]]
-
-# Which an application does not set: PEP 3333; RFC 2616, 13.5.1.
-HOP_BY_HOP = frozenset(
-    [
-        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization"),
-        *("te", "trailers", "transfer-encoding", "upgrade"),
-    ]
-)
 
 # Bytes of a message of a large response: as many as Granian holds are lost to the limit on memory.
 PART_BYTES = 64 * 1024
@@ -173,7 +166,7 @@ def call_application(
         raise RuntimeError("start_response is not called")
     status, headers = response
     by_name = {name.lower(): value for name, value in headers}
-    if not HOP_BY_HOP.isdisjoint(by_name):
+    if any(map(is_hop_by_hop, by_name)):
         raise ValueError("The application sets a hop-by-hop header")
     if status in (204, 304):
         return status, [header for header in headers if header[0].lower() != "content-length"], b""
