@@ -1,11 +1,12 @@
 """Periodic cleanup: ``jobtracker sweep production.ini`` every ten minutes, or ``jobtracker work``;
 the former also runs the tasks that are due.
 
-It puts jobs whose retention is over into the trash, deletes what has been there for long, exports
-that have expired, files that were not imported in time, pending documents whose upload has expired,
-objects in S3 that no row refers to, expired idempotency records and counts of rate limits, expired
-activity and audit entries, finished tasks, and revocations of sessions all of whose access tokens
-have expired, and reads the results of malware scans. A part that fails stops none of the others.
+It puts jobs whose retention is over into the trash, moves the words of notes of jobs in the trash
+out of the way of searches, deletes what has been in the trash for long, exports that have expired,
+files that were not imported in time, pending documents whose upload has expired, objects in S3 that
+no row refers to, expired idempotency records and counts of rate limits, expired activity and audit
+entries, finished tasks, and revocations of sessions all of whose access tokens have expired, and
+reads the results of malware scans. A part that fails stops none of the others.
 Concurrent runs are safe, and so is an interruption.
 """
 
@@ -30,6 +31,7 @@ from jobtracker.http import idempotency
 from jobtracker.http.rate_limits import postgres as rate_limits
 from jobtracker.imports import queries as imports
 from jobtracker.retention import queries as retention
+from jobtracker.search import trash_queries as trashed_words
 from jobtracker.tasks import queries as tasks
 from jobtracker.tasks.runner import Outcome, Runner
 from jobtracker.trash.purging import purge_expired
@@ -110,6 +112,7 @@ def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[
     period = datetime.timedelta(days=registry.settings["trash.days"])
     purged = run(functools.partial(purge_expired, sessions, period))
     retained = run(lambda: retention.sweep(sessions))
+    words = run(lambda: trashed_words.sweep(sessions))
     expired = run(lambda: object_deletions.delete_expired_uploads(sessions))
     deleted, refused = run(lambda: object_deletions.sweep(sessions, bucket), (0, 0))
     scanned, waiting = run(lambda: malware_scans.sweep(sessions, bucket), (0, 0))
@@ -118,6 +121,7 @@ def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[
         f"answers forgotten: {answers}, activity deleted: {events}, "
         f"purged from the trash: {purged}, "
         f"jobs put into the trash: {retained}, "
+        f"rows of words put away: {words}, "
         f"malware scans: {scanned} done, {waiting} waiting"
     )
     if refused:

@@ -52,7 +52,8 @@ class NoteWords(_NoteWords, Base):
 
 
 class TrashedNoteWords(_NoteWords, Base):
-    """Those of jobs in the trash, which no search reads. A trigger of jobs moves them."""
+    """Those of jobs in the trash, which no search reads. A trigger of jobs moves the first rows of
+    one, the sweeper the others."""
 
     __tablename__ = "trashed_note_words"
     __table_args__ = (job_foreign_key(),)

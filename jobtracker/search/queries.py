@@ -111,7 +111,8 @@ def _found(ranked: int, ranks: tuple[int | None, ...]) -> str:
     """The jobs in which each word occurs: in the job, or in one of its notes.
 
     Each row of the user's words is read once, without a join, and only its results are grouped: so
-    the time is linear, whatever PostgreSQL estimates. Bit n says that the n-th word occurs, the
+    the time is linear, whatever PostgreSQL estimates. Rows of a job that has just been put into the
+    trash can be among them, until the sweeper moves them. Bit n says that the n-th word occurs, the
     one above these that the last word occurs as a whole.
 
     :param ranked: the number of ranked parts
@@ -157,6 +158,7 @@ def _found(ranked: int, ranks: tuple[int | None, ...]) -> str:
             WHERE user_id = :user_id AND trashed_at IS NULL
         ) AS results
         GROUP BY application_id HAVING bit_or(bits) & {2**count - 1} = {2**count - 1}
+            AND count(last_activity_at) > 0
         ORDER BY is_whole DESC, rank DESC, last_activity_at DESC, application_id DESC LIMIT :limit
     """  # noqa: S608
 

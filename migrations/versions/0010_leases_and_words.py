@@ -1,4 +1,4 @@
-"""Leases of tasks with a random number; the trash: upload keys, words of rows that are bounded.
+"""Leases of tasks with a random number; the trash: upload keys, bounded work for words of notes.
 
 The code of before neither reads nor writes the column, and works with the functions.
 """
@@ -80,6 +80,42 @@ ADD_WORDS_OF_NOTE = """
         VALUES (of_user, of_job, new_id, ARRAY[new_id], new_words);
     END $$
 """
+# As of the migration 0005, but few rows at once, as a job can have a thousand of them: the sweeper
+# moves the others.
+KEEP_TRASHED_JOB = """
+    CREATE OR REPLACE FUNCTION keep_trashed_job() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.trashed_at IS NULL THEN
+            PERFORM summarize_steps(NEW.user_id, NEW.id);
+            WITH restored AS (
+                DELETE FROM trashed_note_words
+                WHERE user_id = NEW.user_id AND application_id = NEW.id
+                RETURNING user_id, application_id, note_id, note_ids, words
+            )
+            INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
+            SELECT user_id, application_id, note_id, note_ids, words FROM restored;
+            UPDATE users SET job_count = job_count + 1 WHERE id = NEW.user_id;
+            RETURN NULL;
+        END IF;
+        DELETE FROM job_words WHERE user_id = NEW.user_id AND application_id = NEW.id;
+        DELETE FROM job_journeys WHERE user_id = NEW.user_id AND application_id = NEW.id;
+        IF NEW.trash_reason <> 'purge' THEN
+            WITH trashed AS (
+                DELETE FROM note_words
+                WHERE user_id = NEW.user_id AND application_id = NEW.id AND note_id IN (
+                    SELECT note_id FROM note_words
+                    WHERE user_id = NEW.user_id AND application_id = NEW.id
+                    ORDER BY note_id LIMIT 2
+                )
+                RETURNING user_id, application_id, note_id, note_ids, words
+            )
+            INSERT INTO trashed_note_words (user_id, application_id, note_id, note_ids, words)
+            SELECT user_id, application_id, note_id, note_ids, words FROM trashed;
+        END IF;
+        UPDATE users SET job_count = job_count - 1 WHERE id = NEW.user_id;
+        RETURN NULL;
+    END $$
+"""
 
 
 def of_trash() -> dict[str, Any]:
@@ -90,13 +126,18 @@ def of_trash() -> dict[str, Any]:
 def upgrade() -> None:
     with autocommit():
         execute("ALTER TABLE tasks ADD COLUMN IF NOT EXISTS lease_nonce bigint")
-        for function in (DELETE_OBJECTS, KEEP_WORDS_OF_PURGED_NOTE, ADD_WORDS_OF_NOTE):
+        for function in (
+            DELETE_OBJECTS,
+            KEEP_WORDS_OF_PURGED_NOTE,
+            ADD_WORDS_OF_NOTE,
+            KEEP_TRASHED_JOB,
+        ):
             execute(function)
 
 
 def downgrade() -> None:
     trash = of_trash()
     op.execute(trash["of_base"]("documents", "delete_objects_of_document"))
-    for function in ("KEEP_WORDS_OF_PURGED_NOTE", "ADD_WORDS_OF_NOTE"):
+    for function in ("KEEP_WORDS_OF_PURGED_NOTE", "ADD_WORDS_OF_NOTE", "KEEP_TRASHED_JOB"):
         op.execute(trash[function])
     op.drop_column("tasks", "lease_nonce")

@@ -40,6 +40,7 @@ from jobtracker.notes.models import Note
 from jobtracker.retention import queries as retention
 from jobtracker.saved_views.models import SavedView
 from jobtracker.search import queries as search
+from jobtracker.search import trash_queries as trashed_words
 from jobtracker.stats import queries as stats
 from jobtracker.tasks import lease_queries as leases
 from jobtracker.tasks import queries as tasks
@@ -106,6 +107,7 @@ OF_PROGRAMS: set[Statement[Any]] = {
     leases._NEXT_DUE,
     tasks._COUNT_DUE,
     *(each(kind) for kind in TRASH_KINDS for each in (purging._users, purging._backlog)),
+    trashed_words._USERS,
     retention._NEXT_USERS,
     retention._HAVE_DUE_JOBS,
 }

@@ -236,4 +236,6 @@ class TestPlan:
         for node in of_trash:
             assert node["Actual Rows"] <= self.LIMIT + 1
             assert node.get("Rows Removed by Filter", 0) <= 1
-        assert not [node for node in nodes if node["Node Type"] == "Seq Scan"]
+        # The planner can read all tasks, which are few.
+        scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+        assert scanned <= {"tasks"}
