@@ -26,7 +26,7 @@ from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.http.links import path_prefix
+from jobtracker.http.links import RelativeLocationResponse, path_prefix
 
 # An entity tag (RFC 9110, 8.8.3), weak or strong.
 _ETAG = re.compile(r'"([^"]*)"')
@@ -47,7 +47,7 @@ ROUNDING = 10
 _BY_BODY = "jobtracker.etag_by_body"
 _CHANGES_AT = "jobtracker.changes_at"
 
-HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+HEADERS = [("Cache-Control", "private, no-cache"), ("Vary", "Authorization")]
 
 
 class ETagStrategy(Enum):
@@ -184,7 +184,7 @@ def conditional_tween_factory(
                 return _not_modified(_join(prefix, digest))
         cached = cache.get(tag)
         if cached is not None and not _is_past(cached.until, user.read_at):
-            response = Response(cached.body, headerlist=list(cached.headers))
+            response = RelativeLocationResponse(cached.body, headerlist=list(cached.headers))
             if if_none_match.strip() == "*":
                 return _not_modified(response.headers["ETag"].strip('"'))
             return response
@@ -206,18 +206,18 @@ def conditional_tween_factory(
 
 def _with_etag(request: Request, response: Response, tag: str) -> Response:
     """The response with its ETag, or 304."""
-    prefix = response.headers.get("ETag", "").strip('"')
+    prefix = response.headers.pop("ETag", "").strip('"')
     etag = _join(prefix, tag)
     if_none_match = request.environ.get("HTTP_IF_NONE_MATCH", "")
     if if_none_match.strip() == "*" or (prefix, tag) in entity_tags(if_none_match):
         return _not_modified(etag)
-    response.headers["ETag"] = f'"{etag}"'
-    response.headers.update(HEADERS)
+    response.headerlist.extend([("ETag", f'"{etag}"'), *HEADERS])
     return response
 
 
 def _not_modified(etag: str) -> Response:
-    return Response(status=304, headerlist=[("ETag", f'"{etag}"'), *HEADERS.items()])
+    headers = [("ETag", f'"{etag}"'), *HEADERS]
+    return RelativeLocationResponse(status="304 Not Modified", headerlist=headers)
 
 
 def _join(prefix: str, digest: str) -> str:

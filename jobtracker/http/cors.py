@@ -50,8 +50,8 @@ def cors_tween_factory(
             request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
         )
         response = Response(status=204) if origin and preflight else handler(request)
-        vary = response.headers.get("Vary")
-        response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
+        vary = response.headers.pop("Vary", "")
+        response.headerlist.append(("Vary", f"{vary}, Origin" if vary else "Origin"))
         if headers := cors_headers(origin, origins):
             response.headers.update(headers)
             if preflight:

@@ -21,6 +21,8 @@ from jobtracker.http.proxies import removed_prefix
 class RelativeLocationResponse(Response):
     """A response whose Location is sent as it is: WebOb would prepend the client's Host."""
 
+    default_content_type = "application/json"
+
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:

@@ -210,14 +210,15 @@ def _wrap_view(operation: Operation) -> Callable[[Request], Any]:
             raise ApiError(status=412, details=details) from None
         response = request.response
         if (version := getattr(request.context, "version", None)) is not None:
-            response.headers["ETag"] = f'"{version}"'
+            response.headerlist.append(("ETag", f'"{version}"'))
         if operation.status == 204:
             return HTTPNoContent()
         if operation.returns is None:
             return result
         # Without a renderer of Pyramid's: the type of the result renders it.
         response.status_code = operation.status
-        response.content_type = operation.returns.media_type
+        if operation.returns.media_type != response.default_content_type:
+            response.content_type = operation.returns.media_type
         body = operation.returns.render(result)
         if isinstance(body, bytes):
             response.body = body
@@ -289,16 +290,21 @@ def index_operations(event: ApplicationCreated) -> None:
 
 def operation_of(request: Request) -> Operation | None:
     """``request.operation``: what the method and the path of the request name, if anything."""
-    find_operation = request.registry["find_operation"]
-    operation: Operation | None = find_operation(request.method, request.environ["PATH_INFO"])
+    environ = request.environ
+    operation: Operation | None = environ.get("jobtracker.operation")  # the server's look-up
+    if operation is None:
+        operation = request.registry["find_operation"](request.method, environ["PATH_INFO"])
     return operation
 
 
 def make_request_class(event: ApplicationCreated) -> None:
     """Make one class with the added request methods; Pyramid would make one for each request."""
     extensions = event.app.registry.queryUtility(IRequestExtensions)
-    request_class = type("JobTrackerRequest", (Request,), dict(extensions.descriptors))
+    attributes = {**extensions.methods, **extensions.descriptors}
+    request_class = type("JobTrackerRequest", (Request,), attributes)
+    extensions.methods.clear()
     extensions.descriptors.clear()
+    event.app.request_extensions = None
     event.app.registry.registerUtility(request_class, IRequestFactory)
     event.app.request_factory = request_class
 

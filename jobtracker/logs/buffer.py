@@ -12,6 +12,7 @@ import select
 import threading
 import time
 import weakref
+from collections import deque
 from typing import Any
 
 from jobtracker.logs import JsonFormatter
@@ -20,19 +21,20 @@ from jobtracker.logs import JsonFormatter
 MAX_BYTES = select.PIPE_BUF
 #: Seconds for which a line waits, at most.
 DELAY = 0.05
+#: Lines that can wait: beyond that the stream is slower than the requests, which wait for it then.
+MAX_LINES = 10_000
 
 
 class LineBuffer:
-    """A text stream with lines that wait to be written, of MAX_BYTES at most. Thread-safe.
+    """A text stream with lines that wait to be written together. Thread-safe.
 
-    They are written when the next one would exceed that, after DELAY, before any other text, by
-    :meth:`flush`, and at the exit of the process. SIGKILL and crashes of the interpreter lose them.
+    They are written after DELAY, before any other text, by :meth:`flush`, and at the exit of the
+    process. SIGKILL and crashes of the interpreter lose them.
     """
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._lines: deque[bytes] = deque()
         # Reentrant: a handler of a signal can log.
         self._lock = threading.RLock()
         self._waiting = threading.Event()
@@ -44,24 +46,32 @@ class LineBuffer:
 
         Errors of the stream lose lines, and are not raised, as in a handler of logging.
         """
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            if self._size + len(line) > MAX_BYTES:
-                self._write_lines()
-            self._lines.append(line)
-            self._size += len(line)
-            if not self._waiting.is_set():
-                self._waiting.set()
+        self._lines.append(line)
+        if not self._waiting.is_set():
+            self._waiting.set()
+            if self._thread is None:
                 self._start_thread()
+        if len(self._lines) > MAX_LINES:
+            self._try_flush()
 
     def write(self, text: str) -> int:
         """Write a text at once, after the lines that wait."""
         with self._lock:
-            self._write_lines()
+            self.flush()
             return int(self.stream.write(text))
 
     def flush(self) -> None:
         with self._lock:
-            self._write_lines()
+            text = b""
+            with contextlib.suppress(IndexError):
+                while True:
+                    line = self._lines.popleft()
+                    if text and len(text) + len(line) > MAX_BYTES:
+                        self.stream.write(text.decode("ascii"))
+                        text = b""
+                    text += line
+            if text:
+                self.stream.write(text.decode("ascii"))
             self.stream.flush()
 
     def fileno(self) -> int:
@@ -70,37 +80,33 @@ class LineBuffer:
     def isatty(self) -> bool:
         return bool(self.stream.isatty())
 
-    def _write_lines(self) -> None:
-        if self._lines:
-            text = b"".join(self._lines).decode("ascii")
-            self._lines, self._size = [], 0
-            self.stream.write(text)
-            self.stream.flush()
+    def _try_flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.flush()
 
     def _start_thread(self) -> None:
-        if self._thread is None:
-            thread = threading.Thread(target=self._write_after_delay, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # beyond a limit of the system, or at the exit
-                self._waiting.clear()
-                self._write_lines()
-            else:
-                self._thread = thread
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_after_delay, daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError:  # beyond a limit of the system, or at the exit
+                    self._thread = None
+                    self._waiting.clear()
+                    self._try_flush()
 
     def _write_after_delay(self) -> None:
         while True:
             self._waiting.wait()
             time.sleep(DELAY)
             self._waiting.clear()
-            with contextlib.suppress(OSError, ValueError):
-                self.flush()
+            self._try_flush()
 
     def _reset(self) -> None:
         """In a fork, which has none of the threads."""
         self._lock = threading.RLock()
         self._waiting, self._thread = threading.Event(), None
-        self._lines, self._size = [], 0  # the parent process writes them
+        self._lines = deque()  # the parent process writes them
 
 
 def buffer_of(logger: logging.Logger) -> LineBuffer | None:

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -94,6 +95,36 @@ def test_each_write_has_whole_lines_and_is_atomic_on_a_pipe(
     assert all(text.endswith("\n") for text in stream.writes)
     assert [len(text) > MAX_BYTES for text in stream.writes].count(True) == 1
     assert len(stream.writes) < len(lines) / 5
+
+
+def test_no_request_waits_for_a_slow_write(stream: Stream, monkeypatch: pytest.MonkeyPatch):
+    began, released = threading.Event(), threading.Event()
+
+    def write(text: str) -> int:
+        began.set()
+        released.wait(30)
+        return len(text)
+
+    monkeypatch.setattr(stream, "write", write)
+    buffer = LineBuffer(stream)
+    buffer.write_later(b"a\n")
+    assert began.wait(30)
+    request = threading.Thread(target=buffer.write_later, args=[b"b\n"])
+    request.start()
+    request.join(10)
+    try:
+        assert not request.is_alive()
+    finally:
+        released.set()
+
+
+def test_lines_that_wait_have_a_maximum(stream: Stream, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jobtracker.logs.buffer.DELAY", 3600)
+    monkeypatch.setattr("jobtracker.logs.buffer.MAX_LINES", 2)
+    buffer = LineBuffer(stream)
+    for line in (b"a\n", b"b\n", b"c\n"):
+        buffer.write_later(line)
+    assert stream.writes == ["a\nb\nc\n"]
 
 
 def test_error_of_the_stream_reaches_no_request_and_ends_nothing(
