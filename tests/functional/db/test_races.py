@@ -12,7 +12,7 @@ from webtest import TestResponse
 from jobtracker.security import CognitoSecurityPolicy
 from jobtracker.users.models import Identity, User
 from tests.common.api import Api, statuses
-from tests.common.app import connections_in_use
+from tests.common.app import connections_in_use, forget_tokens
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 
@@ -232,6 +232,7 @@ def test_first_request_of_an_account_holds_no_connection_during_the_call_of_cogn
         return get_user(token)
 
     monkeypatch.setattr(cognito, "get_user", observed)
+    forget_tokens(committing_app)
     client.get("/users/me")
     assert held == [0]
 

@@ -20,12 +20,12 @@ def test_unchanged_resource_answers_304_without_a_body(client: Api, user_data: U
             assert set(first.headers["Vary"].split(", ")) >= {"Authorization", "Origin"}
             head = client.call("HEAD", path)
             assert head.body == b""
+            is_streamed = path.startswith("/reports")
+            assert ("Content-Length" in head.headers) != is_streamed, path
+            of_get = client.get(path).headers
             for name in ("ETag", "Cache-Control", "Vary", "Content-Type", "Content-Length"):
-                if path != TIME_DEPENDENT:
-                    assert head.headers[name].split() == (client.get(path).headers[name].split()), (
-                        path,
-                        name,
-                    )
+                if path != TIME_DEPENDENT and name in head.headers:
+                    assert head.headers[name].split() == of_get[name].split(), (path, name)
             if path == TIME_DEPENDENT:
                 continue
             for method in ("GET", "HEAD"):
