@@ -134,7 +134,7 @@ ADD_WORDS_BY_ROW = """
     FOR EACH ROW EXECUTE FUNCTION keep_words_of_note()
 """
 # As of the migration 0005, but few rows at once, as a job can have a thousand of them: the sweeper
-# moves the others.
+# moves the others. An array, so that the index alone finds them, whatever PostgreSQL estimates.
 KEEP_TRASHED_JOB = """
     CREATE OR REPLACE FUNCTION keep_trashed_job() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -155,11 +155,11 @@ KEEP_TRASHED_JOB = """
         IF NEW.trash_reason <> 'purge' THEN
             WITH trashed AS (
                 DELETE FROM note_words
-                WHERE user_id = NEW.user_id AND application_id = NEW.id AND note_id IN (
+                WHERE user_id = NEW.user_id AND application_id = NEW.id AND note_id = ANY (ARRAY(
                     SELECT note_id FROM note_words
                     WHERE user_id = NEW.user_id AND application_id = NEW.id
                     ORDER BY note_id LIMIT 2
-                )
+                ))
                 RETURNING user_id, application_id, note_id, note_ids, words
             )
             INSERT INTO trashed_note_words (user_id, application_id, note_id, note_ids, words)
