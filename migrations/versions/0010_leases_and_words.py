@@ -1,6 +1,8 @@
 """Leases of tasks with a random number; the trash: upload keys, bounded work for words of notes.
 
-The code of before neither reads nor writes the column, and works with the functions.
+The code of before neither reads nor writes the column, and works with the functions; its searches
+can show fewer hits while words of a job with many notes, just put into the trash, wait for the
+sweeper.
 """
 
 import runpy
