@@ -15,7 +15,7 @@ from jobtracker.audit.models import AuditKind
 from jobtracker.db.base import Base
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.recording import recording_disabled
-from jobtracker.db.statements import Command, Count, Statement
+from jobtracker.db.statements import Command, ScalarStatement, Statement
 from jobtracker.documents.models import Document, DocumentStatus
 from jobtracker.history.models import JobStep
 from jobtracker.interviews.models import Interview
@@ -102,7 +102,7 @@ def delete_batch(connection: SupportsExecute, user_id: int, max_rows: int = BATC
 
 def count(connection: SupportsExecute, user_id: int) -> int:
     """The number of rows that :func:`delete_batch` deletes."""
-    return _count().first_or_not_found(connection, user_id=user_id).number
+    return _count().first_or_not_found(connection, user_id=user_id)
 
 
 def delete_tasks(connection: SupportsExecute, user_id: int, except_id: int) -> None:
@@ -138,9 +138,9 @@ def _deletion(table: Table) -> Command:
 
 
 @functools.cache
-def _count() -> Statement[Count]:
+def _count() -> ScalarStatement[int]:
     numbers = (
         select(func.count()).select_from(each).where(each.c.user_id == _USER_ID).scalar_subquery()
         for each in tables()
     )
-    return Statement(select(functools.reduce(operator.add, numbers)), Count)
+    return ScalarStatement(select(functools.reduce(operator.add, numbers)))

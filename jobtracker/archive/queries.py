@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from jobtracker.archive.kinds import ARCHIVE_KINDS, DOCUMENTS, Kind
 from jobtracker.archive.models import ArchiveSource
 from jobtracker.db.connections import FIRST_STATEMENT, SupportsExecute
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, ScalarStatement
 from jobtracker.db.trash import Trashable, in_trash
 from jobtracker.documents.models import Document, DocumentStatus
 from jobtracker.jobs.models import Job
@@ -32,18 +32,14 @@ class Totals(NamedTuple):
     bytes: int
 
 
-class _Source(NamedTuple):
-    source: uuid.UUID
-
-
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _MAKE_SOURCE = Command(
     insert(ArchiveSource.__table__)
     .from_select(["user_id"], sa.select(_USER_ID), include_defaults=False)
     .on_conflict_do_nothing()
 )
-_SOURCE = Statement(
-    sa.select(ArchiveSource.source).where(ArchiveSource.user_id == _USER_ID), _Source
+_SOURCE = ScalarStatement[uuid.UUID](
+    sa.select(ArchiveSource.source).where(ArchiveSource.user_id == _USER_ID)
 )
 
 
@@ -90,7 +86,7 @@ _REVISION = sa.select(User.revision).where(User.id == _USER_ID)
 def source_of(connection: SupportsExecute, user_id: int) -> uuid.UUID:
     """The random id of the user as the source of archives, which the first call makes."""
     _MAKE_SOURCE.execute(connection, user_id=user_id)
-    return _SOURCE.first_or_not_found(connection, user_id=user_id).source
+    return _SOURCE.first_or_not_found(connection, user_id=user_id)
 
 
 @contextlib.contextmanager

@@ -20,11 +20,11 @@ from jobtracker.commands.export import NoSuchUser
 from jobtracker.commands.progress import ProgressBar
 from jobtracker.db.checks import first_line
 from jobtracker.db.connections import transaction
+from jobtracker.db.statements import database_time
 from jobtracker.documents import TRANSFERS, make_bucket
 from jobtracker.documents.storage import Bucket
 from jobtracker.errors import ApiError, Unavailable
 from jobtracker.exports.writing import multipart_upload
-from jobtracker.imports import queries
 from jobtracker.imports.models import MAX_FILENAME, ImportKind, ImportState, OnDuplicate
 from jobtracker.imports.queries import IMPORTS, RUN_IMPORT, ImportRow
 from jobtracker.imports.resources import MAX_BYTES
@@ -108,7 +108,7 @@ def _import(registry: Any, email: str, file: Path, on_duplicate: OnDuplicate) ->
                     "filename": os.fsencode(file.name).decode(errors="replace")[:MAX_FILENAME],
                     "size_bytes": file.stat().st_size,
                     "object_key": f"incoming/{user_id}/{uuid.uuid4().hex}",
-                    "upload_expires_at": queries.now(connection),
+                    "upload_expires_at": database_time(connection),
                 },
             )
         try:

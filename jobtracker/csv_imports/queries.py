@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from jobtracker.csv_imports import headers
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Statement, columns_of, new_parameters
+from jobtracker.db.statements import Command, ScalarStatement, Statement, columns_of, new_parameters
 from jobtracker.history.models import JobStep
 from jobtracker.imports.models import Import, ImportKind, ImportState
 from jobtracker.jobs.models import Job
@@ -77,10 +77,6 @@ class JobState(NamedTuple):
     has_note: bool
 
 
-class NewId(NamedTuple):
-    id: int
-
-
 _USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
 _OF_USER = (Job.user_id == _USER_ID, Job.trashed_at.is_(None))
@@ -117,15 +113,14 @@ _STATES = Statement(
     ),
     JobState,
 )
-_INSERT_NOTES = Statement(
+_INSERT_NOTES = ScalarStatement[int](
     sa.insert(Note.__table__)
     .from_select(
         ["user_id", "application_id", "body"],
         sa.select(_USER_ID, _NOTES.c.job_id, _NOTES.c.body).order_by(_NOTES.c.row),
         include_defaults=False,
     )
-    .returning(Note.id),
-    NewId,
+    .returning(Note.id)
 )
 
 _TYPES = {name: TEXT() if name != "tags" else ARRAY(TEXT) for name in FIELDS} | {
@@ -134,15 +129,14 @@ _TYPES = {name: TEXT() if name != "tags" else ARRAY(TEXT) for name in FIELDS} | 
 }
 _JOBS = _records(id=sa.BigInteger(), **_TYPES)
 # The identity column counts in this order, so that the ids have the order of the rows.
-_INSERT_JOBS = Statement(
+_INSERT_JOBS = ScalarStatement[int](
     sa.insert(Job.__table__)
     .from_select(
         ["user_id", *FIELDS],
         sa.select(_USER_ID, *(_JOBS.c[name] for name in FIELDS)).order_by(_JOBS.c.id),
         include_defaults=False,
     )
-    .returning(Job.id),
-    NewId,
+    .returning(Job.id)
 )
 _UPDATE_JOBS = Command(
     sa.update(Job.__table__)
@@ -152,7 +146,7 @@ _UPDATE_JOBS = Command(
         | {"last_activity_at": sa.func.greatest(Job.last_activity_at, NOW)}
     )
 )
-_INSERT_IMPORT = Statement(
+_INSERT_IMPORT = ScalarStatement[int](
     sa.insert(Import.__table__)
     .values(
         user_id=_USER_ID,
@@ -166,8 +160,7 @@ _INSERT_IMPORT = Statement(
         done=sa.bindparam("new_total"),
         total=sa.bindparam("new_total"),
     )
-    .returning(Import.id),
-    NewId,
+    .returning(Import.id)
 )
 
 
@@ -195,8 +188,8 @@ def insert_jobs(
     ids: list[int] = []
     numbered = [{**job, "id": number} for number, job in enumerate(jobs)]
     for batch in _batches(numbered):
-        rows = _INSERT_JOBS.all(connection, user_id=user_id, rows=json_dumps(batch).decode())
-        ids += sorted(row.id for row in rows)
+        rows = json_dumps(batch).decode()
+        ids += sorted(_INSERT_JOBS.all(connection, user_id=user_id, rows=rows))
     return ids
 
 
@@ -212,8 +205,7 @@ def insert_notes(
     """Insert notes; return their ids by their rows."""
     ids: dict[int, int] = {}
     for batch in _batches(sorted(notes)):
-        rows = _INSERT_NOTES.all(connection, user_id=user_id, rows=_json(batch))
-        in_order = sorted(row.id for row in rows)
+        in_order = sorted(_INSERT_NOTES.all(connection, user_id=user_id, rows=_json(batch)))
         ids |= zip((note.row for note in batch), in_order, strict=True)
     return ids
 
@@ -223,7 +215,7 @@ def insert_import(
 ) -> int:
     """Insert an import that is done, and return its id."""
     parameters = new_parameters({**values, "report": json_dumps(report).decode()})
-    return _INSERT_IMPORT.first_or_not_found(connection, user_id=user_id, **parameters).id
+    return _INSERT_IMPORT.first_or_not_found(connection, user_id=user_id, **parameters)
 
 
 def _batches(rows: Sequence[R]) -> Iterator[Sequence[R]]:

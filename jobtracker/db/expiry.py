@@ -43,8 +43,7 @@ class ExpiredRows:
 
         :param parameters: those of the condition
         """
-        found = self._count.first(connection, max_rows=max_rows, **parameters)
-        return 0 if found is None else found.number
+        return self._count.first_or_not_found(connection, max_rows=max_rows, **parameters)
 
     def delete(self, sessions: sessionmaker[Session], **parameters: Any) -> int:
         """Delete them all, unless a concurrent call does; return their number.

@@ -1,7 +1,6 @@
 """The SQL of the versions of documents: documents of the same type that were replaced."""
 
 import datetime
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -48,6 +47,7 @@ _VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
     in_trash(Document),
 )
 _ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
+_PAGE = PageStatement(_VERSIONS, VersionRow, _ORDER)
 _FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)
 
 # By the values of the row: Citus sends no function to a shard that reads others.
@@ -64,11 +64,6 @@ _RECORD_UPLOAD = Command(
 )
 
 
-@functools.cache
-def _page(is_continued: bool) -> PageStatement[VersionRow]:
-    return PageStatement(_VERSIONS, VersionRow, _ORDER, is_continued=is_continued)
-
-
 def page(
     connection: SupportsExecute,
     owner: Mapping[str, Any],
@@ -82,7 +77,7 @@ def page(
     :param period: the time after which a row in the trash is purged
     :param after: the sort keys of the row that the page continues after
     """
-    return _page(after is not None).page(connection, limit, after, period=period, **owner)
+    return _PAGE.page(connection, limit, after, period=period, **owner)
 
 
 def find(

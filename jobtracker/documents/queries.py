@@ -11,7 +11,7 @@ from jobtracker.db import statements
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, ScalarStatement, Statement
 from jobtracker.db.trash import TrashReason
 from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.documents import models
@@ -140,13 +140,12 @@ _JOB_IS_LIVE = (
 )
 _IS_SCANNING = sa.and_(Document.status == DocumentStatus.SCANNING, _IS_LIVE, _JOB_IS_LIVE)
 _SCANNING = _next_documents(_IS_SCANNING)
-_TRY_LOCK_CONFIRMATION = Statement(
+_TRY_LOCK_CONFIRMATION = ScalarStatement[bool](
     sa.select(
         sa.func.pg_try_advisory_xact_lock(
             _advisory_key(sa.bindparam("row_id", type_=sa.BigInteger))
         )
-    ),
-    tuple,
+    )
 )
 _DELETE_EXPIRED = Command(
     sa.delete(Document.__table__).where(
@@ -222,13 +221,15 @@ def next_expired_uploads(
 
 def count_backlog(connection: SupportsExecute, max_rows: int) -> dict[str, int]:
     """The numbers of rows that wait for the sweeper, by its part; max_rows at most."""
-    counts = {name: each.first(connection, max_rows=max_rows) for name, each in _BACKLOG.items()}
-    return {name: count.number for name, count in counts.items() if count is not None}
+    return {
+        name: each.first_or_not_found(connection, max_rows=max_rows)
+        for name, each in _BACKLOG.items()
+    }
 
 
 def delete_expired_upload(connection: SupportsExecute, document: DocumentRow) -> int:
     """Delete such a document, unless it is being confirmed; return how many were deleted."""
-    if _TRY_LOCK_CONFIRMATION.first(connection, row_id=document.id) != (True,):
+    if not _TRY_LOCK_CONFIRMATION.first(connection, row_id=document.id):
         return 0
     return _DELETE_EXPIRED.execute(connection, **_identity(document))
 

@@ -9,7 +9,14 @@ from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Repository, Statement, new_parameters, new_values
+from jobtracker.db.statements import (
+    Command,
+    Repository,
+    ScalarStatement,
+    Statement,
+    new_parameters,
+    new_values,
+)
 from jobtracker.documents import key_queries
 from jobtracker.exports.models import KEPT, Export
 from jobtracker.tasks.models import Task, TaskState
@@ -53,10 +60,6 @@ class _Usage(NamedTuple):
     is_one_unfinished: bool
     begun: int  # within PERIOD
     seconds: float | None  # until the first of these is older
-
-
-class _Id(NamedTuple):
-    id: int
 
 
 _C, _T = Export.__table__.c, Task.__table__.c
@@ -116,17 +119,16 @@ _USAGE = Statement(
     ),
     _Usage,
 )
-_INSERT = Statement(
+_INSERT = ScalarStatement[int](
     sa.insert(Export.__table__)
     .values(
         **new_values(Export, ["user_id", "task_id", "documents", "object_key"]),
         expires_at=NOW + KEPT,
     )
-    .returning(_C.id),
-    _Id,
+    .returning(_C.id)
 )
 _OF_TASK = (_C.user_id == _USER_ID, _C.task_id == _TASK_ID)
-_FIND_BY_TASK = Statement(sa.select(_C.id).where(*_OF_TASK), _Id)
+_FIND_BY_TASK = ScalarStatement[int](sa.select(_C.id).where(*_OF_TASK))
 _COMPLETE = Command(
     sa.update(Export.__table__)
     .where(*_OF_TASK)
@@ -149,7 +151,7 @@ def insert(
     """Insert an export that a task is to write, and return its id."""
     values = {"task_id": task_id, "documents": documents, "object_key": object_key}
     new = new_parameters({"user_id": user_id, **values})
-    return _INSERT.first_or_not_found(connection, **new).id
+    return _INSERT.first_or_not_found(connection, **new)
 
 
 def exists(connection: SupportsExecute, user_id: int, task_id: int) -> bool:

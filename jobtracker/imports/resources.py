@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Collection
 from typing import Any, cast
 
+from jobtracker.db.statements import database_time
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
 from jobtracker.imports import queries
 from jobtracker.imports.models import ImportKind, ImportState, OnDuplicate
@@ -103,12 +104,12 @@ class ImportCollection(OwnerOnly, PrimaryCollection[ImportRow], under=Root, name
         if queries.count_files(self.connection, user_id) >= MAX_FILES:
             message = f"{MAX_FILES} files have not been imported. Please import or delete one."
             raise RateLimited(message, limit="pending_imports", retry_after=upload_seconds)
+        lifetime = datetime.timedelta(seconds=upload_seconds)
         row = self.insert(
             kind=ImportKind.ARCHIVE,
             filename=filename,
             size_bytes=size_bytes,
             object_key=f"incoming/{user_id}/{uuid.uuid4().hex}",
-            upload_expires_at=queries.now(self.connection)
-            + datetime.timedelta(seconds=upload_seconds),
+            upload_expires_at=database_time(self.connection) + lifetime,
         )
         return ImportResource(self, row)

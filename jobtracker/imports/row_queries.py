@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, JOBS, Kind
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Statement, columns_of
+from jobtracker.db.statements import Command, ScalarStatement, Statement, columns_of
 from jobtracker.db.trash import Trashable, TrashReason
 from jobtracker.history.models import JobStep
 from jobtracker.imports.models import ImportSource
@@ -42,10 +42,6 @@ class ExistingJob(NamedTuple):
     job_title: str
     applied_date: datetime.date | None
     job_url: str | None
-
-
-class _Id(NamedTuple):
-    id: int
 
 
 class _JobCount(NamedTuple):
@@ -122,12 +118,11 @@ EXISTING_JOBS = Statement(
     ExistingJob,
 )
 #: Locks jobs that are not in the trash, and returns their ids.
-LOCK_JOBS = Statement(
+LOCK_JOBS = ScalarStatement[int](
     sa.select(Job.id)
     .where(Job.user_id == _USER_ID, Job.id == sa.any_(_IDS), Job.trashed_at.is_(None))
     .order_by(Job.id)
-    .with_for_update(key_share=True),
-    _Id,
+    .with_for_update(key_share=True)
 )
 _EVENT = ACTIVITY.model
 
@@ -169,18 +164,18 @@ def _inserted_columns(kind: Kind) -> list[str]:
 
 
 @functools.cache
-def _insert(kind: Kind) -> Statement[_Id]:
+def _insert(kind: Kind) -> ScalarStatement[int]:
     names = _inserted_columns(kind)
     given = _given(kind, names)
     # Ids are given in the order of the rows.
     rows = sa.select(_USER_ID, *(given.c[name] for name in names)).order_by(given.c.place)
     table = kind.model.__table__
     inserted = sa.insert(table).from_select(["user_id", *names], rows, include_defaults=False)
-    return Statement(inserted.returning(table.c.id), _Id)
+    return ScalarStatement(inserted.returning(table.c.id))
 
 
 @functools.cache
-def _update(kind: Kind) -> Statement[_Id]:
+def _update(kind: Kind) -> ScalarStatement[int]:
     names = [
         column.name
         for column in kind.columns
@@ -204,7 +199,7 @@ def _update(kind: Kind) -> Statement[_Id]:
     )
     updated = sa.update(table).values(values)
     is_given = (table.c.user_id == _USER_ID, table.c.id == given.c.id)
-    return Statement(updated.where(*is_given, sa.or_(*changed)).returning(table.c.id), _Id)
+    return ScalarStatement(updated.where(*is_given, sa.or_(*changed)).returning(table.c.id))
 
 
 def _trash_columns(kind: Kind) -> tuple[str, ...]:
@@ -263,7 +258,7 @@ def insert(
     ids: list[int] = []
     for start in range(0, len(rows), MAX_INSERTED):
         given = _as_json(rows[start : start + MAX_INSERTED])
-        ids += sorted(row.id for row in _insert(kind).all(connection, user_id=user_id, rows=given))
+        ids += sorted(_insert(kind).all(connection, user_id=user_id, rows=given))
     return ids
 
 
@@ -273,7 +268,7 @@ def update(
     """Set what differs, but for times and the trash; return the ids of the rows that changed."""
     if not rows:
         return []
-    return [row.id for row in _update(kind).all(connection, user_id=user_id, rows=_as_json(rows))]
+    return _update(kind).all(connection, user_id=user_id, rows=_as_json(rows))
 
 
 def trash_jobs(

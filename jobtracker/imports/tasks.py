@@ -12,6 +12,7 @@ from typing import Any
 from jobtracker.archive.kinds import DOCUMENTS
 from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import database_time
 from jobtracker.db.trash import Trashable
 from jobtracker.documents import TRANSFERS, make_bucket
 from jobtracker.documents.object_deletions import process_deletions
@@ -28,7 +29,6 @@ from jobtracker.imports.object_file import ObjectFile
 from jobtracker.imports.plan import batches
 from jobtracker.imports.problems import BrokenArchive, Problem
 from jobtracker.imports.queries import CHECK_IMPORT, IMPORTS, RUN_IMPORT, UNDO_IMPORT, ImportRow
-from jobtracker.imports.queries import now as clock
 from jobtracker.imports.view_importer import ViewImporter
 from jobtracker.quotas import QuotaExceeded
 from jobtracker.tasks.kinds import task_kind
@@ -244,7 +244,7 @@ def _finish(
     task: ImportTask, connection: SupportsExecute, state: ImportState, report: Any, **values: Any
 ) -> None:
     key = {"user_id": task.row.user_id}, task.row.id
-    values |= {"state": state, "report": report, "finished_at": clock(connection)}
+    values |= {"state": state, "report": report, "finished_at": database_time(connection)}
     task.row = IMPORTS.update(connection, *key, values)
 
 

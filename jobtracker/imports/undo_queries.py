@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Count, Statement
+from jobtracker.db.statements import Command, ScalarStatement
 from jobtracker.db.trash import Trashable, TrashReason
 from jobtracker.imports.models import ImportSource
 from jobtracker.jobs.models import Job, JobChild
@@ -35,8 +35,8 @@ def _is_made(kind: str) -> list[Any]:
 
 
 @functools.cache
-def _count(kind: str) -> Statement[Count]:
-    return Statement(sa.select(sa.func.count()).where(*_is_made(kind)), Count)
+def _count(kind: str) -> ScalarStatement[int]:
+    return ScalarStatement(sa.select(sa.func.count()).where(*_is_made(kind)))
 
 
 @functools.cache
@@ -55,7 +55,7 @@ def _trash(kind: str) -> Command:
 def count_made(connection: SupportsExecute, user_id: int, import_id: int, kind: str) -> int:
     """The number of rows of a kind that an import made and that are not in the trash."""
     parameters = {"user_id": user_id, "import_id": import_id}
-    return _count(kind).first_or_not_found(connection, **parameters).number
+    return _count(kind).first_or_not_found(connection, **parameters)
 
 
 def trash_batch(connection: SupportsExecute, user_id: int, import_id: int, kind: str) -> int:

@@ -207,17 +207,15 @@ def page(
         them; ``tag_q``: substring of a tag. Texts are compared as ``fold()`` makes them.
     """
     given = {name: value for name, value in filters.items() if value}
-    statement = _page(sort, after is not None, tuple(sorted(given)))
+    statement = _page(sort, tuple(sorted(given)))
     parameters = {"user_id": user_id, **given}
     return statement.page(connection, limit or MAX_LIST, after, number=job_count, **parameters)
 
 
 @functools.cache
-def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatement[JobRow]:
+def _page(sort: str, filters: tuple[str, ...]) -> PageStatement[JobRow]:
     query = _SELECT.where(*OF_USER, *_conditions(filters))
-    return PageStatement(
-        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=OF_USER
-    )
+    return PageStatement(query, JobRow, SORTS[sort], texts=_TEXTS, of_owner=OF_USER)
 
 
 def find_authenticated(connection: SupportsExecute, token: TokenKey, job_id: int) -> JobRow | None:

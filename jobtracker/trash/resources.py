@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from jobtracker.db.keyset import MAX_LIST, Page
+from jobtracker.db.statements import database_time
 from jobtracker.db.trash import EMPTY_TRASH, Trashable
 from jobtracker.jobs.models import Job
 from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.tasks.queries import enqueue
 from jobtracker.tasks.resources import TaskCollection, TaskResource
-from jobtracker.trash import purge_queries, queries
+from jobtracker.trash import queries
 from jobtracker.trash.queries import TrashRow
 from jobtracker.tree import Collection, OwnerOnly, Resource, Root, TrashableCollection
 from jobtracker.users import queries as users
@@ -54,7 +55,7 @@ class Trash(OwnerOnly, under=Root, name="trash"):
         :raises RateLimited: when too many tasks of the user are not finished
         """
         kinds = [each for each in Trashable.by_kind if each in kind or not kind]
-        before = purge_queries.now(self.connection)
+        before = database_time(self.connection)
         args = {"before": before.isoformat(), "kinds": kinds}
         task_id = enqueue(self.connection, self.user.id, EMPTY_TRASH, args)
         users.increment_revision(self.connection, self.user.id)

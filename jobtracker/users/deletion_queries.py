@@ -4,7 +4,7 @@ PostgreSQL computes the hashes.
 """
 
 import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -13,7 +13,7 @@ from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.signing_keys import SigningKey
-from jobtracker.db.statements import Command, Statement, columns_of
+from jobtracker.db.statements import Command, ScalarStatement, Statement, columns_of
 from jobtracker.users.models import DeletedAccount, Identity, User
 
 # The name of the key of the hashes, which its migration inserts.
@@ -71,8 +71,8 @@ _REMEMBER = Command(
         index_elements=["sub_hash"], set_={"expires_at": _NEW.excluded.expires_at}
     )
 )
-_IS_REMEMBERED: Statement[Any] = Statement(
-    select(_C.expires_at).where(_C.sub_hash == _HASH, _C.expires_at > NOW), tuple
+_IS_REMEMBERED = ScalarStatement[datetime.datetime](
+    select(_C.expires_at).where(_C.sub_hash == _HASH, _C.expires_at > NOW)
 )
 _DELETE_IDENTITY = Command(
     delete(Identity.__table__).where(Identity.sub == _SUB, Identity.user_id == _USER_ID)
