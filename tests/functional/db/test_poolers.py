@@ -12,7 +12,6 @@ from webtest import TestApp
 
 import jobtracker
 from jobtracker.db.connections import autocommit, transaction
-from jobtracker.local.pgbouncer import PgBouncer
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.process import wait_until
 from jobtracker.local.server import working
@@ -23,6 +22,7 @@ from tests.common import exports, imports
 from tests.common.api import Api
 from tests.common.app import dispose_engines, forget_tokens
 from tests.common.concurrency import run_concurrently
+from tests.common.pgbouncer import PgBouncer
 from tests.common.pooled import (
     IS_INSTALLED,
     REASON,
