@@ -145,8 +145,9 @@ def _counts(kind: Kind) -> Statement[_JobCount]:
     return Statement(found, _JobCount)
 
 
-def _given(kind: Kind, names: Sequence[str]) -> Any:
-    """The given rows as a table, by the columns that are named and ``place``, their number."""
+def given_rows(kind: Kind, names: Sequence[str]) -> Any:
+    """The parameter ``rows``, as :func:`as_json` makes it, as a table: ``place``, and the columns
+    that are named."""
     types = {column.name: column.type for column in kind.model.__table__.c}
     # A length would be another cast.
     columns = [
@@ -158,15 +159,12 @@ def _given(kind: Kind, names: Sequence[str]) -> Any:
     return given.render_derived(name="given", with_types=True)
 
 
-def _inserted_columns(kind: Kind) -> list[str]:
-    names = [column.name for column in kind.columns if column.name != "id"]
-    return [*names, *_OTHERS.get(kind.name, ())]
-
-
 @functools.cache
-def _insert(kind: Kind) -> ScalarStatement[int]:
-    names = _inserted_columns(kind)
-    given = _given(kind, names)
+def _insert(kind: Kind, names: tuple[str, ...] = ()) -> ScalarStatement[int]:
+    if not names:
+        exported = (column.name for column in kind.columns if column.name != "id")
+        names = (*exported, *_OTHERS.get(kind.name, ()))
+    given = given_rows(kind, names)
     # Ids are given in the order of the rows.
     rows = sa.select(_USER_ID, *(given.c[name] for name in names)).order_by(given.c.place)
     table = kind.model.__table__
@@ -181,7 +179,7 @@ def _update(kind: Kind) -> ScalarStatement[int]:
         for column in kind.columns
         if column.name not in _KEPT and column.name not in _trash_columns(kind)
     ]
-    table, given = kind.model.__table__, _given(kind, ["id", *names])
+    table, given = kind.model.__table__, given_rows(kind, ["id", *names])
     values: dict[str, Any] = {name: given.c[name] for name in names}
     if kind is JOBS:
         values["last_activity_at"] = sa.func.greatest(
@@ -209,7 +207,7 @@ def _trash_columns(kind: Kind) -> tuple[str, ...]:
 
 @functools.cache
 def _trash_jobs() -> Command:
-    given = _given(JOBS, ["id", *Trashable.TRASH_COLUMNS])
+    given = given_rows(JOBS, ["id", *Trashable.TRASH_COLUMNS])
     table = Job.__table__
     trashed = sa.update(table).values({name: given.c[name] for name in Trashable.TRASH_COLUMNS})
     return Command(trashed.where(table.c.user_id == _USER_ID, table.c.id == given.c.id))
@@ -252,13 +250,23 @@ def counts(
 
 
 def insert(
-    connection: SupportsExecute, user_id: int, kind: Kind, rows: Sequence[Mapping[str, Any]]
+    connection: SupportsExecute,
+    user_id: int,
+    kind: Kind,
+    rows: Sequence[Mapping[str, Any]],
+    names: tuple[str, ...] = (),
+    *,
+    batch: int = MAX_INSERTED,
 ) -> list[int]:
-    """Insert rows as they are, and return their ids, which are in the order of the rows."""
+    """Insert rows as they are, and return their ids, which are in the order of the rows.
+
+    :param names: of the columns; by default all that an archive has
+    :param batch: rows of one statement
+    """
     ids: list[int] = []
-    for start in range(0, len(rows), MAX_INSERTED):
-        given = _as_json(rows[start : start + MAX_INSERTED])
-        ids += sorted(_insert(kind).all(connection, user_id=user_id, rows=given))
+    for start in range(0, len(rows), batch):
+        given = as_json(rows[start : start + batch])
+        ids += sorted(_insert(kind, names).all(connection, user_id=user_id, rows=given))
     return ids
 
 
@@ -268,7 +276,7 @@ def update(
     """Set what differs, but for times and the trash; return the ids of the rows that changed."""
     if not rows:
         return []
-    return _update(kind).all(connection, user_id=user_id, rows=_as_json(rows))
+    return _update(kind).all(connection, user_id=user_id, rows=as_json(rows))
 
 
 def trash_jobs(
@@ -276,8 +284,8 @@ def trash_jobs(
 ) -> None:
     """Put jobs into the trash, with the times and reasons of the rows."""
     if rows:
-        _trash_jobs().execute(connection, user_id=user_id, rows=_as_json(rows))
+        _trash_jobs().execute(connection, user_id=user_id, rows=as_json(rows))
 
 
-def _as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
     return json_dumps([{"place": place, **row} for place, row in enumerate(rows)]).decode()

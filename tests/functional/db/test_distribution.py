@@ -77,7 +77,10 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
         for of_kind in (import_rows._find_known, import_rows._find_own)
     },
     import_rows._counts: [(NOTES,), (INTERVIEWS,)],
-    import_rows._insert: [(kind,) for kind in ARCHIVE_KINDS if not kind.is_single],
+    import_rows._insert: [
+        (NOTES, ("application_id", "body")),
+        *((kind,) for kind in ARCHIVE_KINDS if not kind.is_single),
+    ],
     import_rows._update: [(JOBS,), (INTERVIEWS,), (SAVED_VIEWS,)],
     import_rows._trash_jobs: [()],
     **{
