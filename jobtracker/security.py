@@ -117,7 +117,7 @@ def verified_token(request: Request) -> AccessToken | None:
     token = request.bearer_token
     verified = None if token is None else request.access_tokens.verify(token)
     if verified is not None:
-        request.registry["requests_by_user"].count(verified.sub)
+        request.registry["memory_rate_limiter"].count(verified.sub)
     return verified
 
 

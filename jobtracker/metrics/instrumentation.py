@@ -22,7 +22,7 @@ from jobtracker.auth.turnstile import Turnstile
 from jobtracker.db.engine import CONCURRENCY_ERRORS, ResponseTimeout, TimeoutConnection
 from jobtracker.errors import DATABASE_ERRORS, BadRequest, RateLimited, Unavailable
 from jobtracker.http.conditional import CachedResponse, ResponseCache
-from jobtracker.http.rate_limits import REQUESTS_BY_USER, RateLimiter, RequestsByUser
+from jobtracker.http.rate_limits import REQUESTS_BY_USER, MemoryRateLimiter, RateLimiter
 from jobtracker.metrics.definitions import Metrics
 
 # The codes of AWS for too many requests to the user pool or the bucket.
@@ -59,7 +59,7 @@ def instrument(registry: Any, metrics: Metrics) -> None:
     replace_class(registry["access_tokens"].keys.http, MeasuredJWKSClient)
     replace_class(registry["response_cache"], MeasuredResponseCache)
     replace_class(registry["rate_limiter"], MeasuredRateLimiter)
-    replace_class(registry["requests_by_user"], MeasuredRequestsByUser)
+    replace_class(registry["memory_rate_limiter"], MeasuredMemoryRateLimiter)
 
 
 def replace_class(instance: Any, measured: type) -> None:
@@ -220,7 +220,7 @@ class MeasuredRateLimiter(RateLimiter):
         return wait
 
 
-class MeasuredRequestsByUser(RequestsByUser):
+class MeasuredMemoryRateLimiter(MemoryRateLimiter):
     def count(self, key: str, setting: str = REQUESTS_BY_USER) -> None:
         try:
             super().count(key, setting)
