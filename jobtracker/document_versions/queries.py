@@ -15,8 +15,7 @@ from jobtracker.documents.models import Document
 from jobtracker.documents.queries import DocumentRow
 
 
-class VersionRow(NamedTuple):
-    user_id: int
+class ReplacedDocumentRow(NamedTuple):
     id: int
     application_id: int
     doc_type: str
@@ -40,15 +39,15 @@ _EXPRESSIONS = {
     "replaced_at": _REPLACED_AT,
     "purge_at": (Document.trashed_at + _PERIOD).label("purge_at"),
 }
-_VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
+_VERSIONS = sa.select(*columns_of(Document, ReplacedDocumentRow, _EXPRESSIONS)).where(
     *(Document.__table__.c[name] == sa.bindparam(name) for name in Document.OWNER_COLUMNS),
     Document.doc_type == sa.bindparam("doc_type"),
     Document.trash_reason == TrashReason.REPLACED,
     in_trash(Document),
 )
 _ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
-_PAGE = PageStatement(_VERSIONS, VersionRow, _ORDER)
-_FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)
+_PAGE = PageStatement(_VERSIONS, ReplacedDocumentRow, _ORDER)
+_FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), ReplacedDocumentRow)
 
 # By the values of the row: Citus sends no function to a shard that reads others.
 _RECORD_UPLOAD = Command(
@@ -70,7 +69,7 @@ def page(
     period: datetime.timedelta,
     limit: int,
     after: Sequence[Any] | None,
-) -> Page[VersionRow]:
+) -> Page[ReplacedDocumentRow]:
     """Those that were replaced, the latest first.
 
     :param owner: the columns that identify the job, and ``doc_type``
@@ -82,7 +81,7 @@ def page(
 
 def find(
     connection: SupportsExecute, owner: Mapping[str, Any], period: datetime.timedelta, row_id: int
-) -> VersionRow | None:
+) -> ReplacedDocumentRow | None:
     """One of them."""
     return _FIND.first(connection, **owner, period=period, row_id=row_id)
 

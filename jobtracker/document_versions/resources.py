@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.document_versions import queries
-from jobtracker.document_versions.queries import VersionRow
+from jobtracker.document_versions.queries import ReplacedDocumentRow
 from jobtracker.documents.models import DocumentStatus
 from jobtracker.documents.queries import trash_replaced
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
@@ -35,7 +35,7 @@ class VersionCollection(Collection, under=DocumentResource, name="versions"):
 
     def page(
         self, *, limit: int | None = None, after: Sequence[Any] | None = None
-    ) -> Page[VersionRow]:
+    ) -> Page[ReplacedDocumentRow]:
         """At most ``limit`` versions, or :data:`jobtracker.db.keyset.MAX_LIST`: those that follow
         the one with the sort keys ``after``."""
         return queries.page(self.connection, self.owner, self.period, limit or MAX_LIST, after)
@@ -53,7 +53,7 @@ class VersionResource(Resource):
     __parent__: VersionCollection
     kind = VersionCollection.kind_of_child
 
-    def __init__(self, parent: VersionCollection, row: VersionRow) -> None:
+    def __init__(self, parent: VersionCollection, row: ReplacedDocumentRow) -> None:
         super().__init__(parent, str(row.id))
         self.row = row
 
