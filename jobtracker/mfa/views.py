@@ -6,7 +6,7 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.auth.cognito import TOTP
-from jobtracker.auth.totp import otpauth_uri
+from jobtracker.auth.otpauth import otpauth_uri
 from jobtracker.http.rate_limits import AUTH_BY_USER, MFA_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import validate_optional_body
