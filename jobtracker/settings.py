@@ -91,7 +91,7 @@ def _one_of(*values: str) -> Callable[[str], str]:
     return _matching("|".join(values), f"must be {' or '.join(values)}")
 
 
-def _storage(value: str) -> str:
+def _rate_limit_storage(value: str) -> str:
     """Parse the URL of the storage of rate limits; messages contain no part of it."""
     if value in ("memory://", "postgresql://"):
         return value
@@ -256,7 +256,7 @@ SETTINGS = (
     Setting("documents.malware_scan", _boolean, False),
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
-    Setting("rate_limits.storage", _storage, "postgresql://"),
+    Setting("rate_limits.storage", _rate_limit_storage, "postgresql://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
     Setting("rate_limits.auth_by_session", _rates, _rates("10/minute")),

@@ -29,7 +29,7 @@ class Match(NamedTuple):
     of_row: int | None = None
 
 
-class Outcome(NamedTuple):
+class CsvImportResult(NamedTuple):
     """What an import has done, in numbers of rows."""
 
     import_id: int
@@ -76,7 +76,7 @@ class CsvImport(Resource, under=ImportCollection, name="csv"):
         failed: Sequence[RowError] = (),
         filename: str = "import.csv",
         size_bytes: int = 1,
-    ) -> Outcome:
+    ) -> CsvImportResult:
         """Add the jobs of the rows, with their notes, as requests for each of them would.
 
         :param on_duplicate: of a row that repeats something: skip it; add it all the same; or set
@@ -114,7 +114,7 @@ class CsvImport(Resource, under=ImportCollection, name="csv"):
         }
         import_id = IMPORTS.insert(self.connection, values).id
         plan.write(import_id)
-        return Outcome(import_id, created, plan.updated, plan.skipped, all_failed)
+        return CsvImportResult(import_id, created, plan.updated, plan.skipped, all_failed)
 
 
 class _Plan:

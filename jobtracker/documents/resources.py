@@ -11,7 +11,7 @@ from pyramid.events import subscriber
 
 from jobtracker.db.connections import release_autocommit, transaction_of
 from jobtracker.db.keyset import Page
-from jobtracker.documents import deletion_queries, malware_scans, queries
+from jobtracker.documents import malware_scans, object_deletion_queries, queries
 from jobtracker.documents.models import (
     MAX_PENDING,
     UNIQUE_SINGLE_VALUED,
@@ -75,7 +75,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         else:
             queries.replace_others(self.connection, document._replace(uploaded_at=now))
             self.update_columns(status=DocumentStatus.UPLOADED, uploaded_at=now)
-        deletion_queries.enqueue_upload_deletion(self.connection, document)
+        object_deletion_queries.enqueue_upload_deletion(self.connection, document)
         process_deletions_after_commit(self.request, document.user_id)
         return self.row
 

@@ -70,7 +70,7 @@ _TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 _ITS_TASK = (_T.user_id == _USER_ID, _T.id == _C.task_id)
 
 
-def _of_task(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+def _from_task(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
     return sa.select(expression).where(*_ITS_TASK).correlate(Export.__table__).scalar_subquery()
 
 
@@ -79,14 +79,14 @@ _IS_UNFINISHED = _T.finished_at.is_(None)
 _STATE = sa.case(
     (_IS_COMPLETE, TaskState.DONE.value),
     else_=sa.func.coalesce(
-        _of_task(sa.case((_IS_UNFINISHED, _T.state), else_=TaskState.FAILED.value)),
+        _from_task(sa.case((_IS_UNFINISHED, _T.state), else_=TaskState.FAILED.value)),
         TaskState.FAILED.value,
     ),
 )
 _BY_TASK = {
     "state": _STATE,
-    "done": sa.func.coalesce(_of_task(_T.done), 0),
-    "total": _of_task(_T.total),
+    "done": sa.func.coalesce(_from_task(_T.done), 0),
+    "total": _from_task(_T.total),
 }
 EXPORTS = Repository(
     Export,

@@ -49,7 +49,7 @@ def _of_user(model: Any, expression: Any, source: Any = None) -> sa.ScalarSelect
     return found.where(model.user_id == _USER_ID, *_is_live(model)).scalar_subquery()
 
 
-def _most(model: Any) -> sa.ScalarSelect[int]:
+def _max_per_job(model: Any) -> sa.ScalarSelect[int]:
     """The number of rows of the job that has the most; those of jobs in the trash are not read."""
     of_user = (model.user_id == _USER_ID, *_is_live(model))
     number = sa.func.count().label("number")
@@ -82,10 +82,10 @@ _TRASH_BYTES = sa.func.coalesce(
 def _usage() -> Statement[UsageRow]:
     usage = sa.select(
         User.job_count,
-        _most(Note),
-        _most(Interview),
-        _most(JobStep),
-        _most(Activity),
+        _max_per_job(Note),
+        _max_per_job(Interview),
+        _max_per_job(JobStep),
+        _max_per_job(Activity),
         *(_of_user(Document, total, WITH_JOBS) for total in TOTALS),
         _of_user(SavedView, sa.func.count()),
         _of_user(IdempotencyRecord, sa.func.count()),

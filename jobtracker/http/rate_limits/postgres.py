@@ -113,7 +113,7 @@ class PostgresStorage(SlidingWindowCounterSupport):
             row = _FIND.first(connection, count_key=_hashed(key))
         if row is None:
             return 0, 0, 0, 0
-        return Counts(row.window_number, row.previous, row.current).at(row.now, expiry)
+        return Counts(row.window_number, row.previous, row.current).as_of(row.now, expiry)
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
         with self._connect() as connection:

@@ -25,8 +25,8 @@ from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
 from jobtracker.db.trashable_rows import TrashableRepository
-from jobtracker.documents import deletion_queries as object_deletions
 from jobtracker.documents import key_queries
+from jobtracker.documents import object_deletion_queries as object_deletions
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import Document
 from jobtracker.imports import row_queries as import_rows

@@ -16,7 +16,7 @@ from jobtracker.local.postgres import Postgres
 from jobtracker.local.process import wait_until
 from jobtracker.local.server import working
 from jobtracker.tasks import notifications
-from jobtracker.tasks.kinds import TASK_KINDS, Kind
+from jobtracker.tasks.kinds import TASK_KINDS, TaskKind
 from jobtracker.tasks.queries import enqueue
 from tests.common import exports, imports
 from tests.common.api import Api
@@ -176,7 +176,7 @@ def test_quotas_of_triggers_apply(client: Api, pooled_app: Any, job: str):
 
 
 def test_worker_runs_tasks(client: Api, pooled_app: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(TASK_KINDS, "example", Kind(lambda task: task.args, None))
+    monkeypatch.setitem(TASK_KINDS, "example", TaskKind(lambda task: task.args, None))
     user_id = client.get("/users/me").json["id"]
     with working(pooled_app.registry):
         for x in range(2):
