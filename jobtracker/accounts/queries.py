@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Table, bindparam, cast, delete, func, select,
 from jobtracker.activity.models import Activity
 from jobtracker.audit import queries as audit
 from jobtracker.audit.models import AuditKind
-from jobtracker.db.base import Base
+from jobtracker.db.base import USER_ID, Base
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.recording import recording_disabled
 from jobtracker.db.statements import Command, ScalarStatement, Statement
@@ -51,12 +51,9 @@ class ContentRow(NamedTuple):
     history: int
 
 
-_USER_ID = bindparam("user_id", type_=BigInteger)
-
-
 def _of_user(model: Any, expression: Any = None) -> Any:
     query = select(func.count() if expression is None else expression).select_from(model)
-    return query.where(model.user_id == _USER_ID).scalar_subquery()
+    return query.where(model.user_id == USER_ID).scalar_subquery()
 
 
 _CONTENT = Statement(
@@ -76,7 +73,7 @@ _CONTENT = Statement(
 _LIMIT = bindparam("max_rows", type_=BigInteger)
 _DELETE_TASKS = Command(
     delete(Task.__table__).where(
-        Task.user_id == _USER_ID, Task.id != bindparam("task_id", type_=BigInteger)
+        Task.user_id == USER_ID, Task.id != bindparam("task_id", type_=BigInteger)
     )
 )
 
@@ -133,14 +130,14 @@ def _deletions() -> list[Command]:
 
 def _deletion(table: Table) -> Command:
     key = tuple_(*table.primary_key.columns)
-    some = select(*table.primary_key.columns).where(table.c.user_id == _USER_ID).limit(_LIMIT)
-    return Command(delete(table).where(table.c.user_id == _USER_ID, key.in_(some)))
+    some = select(*table.primary_key.columns).where(table.c.user_id == USER_ID).limit(_LIMIT)
+    return Command(delete(table).where(table.c.user_id == USER_ID, key.in_(some)))
 
 
 @functools.cache
 def _count() -> ScalarStatement[int]:
     numbers = (
-        select(func.count()).select_from(each).where(each.c.user_id == _USER_ID).scalar_subquery()
+        select(func.count()).select_from(each).where(each.c.user_id == USER_ID).scalar_subquery()
         for each in tables()
     )
     return ScalarStatement(select(functools.reduce(operator.add, numbers)))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.archive.kinds import ARCHIVE_KINDS, DOCUMENTS, Kind
 from jobtracker.archive.models import ArchiveSource
+from jobtracker.db.base import USER_ID
 from jobtracker.db.connections import FIRST_STATEMENT, SupportsExecute
 from jobtracker.db.statements import Command, ScalarStatement
 from jobtracker.db.trash import Trashable, in_trash
@@ -32,14 +33,13 @@ class Totals(NamedTuple):
     bytes: int
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _MAKE_SOURCE = Command(
     insert(ArchiveSource.__table__)
-    .from_select(["user_id"], sa.select(_USER_ID), include_defaults=False)
+    .from_select(["user_id"], sa.select(USER_ID), include_defaults=False)
     .on_conflict_do_nothing()
 )
 _SOURCE = ScalarStatement[uuid.UUID](
-    sa.select(ArchiveSource.source).where(ArchiveSource.user_id == _USER_ID)
+    sa.select(ArchiveSource.source).where(ArchiveSource.user_id == USER_ID)
 )
 
 
@@ -50,7 +50,7 @@ def _is_kept(model: Any) -> Any:
 
 def _conditions(kind: Kind) -> Iterator[Any]:
     model = kind.model
-    yield (model.id if model is User else model.user_id) == _USER_ID
+    yield (model.id if model is User else model.user_id) == USER_ID
     if issubclass(model, Trashable):
         yield _is_kept(model)
     if kind.is_of_job:
@@ -80,7 +80,7 @@ _TOTALS = sa.select(
     .where(*_conditions(DOCUMENTS), Document.status == DocumentStatus.UPLOADED)
     .scalar_subquery(),
 )
-_REVISION = sa.select(User.revision).where(User.id == _USER_ID)
+_REVISION = sa.select(User.revision).where(User.id == USER_ID)
 
 
 def source_of(connection: SupportsExecute, user_id: int) -> uuid.UUID:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from jobtracker.audit.models import AccountAuditEntry, AuditEntry, AuditKind
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, PERIOD
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
@@ -104,11 +104,10 @@ _TAKE_OF_ACCOUNT = Statement(
 _MOVED = ("user_id", "last_at", *_AccountRow._fields)
 _MOVE = Command(insert(AuditEntry.__table__).values(new_values(AuditEntry, _MOVED)))
 
-_PERIOD = sa.bindparam("period", type_=sa.Interval)
 #: Those that are older than ``period``.
 EXPIRED: Iterable[ExpiredRows] = (
-    ExpiredRows(AuditEntry, AuditEntry.at <= NOW - _PERIOD),
-    ExpiredRows(AccountAuditEntry, AccountAuditEntry.at <= NOW - _PERIOD),
+    ExpiredRows(AuditEntry, AuditEntry.at <= NOW - PERIOD),
+    ExpiredRows(AccountAuditEntry, AccountAuditEntry.at <= NOW - PERIOD),
 )
 
 

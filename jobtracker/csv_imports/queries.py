@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from jobtracker.archive.kinds import JOBS, NOTES
 from jobtracker.csv_imports import headers
-from jobtracker.db.base import NOW
+from jobtracker.db.base import IDS, NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Statement, columns_of
 from jobtracker.history.models import JobStep
@@ -76,15 +75,13 @@ class JobState(NamedTuple):
     has_note: bool
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
-_OF_USER = (Job.user_id == _USER_ID, Job.trashed_at.is_(None))
+_OF_USER = (Job.user_id == USER_ID, Job.trashed_at.is_(None))
 
 EXISTING_JOBS = Statement(sa.select(*columns_of(Job, ExistingJob)).where(*_OF_USER), ExistingJob)
 #: Those of jobs that still exist, which are locked until the end of the transaction.
 LOCK_JOBS = Statement(
     sa.select(*COLUMNS)
-    .where(*_OF_USER, Job.id == sa.any_(_IDS))
+    .where(*_OF_USER, Job.id == sa.any_(IDS))
     .order_by(Job.id)
     .with_for_update(key_share=True),
     JobRow,
@@ -92,7 +89,7 @@ LOCK_JOBS = Statement(
 
 
 def _of_job(model: Any, job_id: Any) -> tuple[Any, ...]:
-    return model.user_id == _USER_ID, model.application_id == job_id
+    return model.user_id == USER_ID, model.application_id == job_id
 
 
 _NOTES = row_queries.given_rows(NOTES, _NOTE)

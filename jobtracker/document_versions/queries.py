@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from jobtracker.db.base import PERIOD
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
 from jobtracker.db.statements import Command, PageStatement, Statement, columns_of
@@ -34,10 +35,9 @@ class ReplacedDocumentRow(NamedTuple):
 
 
 _REPLACED_AT = Document.trashed_at.label("replaced_at")
-_PERIOD = sa.bindparam("period", type_=sa.Interval)
 _EXPRESSIONS = {
     "replaced_at": _REPLACED_AT,
-    "purge_at": (Document.trashed_at + _PERIOD).label("purge_at"),
+    "purge_at": (Document.trashed_at + PERIOD).label("purge_at"),
 }
 _VERSIONS = sa.select(*columns_of(Document, ReplacedDocumentRow, _EXPRESSIONS)).where(
     *(Document.__table__.c[name] == sa.bindparam(name) for name in Document.OWNER_COLUMNS),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BIGINT
 
 from jobtracker.db import statements
-from jobtracker.db.base import NOW
+from jobtracker.db.base import LIMIT, NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Command, ScalarStatement, Statement
@@ -116,7 +116,6 @@ _SET_SCAN_RESULT = Statement(
     DocumentRow,
 )
 
-_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
 _IS_EXPIRED = sa.and_(_IS_PENDING, Document.upload_expires_at < NOW - models.UPLOAD_GRACE)
 
@@ -126,7 +125,7 @@ def _next_documents(condition: sa.ColumnElement[bool]) -> Statement[DocumentRow]
     last = (sa.bindparam(name, type_=sa.BigInteger) for name in ("last_user_id", "last_id"))
     found = sa.select(*statements.columns_of(Document, DocumentRow))
     found = found.where(condition, sa.tuple_(*last) < _DOCUMENT_KEY)
-    return Statement(found.order_by(*_DOCUMENT_KEY.clauses).limit(_LIMIT), DocumentRow)
+    return Statement(found.order_by(*_DOCUMENT_KEY.clauses).limit(LIMIT), DocumentRow)
 
 
 _EXPIRED = _next_documents(_IS_EXPIRED)

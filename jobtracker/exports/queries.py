@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
@@ -63,11 +63,10 @@ class _Usage(NamedTuple):
 
 
 _C, _T = Export.__table__.c, Task.__table__.c
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 
 
-_ITS_TASK = (_T.user_id == _USER_ID, _T.id == _C.task_id)
+_ITS_TASK = (_T.user_id == USER_ID, _T.id == _C.task_id)
 
 
 def _from_task(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
@@ -102,7 +101,7 @@ EXPIRED = ExpiredRows(Export, Export.expires_at <= NOW)
 _BEGUN = (
     sa.select(sa.func.count().label("number"), sa.func.min(_T.created_at).label("first"))
     .where(
-        _T.user_id == _USER_ID,
+        _T.user_id == USER_ID,
         _T.kind == EXPORT,
         _T.state != TaskState.FAILED,
         _T.created_at > NOW - PERIOD,
@@ -112,7 +111,7 @@ _BEGUN = (
 _USAGE = Statement(
     sa.select(
         sa.exists()
-        .where(_C.user_id == _USER_ID, sa.not_(_IS_COMPLETE), *_ITS_TASK, _IS_UNFINISHED)
+        .where(_C.user_id == USER_ID, sa.not_(_IS_COMPLETE), *_ITS_TASK, _IS_UNFINISHED)
         .label("is_one_unfinished"),
         _BEGUN.c.number,
         sa.extract("epoch", _BEGUN.c.first + PERIOD - NOW).cast(sa.Double),
@@ -127,7 +126,7 @@ _INSERT = ScalarStatement[int](
     )
     .returning(_C.id)
 )
-_OF_TASK = (_C.user_id == _USER_ID, _C.task_id == _TASK_ID)
+_OF_TASK = (_C.user_id == USER_ID, _C.task_id == _TASK_ID)
 _FIND_BY_TASK = ScalarStatement[int](sa.select(_C.id).where(*_OF_TASK))
 _COMPLETE = Command(
     sa.update(Export.__table__)

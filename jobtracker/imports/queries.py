@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.base import NOW, USER_ID, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
@@ -70,7 +70,6 @@ key_queries.SOURCES.append(
     key_queries.KeySource(None, Import.object_key, Import.user_id, Import.id, sa.false())
 )
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _IMPORT_ID = sa.bindparam("import_id", type_=sa.BigInteger)
 _SOURCE, _KIND = (sa.bindparam(name, type_=sa.Text) for name in ("source", "kind"))
 _SOURCE_IDS, _ROW_IDS = (
@@ -79,7 +78,7 @@ _SOURCE_IDS, _ROW_IDS = (
 _PAIRS = sa.func.unnest(_SOURCE_IDS, _ROW_IDS).table_valued("source_id", "row_id").render_derived()
 _RECORD = insert(ImportSource.__table__).from_select(
     ["user_id", "source", "kind", "source_id", "row_id", "import_id"],
-    sa.select(_USER_ID, _SOURCE, _KIND, _PAIRS.c.source_id, _PAIRS.c.row_id, _IMPORT_ID),
+    sa.select(USER_ID, _SOURCE, _KIND, _PAIRS.c.source_id, _PAIRS.c.row_id, _IMPORT_ID),
 )
 _RECORD_SOURCES = Command(
     _RECORD.on_conflict_do_update(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, JOBS, Kind
+from jobtracker.db.base import IDS, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, ScalarStatement, Statement, columns_of
 from jobtracker.db.trash import Trashable, TrashReason
@@ -64,9 +65,7 @@ class EventRow(NamedTuple):
     created_at: datetime.datetime
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _SOURCE = sa.bindparam("source", type_=sa.Text)
-_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
 _CREATED_AT = sa.bindparam("created_at", type_=ARRAY(sa.DateTime(timezone=True)))
 
 
@@ -78,8 +77,8 @@ def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
     model = kind.model
     is_undone = model.trash_reason.is_not_distinct_from(TrashReason.IMPORT.value)
     return sa.select(source_id, model.id, model.trashed_at.is_(None), is_undone).where(
-        model.user_id == _USER_ID,
-        source_id == sa.any_(_IDS),
+        model.user_id == USER_ID,
+        source_id == sa.any_(IDS),
         model.trash_reason.is_distinct_from(TrashReason.PURGE.value),
     )
 
@@ -88,7 +87,7 @@ def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
 def _find_own(kind: Kind) -> Statement[KnownRow]:
     model = kind.model
     # After a restore of the database, the id of a lost row can be given again.
-    given = sa.func.unnest(_IDS, _CREATED_AT).table_valued("id", "created_at").render_derived()
+    given = sa.func.unnest(IDS, _CREATED_AT).table_valued("id", "created_at").render_derived()
     is_given = sa.and_(model.id == given.c.id, model.created_at == given.c.created_at)
     return Statement(_find(kind, model.id).join(given, is_given), KnownRow)
 
@@ -98,7 +97,7 @@ def _find_known(kind: Kind) -> Statement[KnownRow]:
     model = kind.model
     trash_kind = sa.literal_column(f"'{model.trash_kind}'", sa.Text)
     of_source = (
-        ImportSource.user_id == _USER_ID,
+        ImportSource.user_id == USER_ID,
         ImportSource.source == _SOURCE,
         ImportSource.kind == trash_kind,
     )
@@ -108,19 +107,19 @@ def _find_known(kind: Kind) -> Statement[KnownRow]:
 
 
 _JOBS_OF_SOURCE = sa.select(ImportSource.row_id).where(
-    ImportSource.user_id == _USER_ID, ImportSource.source == _SOURCE, ImportSource.kind == "job"
+    ImportSource.user_id == USER_ID, ImportSource.source == _SOURCE, ImportSource.kind == "job"
 )
 #: The jobs of a user that do not stand for ones of a source, without those in the trash.
 EXISTING_JOBS = Statement(
     sa.select(*columns_of(Job, ExistingJob)).where(
-        Job.user_id == _USER_ID, Job.trashed_at.is_(None), Job.id.not_in(_JOBS_OF_SOURCE)
+        Job.user_id == USER_ID, Job.trashed_at.is_(None), Job.id.not_in(_JOBS_OF_SOURCE)
     ),
     ExistingJob,
 )
 #: Locks jobs that are not in the trash, and returns their ids.
 LOCK_JOBS = ScalarStatement[int](
     sa.select(Job.id)
-    .where(Job.user_id == _USER_ID, Job.id == sa.any_(_IDS), Job.trashed_at.is_(None))
+    .where(Job.user_id == USER_ID, Job.id == sa.any_(IDS), Job.trashed_at.is_(None))
     .order_by(Job.id)
     .with_for_update(key_share=True)
 )
@@ -128,7 +127,7 @@ _EVENT = ACTIVITY.model
 
 
 def _of_jobs(model: Any) -> tuple[Any, ...]:
-    return model.user_id == _USER_ID, model.application_id == sa.any_(_IDS)
+    return model.user_id == USER_ID, model.application_id == sa.any_(IDS)
 
 
 STEPS = Statement(sa.select(*columns_of(JobStep, StepRow)).where(*_of_jobs(JobStep)), StepRow)
@@ -166,7 +165,7 @@ def _insert(kind: Kind, names: tuple[str, ...] = ()) -> ScalarStatement[int]:
         names = (*exported, *_OTHERS.get(kind.name, ()))
     given = given_rows(kind, names)
     # Ids are given in the order of the rows.
-    rows = sa.select(_USER_ID, *(given.c[name] for name in names)).order_by(given.c.place)
+    rows = sa.select(USER_ID, *(given.c[name] for name in names)).order_by(given.c.place)
     table = kind.model.__table__
     inserted = sa.insert(table).from_select(["user_id", *names], rows, include_defaults=False)
     return ScalarStatement(inserted.returning(table.c.id))
@@ -196,7 +195,7 @@ def _update(kind: Kind) -> ScalarStatement[int]:
         if name != "last_activity_at"
     )
     updated = sa.update(table).values(values)
-    is_given = (table.c.user_id == _USER_ID, table.c.id == given.c.id)
+    is_given = (table.c.user_id == USER_ID, table.c.id == given.c.id)
     return ScalarStatement(updated.where(*is_given, sa.or_(*changed)).returning(table.c.id))
 
 
@@ -210,7 +209,7 @@ def _trash_jobs() -> Command:
     given = given_rows(JOBS, ["id", *Trashable.TRASH_COLUMNS])
     table = Job.__table__
     trashed = sa.update(table).values({name: given.c[name] for name in Trashable.TRASH_COLUMNS})
-    return Command(trashed.where(table.c.user_id == _USER_ID, table.c.id == given.c.id))
+    return Command(trashed.where(table.c.user_id == USER_ID, table.c.id == given.c.id))
 
 
 def known(

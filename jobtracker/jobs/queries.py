@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
 
 from jobtracker.db import statements
-from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.base import NOW, USER_ID, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_LIST, Page, Sort, SortKey, newest_first
 from jobtracker.db.statements import PageStatement, Statement, columns_of
@@ -73,12 +73,11 @@ _TAGS = sa.func.array_to_string(Job.tags, "", type_=sa.Text)
 CARD_TEXTS = (Job.company_name, Job.job_title, Job.location, Job.next_action_title, _TAGS)
 _TEXTS = (*CARD_TEXTS, Job.job_url)
 _IS_LIVE = Job.trashed_at.is_(None)
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 #: The conditions of the user's jobs that are not in the trash.
-OF_USER = (Job.user_id == _USER_ID, _IS_LIVE)
+OF_USER = (Job.user_id == USER_ID, _IS_LIVE)
 #: The ids of the user's jobs in the trash.
-TRASHED_IDS = sa.select(Job.id).where(Job.user_id == _USER_ID, Job.trashed_at.is_not(None))
-_NUMBER_OF_LIVE = sa.select(User.job_count).where(User.id == _USER_ID).scalar_subquery()
+TRASHED_IDS = sa.select(Job.id).where(Job.user_id == USER_ID, Job.trashed_at.is_not(None))
+_NUMBER_OF_LIVE = sa.select(User.job_count).where(User.id == USER_ID).scalar_subquery()
 #: Whether the user has more jobs in the trash than others. If so, statements on all rows below the
 #: user's jobs look for those of each job; otherwise they omit those of TRASHED_IDS from all.
 IS_MOSTLY_TRASH = TRASHED_IDS.offset(_NUMBER_OF_LIVE).exists()

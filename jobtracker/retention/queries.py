@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.base import IDS, LIMIT, NOW, USER_ID, sql_array
 from jobtracker.db.batches import sum_over
 from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.statements import Command, ScalarStatement, Statement, database_time
@@ -45,9 +44,6 @@ def _time(name: str) -> Any:
     return sa.bindparam(name, type_=sa.DateTime(timezone=True))
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
-_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _NOW, _DUE_SINCE = _time("now"), _time("due_since")
 _PERIOD = sa.func.greatest(User.data_retention_days, MIN_DAYS) * sa.literal_column(
     "interval '1 day'"
@@ -69,11 +65,11 @@ _NEXT_USERS = ScalarStatement[int](
     sa.select(User.id)
     .where(User.id > sa.bindparam("after", type_=sa.BigInteger), *_IS_EFFECTIVE)
     .order_by(User.id)
-    .limit(_LIMIT)
+    .limit(LIMIT)
 )
 _HAVE_DUE_JOBS = ScalarStatement[int](
     sa.select(User.id).where(
-        User.id == sa.any_(_IDS),
+        User.id == sa.any_(IDS),
         sa.select(Job.id).where(Job.user_id == User.id, *_is_due(_NOW - _PERIOD)).exists(),
     )
 )
@@ -82,18 +78,18 @@ _HAVE_DUE_JOBS = ScalarStatement[int](
 _SKIP_LOCKED: Any = {"key_share": True, "skip_locked": True}
 _LOCK_USER = ScalarStatement[datetime.datetime](
     sa.select(_NOW - _PERIOD)
-    .where(User.id == _USER_ID, *_IS_EFFECTIVE)
+    .where(User.id == USER_ID, *_IS_EFFECTIVE)
     .with_for_update(**_SKIP_LOCKED)
 )
 _LOCK_DUE_JOBS = ScalarStatement[int](
     sa.select(Job.id)
-    .where(Job.user_id == _USER_ID, *_is_due(_DUE_SINCE))
-    .limit(_LIMIT)
+    .where(Job.user_id == USER_ID, *_is_due(_DUE_SINCE))
+    .limit(LIMIT)
     .with_for_update(**_SKIP_LOCKED)
 )
 _TRASH = Command(
     sa.update(Job.__table__)
-    .where(Job.user_id == _USER_ID, Job.id == sa.any_(_IDS))
+    .where(Job.user_id == USER_ID, Job.id == sa.any_(IDS))
     .values(trashed_at=NOW, trash_reason=TrashReason.RETENTION)
 )
 
@@ -107,8 +103,8 @@ _READ = Statement(
         sa.func.min(_DUE_AT).filter(_DUE_AT > _NEXT_RUN),
     )
     .select_from(User)
-    .outerjoin(Job, sa.and_(Job.user_id == _USER_ID, _IS_ON, *_IS_CLOSED))
-    .where(User.id == _USER_ID)
+    .outerjoin(Job, sa.and_(Job.user_id == USER_ID, _IS_ON, *_IS_CLOSED))
+    .where(User.id == USER_ID)
     .group_by(User.id),
     RetentionRow,
 )

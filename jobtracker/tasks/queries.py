@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
@@ -53,7 +53,6 @@ TASKS = Repository(
 EXPIRED = ExpiredRows(Task, Task.finished_at <= NOW - KEPT)
 
 _C = Task.__table__.c
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _KIND, _ARGS = sa.bindparam("kind", type_=sa.Text), sa.bindparam("args", type_=JSONB)
 IS_UNFINISHED = _C.finished_at.is_(None)
 IS_DUE = sa.and_(IS_UNFINISHED, _C.run_after <= NOW)
@@ -68,7 +67,7 @@ def after_seconds(seconds: str) -> Any:
 # An equal one that is unfinished is locked: no worker takes it until the transaction has ended.
 _OTHERS = (
     sa.select(sa.literal(1))
-    .where(_C.user_id == _USER_ID, IS_UNFINISHED, sa.or_(_C.kind != _KIND, _C.args != _ARGS))
+    .where(_C.user_id == USER_ID, IS_UNFINISHED, sa.or_(_C.kind != _KIND, _C.args != _ARGS))
     .limit(MAX_UNFINISHED)
     .subquery()
 )
@@ -78,7 +77,7 @@ _ENQUEUE = ScalarStatement[int](
     insert(Task.__table__)
     .from_select(
         ["user_id", "kind", "args", "run_after"],
-        sa.select(_USER_ID, _KIND, _ARGS, after_seconds("delay")).where(_HAS_ROOM),
+        sa.select(USER_ID, _KIND, _ARGS, after_seconds("delay")).where(_HAS_ROOM),
         include_defaults=False,
     )
     .on_conflict_do_update(
@@ -90,7 +89,7 @@ _ENQUEUE = ScalarStatement[int](
 )
 _CANCEL = Command(
     sa.delete(Task.__table__).where(
-        _C.user_id == _USER_ID, _C.kind == _KIND, _C.state == TaskState.QUEUED, _C.attempts == 0
+        _C.user_id == USER_ID, _C.kind == _KIND, _C.state == TaskState.QUEUED, _C.attempts == 0
     )
 )
 _NOTIFY = "SELECT pg_notify(%(channel)s, '')"

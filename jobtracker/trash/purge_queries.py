@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import LIMIT, NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, ScalarStatement, count_up_to_limit
 from jobtracker.db.trash import Trashable, TrashReason
@@ -23,25 +23,23 @@ BATCH = 500
 JOBS = 20
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _BEFORE = sa.bindparam("before", type_=sa.DateTime(timezone=True))
 _LAST = sa.bindparam("last_user_id", type_=sa.BigInteger)
 _JOB_IDS = sa.bindparam("job_ids", type_=ARRAY(sa.BigInteger))
 _IS_MARKED = sa.and_(
-    Job.user_id == _USER_ID, Job.trashed_at.is_not(None), Job.trash_reason == TrashReason.PURGE
+    Job.user_id == USER_ID, Job.trashed_at.is_not(None), Job.trash_reason == TrashReason.PURGE
 )
-_JOBS_TO_PURGE = sa.select(Job.id).where(_IS_MARKED).order_by(Job.id).limit(_LIMIT)
+_JOBS_TO_PURGE = sa.select(Job.id).where(_IS_MARKED).order_by(Job.id).limit(LIMIT)
 _LOCK_JOBS = ScalarStatement[int](_JOBS_TO_PURGE.with_for_update())
 _COUNT_JOBS = ScalarStatement[int](sa.select(sa.func.count()).where(_IS_MARKED))
 _DELETE_JOBS = Command(
-    sa.delete(Job.__table__).where(Job.user_id == _USER_ID, Job.id == sa.any_(_JOB_IDS))
+    sa.delete(Job.__table__).where(Job.user_id == USER_ID, Job.id == sa.any_(_JOB_IDS))
 )
 
 
 def _is_trash(model: Any) -> list[Any]:
     """The conditions of rows that are in the trash of a user since a time or longer."""
-    conditions = [model.user_id == _USER_ID, model.trashed_at <= _BEFORE]
+    conditions = [model.user_id == USER_ID, model.trashed_at <= _BEFORE]
     if model is Job:
         conditions.append(model.trash_reason != TrashReason.PURGE)
     return conditions
@@ -52,8 +50,8 @@ def _is_first(model: Any, conditions: Iterable[Any]) -> list[Any]:
     delete the same ones cannot deadlock."""
     found = sa.select(model.id).where(*conditions).order_by(model.trashed_at, model.id)
     # A CTE is evaluated once.
-    locked = found.limit(_LIMIT).with_for_update().cte("locked")
-    return [model.user_id == _USER_ID, model.id.in_(sa.select(locked.c.id))]
+    locked = found.limit(LIMIT).with_for_update().cte("locked")
+    return [model.user_id == USER_ID, model.id.in_(sa.select(locked.c.id))]
 
 
 @functools.cache
@@ -70,7 +68,7 @@ def _delete(kind: str) -> Command:
 def _delete_of_jobs(kind: str) -> Command:
     """Delete some rows below jobs."""
     model = Trashable.by_kind[kind]
-    of_jobs = (model.user_id == _USER_ID, model.application_id == sa.any_(_JOB_IDS))
+    of_jobs = (model.user_id == USER_ID, model.application_id == sa.any_(_JOB_IDS))
     return Command(sa.delete(model.__table__).where(*_is_first(model, of_jobs)))
 
 
@@ -84,7 +82,7 @@ def _count(kind: str) -> ScalarStatement[int]:
 def _users(kind: str) -> ScalarStatement[int]:
     model = Trashable.by_kind[kind]
     found = sa.select(model.user_id).where(model.trashed_at <= _BEFORE, model.user_id > _LAST)
-    return ScalarStatement(found.distinct().order_by(model.user_id).limit(_LIMIT))
+    return ScalarStatement(found.distinct().order_by(model.user_id).limit(LIMIT))
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from jobtracker.activity.models import Activity
+from jobtracker.db.base import USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Statement
 from jobtracker.db.trash import Trashable
@@ -39,19 +40,16 @@ class UsageRow(NamedTuple):
     trash_bytes: int
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-
-
 def _of_user(model: Any, expression: Any, source: Any = None) -> sa.ScalarSelect[int]:
     found = sa.select(expression).select_from(model if source is None else source)
     if source is not None:
-        found = found.where(Job.user_id == _USER_ID)
-    return found.where(model.user_id == _USER_ID, *_is_live(model)).scalar_subquery()
+        found = found.where(Job.user_id == USER_ID)
+    return found.where(model.user_id == USER_ID, *_is_live(model)).scalar_subquery()
 
 
 def _max_per_job(model: Any) -> sa.ScalarSelect[int]:
     """The number of rows of the job that has the most; those of jobs in the trash are not read."""
-    of_user = (model.user_id == _USER_ID, *_is_live(model))
+    of_user = (model.user_id == USER_ID, *_is_live(model))
     number = sa.func.count().label("number")
     of_live = (*of_user, model.application_id.not_in(TRASHED_IDS))
     of_all = sa.select(number).where(*of_live).group_by(model.application_id).subquery()
@@ -92,7 +90,7 @@ def _usage() -> Statement[UsageRow]:
         trash.count(),
         _of_user(Document, sa.func.coalesce(_TRASH_BYTES, 0), WITH_JOBS),
     )
-    return Statement(usage.where(User.id == _USER_ID), UsageRow)
+    return Statement(usage.where(User.id == USER_ID), UsageRow)
 
 
 def read(connection: SupportsExecute, user_id: int) -> UsageRow:

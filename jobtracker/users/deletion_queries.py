@@ -6,10 +6,10 @@ PostgreSQL computes the hashes.
 import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, func, select, update
+from sqlalchemy import Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.signing_keys import SigningKey
@@ -39,14 +39,13 @@ class DeletionRow(NamedTuple):
 
 
 _SUB = bindparam("sub", type_=Text)
-_USER_ID = bindparam("user_id", type_=BigInteger)
 _COLUMNS = columns_of(User, DeletionRow)
 _IS_REQUESTED = User.deletion_requested_at.is_not(None)
 _KEY = select(SigningKey.key).where(SigningKey.name == KEY_NAME).scalar_subquery()
 _HASH = func.sha256(_KEY.op("||")(func.convert_to(_SUB, "UTF8")))
 _C = DeletedAccount.__table__.c
 
-_UPDATE = update(User.__table__).where(User.id == _USER_ID)
+_UPDATE = update(User.__table__).where(User.id == USER_ID)
 _REQUEST = Statement(
     _UPDATE.where(User.deletion_requested_at.is_(None))
     .values(deletion_requested_at=NOW, tokens_valid_from=NEVER)
@@ -59,8 +58,8 @@ _UNDO = Command(
     )
 )
 _SET_COGNITO_DELETED = Command(_UPDATE.values(cognito_deleted_at=NOW))
-_LOCK = Statement(select(*_COLUMNS).where(User.id == _USER_ID).with_for_update(), DeletionRow)
-_FIND = Statement(select(*_COLUMNS).where(User.id == _USER_ID), DeletionRow)
+_LOCK = Statement(select(*_COLUMNS).where(User.id == USER_ID).with_for_update(), DeletionRow)
+_FIND = Statement(select(*_COLUMNS).where(User.id == USER_ID), DeletionRow)
 _FIND_REQUESTED = Statement(
     select(*_COLUMNS).where(User.email == bindparam("email", type_=Text), _IS_REQUESTED),
     DeletionRow,
@@ -75,9 +74,9 @@ _IS_REMEMBERED = ScalarStatement[datetime.datetime](
     select(_C.expires_at).where(_C.sub_hash == _HASH, _C.expires_at > NOW)
 )
 _DELETE_IDENTITY = Command(
-    delete(Identity.__table__).where(Identity.sub == _SUB, Identity.user_id == _USER_ID)
+    delete(Identity.__table__).where(Identity.sub == _SUB, Identity.user_id == USER_ID)
 )
-_DELETE_USER = Command(delete(User.__table__).where(User.id == _USER_ID))
+_DELETE_USER = Command(delete(User.__table__).where(User.id == USER_ID))
 #: The sweeper deletes them.
 EXPIRED = ExpiredRows(DeletedAccount, _C.expires_at <= NOW)
 

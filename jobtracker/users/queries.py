@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db import statements
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
@@ -74,7 +74,6 @@ USERS = Repository(
     updated_expressions=_UNREAD,
 )
 _SUB = sa.bindparam("sub", type_=sa.Text)
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _IDENTIFIED = sa.select(Identity.user_id).where(Identity.sub == _SUB).scalar_subquery()
 _AUTHENTICATED_AT = sa.bindparam("authenticated_at", type_=sa.DateTime(timezone=True))
 _ORIGIN_JTI = sa.bindparam("origin_jti", type_=sa.Text)
@@ -100,7 +99,7 @@ def _is_valid(user_id: Any) -> sa.ColumnElement[bool]:
 
 #: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`, if the
 #: user's id is known.
-AUTHENTICATED = sa.and_(_is_user(_USER_ID), _is_valid(_USER_ID))
+AUTHENTICATED = sa.and_(_is_user(USER_ID), _is_valid(USER_ID))
 _AUTHENTICATED_BY_SUB = sa.and_(_is_user(_IDENTIFIED), _is_valid(User.id))
 _FIND_AUTHENTICATED = Statement(sa.select(*COLUMNS).where(AUTHENTICATED), UserRow)
 _FIND_AUTHENTICATED_BY_SUB = Statement(sa.select(*COLUMNS).where(_AUTHENTICATED_BY_SUB), UserRow)
@@ -110,12 +109,12 @@ _FIND_AUTHENTICATED_BY_SUB = Statement(sa.select(*COLUMNS).where(_AUTHENTICATED_
 VERSION = ("revision", "revision_nonce")
 _IS_CURRENT = sa.and_(*(User.__table__.c[name] == sa.bindparam(name) for name in VERSION))
 _CHECK_VERSION = Statement(
-    sa.select(sa.func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == _USER_ID), tuple
+    sa.select(sa.func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == USER_ID), tuple
 )
 
 
 _FIND_REVOKED = ScalarStatement[int](
-    sa.select(User.id).where(_is_user(_USER_ID), sa.not_(_is_valid(_USER_ID)))
+    sa.select(User.id).where(_is_user(USER_ID), sa.not_(_is_valid(USER_ID)))
 )
 _FIND_REVOKED_BY_SUB = ScalarStatement[int](
     sa.select(User.id).where(_is_user(_IDENTIFIED), sa.not_(_is_valid(User.id)))
@@ -127,21 +126,21 @@ _LATER_VALID_FROM = sa.func.greatest(
     User.tokens_valid_from, sa.bindparam("valid_from", type_=sa.DateTime(timezone=True))
 )
 _REVOKE = sa.update(User.__table__).values(tokens_valid_from=_LATER_VALID_FROM)
-_REVOKE_TOKENS = Command(_REVOKE.where(User.id == _USER_ID))
+_REVOKE_TOKENS = Command(_REVOKE.where(User.id == USER_ID))
 _REVOKE_TOKENS_OF_ACCOUNT = Command(
     _REVOKE.where(sa.or_(User.cognito_sub == _SUB, User.email == sa.bindparam("email")))
 )
 # A SELECT, since the user may be deleted.
 _SESSION = insert(RevokedSession.__table__).from_select(
     ["user_id", "origin_jti"],
-    sa.select(User.id, _ORIGIN_JTI).where(User.id == _USER_ID),
+    sa.select(User.id, _ORIGIN_JTI).where(User.id == USER_ID),
     include_defaults=False,
 )
 _REVOKE_SESSION = Command(_SESSION.on_conflict_do_nothing())
 EXPIRED_REVOCATIONS = ExpiredRows(RevokedSession, RevokedSession.revoked_at <= NOW - REVOCATION_TTL)
 
 _INCREMENT_REVISION = Command(
-    sa.update(User.__table__).values(revision=User.revision + 1).where(User.id == _USER_ID)
+    sa.update(User.__table__).values(revision=User.revision + 1).where(User.id == USER_ID)
 )
 
 # Users of one transaction.
@@ -163,7 +162,7 @@ _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
 _MERGED = _REMAINING.op("||")(sa.bindparam("given", type_=JSONB))
 _MERGE_UI_PREFERENCES = Statement(
     sa.update(User.__table__)
-    .where(User.id == _USER_ID)
+    .where(User.id == USER_ID)
     .values(ui_preferences=_MERGED)
     .returning(*columns_of(User, UserRow, _UNREAD)),
     UserRow,
@@ -192,7 +191,7 @@ _LOCK_IDENTITY = Command(
     )
 )
 _SET_IDENTITY = Command(
-    sa.update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
+    sa.update(Identity.__table__).values(user_id=USER_ID).where(Identity.sub == _SUB)
 )
 _ACCOUNTS = sa.select(*columns_of(User, _AccountRow, _READ_AT | _IS_DELETED))
 _FIND_BY_IDENTITY = Statement(_ACCOUNTS.where(_is_user(_IDENTIFIED)), _AccountRow)
