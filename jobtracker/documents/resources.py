@@ -61,12 +61,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         document = self.row
         if document.status != DocumentStatus.PENDING:
             return self.check_scan()
-        stored = self.request.bucket.stat(document.upload_key)
-        if stored is None:
-            self.request.bucket.check_exists()
-            raise Conflict("The file has not arrived yet.")
-        if stored.size_bytes != document.size_bytes:
-            raise Conflict("The file that has arrived has another size than was announced.")
+        stored = self.request.bucket.uploaded(document.upload_key, document.size_bytes)
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
         now = self.job.touch()
         if self.request.registry.settings["documents.malware_scan"]:

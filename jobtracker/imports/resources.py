@@ -11,8 +11,7 @@ from jobtracker.imports import queries
 from jobtracker.imports.models import ImportKind, ImportState, OnDuplicate
 from jobtracker.imports.queries import CHECK_IMPORT, IMPORTS, RUN_IMPORT, UNDO_IMPORT, ImportRow
 from jobtracker.quotas import size_in_words
-from jobtracker.tasks.queries import enqueue
-from jobtracker.tasks.resources import TaskCollection, TaskResource
+from jobtracker.tasks.resources import TaskResource, enqueue
 from jobtracker.tree import OwnerOnly, PrimaryCollection, Root, RowResource
 from jobtracker.users import queries as users
 
@@ -61,12 +60,7 @@ class ImportResource(RowResource[ImportRow]):
     def _begin(self, task: str, states: Collection[ImportState], **values: Any) -> TaskResource:
         row = self.row
         self._check_state(states)
-        stored = self.request.bucket.stat(row.object_key)
-        if stored is None:
-            self.request.bucket.check_exists()
-            raise Conflict("The file has not arrived yet.")
-        if stored.size_bytes != row.size_bytes:
-            raise Conflict("The file that has arrived has another size than was announced.")
+        stored = self.request.bucket.uploaded(row.object_key, row.size_bytes)
         self.lock()
         self._check_state(states)
         self.update_columns(**values, etag=stored.etag, done=0, total=None, finished_at=None)
@@ -79,9 +73,7 @@ class ImportResource(RowResource[ImportRow]):
             raise Conflict(message, details={"code": f"IMPORT_{row.state.upper()}"})
 
     def _enqueue(self, kind: str) -> TaskResource:
-        task_id = enqueue(self.connection, self.row.user_id, kind, {"import_id": self.row.id})
-        tasks = cast(TaskCollection, Root(self.request)["tasks"])
-        return cast(TaskResource, tasks[task_id])
+        return enqueue(self, kind, {"import_id": self.row.id})
 
 
 class ImportCollection(OwnerOnly, PrimaryCollection[ImportRow], under=Root, name="imports"):

@@ -9,8 +9,7 @@ from jobtracker.db.statements import database_time
 from jobtracker.db.trash import EMPTY_TRASH, Trashable
 from jobtracker.jobs.models import Job
 from jobtracker.jobs.resources import JobCollection, JobResource
-from jobtracker.tasks.queries import enqueue
-from jobtracker.tasks.resources import TaskCollection, TaskResource
+from jobtracker.tasks.resources import TaskResource, enqueue
 from jobtracker.trash import queries
 from jobtracker.trash.queries import TrashRow
 from jobtracker.tree import Collection, OwnerOnly, Resource, Root, TrashableCollection
@@ -57,10 +56,9 @@ class Trash(OwnerOnly, under=Root, name="trash"):
         kinds = [each for each in Trashable.by_kind if each in kind or not kind]
         before = database_time(self.connection)
         args = {"before": before.isoformat(), "kinds": kinds}
-        task_id = enqueue(self.connection, self.user.id, EMPTY_TRASH, args)
+        task = enqueue(self, EMPTY_TRASH, args)
         users.increment_revision(self.connection, self.user.id)
-        tasks = cast(TaskCollection, Root(self.request)["tasks"])
-        return cast(TaskResource, tasks[task_id])
+        return task
 
 
 class TrashOfKind(Collection):
