@@ -126,8 +126,6 @@ class ResourceRestored(ResourceEvent):
 
 
 class Root(Resource):
-    """The root factory."""
-
     __acl__ = [(Allow, Everyone, Permission.PUBLIC)]
 
     def __init__(self, request: Request) -> None:
@@ -232,7 +230,6 @@ class RowCollection(Collection, Generic[R]):
         return self.repository.count(self.connection, self.owner)
 
     def insert(self, **values: Any) -> R:
-        """Insert a row of the owner."""
         return self.repository.insert(self.connection, {**self.owner, **values})
 
     def insert_within(self, quota: str, **values: Any) -> R:

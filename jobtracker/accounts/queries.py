@@ -79,7 +79,6 @@ _DELETE_TASKS = Command(
 
 
 def content(connection: SupportsExecute, user_id: int) -> ContentRow:
-    """What a user has."""
     return _CONTENT.first_or_not_found(connection, user_id=user_id)
 
 
@@ -103,7 +102,6 @@ def count(connection: SupportsExecute, user_id: int) -> int:
 
 
 def delete_tasks(connection: SupportsExecute, user_id: int, except_id: int) -> None:
-    """Delete the tasks of a user, but for one."""
     _DELETE_TASKS.execute(connection, user_id=user_id, task_id=except_id)
 
 

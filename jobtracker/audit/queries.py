@@ -150,7 +150,6 @@ def record_of_account(connection: SupportsExecute, account_hash: bytes, event: E
 
 
 def move_to_user(connection: SupportsExecute, account_hash: bytes, user_id: int) -> None:
-    """Move the entries of an account to its user."""
     for row in _TAKE_OF_ACCOUNT.all(connection, account_hash=account_hash):
         moved = {"user_id": user_id, "last_at": row.at, **row._asdict()}
         _MOVE.execute(connection, **new_parameters(moved))

@@ -222,7 +222,6 @@ class UserPool:
         self._end_check(sign_in)
 
     def delete_user(self, access_token: str) -> None:
-        """Delete the account of an access token."""
         self._call("delete_user", AccessToken=access_token)
 
     def _check_password(self, account: Account, password: str) -> None:

@@ -74,7 +74,6 @@ def record_sign_in_network(connection: SupportsExecute, email: str, network: str
 
 
 def delete_sign_in_networks(connection: SupportsExecute, email: str) -> None:
-    """Delete the networks of an account."""
     _DELETE.execute(connection, account=email)
 
 

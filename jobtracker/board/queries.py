@@ -83,5 +83,4 @@ def page(
 
 
 def count_by_status(connection: SupportsExecute, user_id: int) -> dict[str, int]:
-    """The number of the user's jobs of each status that one has."""
     return dict(_COUNT_BY_STATUS.all(connection, user_id=user_id))

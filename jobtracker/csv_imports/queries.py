@@ -27,8 +27,6 @@ _NOTE = ("application_id", "body")
 
 
 class JobOfRow(NamedTuple):
-    """The job of a row."""
-
     row: int
     #: Validated, with the defaults of those that are blank.
     fields: dict[str, Any]
@@ -43,8 +41,6 @@ class JobOfRow(NamedTuple):
 
 
 class RowError(NamedTuple):
-    """Why a row cannot be imported."""
-
     row: int | None
     loc: list[str]
     msg: str

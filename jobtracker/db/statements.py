@@ -62,7 +62,6 @@ class Statement(Generic[R]):
             return [self._make(row) for row in cursor.fetchall()]
 
     def first(self, connection: SupportsExecute, **parameters: Any) -> R | None:
-        """The first row, or None."""
         sql, constants = self._compiled
         row = connection.execute(sql, {**constants, **parameters}, binary=True).fetchone()
         return None if row is None else self._make(row)

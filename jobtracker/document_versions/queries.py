@@ -82,12 +82,10 @@ def page(
 def find(
     connection: SupportsExecute, owner: Mapping[str, Any], period: datetime.timedelta, row_id: int
 ) -> ReplacedDocumentRow | None:
-    """One of them."""
     return _FIND.first(connection, **owner, period=period, row_id=row_id)
 
 
 def record_upload(connection: SupportsExecute, document: DocumentRow) -> None:
-    """Record the event of an upload in the activity of the job."""
     data = {
         "document_id": document.id,
         "doc_type": document.doc_type,

@@ -98,5 +98,4 @@ def record(connection: SupportsExecute, user_id: int, attempted: Sequence[Deleti
 
 
 def count(connection: SupportsExecute, max_rows: int) -> int:
-    """The number of deletions, max_rows at most."""
     return _COUNT.first_or_not_found(connection, max_rows=max_rows)

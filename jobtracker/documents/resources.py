@@ -40,7 +40,6 @@ class DocumentResource(JobChildResource[DocumentRow]):
     kind = "document"
 
     def upload_url(self) -> str:
-        """The presigned URL to PUT the file to."""
         row = self.row
         return self.request.bucket.upload_url(
             row.upload_key, size_bytes=row.size_bytes, content_type=row.content_type

@@ -124,7 +124,6 @@ class Bucket:
         return self._get(lambda body: bytes(body.read()), key, **part)
 
     def put(self, key: str, data: bytes, *, content_type: str | None) -> None:
-        """Write an object."""
         headers = {} if content_type is None else {"ContentType": content_type}
         self._call("put_object", Key=key, Body=data, **headers)
 

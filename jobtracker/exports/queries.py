@@ -140,7 +140,6 @@ key_queries.SOURCES.append(
 
 
 def usage(connection: SupportsExecute, user_id: int) -> _Usage:
-    """The exports of a user that count."""
     return _USAGE.first_or_not_found(connection, user_id=user_id)
 
 

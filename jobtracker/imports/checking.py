@@ -52,8 +52,6 @@ class Listed:
 
 
 class Check:
-    """What a check has found until now."""
-
     def __init__(self) -> None:
         #: None if there is no valid one.
         self.manifest: Manifest | None = None
@@ -120,7 +118,6 @@ class Check:
         manifest: Manifest,
         batch: Sequence[JobRows],
     ) -> None:
-        """Some jobs, with what is below them."""
         planned = plan(connection, context, batch)
         targets = {each.target for each in planned if each.target and not each.is_skipped}
         before = {

@@ -31,7 +31,6 @@ class ImportResource(RowResource[ImportRow]):
     kind = "import"
 
     def upload_url(self) -> str:
-        """The presigned URL to PUT the file to."""
         key, size = cast(str, self.row.object_key), self.row.size_bytes
         return cast(str, self.request.bucket.upload_url(key, size_bytes=size, content_type=None))
 

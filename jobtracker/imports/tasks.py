@@ -84,7 +84,6 @@ class ImportTask:
         return make_context(connection, user_id, import_id, source, on_duplicate, settings)
 
     def check(self) -> Check:
-        """Read all of the archive."""
 
         def transaction(done: int, total: int) -> Any:
             # A run tells by the total that its check is over.

@@ -106,7 +106,6 @@ def count(connection: SupportsExecute, user_id: int, kind: str, before: datetime
 
 
 def count_jobs(connection: SupportsExecute, user_id: int) -> int:
-    """The number of a user's jobs that are marked."""
     return _COUNT_JOBS.first_or_not_found(connection, user_id=user_id)
 
 

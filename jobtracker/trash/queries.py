@@ -117,5 +117,4 @@ def page(
 def find(
     connection: SupportsExecute, user_id: int, kind: str, row_id: int, period: datetime.timedelta
 ) -> TrashRow | None:
-    """A row of the user's trash."""
     return _find(kind).first(connection, user_id=user_id, row_id=row_id, period=period)

@@ -126,7 +126,6 @@ def _collection_of(kind: str) -> tuple[str, type[TrashableCollection[Any]]]:
 
 
 def item_classes() -> list[type[Resource]]:
-    """The class of the things of each kind."""
     return [
         JobResource if kind == Job.trash_kind else _collection_of(kind)[1].item_class
         for kind in Trashable.by_kind

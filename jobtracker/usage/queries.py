@@ -94,5 +94,4 @@ def _usage() -> Statement[UsageRow]:
 
 
 def read(connection: SupportsExecute, user_id: int) -> UsageRow:
-    """The usage of a user; NotFound when the user was deleted concurrently."""
     return _usage().first_or_not_found(connection, user_id=user_id)

@@ -249,7 +249,6 @@ def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:
 
 
 def identify(connection: SupportsExecute, sub: str) -> int | None:
-    """The id of the user with that Cognito ``sub``."""
     return _IDENTIFY.first(connection, sub=sub)
 
 
