@@ -345,10 +345,7 @@ def _contradictions(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The settings that leave a connection open to others, each with the reason.
-
-    :param settings: as :func:`read` returns them
-    """
+    """The settings that leave a connection open to others, each with the reason."""
     names = ("sqlalchemy.url", "sqlalchemy.reading_url", "sqlalchemy.migrations_url")
     for name in names:
         if settings[name] is None:

@@ -75,10 +75,7 @@ def page(
     after: Sequence[Any] | None,
     job_count: int | None = None,
 ) -> Page[CardRow]:
-    """A page of the user's jobs, in the order of their statuses, then latest activity first.
-
-    :param job_count: the number of the user's jobs, if it is known
-    """
+    """A page of the user's jobs, in the order of their statuses, then latest activity first."""
     return _PAGE.page(connection, limit or MAX_LIST, after, number=job_count, user_id=user_id)
 
 

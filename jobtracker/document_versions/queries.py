@@ -74,7 +74,6 @@ def page(
 
     :param owner: the columns that identify the job, and ``doc_type``
     :param period: the time after which a row in the trash is purged
-    :param after: the sort keys of the row that the page continues after
     """
     return _PAGE.page(connection, limit, after, period=period, **owner)
 

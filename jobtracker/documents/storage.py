@@ -201,11 +201,7 @@ class Bucket:
     def complete_upload(
         self, key: str, upload_id: str, etags: Sequence[str], size_bytes: int
     ) -> None:
-        """Make the object of the parts.
-
-        :param etags: of all parts, in their order
-        :param size_bytes: of all parts
-        """
+        """Make the object of the parts."""
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
         upload = {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}}
         try:

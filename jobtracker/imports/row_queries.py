@@ -224,7 +224,6 @@ def known(
     """The rows of a source that are here, by the ids that they have there. Those are not that an
     import made which was undone, unless they were in the trash for that already.
 
-    :param given: the rows of the source
     :param is_own: whether the source is the user's own account: ids are those that rows have here
     """
     by_id = {row["id"]: row for row in given}

@@ -198,10 +198,7 @@ def page(
 ) -> Page[JobRow]:
     """A page of the user's jobs.
 
-    :param limit: None for :data:`jobtracker.db.keyset.MAX_LIST`
     :param sort: one of :data:`SORTS`
-    :param after: the sort keys of the job that the page continues after
-    :param job_count: the number of the user's jobs, if it is known
     :param filters: ``q``: substring of company, title or location; ``status`` and ``tag``: any of
         them; ``tag_q``: substring of a tag. Texts are compared as ``fold()`` makes them.
     """
@@ -264,10 +261,7 @@ def trash_job(
 
 @functools.cache
 def job_of_trashed(model: Any) -> Statement[JobRow]:
-    """The job, in the trash or not, of the row ``row_id`` of ``user_id`` in the trash.
-
-    :param model: the mapped class of the row
-    """
+    """The job, in the trash or not, of the row ``row_id`` of ``user_id`` in the trash."""
     child = model.__table__.c
     is_job = sa.and_(child.user_id == Job.user_id, child.application_id == Job.id)
     user_id: Any = sa.bindparam("user_id")

@@ -97,7 +97,6 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     def find_of_trashed(self, repository: TrashableRepository[Any], row_id: int) -> "JobResource":
         """The job of a child in the trash. It can be in the trash itself.
 
-        :param repository: that of the child
         :raises NotFound: when there is no such child in the trash
         """
         statement = queries.job_of_trashed(repository.model)

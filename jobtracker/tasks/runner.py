@@ -122,11 +122,7 @@ class RunningTask:
 
 
 class Runner:
-    """The loop over the tasks that are due, one after the other.
-
-    :param sessions: those of the batches
-    :param is_stopping: whether to begin no further batch
-    """
+    """The loop over the tasks that are due, one after the other."""
 
     def __init__(
         self,

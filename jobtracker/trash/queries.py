@@ -105,7 +105,6 @@ def page(
 
     :param kinds: empty for all
     :param period: the time after which a row is purged
-    :param after: the sort keys of the row that the page continues after
     """
     kinds = tuple(each for each in Trashable.by_kind if each in kinds or not kinds)
     _first, sort = _query(kinds[0])
