@@ -159,15 +159,19 @@ class Collection(Resource):
         raise KeyError(row_id)
 
 
-class RowResource(Resource, Generic[R]):
-    """An item of a collection: a row of a table."""
-
-    __parent__: "RowCollection[R]"
-    kind = "item"
+class ItemResource(Resource, Generic[R]):
+    """An item of a collection, by the id of its row."""
 
     def __init__(self, parent: Resource, row: R) -> None:
         super().__init__(parent, str(row.id))
         self.row = row
+
+
+class RowResource(ItemResource[R]):
+    """An item of a collection of the rows of one table."""
+
+    __parent__: "RowCollection[R]"
+    kind = "item"
 
     @property
     def _repository_arguments(self) -> tuple[SupportsExecute, dict[str, int], int]:

@@ -11,7 +11,7 @@ from jobtracker.documents.models import DocumentStatus
 from jobtracker.documents.queries import trash_replaced
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.errors import Conflict
-from jobtracker.tree import Collection, Resource
+from jobtracker.tree import Collection, ItemResource
 
 
 class VersionCollection(Collection, under=DocumentResource, name="versions"):
@@ -47,15 +47,11 @@ class VersionCollection(Collection, under=DocumentResource, name="versions"):
         return VersionResource(self, row)
 
 
-class VersionResource(Resource):
+class VersionResource(ItemResource[ReplacedDocumentRow]):
     """``/jobs/7/documents/5/versions/4``."""
 
     __parent__: VersionCollection
     kind = VersionCollection.kind_of_child
-
-    def __init__(self, parent: VersionCollection, row: ReplacedDocumentRow) -> None:
-        super().__init__(parent, str(row.id))
-        self.row = row
 
     def download_url(self) -> str:
         """The presigned URL to GET the file from; Conflict while a scan for malware, which an

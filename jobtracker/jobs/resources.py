@@ -16,8 +16,8 @@ from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import (
     Collection,
     HasId,
+    ItemResource,
     OwnerOnly,
-    Resource,
     Root,
     RowCollection,
     RowResource,
@@ -110,14 +110,10 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         return self.request.verified_token.key
 
 
-class JobResource(Resource):
+class JobResource(ItemResource[JobRow]):
     """``/jobs/7``."""
 
     kind = "job"
-
-    def __init__(self, parent: Resource, row: JobRow) -> None:
-        super().__init__(parent, str(row.id))
-        self.row = row
 
     @property
     def _primary_key(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.tasks.resources import TaskResource, enqueue
 from jobtracker.trash import queries
 from jobtracker.trash.queries import TrashRow
-from jobtracker.tree import Collection, OwnerOnly, Resource, Root, TrashableCollection
+from jobtracker.tree import Collection, ItemResource, OwnerOnly, Resource, Root, TrashableCollection
 from jobtracker.users import queries as users
 
 
@@ -79,14 +79,10 @@ class TrashOfKind(Collection):
         return TrashedResource(self, row)
 
 
-class TrashedResource(Resource):
+class TrashedResource(ItemResource[TrashRow]):
     """``/trash/note/3``."""
 
     __parent__: TrashOfKind
-
-    def __init__(self, parent: TrashOfKind, row: TrashRow) -> None:
-        super().__init__(parent, str(row.id))
-        self.row = row
 
     def restore(self) -> Resource:
         """Take it out of the trash, and return what it is now.
