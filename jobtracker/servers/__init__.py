@@ -65,9 +65,15 @@ def log_rejection(
     """Write the record of the access log of a request, and the error_response() to it."""
     status, headers, body = response
     if access_log.isEnabledFor(logging.INFO):
-        request_id, size = dict(headers)[REQUEST_ID], len(body)
-        record = {"request_id": request_id, "status": status, "size": size, "seconds": seconds}
-        write_record(environ, registry, error=error, **record)
+        write_record(
+            environ,
+            registry,
+            request_id=dict(headers)[REQUEST_ID],
+            status=status,
+            size=len(body),
+            seconds=seconds,
+            error=error,
+        )
 
 
 @functools.lru_cache(maxsize=64)
