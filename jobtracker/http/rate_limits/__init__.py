@@ -39,11 +39,13 @@ class RateLimit(NamedTuple):
 
 
 def client_network(request: Request) -> str:
-    """The client's address, or the /64 network of an IPv6 address: that of a site (RFC 6177).
+    """As :func:`network_of`, of a request."""
+    return network_of(request.environ, request.registry)
 
-    Of the request, ``environ`` and ``registry`` are used.
-    """
-    address = client_address(request)
+
+def network_of(environ: Mapping[str, Any], registry: Any) -> str:
+    """The client's address, or the /64 network of an IPv6 address: that of a site (RFC 6177)."""
+    address = client_address(environ, registry)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))
     return str(address)
