@@ -189,15 +189,9 @@ def trash_replaced(connection: SupportsExecute, owner: Mapping[str, Any], row_id
 
 
 def set_scan_result(
-    connection: SupportsExecute,
-    document: DocumentRow,
-    *,
-    status: str,
-    scan_status: str,
-    scan_message: str | None,
+    connection: SupportsExecute, document: DocumentRow, result: Mapping[str, Any]
 ) -> DocumentRow:
     """Set the result of the malware scan; NotFound when the document was deleted concurrently."""
-    result = {"status": status, "scan_status": scan_status, "scan_message": scan_message}
     return _SET_SCAN_RESULT.first_or_not_found(
         connection, **_identity(document), **statements.new_parameters(result)
     )

@@ -31,7 +31,8 @@ class TakenType(NamedTuple):
 
 
 _IS_PENDING = Document.status == DocumentStatus.PENDING
-_PENDING = Statement(
+#: The documents that an import has made and that are pending, of those of a source.
+PENDING = Statement(
     sa.select(ImportSource.source_id, Document.id, Document.application_id, Document.object_key)
     .select_from(
         sa.join(
@@ -93,18 +94,6 @@ _FINISH = Command(
         upload_expires_at=NOW,
     )
 )
-
-
-def pending(
-    connection: SupportsExecute,
-    user_id: int,
-    source: str,
-    import_id: int,
-    source_ids: Collection[int],
-) -> list[PendingDocument]:
-    """The documents that an import has made and that are pending, of those of a source."""
-    parameters = {"source": source, "import_id": import_id, "ids": [*source_ids]}
-    return _PENDING.all(connection, user_id=user_id, **parameters)
 
 
 def finish(
