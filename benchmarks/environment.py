@@ -22,8 +22,8 @@ from benchmarks import ini
 from benchmarks.dataset import Dataset, insert_rows
 from benchmarks.user_pool import CLIENT_ID, ISSUER, POOL_ID, REGION, UserPool
 from jobtracker.local import CHECKOUT
-from jobtracker.local.pgbouncer import PgBouncer
 from jobtracker.local.postgres import Postgres
+from tests.common.pgbouncer import PgBouncer
 
 # docs/poolers.md
 ROLE = "pooled"

@@ -130,14 +130,9 @@ class ValidationFailed(ApiError):
         super().__init__(message, details={"errors": errors})
 
     @classmethod
-    def for_field(
-        cls, where: str, name: str, message: str, kind: str, title: str | None = None
-    ) -> "ValidationFailed":
-        """The error of one field.
-
-        :param title: what people call it, by default its name
-        """
-        first = field_sentence(f"The {title or name.replace('_', ' ')}", message)
+    def for_field(cls, where: str, name: str, message: str, kind: str) -> "ValidationFailed":
+        """The error of one field."""
+        first = field_sentence(f"The {name.replace('_', ' ')}", message)
         return cls([{"loc": [where, name], "msg": message, "type": kind}], first)
 
 

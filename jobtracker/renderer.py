@@ -6,5 +6,4 @@ import orjson
 
 
 def json_dumps(value: Any, *, sort_keys: bool = False) -> bytes:
-    """Return the value as compact JSON."""
     return orjson.dumps(value, option=orjson.OPT_UTC_Z | (orjson.OPT_SORT_KEYS if sort_keys else 0))

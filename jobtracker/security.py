@@ -6,7 +6,6 @@ What no ACL allows is denied.
 import functools
 import logging
 from collections.abc import Hashable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -21,7 +20,7 @@ from jobtracker.auth.tokens import MAX_TOKEN_LENGTH, AccessToken
 from jobtracker.db.connections import autocommit, release_reading, transaction_of
 from jobtracker.db.replicas import ReplicaConnection
 from jobtracker.errors import DATABASE_ERRORS, Unauthorized, error_response
-from jobtracker.http.rate_limits import client_network
+from jobtracker.http.rate_limits import network_of
 from jobtracker.logs.outages import log_outage
 from jobtracker.permissions import Permission
 from jobtracker.users import deletion_queries
@@ -117,7 +116,7 @@ def verified_token(request: Request) -> AccessToken | None:
     token = request.bearer_token
     verified = None if token is None else request.access_tokens.verify(token)
     if verified is not None:
-        request.registry["requests_by_user"].count(verified.sub)
+        request.registry["memory_rate_limiter"].count(verified.sub)
     return verified
 
 
@@ -139,7 +138,7 @@ def user_of(registry: Any, environ: dict[str, str]) -> Hashable:
     _, token = _authorization(environ)
     if (sub := registry["access_tokens"].cached_sub(token)) is not None:
         return sub
-    network = client_network(SimpleNamespace(environ=environ, registry=registry))
+    network = network_of(environ, registry)
     operation = registry["find_operation"](environ["REQUEST_METHOD"], environ["PATH_INFO"])
     if operation is None or operation.permission is Permission.PUBLIC:
         return network, None

@@ -4,6 +4,7 @@ Values can refer to environment variables, as ``${NAME}``, so that no secret is 
 blank value counts as left out.
 """
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -69,16 +70,18 @@ _PERCENT_ENCODE = (
 )
 
 
-def _positive(value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) == 0:
-        raise ValueError("must be a whole number above 0")
-    return int(value)
+def _integer(digits: int, least: int, most: float, reason: str) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(f"[0-9]{{1,{digits}}}", value) or not least <= int(value) <= most:
+            raise ValueError(reason)
+        return int(value)
+
+    return parse
 
 
-def _bytes(value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,15}", value) or int(value) == 0:
-        raise ValueError("must be a whole number of bytes above 0")
-    return int(value)
+_positive = _integer(9, 1, math.inf, "must be a whole number above 0")
+_bytes = _integer(15, 1, math.inf, "must be a whole number of bytes above 0")
+_grace_days = _integer(4, 0, 30, "must be a whole number of days from 0 to 30")
 
 
 def _boolean(value: str) -> bool:
@@ -91,7 +94,7 @@ def _one_of(*values: str) -> Callable[[str], str]:
     return _matching("|".join(values), f"must be {' or '.join(values)}")
 
 
-def _storage(value: str) -> str:
+def _rate_limit_storage(value: str) -> str:
     """Parse the URL of the storage of rate limits; messages contain no part of it."""
     if value in ("memory://", "postgresql://"):
         return value
@@ -201,15 +204,6 @@ def _address(value: str) -> tuple[str, int]:
     return match[1] or match[2], int(match[3])
 
 
-def _days_up_to(most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) > most:
-            raise ValueError(f"must be a whole number of days from 0 to {most}")
-        return int(value)
-
-    return parse
-
-
 class Setting(NamedTuple):
     """A setting, required if it has no default; ``parse`` raises ValueError with the reason."""
 
@@ -256,7 +250,7 @@ SETTINGS = (
     Setting("documents.malware_scan", _boolean, False),
     Setting("turnstile.secret", _word, None),
     Setting("turnstile.url", _url, TURNSTILE_URL),
-    Setting("rate_limits.storage", _storage, "postgresql://"),
+    Setting("rate_limits.storage", _rate_limit_storage, "postgresql://"),
     Setting("rate_limits.auth_by_address", _rates, _rates("120/minute; 1200/hour")),
     Setting("rate_limits.auth_by_account", _rates, _rates("10/minute; 60/hour")),
     Setting("rate_limits.auth_by_session", _rates, _rates("10/minute")),
@@ -274,7 +268,7 @@ SETTINGS = (
     Setting("rate_limits.creations_by_user", _rates, _rates("20000/day")),
     Setting("rate_limits.confirm_by_user", _rates, _rates("60/minute")),
     Setting("activity.days", _positive, None),
-    Setting("accounts.grace_days", _days_up_to(30), 0),
+    Setting("accounts.grace_days", _grace_days, 0),
     Setting("trash.days", _positive, 30),
     Setting("sweeper.interval", _positive, 60),
     Setting("audit.days", _positive, 400),
@@ -351,10 +345,7 @@ def _contradictions(typed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def insecure_settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The settings that leave a connection open to others, each with the reason.
-
-    :param settings: as :func:`read` returns them
-    """
+    """The settings that leave a connection open to others, each with the reason."""
     names = ("sqlalchemy.url", "sqlalchemy.reading_url", "sqlalchemy.migrations_url")
     for name in names:
         if settings[name] is None:

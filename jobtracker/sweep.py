@@ -95,15 +95,9 @@ def clean_up(registry: Any, sessions: sessionmaker[Session]) -> tuple[str, list[
             errors[f"{type(error).__name__}: the log has the details"] = None
         return failed
 
-    short_lived = (rate_limits.EXPIRED, auth.EXPIRED, users.EXPIRED_REVOCATIONS)
-    for rows in (
-        *short_lived,
-        deletion_queries.EXPIRED,
-        tasks.EXPIRED,
-        exports.EXPIRED,
-        imports.EXPIRED,
-    ):
-        run(functools.partial(rows.delete, sessions))
+    for module in (rate_limits, auth, deletion_queries, tasks, exports, imports):
+        run(functools.partial(module.EXPIRED.delete, sessions))
+    run(functools.partial(users.EXPIRED_REVOCATIONS.delete, sessions))
     answers = run(lambda: idempotency.EXPIRED.delete(sessions))
     period = datetime.timedelta(days=registry.settings["audit.days"])
     for rows in audit.EXPIRED:

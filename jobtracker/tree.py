@@ -126,8 +126,6 @@ class ResourceRestored(ResourceEvent):
 
 
 class Root(Resource):
-    """The root factory."""
-
     __acl__ = [(Allow, Everyone, Permission.PUBLIC)]
 
     def __init__(self, request: Request) -> None:
@@ -161,15 +159,19 @@ class Collection(Resource):
         raise KeyError(row_id)
 
 
-class RowResource(Resource, Generic[R]):
-    """An item of a collection: a row of a table."""
-
-    __parent__: "RowCollection[R]"
-    kind = "item"
+class ItemResource(Resource, Generic[R]):
+    """An item of a collection, by the id of its row."""
 
     def __init__(self, parent: Resource, row: R) -> None:
         super().__init__(parent, str(row.id))
         self.row = row
+
+
+class RowResource(ItemResource[R]):
+    """An item of a collection of the rows of one table."""
+
+    __parent__: "RowCollection[R]"
+    kind = "item"
 
     @property
     def _repository_arguments(self) -> tuple[SupportsExecute, dict[str, int], int]:
@@ -232,7 +234,6 @@ class RowCollection(Collection, Generic[R]):
         return self.repository.count(self.connection, self.owner)
 
     def insert(self, **values: Any) -> R:
-        """Insert a row of the owner."""
         return self.repository.insert(self.connection, {**self.owner, **values})
 
     def insert_within(self, quota: str, **values: Any) -> R:

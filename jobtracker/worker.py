@@ -67,7 +67,6 @@ class Worker:
         return None if seconds is None else max(seconds, MIN_WAIT)
 
     def _sweep(self, interval: int) -> None:
-        """Clean up, again and again."""
         sessions = make_sessions(self.registry.settings)
 
         @event.listens_for(sessions, "after_begin")

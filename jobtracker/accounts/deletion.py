@@ -51,7 +51,6 @@ def delete_account(task: RunningTask) -> dict[str, Any]:
 
 
 def _delete_rows(task: RunningTask) -> None:
-    """Delete the rows in batches until none is left."""
     deleted = 1
     while deleted:
         with task.batch() as connection:

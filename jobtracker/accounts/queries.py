@@ -12,10 +12,10 @@ from sqlalchemy import BigInteger, Table, bindparam, cast, delete, func, select,
 from jobtracker.activity.models import Activity
 from jobtracker.audit import queries as audit
 from jobtracker.audit.models import AuditKind
-from jobtracker.db.base import Base
+from jobtracker.db.base import USER_ID, Base
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.recording import recording_disabled
-from jobtracker.db.statements import Command, Count, Statement
+from jobtracker.db.statements import Command, ScalarStatement, Statement
 from jobtracker.documents.models import Document, DocumentStatus
 from jobtracker.history.models import JobStep
 from jobtracker.interviews.models import Interview
@@ -51,12 +51,9 @@ class ContentRow(NamedTuple):
     history: int
 
 
-_USER_ID = bindparam("user_id", type_=BigInteger)
-
-
 def _of_user(model: Any, expression: Any = None) -> Any:
     query = select(func.count() if expression is None else expression).select_from(model)
-    return query.where(model.user_id == _USER_ID).scalar_subquery()
+    return query.where(model.user_id == USER_ID).scalar_subquery()
 
 
 _CONTENT = Statement(
@@ -76,13 +73,12 @@ _CONTENT = Statement(
 _LIMIT = bindparam("max_rows", type_=BigInteger)
 _DELETE_TASKS = Command(
     delete(Task.__table__).where(
-        Task.user_id == _USER_ID, Task.id != bindparam("task_id", type_=BigInteger)
+        Task.user_id == USER_ID, Task.id != bindparam("task_id", type_=BigInteger)
     )
 )
 
 
 def content(connection: SupportsExecute, user_id: int) -> ContentRow:
-    """What a user has."""
     return _CONTENT.first_or_not_found(connection, user_id=user_id)
 
 
@@ -102,11 +98,10 @@ def delete_batch(connection: SupportsExecute, user_id: int, max_rows: int = BATC
 
 def count(connection: SupportsExecute, user_id: int) -> int:
     """The number of rows that :func:`delete_batch` deletes."""
-    return _count().first_or_not_found(connection, user_id=user_id).number
+    return _count().first_or_not_found(connection, user_id=user_id)
 
 
 def delete_tasks(connection: SupportsExecute, user_id: int, except_id: int) -> None:
-    """Delete the tasks of a user, but for one."""
     _DELETE_TASKS.execute(connection, user_id=user_id, task_id=except_id)
 
 
@@ -133,14 +128,14 @@ def _deletions() -> list[Command]:
 
 def _deletion(table: Table) -> Command:
     key = tuple_(*table.primary_key.columns)
-    some = select(*table.primary_key.columns).where(table.c.user_id == _USER_ID).limit(_LIMIT)
-    return Command(delete(table).where(table.c.user_id == _USER_ID, key.in_(some)))
+    some = select(*table.primary_key.columns).where(table.c.user_id == USER_ID).limit(_LIMIT)
+    return Command(delete(table).where(table.c.user_id == USER_ID, key.in_(some)))
 
 
 @functools.cache
-def _count() -> Statement[Count]:
+def _count() -> ScalarStatement[int]:
     numbers = (
-        select(func.count()).select_from(each).where(each.c.user_id == _USER_ID).scalar_subquery()
+        select(func.count()).select_from(each).where(each.c.user_id == USER_ID).scalar_subquery()
         for each in tables()
     )
-    return Statement(select(functools.reduce(operator.add, numbers)), Count)
+    return ScalarStatement(select(functools.reduce(operator.add, numbers)))

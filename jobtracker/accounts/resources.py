@@ -16,5 +16,4 @@ class DeletionResource(Resource, under=UserResource, name="deletion"):
         return days
 
     def content(self) -> ContentRow:
-        """What will be deleted."""
         return queries.content(self.connection, self.user.id)

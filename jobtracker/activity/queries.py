@@ -3,10 +3,10 @@
 import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Interval, bindparam, func, not_, select, true, union_all
+from sqlalchemy import Interval, bindparam, func, not_, select, true, union_all
 
 from jobtracker.activity.models import Activity
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.statements import Repository, Statement
@@ -31,9 +31,8 @@ ACTIVITY = Repository(
 #: Those that are older than ``period``.
 EXPIRED = ExpiredRows(Activity, Activity.created_at <= NOW - bindparam("period", type_=Interval))
 
-_USER_ID = bindparam("user_id", type_=BigInteger)
 _IN_PERIOD = (
-    Activity.user_id == _USER_ID,
+    Activity.user_id == USER_ID,
     Activity.created_at > NOW - bindparam("period", type_=Interval),
 )
 # OFFSET, so that PostgreSQL looks for the events of each job: those of jobs in the trash, which can

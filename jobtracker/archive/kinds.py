@@ -102,7 +102,6 @@ class Kind:
 
     @property
     def schema(self) -> JsonSchema:
-        """The JSON Schema of a row."""
         return {
             "type": "object",
             "properties": {field.name: field.schema for field in self.fields},

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.archive.kinds import ARCHIVE_KINDS, DOCUMENTS, Kind
 from jobtracker.archive.models import ArchiveSource
+from jobtracker.db.base import USER_ID
 from jobtracker.db.connections import FIRST_STATEMENT, SupportsExecute
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, ScalarStatement
 from jobtracker.db.trash import Trashable, in_trash
 from jobtracker.documents.models import Document, DocumentStatus
 from jobtracker.jobs.models import Job
@@ -32,18 +33,13 @@ class Totals(NamedTuple):
     bytes: int
 
 
-class _Source(NamedTuple):
-    source: uuid.UUID
-
-
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _MAKE_SOURCE = Command(
     insert(ArchiveSource.__table__)
-    .from_select(["user_id"], sa.select(_USER_ID), include_defaults=False)
+    .from_select(["user_id"], sa.select(USER_ID), include_defaults=False)
     .on_conflict_do_nothing()
 )
-_SOURCE = Statement(
-    sa.select(ArchiveSource.source).where(ArchiveSource.user_id == _USER_ID), _Source
+_SOURCE = ScalarStatement[uuid.UUID](
+    sa.select(ArchiveSource.source).where(ArchiveSource.user_id == USER_ID)
 )
 
 
@@ -54,7 +50,7 @@ def _is_kept(model: Any) -> Any:
 
 def _conditions(kind: Kind) -> Iterator[Any]:
     model = kind.model
-    yield (model.id if model is User else model.user_id) == _USER_ID
+    yield (model.id if model is User else model.user_id) == USER_ID
     if issubclass(model, Trashable):
         yield _is_kept(model)
     if kind.is_of_job:
@@ -84,13 +80,13 @@ _TOTALS = sa.select(
     .where(*_conditions(DOCUMENTS), Document.status == DocumentStatus.UPLOADED)
     .scalar_subquery(),
 )
-_REVISION = sa.select(User.revision).where(User.id == _USER_ID)
+_REVISION = sa.select(User.revision).where(User.id == USER_ID)
 
 
 def source_of(connection: SupportsExecute, user_id: int) -> uuid.UUID:
     """The random id of the user as the source of archives, which the first call makes."""
     _MAKE_SOURCE.execute(connection, user_id=user_id)
-    return _SOURCE.first_or_not_found(connection, user_id=user_id).source
+    return _SOURCE.first_or_not_found(connection, user_id=user_id)
 
 
 @contextlib.contextmanager

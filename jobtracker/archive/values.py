@@ -30,10 +30,7 @@ class ValueType(NamedTuple):
 
 
 def of_column(column: sa.Column[Any], vocabulary: tuple[str, ...] = ()) -> ValueType:
-    """The type of a column's values.
-
-    :param vocabulary: of a column of text, the values that it can have
-    """
+    """The type of a column's values."""
     kind = column.type
     if vocabulary:
         return _choice(vocabulary)

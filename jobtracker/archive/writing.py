@@ -49,11 +49,7 @@ class _StoredFile(NamedTuple):
 
 
 class ArchiveWriter:
-    """Writes the archive of a user.
-
-    :param sessions: of the snapshot
-    :param documents: whether the files of documents are in it
-    """
+    """Writes the archive of a user."""
 
     def __init__(
         self,

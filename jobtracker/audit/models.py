@@ -11,8 +11,6 @@ from jobtracker.db.base import Base, identity, timestamp
 
 
 class AuditKind(StrEnum):
-    """What an entry tells."""
-
     SIGN_UP = "sign_up"
     EMAIL_CONFIRMED = "email_confirmed"
     SIGN_IN = "sign_in"

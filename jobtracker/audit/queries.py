@@ -4,21 +4,11 @@ import datetime
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Interval,
-    LargeBinary,
-    Text,
-    and_,
-    bindparam,
-    delete,
-    func,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from jobtracker.audit.models import AccountAuditEntry, AuditEntry, AuditKind
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, PERIOD
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
@@ -75,15 +65,15 @@ AUDIT = Repository(
 )
 
 _C = AuditEntry.__table__.c
-_IS_OF_NETWORK = and_(
-    _C.client_hash == bindparam("client_hash", type_=LargeBinary),
-    _C.day == bindparam("day", type_=_C.day.type),
+_IS_OF_NETWORK = sa.and_(
+    _C.client_hash == sa.bindparam("client_hash", type_=sa.LargeBinary),
+    _C.day == sa.bindparam("day", type_=_C.day.type),
 )
 _COUNT_OF_DAY = Statement(
-    select(func.count(), func.count().filter(_IS_OF_NETWORK)).where(
-        _C.user_id == bindparam("user_id", type_=BigInteger),
-        _C.kind == bindparam("kind", type_=Text),
-        _C.at >= bindparam("midnight", type_=_C.at.type),
+    sa.select(sa.func.count(), sa.func.count().filter(_IS_OF_NETWORK)).where(
+        _C.user_id == sa.bindparam("user_id", type_=sa.BigInteger),
+        _C.kind == sa.bindparam("kind", type_=sa.Text),
+        _C.at >= sa.bindparam("midnight", type_=_C.at.type),
         _C.client_hash != b"",
     ),
     _EntriesOfDay,
@@ -99,26 +89,25 @@ _RECORD = Command(
     )
 )
 # A transaction with WAL to flush, but without effect.
-_COMMIT = Statement(select(func.pg_logical_emit_message(True, "jobtracker", "")), tuple)
+_COMMIT = Statement(sa.select(sa.func.pg_logical_emit_message(True, "jobtracker", "")), tuple)
 _RECORD_OF_ACCOUNT = Command(
     insert(AccountAuditEntry.__table__).values(
         new_values(AccountAuditEntry, ("account_hash", "kind", "request_id", "client_hash"))
     )
 )
 _TAKE_OF_ACCOUNT = Statement(
-    delete(AccountAuditEntry.__table__)
-    .where(AccountAuditEntry.account_hash == bindparam("account_hash", type_=LargeBinary))
+    sa.delete(AccountAuditEntry.__table__)
+    .where(AccountAuditEntry.account_hash == sa.bindparam("account_hash", type_=sa.LargeBinary))
     .returning(*columns_of(AccountAuditEntry, _AccountRow)),
     _AccountRow,
 )
 _MOVED = ("user_id", "last_at", *_AccountRow._fields)
 _MOVE = Command(insert(AuditEntry.__table__).values(new_values(AuditEntry, _MOVED)))
 
-_PERIOD = bindparam("period", type_=Interval)
 #: Those that are older than ``period``.
 EXPIRED: Iterable[ExpiredRows] = (
-    ExpiredRows(AuditEntry, AuditEntry.at <= NOW - _PERIOD),
-    ExpiredRows(AccountAuditEntry, AccountAuditEntry.at <= NOW - _PERIOD),
+    ExpiredRows(AuditEntry, AuditEntry.at <= NOW - PERIOD),
+    ExpiredRows(AccountAuditEntry, AccountAuditEntry.at <= NOW - PERIOD),
 )
 
 
@@ -161,7 +150,6 @@ def record_of_account(connection: SupportsExecute, account_hash: bytes, event: E
 
 
 def move_to_user(connection: SupportsExecute, account_hash: bytes, user_id: int) -> None:
-    """Move the entries of an account to its user."""
     for row in _TAKE_OF_ACCOUNT.all(connection, account_hash=account_hash):
         moved = {"user_id": user_id, "last_at": row.at, **row._asdict()}
         _MOVE.execute(connection, **new_parameters(moved))

@@ -16,7 +16,7 @@ from jobtracker.auth.account_cache import AccountCache
 from jobtracker.auth.clock import CognitoClock
 from jobtracker.auth.cognito_configuration import HINTS, SecretRejected, misconfiguration
 from jobtracker.auth.cognito_errors import ErrorMap
-from jobtracker.auth.sign_in import Account, Profile, SignIn, required
+from jobtracker.auth.sign_in import Account, Profile, SignIn, required_member
 from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.environment import read_again
 from jobtracker.errors import ApiError, Unavailable
@@ -158,7 +158,7 @@ class UserPool:
     def associate_totp_in_sign_in(self, session: str) -> tuple[str, str]:
         """Begin to set up TOTP for the challenge MFA_SETUP; returns the secret and a session."""
         response = self._call("associate_software_token", cognito_errors.SESSION, Session=session)
-        return required(response, "SecretCode"), required(response, "Session")
+        return required_member(response, "SecretCode"), required_member(response, "Session")
 
     def verify_totp_in_sign_in(
         self, email: str, session: str, code: str, friendly_name: str | None = None
@@ -166,7 +166,7 @@ class UserPool:
         """Complete the set-up with a code of the app, and answer the challenge MFA_SETUP."""
         errors = cognito_errors.with_email(email, cognito_errors.SESSION)
         response = self._verify_totp(errors, code, friendly_name, Session=session)
-        session = required(response, "Session")
+        session = required_member(response, "Session")
         sign_in = self.answer_challenge(email, "MFA_SETUP", session, {"ANSWER": "SUCCESS"})
         if sign_in.tokens:
             try:
@@ -188,7 +188,7 @@ class UserPool:
             self._check_password(account, password)
         elif account.mfa_methods:
             raise cognito_errors.password_required("")
-        return required(
+        return required_member(
             self._call("associate_software_token", AccessToken=access_token), "SecretCode"
         )
 
@@ -217,12 +217,11 @@ class UserPool:
             if code is None:
                 raise cognito_errors.code_required("")
             responses = {"SOFTWARE_TOKEN_MFA_CODE": code}
-            session = required({"Session": sign_in.session}, "Session")
+            session = required_member({"Session": sign_in.session}, "Session")
             sign_in = self.answer_challenge(email, TOTP, session, responses)
         self._end_check(sign_in)
 
     def delete_user(self, access_token: str) -> None:
-        """Delete the account of an access token."""
         self._call("delete_user", AccessToken=access_token)
 
     def _check_password(self, account: Account, password: str) -> None:

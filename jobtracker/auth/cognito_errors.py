@@ -49,6 +49,10 @@ def _bad_request(message: str, code: str) -> ErrorFactory:
     return _always(BadRequest, message, details={"code": code})
 
 
+def _forbidden(message: str, code: str) -> ErrorFactory:
+    return _always(errors.Forbidden, message, details={"code": code})
+
+
 def _email_not_verified(**details: str) -> ErrorFactory:
     details["code"] = code = "EMAIL_NOT_VERIFIED"
     text = "Please confirm your e-mail address first."
@@ -98,26 +102,20 @@ wrong_reset_code = _bad_request(
     "confirmed your address yet, confirm it first.",
     "CODE_MISMATCH",
 )
-password_required = _always(
-    errors.Forbidden,
-    "Please enter your password: another second factor is on.",
-    details={"code": "PASSWORD_REQUIRED"},
+password_required = _forbidden(
+    "Please enter your password: another second factor is on.", "PASSWORD_REQUIRED"
 )
-code_required = _always(
-    errors.Forbidden,
-    "Please enter the code of your authenticator app as well.",
-    details={"code": "CODE_REQUIRED"},
+code_required = _forbidden(
+    "Please enter the code of your authenticator app as well.", "CODE_REQUIRED"
 )
-password_reset_required = _always(
-    errors.Forbidden,
+password_reset_required = _forbidden(
     "Your password has to be reset. Please ask for a code by e-mail (forgot password), and set a "
     "new password with it.",
-    details={"code": "PASSWORD_RESET_REQUIRED"},
+    "PASSWORD_RESET_REQUIRED",
 )
-temporary_password_expired = _always(
-    errors.Forbidden,
+temporary_password_expired = _forbidden(
     "Your temporary password has expired. Please ask for a new invitation.",
-    details={"code": "TEMPORARY_PASSWORD_EXPIRED"},
+    "TEMPORARY_PASSWORD_EXPIRED",
 )
 
 # Password policy violations, and their codes in the API.

@@ -1,7 +1,7 @@
 """The SQL of the networks from which users have signed in. PostgreSQL computes the hashes."""
 
 import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam, func, select
@@ -12,7 +12,7 @@ from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.signing_keys import SigningKey
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, ScalarStatement
 
 # The name of the key of the hashes, which its migration inserts.
 KEY_NAME = "sign_in_networks"
@@ -24,10 +24,6 @@ MAX_NETWORKS = 20
 RESOLUTION = datetime.timedelta(days=1)
 
 
-class NetworkRow(NamedTuple):
-    signed_in_at: datetime.datetime
-
-
 def _hash(name: str) -> Any:
     """The SHA-256 of the key and a parameter."""
     key = select(SigningKey.key).where(SigningKey.name == KEY_NAME).scalar_subquery()
@@ -37,11 +33,10 @@ def _hash(name: str) -> Any:
 
 _C = SignInNetwork.__table__.c
 _ACCOUNT, _NETWORK = _hash("account"), _hash("network")
-_FIND = Statement(
+_FIND = ScalarStatement[datetime.datetime](
     select(_C.signed_in_at).where(
         _C.account_hash == _ACCOUNT, _C.network_hash == _NETWORK, _C.signed_in_at > NOW - TTL
-    ),
-    NetworkRow,
+    )
 )
 # Without waiting for locks, so that concurrent sign-ins cannot deadlock.
 _surplus = (
@@ -79,7 +74,6 @@ def record_sign_in_network(connection: SupportsExecute, email: str, network: str
 
 
 def delete_sign_in_networks(connection: SupportsExecute, email: str) -> None:
-    """Delete the networks of an account."""
     _DELETE.execute(connection, account=email)
 
 

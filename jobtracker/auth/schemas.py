@@ -5,46 +5,37 @@ from typing import Any
 import colander
 from colander import SchemaNode
 
-from jobtracker.fields import (
-    Code,
-    Email,
-    Integer,
-    InvalidValue,
-    Nested,
-    RawText,
-    Schema,
-    Text,
-    TextMap,
-    normalized_code,
-)
+from jobtracker import fields
 from jobtracker.users.schemas import MAX_PASSWORD
 
 NO_BLANKS = "[!-~]+"  # printable ASCII
 # Limits are those of Cognito's API reference. It has none for tokens, of about 2,000 characters.
 MAX_TOKEN = 8192
-PASSWORD = RawText(max=MAX_PASSWORD)
-CODE = Code(max=2048)
-TOTP_CODE = Code(digits=6)
-REFRESH_TOKEN = Text(max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be one that a sign-in returned.")
-SESSION = RawText(max=2048)
-LABEL = Text(max=255)
+PASSWORD = fields.RawText(max=MAX_PASSWORD)
+CODE = fields.Code(max=2048)
+TOTP_CODE = fields.Code(digits=6)
+REFRESH_TOKEN = fields.Text(
+    max=MAX_TOKEN, pattern=NO_BLANKS, hint="Must be one that a sign-in returned."
+)
+SESSION = fields.RawText(max=2048)
+LABEL = fields.Text(max=255)
 
 
-class ChallengeResponses(TextMap):
+class ChallengeResponses(fields.TextMap):
     """The answer to a challenge, by Cognito's names; codes (``SOFTWARE_TOKEN_MFA_CODE``, for
     example) are normalized."""
 
     def parse(self, node: Any, value: Any) -> dict[str, str]:
         return {
-            name: normalized_code(text) if name.endswith("_CODE") else text
+            name: fields.normalized_code(text) if name.endswith("_CODE") else text
             for name, text in super().parse(node, value).items()
         }
 
 
-class EmailIn(Schema):
+class EmailIn(fields.Schema):
     example = {"email": "ada@example.com"}
 
-    email = SchemaNode(Email(), title="e-mail address")
+    email = SchemaNode(fields.Email(), title="e-mail address")
 
 
 class LoginIn(EmailIn):
@@ -56,8 +47,8 @@ class LoginIn(EmailIn):
 class SignUpIn(LoginIn):
     example = {**LoginIn.example, "name": "Ada", "turnstile_token": "XXXX.DUMMY.TOKEN.XXXX"}
 
-    name = SchemaNode(Text(max=100))
-    turnstile_token = SchemaNode(Text(max=2048), title="CAPTCHA")  # Cloudflare's limit
+    name = SchemaNode(fields.Text(max=100))
+    turnstile_token = SchemaNode(fields.Text(max=2048), title="CAPTCHA")  # Cloudflare's limit
 
 
 class ConfirmIn(EmailIn):
@@ -80,7 +71,9 @@ class ChallengeIn(EmailIn):
         "responses": {"SOFTWARE_TOKEN_MFA_CODE": "123456"},
     }
 
-    challenge_name = SchemaNode(Text(max=64, pattern="[A-Z_]+", hint="Must be Cognito's name."))
+    challenge_name = SchemaNode(
+        fields.Text(max=64, pattern="[A-Z_]+", hint="Must be Cognito's name.")
+    )
     session = SchemaNode(SESSION)
     responses = SchemaNode(ChallengeResponses(max_entries=20, max_text=MAX_TOKEN))
 
@@ -89,11 +82,11 @@ class ChallengeIn(EmailIn):
         if form["responses"].get("USERNAME", form["email"]).strip().lower() != form["email"]:
             error = colander.Invalid(node)
             hint = "Must have the e-mail address as USERNAME, or none."
-            error.add(InvalidValue(node["responses"], hint, "username_mismatch"))
+            error.add(fields.InvalidValue(node["responses"], hint, "username_mismatch"))
             raise error
 
 
-class MfaSetupIn(Schema):
+class MfaSetupIn(fields.Schema):
     session = SchemaNode(SESSION)
     label = SchemaNode(LABEL, missing=None)
 
@@ -111,35 +104,35 @@ class MfaVerifyIn(EmailIn):
     friendly_name = SchemaNode(LABEL, title="name of the device", missing=None)
 
 
-class RefreshIn(Schema):
+class RefreshIn(fields.Schema):
     refresh_token = SchemaNode(REFRESH_TOKEN)
 
 
-class LogoutIn(Schema):
+class LogoutIn(fields.Schema):
     refresh_token = SchemaNode(REFRESH_TOKEN, missing=None)
 
 
-class StatusOut(Schema):
-    status = SchemaNode(Text())
-    message = SchemaNode(Text())
+class StatusOut(fields.Schema):
+    status = SchemaNode(fields.Text())
+    message = SchemaNode(fields.Text())
 
 
-class MfaSetupOut(Schema):
-    secret_code = SchemaNode(Text())
-    otpauth_uri = SchemaNode(Text())
-    session = SchemaNode(Text())
+class MfaSetupOut(fields.Schema):
+    secret_code = SchemaNode(fields.Text())
+    otpauth_uri = SchemaNode(fields.Text())
+    session = SchemaNode(fields.Text())
 
 
-class TokensOut(Schema):
-    access_token = SchemaNode(Text())
-    id_token = SchemaNode(Text())
-    refresh_token = SchemaNode(Text())
-    expires_in = SchemaNode(Integer())
-    token_type = SchemaNode(Text())
+class TokensOut(fields.Schema):
+    access_token = SchemaNode(fields.Text())
+    id_token = SchemaNode(fields.Text())
+    refresh_token = SchemaNode(fields.Text())
+    expires_in = SchemaNode(fields.Integer())
+    token_type = SchemaNode(fields.Text())
 
 
 class SignInOut(StatusOut):
-    next_step = SchemaNode(Text(), nullable=True)
-    challenge_name = SchemaNode(Text(), nullable=True)
-    session = SchemaNode(Text(), nullable=True)
-    tokens = SchemaNode(Nested(TokensOut()), nullable=True)
+    next_step = SchemaNode(fields.Text(), nullable=True)
+    challenge_name = SchemaNode(fields.Text(), nullable=True)
+    session = SchemaNode(fields.Text(), nullable=True)
+    tokens = SchemaNode(fields.Nested(TokensOut()), nullable=True)

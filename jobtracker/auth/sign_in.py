@@ -19,7 +19,7 @@ NEXT_STEPS = ("MFA_SETUP", "SOFTWARE_TOKEN_MFA", "NEW_PASSWORD_REQUIRED", "CUSTO
 MIN_TOKEN_VALIDITY = 300
 
 
-def required(response: Mapping[str, Any], member: str) -> Any:
+def required_member(response: Mapping[str, Any], member: str) -> Any:
     """A member of a response of Cognito, without which it cannot be used; Unavailable if it is
     missing or empty."""
     if not (value := response.get(member)):
@@ -51,7 +51,7 @@ class Profile:
         """The profile of Cognito's user attributes, or of the claims of an ID token."""
         email = attributes.get("email", "").lower()
         name = unicode.normalize_name(attributes.get("name") or "")
-        return cls(required(attributes, "sub"), email, name or None)
+        return cls(required_member(attributes, "sub"), email, name or None)
 
     @classmethod
     def from_id_token(cls, id_token: str) -> Self:
@@ -77,7 +77,7 @@ class Account:
     @classmethod
     def from_response(cls, response: Mapping[str, Any]) -> Self:
         """The account by Cognito's response to GetUser."""
-        attributes = required(response, "UserAttributes")
+        attributes = required_member(response, "UserAttributes")
         profile = Profile.from_attributes(
             {each["Name"]: each.get("Value", "") for each in attributes}
         )
@@ -99,10 +99,10 @@ class SignIn:
         without a new one."""
         result = response.get("AuthenticationResult")
         if not result:
-            return cls(None, required(response, "ChallengeName"), response.get("Session"))
+            return cls(None, required_member(response, "ChallengeName"), response.get("Session"))
         tokens = Tokens(
-            required(result, "AccessToken"),
-            required(result, "IdToken"),
+            required_member(result, "AccessToken"),
+            required_member(result, "IdToken"),
             result.get("RefreshToken", refresh_token),
             result.get("ExpiresIn", MIN_TOKEN_VALIDITY),
         )

@@ -12,9 +12,9 @@ from jobtracker.audit import recording as audit
 from jobtracker.audit.models import AuditKind
 from jobtracker.auth import cognito_errors, schemas
 from jobtracker.auth.attempts import is_known_network, limit_failures, may_send_mail
+from jobtracker.auth.otpauth import otpauth_uri
 from jobtracker.auth.sign_in import Profile, SignIn, Tokens
 from jobtracker.auth.tokens import AccessToken
-from jobtracker.auth.totp import otpauth_uri
 from jobtracker.db.connections import transaction_of
 from jobtracker.errors import DATABASE_ERRORS, ApiError, Unavailable
 from jobtracker.fields import Schema

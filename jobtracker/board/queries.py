@@ -1,7 +1,6 @@
 """The SQL of the board: jobs as cards."""
 
 import datetime
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -60,17 +59,13 @@ _COUNT_BY_STATUS = Statement(
 )
 
 
-@functools.cache
-def _page(is_continued: bool) -> PageStatement[CardRow]:
-    query = select(*CARD_COLUMNS).where(*OF_USER)
-    return PageStatement(
-        query,
-        CardRow,
-        SORTS["status"],
-        is_continued=is_continued,
-        texts=CARD_TEXTS,
-        of_owner=OF_USER,
-    )
+_PAGE = PageStatement(
+    select(*CARD_COLUMNS).where(*OF_USER),
+    CardRow,
+    SORTS["status"],
+    texts=CARD_TEXTS,
+    of_owner=OF_USER,
+)
 
 
 def page(
@@ -80,14 +75,9 @@ def page(
     after: Sequence[Any] | None,
     job_count: int | None = None,
 ) -> Page[CardRow]:
-    """A page of the user's jobs, in the order of their statuses, then latest activity first.
-
-    :param job_count: the number of the user's jobs, if it is known
-    """
-    statement = _page(after is not None)
-    return statement.page(connection, limit or MAX_LIST, after, number=job_count, user_id=user_id)
+    """A page of the user's jobs, in the order of their statuses, then latest activity first."""
+    return _PAGE.page(connection, limit or MAX_LIST, after, number=job_count, user_id=user_id)
 
 
 def count_by_status(connection: SupportsExecute, user_id: int) -> dict[str, int]:
-    """The number of the user's jobs of each status that one has."""
     return dict(_COUNT_BY_STATUS.all(connection, user_id=user_id))

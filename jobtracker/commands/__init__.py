@@ -34,7 +34,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def main() -> None:
-    """The console command ``jobtracker``."""
     execute(sys.argv[1:])
 
 

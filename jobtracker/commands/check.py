@@ -57,7 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
 def check(
     settings: Mapping[str, Any], problems: list[tuple[str, str]], ini_file: str
 ) -> Iterator[Result]:
-    """The results of all checks."""
     yield from check_settings(settings, problems)
     systems = [
         System("PostgreSQL", postgres.check_primary(ini_file), ("sqlalchemy.url",)),
@@ -86,7 +85,6 @@ def compare(
 def check_settings(
     settings: Mapping[str, Any], problems: list[tuple[str, str]]
 ) -> Iterator[Result]:
-    """The results of the settings by themselves."""
     for name, reason in problems:
         yield checks.error("Settings", name, reason)
     if not problems:

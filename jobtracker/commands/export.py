@@ -15,7 +15,7 @@ from jobtracker.archive.manifest import Manifest
 from jobtracker.archive.queries import source_of
 from jobtracker.archive.writing import ArchiveWriter
 from jobtracker.commands import ini
-from jobtracker.commands.progress import ProgressBar
+from jobtracker.commands.progress import progress_bar
 from jobtracker.db.checks import first_line
 from jobtracker.db.connections import transaction
 from jobtracker.documents import TRANSFERS, make_bucket
@@ -66,14 +66,14 @@ def _export(registry: Any, email: str, file: Path, *, documents: bool) -> Manife
         bucket = make_bucket(registry.settings, **TRANSFERS)
         # It is personal data.
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as out, ProgressBar() as bar:
+        with os.fdopen(descriptor, "wb") as out, progress_bar() as show_progress:
             manifest = ArchiveWriter(
                 sessions,
                 bucket,
                 user_id,
                 source=source,
                 documents=documents,
-                report_progress=bar.update,
+                report_progress=show_progress,
             ).write(out)
             out.flush()
             os.fsync(out.fileno())

@@ -17,14 +17,14 @@ from sqlalchemy.exc import DBAPIError
 
 from jobtracker.commands import ini
 from jobtracker.commands.export import NoSuchUser
-from jobtracker.commands.progress import ProgressBar
+from jobtracker.commands.progress import progress_bar
 from jobtracker.db.checks import first_line
 from jobtracker.db.connections import transaction
+from jobtracker.db.statements import database_time
 from jobtracker.documents import TRANSFERS, make_bucket
 from jobtracker.documents.storage import Bucket
 from jobtracker.errors import ApiError, Unavailable
 from jobtracker.exports.writing import multipart_upload
-from jobtracker.imports import queries
 from jobtracker.imports.models import MAX_FILENAME, ImportKind, ImportState, OnDuplicate
 from jobtracker.imports.queries import IMPORTS, RUN_IMPORT, ImportRow
 from jobtracker.imports.resources import MAX_BYTES
@@ -108,7 +108,7 @@ def _import(registry: Any, email: str, file: Path, on_duplicate: OnDuplicate) ->
                     "filename": os.fsencode(file.name).decode(errors="replace")[:MAX_FILENAME],
                     "size_bytes": file.stat().st_size,
                     "object_key": f"incoming/{user_id}/{uuid.uuid4().hex}",
-                    "upload_expires_at": queries.now(connection),
+                    "upload_expires_at": database_time(connection),
                 },
             )
         try:
@@ -129,10 +129,14 @@ def _import(registry: Any, email: str, file: Path, on_duplicate: OnDuplicate) ->
 def _upload(bucket: Bucket, file: Path, row: ImportRow) -> str:
     """Write the file to S3, and return the ETag of the object."""
     key = row.object_key or ""
-    with ProgressBar() as bar, file.open("rb") as source, multipart_upload(bucket, key) as upload:
+    with (
+        progress_bar() as show_progress,
+        file.open("rb") as source,
+        multipart_upload(bucket, key) as upload,
+    ):
         while data := source.read(CHUNK):
             upload.write(data)
-            bar.update(upload.size_bytes, row.size_bytes)
+            show_progress(upload.size_bytes, row.size_bytes)
     stored = bucket.stat(key)
     if stored is None:
         raise Unavailable
@@ -160,10 +164,10 @@ def _run_task(registry: Any, sessions: Any, task: TaskKey, import_id: int) -> Im
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     try:
-        with ProgressBar() as bar:
+        with progress_bar() as show_progress:
             while (row := find()).state == ImportState.RUNNING and worker.is_alive():
                 if row.total:
-                    bar.update(row.done, row.total)
+                    show_progress(row.done, row.total)
                 worker.join(INTERVAL)
         return find()
     finally:

@@ -91,7 +91,6 @@ def is_local(raw: Mapping[str, str]) -> bool:
 
 
 def set_up_logging(ini: str, loader: Loader) -> None:
-    """Configure logging by the ini file."""
     with errors_of(ini, "the sections of logging"):
         loader.setup_logging()
 

@@ -10,26 +10,12 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from jobtracker.csv_imports.folding import folded
+from jobtracker.csv_imports.folding import VOCABULARY, folded
 
 YMD, DMY, MDY = "ymd", "dmy", "mdy"
 _PLACES = {"y": "YYYY", "m": "MM", "d": "DD"}
 _FORMAT = re.compile(r"[^a-z]*([ymd])\1*[^a-z]*([ymd])\2*[^a-z]*([ymd])\3*[^a-z]*")
 
-# English, German, French, Spanish, Italian, Portuguese, Dutch, Polish; other spellings. Folded.
-_MONTHS = """
-    january february march april may june july august september october november december
-    januar februar marz april mai juni juli august september oktober november dezember
-    janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre
-    enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
-    gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
-    janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro
-    januari februari maart april mei juni juli augustus september oktober november december
-    stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada
-    grudnia
-    jan feb mrt apr mei jun jul aug sep okt nov dec
-    janner feber maerz april maj juni juli august setiembre oktober november dezember
-"""
 _FILLER = re.compile("of|the|del?|do|den|der|le|il|el|st|nd|rd|th|er|o|a|r|roku")
 
 # Day 0 of Excel's dates since 1900-03-01; Google Sheets and LibreOffice have the same.
@@ -200,7 +186,7 @@ def _of_words(text: str) -> datetime.date | None:
 @functools.lru_cache(256)
 def _month(word: str) -> int | None:
     """The month of a name, or of at least three letters that begin the names of no other month."""
-    names = enumerate(_MONTHS.split())
+    names = enumerate(VOCABULARY["dates"]["months"].split())
     found = {index % 12 + 1 for index, name in names if len(word) >= 3 and name.startswith(word)}
     return found.pop() if len(found) == 1 else None
 

@@ -1,7 +1,9 @@
 """Words of files as they are compared: without case, accents, punctuation and emoji."""
 
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
 
 from jobtracker import unicode
 
@@ -16,6 +18,11 @@ _FILLERS = re.compile(
 PLURAL = re.compile(r"(?<=\w{3})s$")
 GENDER_AND_NUMBER = re.compile(r"(?<=\w{3})(?:ee|[aeo])?s?$")
 _PHRASE = re.compile(r"[^;\s][^;\n]*")
+
+#: The known words, by what they name: vocabulary.toml.
+VOCABULARY: dict[str, dict[str, str]] = tomllib.loads(
+    (Path(__file__).parent / "vocabulary.toml").read_text(encoding="utf-8")
+)
 
 
 def folded(text: str) -> str:

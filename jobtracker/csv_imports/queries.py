@@ -1,24 +1,21 @@
 """The SQL of the import of CSV files: all rows of a file in a few statements."""
 
 import datetime
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
+from jobtracker.archive.kinds import JOBS, NOTES
 from jobtracker.csv_imports import headers
-from jobtracker.db.base import NOW
+from jobtracker.db.base import IDS, NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Statement, columns_of, new_parameters
+from jobtracker.db.statements import Command, Statement, columns_of
 from jobtracker.history.models import JobStep
-from jobtracker.imports.models import Import, ImportKind, ImportState
+from jobtracker.imports import row_queries
 from jobtracker.jobs.models import Job
 from jobtracker.jobs.queries import COLUMNS, JobRow
 from jobtracker.notes.models import Note
-from jobtracker.renderer import json_dumps
-
-R = TypeVar("R")
 
 #: Rows of one statement, which has to end within the setting ``sqlalchemy.statement_timeout``.
 BATCH = 100
@@ -26,11 +23,10 @@ BATCH = 100
 #: The columns that a row can set.
 FIELDS = tuple(field for field in headers.FIELDS if field != "notes")
 JOB = ("id", *FIELDS)
+_NOTE = ("application_id", "body")
 
 
 class JobOfRow(NamedTuple):
-    """The job of a row."""
-
     row: int
     #: Validated, with the defaults of those that are blank.
     fields: dict[str, Any]
@@ -45,8 +41,6 @@ class JobOfRow(NamedTuple):
 
 
 class RowError(NamedTuple):
-    """Why a row cannot be imported."""
-
     row: int | None
     loc: list[str]
     msg: str
@@ -70,80 +64,43 @@ class NewNote(NamedTuple):
 class JobState(NamedTuple):
     """The job that a row repeats."""
 
-    row: int
+    place: int
     notes: int
     steps: int
     #: Whether it has a note with the same text.
     has_note: bool
 
 
-class NewId(NamedTuple):
-    id: int
+_OF_USER = (Job.user_id == USER_ID, Job.trashed_at.is_(None))
 
-
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
-_OF_USER = (Job.user_id == _USER_ID, Job.trashed_at.is_(None))
-
-_EXISTING = Statement(sa.select(*columns_of(Job, ExistingJob)).where(*_OF_USER), ExistingJob)
-_LOCK = Statement(
+EXISTING_JOBS = Statement(sa.select(*columns_of(Job, ExistingJob)).where(*_OF_USER), ExistingJob)
+#: Those of jobs that still exist, which are locked until the end of the transaction.
+LOCK_JOBS = Statement(
     sa.select(*COLUMNS)
-    .where(*_OF_USER, Job.id == sa.any_(_IDS))
+    .where(*_OF_USER, Job.id == sa.any_(IDS))
     .order_by(Job.id)
     .with_for_update(key_share=True),
     JobRow,
 )
 
 
-def _records(**columns: Any) -> Any:
-    """The parameter ``rows``, a JSON array of objects, as a table."""
-    rows = sa.func.jsonb_to_recordset(sa.bindparam("rows", type_=JSONB))
-    named = [sa.column(name, type_) for name, type_ in columns.items()]
-    return rows.table_valued(*named, name="rows").render_derived(with_types=True)
-
-
 def _of_job(model: Any, job_id: Any) -> tuple[Any, ...]:
-    return model.user_id == _USER_ID, model.application_id == job_id
+    return model.user_id == USER_ID, model.application_id == job_id
 
 
-_NOTES = _records(row=sa.BigInteger(), job_id=sa.BigInteger(), body=TEXT())
-_LIVE_NOTES = (*_of_job(Note, _NOTES.c.job_id), Note.trashed_at.is_(None))
+_NOTES = row_queries.given_rows(NOTES, _NOTE)
+_JOB_ID = _NOTES.c.application_id
+_LIVE_NOTES = (*_of_job(Note, _JOB_ID), Note.trashed_at.is_(None))
 _STATES = Statement(
     sa.select(
-        _NOTES.c.row,
+        _NOTES.c.place,
         sa.select(sa.func.count()).where(*_LIVE_NOTES).scalar_subquery(),
-        sa.select(sa.func.count()).where(*_of_job(JobStep, _NOTES.c.job_id)).scalar_subquery(),
+        sa.select(sa.func.count()).where(*_of_job(JobStep, _JOB_ID)).scalar_subquery(),
         sa.select(Note.id).where(*_LIVE_NOTES, Note.body == _NOTES.c.body).exists(),
     ),
     JobState,
 )
-_INSERT_NOTES = Statement(
-    sa.insert(Note.__table__)
-    .from_select(
-        ["user_id", "application_id", "body"],
-        sa.select(_USER_ID, _NOTES.c.job_id, _NOTES.c.body).order_by(_NOTES.c.row),
-        include_defaults=False,
-    )
-    .returning(Note.id),
-    NewId,
-)
-
-_TYPES = {name: TEXT() if name != "tags" else ARRAY(TEXT) for name in FIELDS} | {
-    name: Job.__table__.c[name].type
-    for name in ("applied_date", "next_action_at", "last_action_at")
-}
-_JOBS = _records(id=sa.BigInteger(), **_TYPES)
-# The identity column counts in this order, so that the ids have the order of the rows.
-_INSERT_JOBS = Statement(
-    sa.insert(Job.__table__)
-    .from_select(
-        ["user_id", *FIELDS],
-        sa.select(_USER_ID, *(_JOBS.c[name] for name in FIELDS)).order_by(_JOBS.c.id),
-        include_defaults=False,
-    )
-    .returning(Job.id),
-    NewId,
-)
+_JOBS = row_queries.given_rows(JOBS, JOB)
 _UPDATE_JOBS = Command(
     sa.update(Job.__table__)
     .where(*_OF_USER, Job.id == _JOBS.c.id)
@@ -152,84 +109,40 @@ _UPDATE_JOBS = Command(
         | {"last_activity_at": sa.func.greatest(Job.last_activity_at, NOW)}
     )
 )
-_INSERT_IMPORT = Statement(
-    sa.insert(Import.__table__)
-    .values(
-        user_id=_USER_ID,
-        kind=ImportKind.CSV,
-        state=ImportState.DONE,
-        finished_at=NOW,
-        filename=sa.bindparam("new_filename"),
-        size_bytes=sa.bindparam("new_size_bytes"),
-        on_duplicate=sa.bindparam("new_on_duplicate"),
-        report=sa.bindparam("new_report", type_=JSONB),
-        done=sa.bindparam("new_total"),
-        total=sa.bindparam("new_total"),
-    )
-    .returning(Import.id),
-    NewId,
-)
-
-
-def existing_jobs(connection: SupportsExecute, user_id: int) -> list[ExistingJob]:
-    return _EXISTING.all(connection, user_id=user_id)
-
-
-def lock_jobs(connection: SupportsExecute, user_id: int, ids: Sequence[int]) -> list[JobRow]:
-    """Those of the jobs that still exist, locked until the end of the transaction."""
-    return _LOCK.all(connection, user_id=user_id, ids=list(ids))
 
 
 def states_of_jobs(
     connection: SupportsExecute, user_id: int, notes: Sequence[NewNote]
 ) -> dict[int, JobState]:
     """The states of the jobs of notes, by the notes' rows."""
-    states = _STATES.all(connection, user_id=user_id, rows=_json(notes))
-    return {state.row: state for state in states}
+    rows = row_queries.as_json(map(_note, notes))
+    states = _STATES.all(connection, user_id=user_id, rows=rows)
+    return {notes[state.place].row: state for state in states}
 
 
 def insert_jobs(
     connection: SupportsExecute, user_id: int, jobs: Sequence[dict[str, Any]]
 ) -> list[int]:
     """Insert jobs with the columns FIELDS; return their ids in the same order."""
-    ids: list[int] = []
-    numbered = [{**job, "id": number} for number, job in enumerate(jobs)]
-    for batch in _batches(numbered):
-        rows = _INSERT_JOBS.all(connection, user_id=user_id, rows=json_dumps(batch).decode())
-        ids += sorted(row.id for row in rows)
-    return ids
+    return row_queries.insert(connection, user_id, JOBS, jobs, FIELDS, batch=BATCH)
 
 
 def update_jobs(connection: SupportsExecute, user_id: int, jobs: Sequence[dict[str, Any]]) -> None:
     """Set the columns FIELDS of the jobs of the given ids, as an activity of the user."""
-    for batch in _batches(jobs):
-        _UPDATE_JOBS.execute(connection, user_id=user_id, rows=json_dumps(batch).decode())
+    for begin in range(0, len(jobs), BATCH):
+        rows = row_queries.as_json(jobs[begin : begin + BATCH])
+        _UPDATE_JOBS.execute(connection, user_id=user_id, rows=rows)
 
 
 def insert_notes(
     connection: SupportsExecute, user_id: int, notes: Sequence[NewNote]
 ) -> dict[int, int]:
     """Insert notes; return their ids by their rows."""
-    ids: dict[int, int] = {}
-    for batch in _batches(sorted(notes)):
-        rows = _INSERT_NOTES.all(connection, user_id=user_id, rows=_json(batch))
-        in_order = sorted(row.id for row in rows)
-        ids |= zip((note.row for note in batch), in_order, strict=True)
-    return ids
+    in_order = sorted(notes)
+    rows = [*map(_note, in_order)]
+    ids = row_queries.insert(connection, user_id, NOTES, rows, _NOTE, batch=BATCH)
+    return dict(zip((note.row for note in in_order), ids, strict=True))
 
 
-def insert_import(
-    connection: SupportsExecute, user_id: int, *, report: dict[str, int], **values: Any
-) -> int:
-    """Insert an import that is done, and return its id."""
-    parameters = new_parameters({**values, "report": json_dumps(report).decode()})
-    return _INSERT_IMPORT.first_or_not_found(connection, user_id=user_id, **parameters).id
-
-
-def _batches(rows: Sequence[R]) -> Iterator[Sequence[R]]:
-    for begin in range(0, len(rows), BATCH):
-        yield rows[begin : begin + BATCH]
-
-
-def _json(notes: Sequence[NewNote]) -> str:
-    return json_dumps([note._asdict() for note in notes]).decode()
+def _note(note: NewNote) -> dict[str, Any]:
+    return {"application_id": note.job_id, "body": note.body}

@@ -8,9 +8,10 @@ from jobtracker import unicode
 from jobtracker.csv_imports import queries
 from jobtracker.csv_imports.queries import JobOfRow, JobState, NewNote, RowError
 from jobtracker.db.connections import try_lock
+from jobtracker.db.statements import database_time
 from jobtracker.errors import Conflict
-from jobtracker.imports.models import OnDuplicate
-from jobtracker.imports.queries import record_sources
+from jobtracker.imports.models import ImportKind, ImportState, OnDuplicate
+from jobtracker.imports.queries import IMPORTS, record_sources
 from jobtracker.imports.resources import ImportCollection
 from jobtracker.jobs.models import Job
 from jobtracker.jobs.queries import JobRow
@@ -28,7 +29,7 @@ class Match(NamedTuple):
     of_row: int | None = None
 
 
-class Outcome(NamedTuple):
+class CsvImportResult(NamedTuple):
     """What an import has done, in numbers of rows."""
 
     import_id: int
@@ -51,7 +52,7 @@ class CsvImport(Resource, under=ImportCollection, name="csv"):
         search compares them, unless both have an applied date and these differ."""
         known: dict[tuple[str, str], list[tuple[Any, int | None, int | None]]] = {}
         key = unicode.comparison_key
-        for job in queries.existing_jobs(self.connection, self.user.id):
+        for job in queries.EXISTING_JOBS.all(self.connection, user_id=self.user.id):
             name = key(job.company_name), key(job.job_title)
             known.setdefault(name, []).append((job.applied_date, job.id, None))
         for row in rows:
@@ -75,7 +76,7 @@ class CsvImport(Resource, under=ImportCollection, name="csv"):
         failed: Sequence[RowError] = (),
         filename: str = "import.csv",
         size_bytes: int = 1,
-    ) -> Outcome:
+    ) -> CsvImportResult:
         """Add the jobs of the rows, with their notes, as requests for each of them would.
 
         :param on_duplicate: of a row that repeats something: skip it; add it all the same; or set
@@ -98,17 +99,22 @@ class CsvImport(Resource, under=ImportCollection, name="csv"):
         all_failed = sorted([*failed, *plan.failed], key=lambda error: error.row or 0)
         created = len(plan.new)
         report = {"created": created, "updated": plan.updated, "skipped": plan.skipped}
-        import_id = queries.insert_import(
-            self.connection,
-            owner.id,
-            filename=filename,
-            size_bytes=size_bytes,
-            on_duplicate=on_duplicate,
-            total=len(rows) + len(failed),
-            report={**report, "failed": len(all_failed)},
-        )
+        total = len(rows) + len(failed)
+        values = {
+            "user_id": owner.id,
+            "kind": ImportKind.CSV,
+            "state": ImportState.DONE,
+            "filename": filename,
+            "size_bytes": size_bytes,
+            "on_duplicate": on_duplicate,
+            "report": {**report, "failed": len(all_failed)},
+            "done": total,
+            "total": total,
+            "finished_at": database_time(self.connection),
+        }
+        import_id = IMPORTS.insert(self.connection, values).id
         plan.write(import_id)
-        return Outcome(import_id, created, plan.updated, plan.skipped, all_failed)
+        return CsvImportResult(import_id, created, plan.updated, plan.skipped, all_failed)
 
 
 class _Plan:
@@ -143,7 +149,8 @@ class _Plan:
         """Determine what changes of the existing jobs, and lock them."""
         if not self.existing:
             return
-        jobs = queries.lock_jobs(self._connection, self._user_id, [*self.existing])
+        key = {"user_id": self._user_id, "ids": [*self.existing]}
+        jobs = queries.LOCK_JOBS.all(self._connection, **key)
         given = [
             NewNote(row.row, job.id, row.note) for job in jobs for row in self.existing[job.id]
         ]

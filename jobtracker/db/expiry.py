@@ -22,8 +22,6 @@ class ExpiredRows:
 
     Their keys are found by a statement of its own: Citus distributes no DELETE that limits or locks
     the rows of all shards.
-
-    :param is_expired: the condition
     """
 
     def __init__(self, model: Any, is_expired: ColumnElement[bool]) -> None:
@@ -39,18 +37,11 @@ class ExpiredRows:
         self._delete = Command(delete(model.__table__).where(is_found, is_expired))
 
     def count(self, connection: SupportsExecute, max_rows: int, **parameters: Any) -> int:
-        """Their number, max_rows at most.
-
-        :param parameters: those of the condition
-        """
-        found = self._count.first(connection, max_rows=max_rows, **parameters)
-        return 0 if found is None else found.number
+        """Their number, max_rows at most."""
+        return self._count.first_or_not_found(connection, max_rows=max_rows, **parameters)
 
     def delete(self, sessions: sessionmaker[Session], **parameters: Any) -> int:
-        """Delete them all, unless a concurrent call does; return their number.
-
-        :param parameters: those of the condition
-        """
+        """Delete them all, unless a concurrent call does; return their number."""
         deleted = 0
         while True:
             with transaction(sessions) as connection:

@@ -33,7 +33,6 @@ class IdleConnectionCloser:
 
     @classmethod
     def of(cls, engine: Engine, settings: Mapping[str, Any]) -> Self:
-        """The closer of an engine, by the settings."""
         return cls(engine, settings["sqlalchemy.idle_timeout"], settings["sqlalchemy.min_idle"])
 
     def start(self) -> None:

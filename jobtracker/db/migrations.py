@@ -166,7 +166,6 @@ def backfill(
     :param statement: an UPDATE, or a SELECT of a function that changes rows, with ``{batch}`` where
         its condition for the rows of a batch belongs; it leaves rows as they are for which it was
         executed before
-    :param key: the columns of the primary key
     :param rows: the size of a batch, which should take less than a tenth of a second
     """
     sql = _BatchStatements(table, statement, key, rows)

@@ -30,7 +30,6 @@ class Privileges(NamedTuple):
     :param has_schema: whether it may use the schema of its ``search_path``
     :param is_read_only: whether it can write nothing, as on a standby
     :param missing: the privileges that the application needs and it has not, by table
-    :param owns_tables: whether it can change the schema
     """
 
     role: str

@@ -12,11 +12,12 @@
 What it saves beside the ORM is in benchmarks/README.md.
 """
 
+import datetime
 import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -61,7 +62,6 @@ class Statement(Generic[R]):
             return [self._make(row) for row in cursor.fetchall()]
 
     def first(self, connection: SupportsExecute, **parameters: Any) -> R | None:
-        """The first row, or None."""
         sql, constants = self._compiled
         row = connection.execute(sql, {**constants, **parameters}, binary=True).fetchone()
         return None if row is None else self._make(row)
@@ -86,17 +86,28 @@ class Command(Statement[tuple[Any, ...]]):
         return connection.execute(sql, {**constants, **parameters}).rowcount
 
 
-class Count(NamedTuple):
-    number: int
+class ScalarStatement(Statement[R]):
+    """A statement whose rows are one value each: ``ScalarStatement[int](select(Job.id))``."""
+
+    def __init__(self, clause: sa.ClauseElement) -> None:
+        self._clause, self._make = clause, operator.itemgetter(0)
 
 
-def count_up_to_limit(model: Any, condition: sa.ColumnElement[bool]) -> Statement[Count]:
+_NOW = ScalarStatement[datetime.datetime](sa.select(NOW))
+
+
+def database_time(connection: SupportsExecute) -> datetime.datetime:
+    """The time by the clock of the database."""
+    return _NOW.first_or_not_found(connection)
+
+
+def count_up_to_limit(model: Any, condition: sa.ColumnElement[bool]) -> ScalarStatement[int]:
     """The number of rows of a mapped class, at most the parameter ``max_rows``."""
     limit = sa.bindparam("max_rows", type_=sa.BigInteger)
     rows: sa.Select[Any] = (
         sa.select(sa.literal_column("1")).select_from(model.__table__).where(condition)
     )
-    return Statement(sa.select(sa.func.count()).select_from(rows.limit(limit).subquery()), Count)
+    return ScalarStatement(sa.select(sa.func.count()).select_from(rows.limit(limit).subquery()))
 
 
 class PageStatement(Generic[R]):
@@ -115,18 +126,12 @@ class PageStatement(Generic[R]):
         row: type[R],
         sort: Sort,
         *,
-        is_continued: bool,
         texts: Sequence[Any] = (),
         of_owner: Sequence[sa.ColumnElement[bool]] = (),
     ) -> None:
-        if is_continued:
-            query = query.where(sort.after())
-        self._sort = sort
-        query, limit = query.order_by(*sort.order()), sa.bindparam("limit", type_=sa.BigInteger)
-        self._small = self._large = Statement(query.limit(limit), row)
-        if texts:
-            limit = _bounded(limit, query, sort, texts, of_owner)
-            self._large = Statement(query.limit(limit), row)
+        self._query, self._row, self._sort = query, row, sort
+        self._texts, self._of_owner = texts, of_owner
+        self._statement = functools.cache(self._compile)
 
     def page(
         self,
@@ -144,41 +149,43 @@ class PageStatement(Generic[R]):
         """
         parameters |= self._sort.parameters(after)
 
-        def read(statement: Statement[R], limit: int | None) -> Page[R]:
+        def read(limit: int | None, *, is_bounded: bool = False) -> Page[R]:
             rows_limit = None if limit is None else limit + 1
+            statement = self._statement(after is not None, is_bounded)
             rows = statement.all(connection, limit=rows_limit, **parameters)
             return Page.from_rows(rows, limit, self._sort)
 
         if limit is not None and limit <= SMALL_PAGE:
-            return read(self._small, limit)
+            return read(limit)
         if number is not None and number <= SMALL_PAGE:
-            page = read(self._small, SMALL_PAGE)
+            page = read(SMALL_PAGE)
             if page.next_sort_keys is None:
                 return page  # otherwise rows were inserted since
-        return read(self._large, limit)
+        return read(limit, is_bounded=bool(self._texts))
 
+    def _compile(self, is_continued: bool, is_bounded: bool) -> Statement[R]:
+        query = self._query.where(self._sort.after()) if is_continued else self._query
+        query = query.order_by(*self._sort.order())
+        limit: Any = sa.bindparam("limit", type_=sa.BigInteger)
+        if is_bounded:
+            limit = self._bounded(limit, query)
+        return Statement(query.limit(limit), self._row)
 
-def _bounded(
-    limit: Any,
-    query: sa.Select[Any],
-    sort: Sort,
-    texts: Sequence[Any],
-    of_owner: Sequence[sa.ColumnElement[bool]],
-) -> Any:
-    """The limit, or the number of rows up to the one whose texts exceed MAX_BYTES.
+    def _bounded(self, limit: Any, query: sa.Select[Any]) -> Any:
+        """The limit, or the number of rows up to the one whose texts exceed MAX_BYTES.
 
-    The bytes of all rows are added up first, at a tenth of the cost of a running total.
-    """
-    # octet_length() of a compressed or external value reads its header alone.
-    octets = [sa.func.octet_length(text) for text in texts]
-    sums = (sa.func.coalesce(sa.func.sum(each), 0) for each in octets)
-    of_all = sa.select(functools.reduce(operator.add, sums)).where(*of_owner).correlate(None)
-    of_row: Any = functools.reduce(operator.add, (sa.func.coalesce(each, 0) for each in octets))
-    before = sa.func.sum(of_row).over(order_by=sort.order(), rows=(None, 0)) - of_row
-    rows = query.with_only_columns(before.label("before")).limit(limit).subquery()
-    fitting = sa.select(sa.func.count()).where(rows.c.before <= MAX_BYTES).correlate(None)
-    is_small = of_all.scalar_subquery() <= MAX_BYTES
-    return sa.case((is_small, limit), else_=fitting.scalar_subquery())
+        The bytes of all rows are added up first, at a tenth of the cost of a running total.
+        """
+        # octet_length() of a compressed or external value reads its header alone.
+        octets = [sa.func.octet_length(text) for text in self._texts]
+        sums = (sa.func.coalesce(sa.func.sum(each), 0) for each in octets)
+        of_all = sa.select(functools.reduce(operator.add, sums)).where(*self._of_owner)
+        of_row: Any = functools.reduce(operator.add, (sa.func.coalesce(each, 0) for each in octets))
+        before = sa.func.sum(of_row).over(order_by=self._sort.order(), rows=(None, 0)) - of_row
+        rows = query.with_only_columns(before.label("before")).limit(limit).subquery()
+        fitting = sa.select(sa.func.count()).where(rows.c.before <= MAX_BYTES).correlate(None)
+        is_small = of_all.correlate(None).scalar_subquery() <= MAX_BYTES
+        return sa.case((is_small, limit), else_=fitting.scalar_subquery())
 
 
 def columns_of(
@@ -231,7 +238,7 @@ class Repository(Generic[R]):
         expressions: Mapping[str, Any] = MappingProxyType({}),
         updated_expressions: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        self.model, self.row, self.order, self.texts = model, row, order, texts
+        self.model, self.row = model, row
         self._set_on_update = {"updated_at": NOW} if sets_updated_at else {}
         self._columns = columns_of(model, row, expressions)
         self._updated_columns = columns_of(model, row, updated_expressions)
@@ -244,13 +251,14 @@ class Repository(Generic[R]):
         self._find = Statement(found, row)
         self._lock = Statement(found.with_for_update(key_share=True), row)
         count = sa.select(sa.func.count()).select_from(table).where(*self._of_owner)
-        self._count = Statement(count, Count)
+        self._count = ScalarStatement[int](count)
         self._has_room = count.scalar_subquery() < sa.bindparam("quota", type_=sa.BigInteger)
         self._delete = Command(sa.delete(table).where(*self._by_id))
         self._insert = functools.cache(self._compile_insert)
         self._insert_within = functools.cache(self._compile_insert_within)
         self._update = functools.cache(self._compile_update)
-        self._page = functools.cache(self._compile_page)
+        query = sa.select(*self._columns).where(*self._of_owner)
+        self._page = PageStatement(query, row, order, texts=texts, of_owner=self._of_owner)
 
     def page(
         self,
@@ -260,7 +268,7 @@ class Repository(Generic[R]):
         after: Sequence[Any] | None = None,
     ) -> Page[R]:
         """The rows that follow the one with the sort keys ``after``, at most ``limit``."""
-        return self._page(after is not None).page(connection, limit, after, **owner)
+        return self._page.page(connection, limit, after, **owner)
 
     def find(self, connection: SupportsExecute, owner: Owner, row_id: int) -> R | None:
         return self._find.first(connection, **owner, row_id=row_id)
@@ -273,7 +281,7 @@ class Repository(Generic[R]):
         return self._lock.first_or_not_found(connection, **owner, row_id=row_id)
 
     def count(self, connection: SupportsExecute, owner: Owner) -> int:
-        return self._count.first_or_not_found(connection, **owner).number
+        return self._count.first_or_not_found(connection, **owner)
 
     def insert(self, connection: SupportsExecute, values: Mapping[str, Any]) -> R:
         return self._insert(tuple(values)).first_or_not_found(connection, **new_parameters(values))
@@ -299,17 +307,6 @@ class Repository(Generic[R]):
         """Delete a row. Raises as :meth:`lock`."""
         if not self._delete.execute(connection, **owner, row_id=row_id):
             raise NotFound
-
-    def _compile_page(self, is_continued: bool) -> PageStatement[R]:
-        query = sa.select(*self._columns).where(*self._of_owner)
-        return PageStatement(
-            query,
-            self.row,
-            self.order,
-            is_continued=is_continued,
-            texts=self.texts,
-            of_owner=self._of_owner,
-        )
 
     def _compile_insert(self, names: tuple[str, ...]) -> Statement[R]:
         statement = sa.insert(self.model.__table__).values(new_values(self.model, names))

@@ -129,9 +129,6 @@ def trash_table_args(tablename: str) -> tuple[sa.schema.SchemaItem, ...]:
 
 
 def live_index(name: str, *columns: Any, unique: bool = False, where: str = "") -> sa.Index:
-    """An index of the rows that are not in the trash.
-
-    :param where: a further condition
-    """
+    """An index of the rows that are not in the trash."""
     condition = f"trashed_at IS NULL AND {where}" if where else "trashed_at IS NULL"
     return sa.Index(name, *columns, unique=unique, postgresql_where=sa.text(condition))

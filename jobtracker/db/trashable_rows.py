@@ -36,7 +36,6 @@ class TrashableRepository(Repository[R]):
         of_owner = (table.c[name] == sa.bindparam(name) for name in owner_columns)
         by_id = (*of_owner, table.c.id == sa.bindparam("row_id"), in_trash(model))
         found = sa.select(*self._columns).where(*by_id)
-        self._find_in_trash = Statement(found, row)
         self._lock_in_trash = Statement(found.with_for_update(key_share=True), row)
         restored = sa.update(table).where(*by_id).values(dict.fromkeys(model.TRASH_COLUMNS))
         self._restore = Statement(restored.returning(*self._updated_columns), row)
@@ -59,9 +58,6 @@ class TrashableRepository(Repository[R]):
         parameters = {**owner, "row_id": row_id, "reason": reason, **new_parameters(columns)}
         if not self._trash(tuple(columns)).execute(connection, **parameters):
             raise NotFound
-
-    def find_in_trash(self, connection: SupportsExecute, owner: Owner, row_id: int) -> R | None:
-        return self._find_in_trash.first(connection, **owner, row_id=row_id)
 
     def lock_in_trash(self, connection: SupportsExecute, owner: Owner, row_id: int) -> R:
         """The row of that id in the trash, locked until the end of the transaction.

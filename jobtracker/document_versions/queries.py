@@ -1,13 +1,13 @@
 """The SQL of the versions of documents: documents of the same type that were replaced."""
 
 import datetime
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from jobtracker.db.base import PERIOD
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
 from jobtracker.db.statements import Command, PageStatement, Statement, columns_of
@@ -16,8 +16,7 @@ from jobtracker.documents.models import Document
 from jobtracker.documents.queries import DocumentRow
 
 
-class VersionRow(NamedTuple):
-    user_id: int
+class ReplacedDocumentRow(NamedTuple):
     id: int
     application_id: int
     doc_type: str
@@ -36,19 +35,19 @@ class VersionRow(NamedTuple):
 
 
 _REPLACED_AT = Document.trashed_at.label("replaced_at")
-_PERIOD = sa.bindparam("period", type_=sa.Interval)
 _EXPRESSIONS = {
     "replaced_at": _REPLACED_AT,
-    "purge_at": (Document.trashed_at + _PERIOD).label("purge_at"),
+    "purge_at": (Document.trashed_at + PERIOD).label("purge_at"),
 }
-_VERSIONS = sa.select(*columns_of(Document, VersionRow, _EXPRESSIONS)).where(
+_VERSIONS = sa.select(*columns_of(Document, ReplacedDocumentRow, _EXPRESSIONS)).where(
     *(Document.__table__.c[name] == sa.bindparam(name) for name in Document.OWNER_COLUMNS),
     Document.doc_type == sa.bindparam("doc_type"),
     Document.trash_reason == TrashReason.REPLACED,
     in_trash(Document),
 )
 _ORDER = Sort(SortKey(_REPLACED_AT, descending=True), SortKey(Document.id, descending=True))
-_FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), VersionRow)
+_PAGE = PageStatement(_VERSIONS, ReplacedDocumentRow, _ORDER)
+_FIND = Statement(_VERSIONS.where(Document.id == sa.bindparam("row_id")), ReplacedDocumentRow)
 
 # By the values of the row: Citus sends no function to a shard that reads others.
 _RECORD_UPLOAD = Command(
@@ -64,36 +63,28 @@ _RECORD_UPLOAD = Command(
 )
 
 
-@functools.cache
-def _page(is_continued: bool) -> PageStatement[VersionRow]:
-    return PageStatement(_VERSIONS, VersionRow, _ORDER, is_continued=is_continued)
-
-
 def page(
     connection: SupportsExecute,
     owner: Mapping[str, Any],
     period: datetime.timedelta,
     limit: int,
     after: Sequence[Any] | None,
-) -> Page[VersionRow]:
+) -> Page[ReplacedDocumentRow]:
     """Those that were replaced, the latest first.
 
     :param owner: the columns that identify the job, and ``doc_type``
     :param period: the time after which a row in the trash is purged
-    :param after: the sort keys of the row that the page continues after
     """
-    return _page(after is not None).page(connection, limit, after, period=period, **owner)
+    return _PAGE.page(connection, limit, after, period=period, **owner)
 
 
 def find(
     connection: SupportsExecute, owner: Mapping[str, Any], period: datetime.timedelta, row_id: int
-) -> VersionRow | None:
-    """One of them."""
+) -> ReplacedDocumentRow | None:
     return _FIND.first(connection, **owner, period=period, row_id=row_id)
 
 
 def record_upload(connection: SupportsExecute, document: DocumentRow) -> None:
-    """Record the event of an upload in the activity of the job."""
     data = {
         "document_id": document.id,
         "doc_type": document.doc_type,

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from jobtracker.db.keyset import MAX_LIST, Page
 from jobtracker.document_versions import queries
-from jobtracker.document_versions.queries import VersionRow
+from jobtracker.document_versions.queries import ReplacedDocumentRow
 from jobtracker.documents.models import DocumentStatus
 from jobtracker.documents.queries import trash_replaced
 from jobtracker.documents.resources import DocumentCollection, DocumentResource
 from jobtracker.errors import Conflict
-from jobtracker.tree import Collection, Resource
+from jobtracker.tree import Collection, ItemResource
 
 
 class VersionCollection(Collection, under=DocumentResource, name="versions"):
@@ -35,7 +35,7 @@ class VersionCollection(Collection, under=DocumentResource, name="versions"):
 
     def page(
         self, *, limit: int | None = None, after: Sequence[Any] | None = None
-    ) -> Page[VersionRow]:
+    ) -> Page[ReplacedDocumentRow]:
         """At most ``limit`` versions, or :data:`jobtracker.db.keyset.MAX_LIST`: those that follow
         the one with the sort keys ``after``."""
         return queries.page(self.connection, self.owner, self.period, limit or MAX_LIST, after)
@@ -47,15 +47,11 @@ class VersionCollection(Collection, under=DocumentResource, name="versions"):
         return VersionResource(self, row)
 
 
-class VersionResource(Resource):
+class VersionResource(ItemResource[ReplacedDocumentRow]):
     """``/jobs/7/documents/5/versions/4``."""
 
     __parent__: VersionCollection
     kind = VersionCollection.kind_of_child
-
-    def __init__(self, parent: VersionCollection, row: VersionRow) -> None:
-        super().__init__(parent, str(row.id))
-        self.row = row
 
     def download_url(self) -> str:
         """The presigned URL to GET the file from; Conflict while a scan for malware, which an

@@ -11,9 +11,9 @@ from pyramid.request import Request
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.connections import SupportsExecute, transaction
-from jobtracker.documents import deletion_queries as queries
+from jobtracker.documents import object_deletion_queries as queries
 from jobtracker.documents import queries as documents
-from jobtracker.documents.deletion_queries import DeletionRow
+from jobtracker.documents.object_deletion_queries import DeletionRow
 from jobtracker.documents.storage import Bucket
 from jobtracker.errors import Unavailable
 from jobtracker.jobs.queries import LOCK_ANY as LOCK_JOB

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BIGINT
 
 from jobtracker.db import statements
-from jobtracker.db.base import NOW
+from jobtracker.db.base import LIMIT, NOW
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, ScalarStatement, Statement
 from jobtracker.db.trash import TrashReason
 from jobtracker.db.trashable_rows import TrashableRepository
 from jobtracker.documents import models
@@ -116,7 +116,6 @@ _SET_SCAN_RESULT = Statement(
     DocumentRow,
 )
 
-_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _DOCUMENT_KEY = sa.tuple_(Document.user_id, Document.id)
 _IS_EXPIRED = sa.and_(_IS_PENDING, Document.upload_expires_at < NOW - models.UPLOAD_GRACE)
 
@@ -126,7 +125,7 @@ def _next_documents(condition: sa.ColumnElement[bool]) -> Statement[DocumentRow]
     last = (sa.bindparam(name, type_=sa.BigInteger) for name in ("last_user_id", "last_id"))
     found = sa.select(*statements.columns_of(Document, DocumentRow))
     found = found.where(condition, sa.tuple_(*last) < _DOCUMENT_KEY)
-    return Statement(found.order_by(*_DOCUMENT_KEY.clauses).limit(_LIMIT), DocumentRow)
+    return Statement(found.order_by(*_DOCUMENT_KEY.clauses).limit(LIMIT), DocumentRow)
 
 
 _EXPIRED = _next_documents(_IS_EXPIRED)
@@ -140,13 +139,12 @@ _JOB_IS_LIVE = (
 )
 _IS_SCANNING = sa.and_(Document.status == DocumentStatus.SCANNING, _IS_LIVE, _JOB_IS_LIVE)
 _SCANNING = _next_documents(_IS_SCANNING)
-_TRY_LOCK_CONFIRMATION = Statement(
+_TRY_LOCK_CONFIRMATION = ScalarStatement[bool](
     sa.select(
         sa.func.pg_try_advisory_xact_lock(
             _advisory_key(sa.bindparam("row_id", type_=sa.BigInteger))
         )
-    ),
-    tuple,
+    )
 )
 _DELETE_EXPIRED = Command(
     sa.delete(Document.__table__).where(
@@ -191,15 +189,9 @@ def trash_replaced(connection: SupportsExecute, owner: Mapping[str, Any], row_id
 
 
 def set_scan_result(
-    connection: SupportsExecute,
-    document: DocumentRow,
-    *,
-    status: str,
-    scan_status: str,
-    scan_message: str | None,
+    connection: SupportsExecute, document: DocumentRow, result: Mapping[str, Any]
 ) -> DocumentRow:
     """Set the result of the malware scan; NotFound when the document was deleted concurrently."""
-    result = {"status": status, "scan_status": scan_status, "scan_message": scan_message}
     return _SET_SCAN_RESULT.first_or_not_found(
         connection, **_identity(document), **statements.new_parameters(result)
     )
@@ -222,13 +214,15 @@ def next_expired_uploads(
 
 def count_backlog(connection: SupportsExecute, max_rows: int) -> dict[str, int]:
     """The numbers of rows that wait for the sweeper, by its part; max_rows at most."""
-    counts = {name: each.first(connection, max_rows=max_rows) for name, each in _BACKLOG.items()}
-    return {name: count.number for name, count in counts.items() if count is not None}
+    return {
+        name: each.first_or_not_found(connection, max_rows=max_rows)
+        for name, each in _BACKLOG.items()
+    }
 
 
 def delete_expired_upload(connection: SupportsExecute, document: DocumentRow) -> int:
     """Delete such a document, unless it is being confirmed; return how many were deleted."""
-    if _TRY_LOCK_CONFIRMATION.first(connection, row_id=document.id) != (True,):
+    if not _TRY_LOCK_CONFIRMATION.first(connection, row_id=document.id):
         return 0
     return _DELETE_EXPIRED.execute(connection, **_identity(document))
 

@@ -11,7 +11,7 @@ from pyramid.events import subscriber
 
 from jobtracker.db.connections import release_autocommit, transaction_of
 from jobtracker.db.keyset import Page
-from jobtracker.documents import deletion_queries, malware_scans, queries
+from jobtracker.documents import malware_scans, object_deletion_queries, queries
 from jobtracker.documents.models import (
     MAX_PENDING,
     UNIQUE_SINGLE_VALUED,
@@ -40,7 +40,6 @@ class DocumentResource(JobChildResource[DocumentRow]):
     kind = "document"
 
     def upload_url(self) -> str:
-        """The presigned URL to PUT the file to."""
         row = self.row
         return self.request.bucket.upload_url(
             row.upload_key, size_bytes=row.size_bytes, content_type=row.content_type
@@ -61,12 +60,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         document = self.row
         if document.status != DocumentStatus.PENDING:
             return self.check_scan()
-        stored = self.request.bucket.stat(document.upload_key)
-        if stored is None:
-            self.request.bucket.check_exists()
-            raise Conflict("The file has not arrived yet.")
-        if stored.size_bytes != document.size_bytes:
-            raise Conflict("The file that has arrived has another size than was announced.")
+        stored = self.request.bucket.uploaded(document.upload_key, document.size_bytes)
         self.request.bucket.copy(document.upload_key, document.object_key, etag=stored.etag)
         now = self.job.touch()
         if self.request.registry.settings["documents.malware_scan"]:
@@ -75,7 +69,7 @@ class DocumentResource(JobChildResource[DocumentRow]):
         else:
             queries.replace_others(self.connection, document._replace(uploaded_at=now))
             self.update_columns(status=DocumentStatus.UPLOADED, uploaded_at=now)
-        deletion_queries.enqueue_upload_deletion(self.connection, document)
+        object_deletion_queries.enqueue_upload_deletion(self.connection, document)
         process_deletions_after_commit(self.request, document.user_id)
         return self.row
 

@@ -84,12 +84,21 @@ class Bucket:
         except KeyError as error:  # to the service model of AWS, both are optional
             raise _unavailable("head_object", error) from error
 
-    def check_exists(self) -> None:
-        """Raise Unavailable when there is no such bucket: HeadObject answers 404 then, too."""
-        try:
-            self._call("head_bucket")
-        except ObjectMissingOrChanged as error:
-            raise _unavailable("head_bucket", error.__cause__) from error
+    def uploaded(self, key: str, size_bytes: int | None) -> StoredObject:
+        """Return the size and ETag of an object that a client was to upload.
+
+        :raises Conflict: when it has not arrived, or has another size
+        """
+        stored = self.stat(key)
+        if stored is None:
+            try:  # HeadObject answers 404, too, when there is no such bucket
+                self._call("head_bucket")
+            except ObjectMissingOrChanged as error:
+                raise _unavailable("head_bucket", error.__cause__) from error
+            raise Conflict("The file has not arrived yet.")
+        if stored.size_bytes != size_bytes:
+            raise Conflict("The file that has arrived has another size than was announced.")
+        return stored
 
     def copy(self, source: str, target: str, *, etag: str) -> None:
         """Copy an object without its tags, to a key that has none: a copy that timed out and
@@ -115,7 +124,6 @@ class Bucket:
         return self._get(lambda body: bytes(body.read()), key, **part)
 
     def put(self, key: str, data: bytes, *, content_type: str | None) -> None:
-        """Write an object."""
         headers = {} if content_type is None else {"ContentType": content_type}
         self._call("put_object", Key=key, Body=data, **headers)
 
@@ -193,11 +201,7 @@ class Bucket:
     def complete_upload(
         self, key: str, upload_id: str, etags: Sequence[str], size_bytes: int
     ) -> None:
-        """Make the object of the parts.
-
-        :param etags: of all parts, in their order
-        :param size_bytes: of all parts
-        """
+        """Make the object of the parts."""
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
         upload = {"UploadId": upload_id, "MultipartUpload": {"Parts": parts}}
         try:

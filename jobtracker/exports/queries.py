@@ -5,11 +5,18 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Repository, Statement, new_parameters, new_values
+from jobtracker.db.statements import (
+    Command,
+    Repository,
+    ScalarStatement,
+    Statement,
+    new_parameters,
+    new_values,
+)
 from jobtracker.documents import key_queries
 from jobtracker.exports.models import KEPT, Export
 from jobtracker.tasks.models import Task, TaskState
@@ -55,19 +62,14 @@ class _Usage(NamedTuple):
     seconds: float | None  # until the first of these is older
 
 
-class _Id(NamedTuple):
-    id: int
-
-
 _C, _T = Export.__table__.c, Task.__table__.c
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _TASK_ID = sa.bindparam("task_id", type_=sa.BigInteger)
 
 
-_ITS_TASK = (_T.user_id == _USER_ID, _T.id == _C.task_id)
+_ITS_TASK = (_T.user_id == USER_ID, _T.id == _C.task_id)
 
 
-def _of_task(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+def _from_task(expression: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
     return sa.select(expression).where(*_ITS_TASK).correlate(Export.__table__).scalar_subquery()
 
 
@@ -76,14 +78,14 @@ _IS_UNFINISHED = _T.finished_at.is_(None)
 _STATE = sa.case(
     (_IS_COMPLETE, TaskState.DONE.value),
     else_=sa.func.coalesce(
-        _of_task(sa.case((_IS_UNFINISHED, _T.state), else_=TaskState.FAILED.value)),
+        _from_task(sa.case((_IS_UNFINISHED, _T.state), else_=TaskState.FAILED.value)),
         TaskState.FAILED.value,
     ),
 )
 _BY_TASK = {
     "state": _STATE,
-    "done": sa.func.coalesce(_of_task(_T.done), 0),
-    "total": _of_task(_T.total),
+    "done": sa.func.coalesce(_from_task(_T.done), 0),
+    "total": _from_task(_T.total),
 }
 EXPORTS = Repository(
     Export,
@@ -99,7 +101,7 @@ EXPIRED = ExpiredRows(Export, Export.expires_at <= NOW)
 _BEGUN = (
     sa.select(sa.func.count().label("number"), sa.func.min(_T.created_at).label("first"))
     .where(
-        _T.user_id == _USER_ID,
+        _T.user_id == USER_ID,
         _T.kind == EXPORT,
         _T.state != TaskState.FAILED,
         _T.created_at > NOW - PERIOD,
@@ -109,24 +111,23 @@ _BEGUN = (
 _USAGE = Statement(
     sa.select(
         sa.exists()
-        .where(_C.user_id == _USER_ID, sa.not_(_IS_COMPLETE), *_ITS_TASK, _IS_UNFINISHED)
+        .where(_C.user_id == USER_ID, sa.not_(_IS_COMPLETE), *_ITS_TASK, _IS_UNFINISHED)
         .label("is_one_unfinished"),
         _BEGUN.c.number,
         sa.extract("epoch", _BEGUN.c.first + PERIOD - NOW).cast(sa.Double),
     ),
     _Usage,
 )
-_INSERT = Statement(
+_INSERT = ScalarStatement[int](
     sa.insert(Export.__table__)
     .values(
         **new_values(Export, ["user_id", "task_id", "documents", "object_key"]),
         expires_at=NOW + KEPT,
     )
-    .returning(_C.id),
-    _Id,
+    .returning(_C.id)
 )
-_OF_TASK = (_C.user_id == _USER_ID, _C.task_id == _TASK_ID)
-_FIND_BY_TASK = Statement(sa.select(_C.id).where(*_OF_TASK), _Id)
+_OF_TASK = (_C.user_id == USER_ID, _C.task_id == _TASK_ID)
+_FIND_BY_TASK = ScalarStatement[int](sa.select(_C.id).where(*_OF_TASK))
 _COMPLETE = Command(
     sa.update(Export.__table__)
     .where(*_OF_TASK)
@@ -139,7 +140,6 @@ key_queries.SOURCES.append(
 
 
 def usage(connection: SupportsExecute, user_id: int) -> _Usage:
-    """The exports of a user that count."""
     return _USAGE.first_or_not_found(connection, user_id=user_id)
 
 
@@ -149,7 +149,7 @@ def insert(
     """Insert an export that a task is to write, and return its id."""
     values = {"task_id": task_id, "documents": documents, "object_key": object_key}
     new = new_parameters({"user_id": user_id, **values})
-    return _INSERT.first_or_not_found(connection, **new).id
+    return _INSERT.first_or_not_found(connection, **new)
 
 
 def exists(connection: SupportsExecute, user_id: int, task_id: int) -> bool:

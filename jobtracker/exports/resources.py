@@ -46,7 +46,6 @@ class ExportCollection(OwnerOnly, PrimaryCollection[ExportRow], under=Root, name
     def create(self, *, documents: bool) -> ExportResource:
         """Have a task write an archive of all that the user stores.
 
-        :param documents: whether the files of documents are in it
         :raises Conflict: while another one is not finished
         :raises RateLimited: after MAX_EXPORTS in a day
         """

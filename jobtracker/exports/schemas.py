@@ -2,28 +2,18 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import (
-    Boolean,
-    Choice,
-    FreeFormObject,
-    Integer,
-    Nested,
-    RowOut,
-    Schema,
-    Text,
-    Timestamp,
-)
+from jobtracker import fields
 from jobtracker.tasks.models import TaskState
 from jobtracker.tasks.schemas import ProgressOut
 
 
-class ExportIn(Schema):
+class ExportIn(fields.Schema):
     example = {"documents": True}
 
-    documents = SchemaNode(Boolean(), missing=True)
+    documents = SchemaNode(fields.Boolean(), missing=True)
 
 
-class ExportOut(RowOut):
+class ExportOut(fields.RowOut):
     example = {
         "id": 3,
         "state": "done",
@@ -36,11 +26,11 @@ class ExportOut(RowOut):
         "expires_at": "2026-11-30T09:00:07.000000Z",
     }
 
-    state = SchemaNode(Choice(TaskState))
-    progress = SchemaNode(Nested(ProgressOut()))
-    size_bytes = SchemaNode(Integer(), nullable=True)
-    sha256 = SchemaNode(Text(), nullable=True)
-    revision = SchemaNode(Integer(), nullable=True)
-    counts = SchemaNode(FreeFormObject(), nullable=True)
-    created_at = SchemaNode(Timestamp())
-    expires_at = SchemaNode(Timestamp())
+    state = SchemaNode(fields.Choice(TaskState))
+    progress = SchemaNode(fields.Nested(ProgressOut()))
+    size_bytes = SchemaNode(fields.Integer(), nullable=True)
+    sha256 = SchemaNode(fields.Text(), nullable=True)
+    revision = SchemaNode(fields.Integer(), nullable=True)
+    counts = SchemaNode(fields.FreeFormObject(), nullable=True)
+    created_at = SchemaNode(fields.Timestamp())
+    expires_at = SchemaNode(fields.Timestamp())

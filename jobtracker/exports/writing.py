@@ -67,10 +67,7 @@ class MultipartUpload:
 def multipart_upload(
     bucket: Bucket, key: str, on_part: Callable[[], None] = lambda: None
 ) -> Iterator[MultipartUpload]:
-    """An object that is complete at the end of the block; an exception aborts the upload.
-
-    :param on_part: called before each part is sent
-    """
+    """An object that is complete at the end of the block; an exception aborts the upload."""
     upload = MultipartUpload(bucket, key, on_part)
     try:
         yield upload

@@ -13,6 +13,13 @@ from jobtracker.fields.text import Choice, RawText, checked_text
 from jobtracker.renderer import json_dumps
 
 
+def checked_object(node: Any, value: Any) -> dict[str, Any]:
+    """The value, if it is a JSON object; InvalidValue otherwise."""
+    if not isinstance(value, dict):
+        raise InvalidValue(node, "Must be an object.", "dict_type")
+    return value
+
+
 def too_many(node: Any, number: int) -> InvalidValue:
     """The error of more entries than a number."""
     return InvalidValue(node, f"Can have at most {number} entries.", "too_long")
@@ -80,9 +87,7 @@ class TextMap(FieldType):
         self.max_entries, self.text = max_entries, RawText(max=max_text)
 
     def parse(self, node: Any, value: Any) -> dict[str, str]:
-        if not isinstance(value, dict):
-            raise InvalidValue(node, "Must be an object.", "dict_type")
-        if len(value) > self.max_entries:
+        if len(checked_object(node, value)) > self.max_entries:
             raise too_many(node, self.max_entries)
         if not all(isinstance(item, str) for item in value.values()):
             raise InvalidValue(node, "Must have values that are text.", "string_type")
@@ -104,9 +109,7 @@ class ChoiceMap(FieldType):
         self.key = RawText(max=key_max)
 
     def parse(self, node: Any, value: Any) -> dict[str, str]:
-        if not isinstance(value, dict):
-            raise InvalidValue(node, "Must be an object.", "dict_type")
-        if len(value) > self.max_entries:
+        if len(checked_object(node, value)) > self.max_entries:
             raise too_many(node, self.max_entries)
         found = {}
         for name, word in value.items():
@@ -129,9 +132,7 @@ class BooleanMap(FieldType):
         self.hint = hint or f"Must have names that match {key}."
 
     def parse(self, node: Any, value: Any) -> dict[str, bool | None]:
-        if not isinstance(value, dict):
-            raise InvalidValue(node, "Must be an object.", "dict_type")
-        for key, item in value.items():
+        for key, item in checked_object(node, value).items():
             if not self.key.fullmatch(key):
                 raise InvalidValue(node, self.hint, "string_pattern")
             if not isinstance(item, bool) and not (item is None and self.removable):
@@ -152,9 +153,7 @@ class JsonObject(FieldType):
         self.max_bytes, self.max_depth = max_bytes, max_depth
 
     def parse(self, node: Any, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise InvalidValue(node, "Must be an object.", "dict_type")
-        self._check(node, value)
+        self._check(node, checked_object(node, value))
         if len(json_dumps(value)) > self.max_bytes:
             raise self._too_long(node)
         return value

@@ -56,7 +56,6 @@ _LATEST = Statement(
 
 
 def latest_two(connection: SupportsExecute, owner: Mapping[str, int]) -> list[LatestStep]:
-    """The latest step of a job, and the one before it."""
     return _LATEST.all(connection, **owner)
 
 

@@ -9,7 +9,6 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,8 +16,8 @@ import orjson
 from pyramid.request import Request
 from pyramid.response import Response
 
-from jobtracker.errors import ApiError, RateLimited
-from jobtracker.http.proxies import client_address
+from jobtracker.errors import RateLimited
+from jobtracker.http.proxies import address_behind
 from jobtracker.logs import AccessRecord, redact, utc
 from jobtracker.logs.buffer import buffer_of
 
@@ -67,26 +66,20 @@ def _safe(path: str) -> str:
 _cached_safe = functools.lru_cache(maxsize=CACHE_SIZE)(_safe)
 
 
+_cached_client = functools.lru_cache(maxsize=CACHE_SIZE)(address_behind)
+
+
 def _client(environ: Mapping[str, Any], registry: Any) -> str:
     """The client's address, which takes a third of the time of a record where it is not cached."""
     peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
-    trusted = registry.settings["proxies.trusted"]
-    if len(forwarded) > MAX_CACHED_LENGTH:
-        return str(client_address(SimpleNamespace(environ=environ, registry=registry)))
-    return _cached_client(peer, forwarded, trusted)
-
-
-@functools.lru_cache(maxsize=CACHE_SIZE)
-def _cached_client(peer: str, forwarded: str, trusted: Any) -> str:
-    environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
-    registry = SimpleNamespace(settings={"proxies.trusted": trusted})
-    return str(client_address(SimpleNamespace(environ=environ, registry=registry)))
+    find = address_behind if len(forwarded) > MAX_CACHED_LENGTH else _cached_client
+    return str(find(registry.settings["proxies.trusted"], peer, forwarded))
 
 
 def log_access(request: Request, response: Response, seconds: float) -> None:
     """Write the record of a request that the application responded to."""
     token = vars(request).get("verified_token")  # nothing is looked up for the log
-    _write(
+    write_record(
         request.environ,
         request.registry,
         request_id=request.environ["jobtracker.request_id"],
@@ -96,32 +89,6 @@ def log_access(request: Request, response: Response, seconds: float) -> None:
         user_id=token.user_id if token is not None else None,
         error=vars(request).get("exception"),
     )
-
-
-def log_rejected(
-    environ: dict[str, Any],
-    registry: Any,
-    error: ApiError,
-    *,
-    request_id: str,
-    size: int,
-    seconds: float,
-) -> None:
-    """Write the record of a request that the server rejected, without calling the application.
-
-    :param environ: as far as it is known, with method, path and address
-    """
-    if access_log.isEnabledFor(logging.INFO):
-        _write(
-            environ,
-            registry,
-            request_id=request_id,
-            status=error.status,
-            size=size,
-            seconds=seconds,
-            user_id=None,
-            error=error,
-        )
 
 
 def _route(environ: Mapping[str, Any], registry: Any) -> str | None:
@@ -137,7 +104,7 @@ _process_id = functools.cache(os.getpid)
 os.register_at_fork(after_in_child=_process_id.cache_clear)
 
 
-def _write(
+def write_record(
     environ: dict[str, Any],
     registry: Any,
     *,
@@ -145,9 +112,13 @@ def _write(
     status: int,
     size: int,
     seconds: float,
-    user_id: int | None,
     error: Any,
+    user_id: int | None = None,
 ) -> None:
+    """Write a record.
+
+    :param environ: as far as it is known, with method, path and address
+    """
     path = logged_path(environ["PATH_INFO"])
     method = logged_path(environ["REQUEST_METHOD"])[:20]
     milliseconds = round(seconds * 1000, 1)

@@ -1,8 +1,7 @@
 """Checks an archive: what of it is new, and why it cannot be imported."""
 
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobtracker import unicode
@@ -11,14 +10,13 @@ from jobtracker.archive.manifest import Manifest
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import SINGLE_VALUED, DocumentStatus
-from jobtracker.documents.storage import ObjectMissingOrChanged
 from jobtracker.imports import row_queries
-from jobtracker.imports.archive_reader import ArchiveReader, JobRows, Line
+from jobtracker.imports.archive_reader import JobRows, Line
 from jobtracker.imports.context import Context
 from jobtracker.imports.document_importer import WITHOUT_FILE
 from jobtracker.imports.models import OnDuplicate
-from jobtracker.imports.plan import FOUND, PlannedJob, batches, plan
-from jobtracker.imports.problems import BrokenArchive, Problem
+from jobtracker.imports.plan import FOUND, PlannedJob, plan
+from jobtracker.imports.problems import Problem
 from jobtracker.imports.view_importer import plan_views
 from jobtracker.quotas import QuotaExceeded, size_in_words
 from jobtracker.saved_views.queries import SAVED_VIEWS as VIEWS
@@ -26,12 +24,8 @@ from jobtracker.users import queries as users
 
 # Of each list of a report.
 MAX_LISTED = 100
-# Seconds between two batches while files are read.
-INTERVAL = 1
 #: With a quota for each job. Of the activity, the newest entries are imported.
 LIMITED = (NOTES, INTERVIEWS, HISTORY)
-
-CHANGED = "The file was changed, or deleted. Please upload it again."
 
 
 class Listed:
@@ -52,8 +46,6 @@ class Listed:
 
 
 class Check:
-    """What a check has found until now."""
-
     def __init__(self) -> None:
         #: None if there is no valid one.
         self.manifest: Manifest | None = None
@@ -120,7 +112,6 @@ class Check:
         manifest: Manifest,
         batch: Sequence[JobRows],
     ) -> None:
-        """Some jobs, with what is below them."""
         planned = plan(connection, context, batch)
         targets = {each.target for each in planned if each.target and not each.is_skipped}
         before = {
@@ -231,51 +222,3 @@ class Check:
 
     def _refuse_line(self, kind: Kind, line: Line, field: str, message: str) -> None:
         self.refuse(Problem(message, kind.filename, line.number, field))
-
-
-def run_check(
-    check: Check,
-    open_archive: Callable[[Callable[[Problem], None]], ArchiveReader],
-    make_context: Callable[[SupportsExecute, Manifest], Context],
-    transaction: Callable[[int, int], Any],
-) -> None:
-    """Read all of an archive.
-
-    :param open_archive: with the function that is called with invalid rows
-    :param transaction: begins one, with the progress: what is done, and all of it
-    """
-    try:
-        reader = open_archive(check.refuse)
-        check.manifest = manifest = reader.manifest
-        total = manifest.counts.get(JOBS.name, 0) + sum(
-            name.startswith("documents/") for name in manifest.files
-        )
-        others = reader.others()
-        with transaction(0, total) as connection:
-            context = make_context(connection, manifest)
-            check.add_views(connection, context, others[SAVED_VIEWS.name])
-        done = 0
-        for batch in batches(reader.jobs()):
-            done += len(batch)
-            with transaction(done, total) as connection:
-                check.add_jobs(connection, context, manifest, batch)
-        check.check_files(manifest)
-        paths = [name for name in manifest.files if name in check.files]
-        for path in _at_intervals(paths, lambda number: transaction(done + number, total)):
-            reader.read_document(path, context.settings["documents.max_bytes"])
-        with transaction(total, total) as connection:
-            check.check_quotas(connection, context)
-    except BrokenArchive as error:
-        check.refuse(error.problem)
-    except ObjectMissingOrChanged:
-        check.refuse(Problem(CHANGED, code="BROKEN"))
-
-
-def _at_intervals(paths: Collection[str], transaction: Callable[[int], Any]) -> Iterator[str]:
-    """The paths, with a transaction from time to time."""
-    begun = time.monotonic()
-    for number, path in enumerate(paths):
-        if time.monotonic() - begun > INTERVAL:
-            with transaction(number):
-                begun = time.monotonic()
-        yield path

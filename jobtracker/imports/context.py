@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jobtracker import unicode
-from jobtracker.archive.queries import source_of
-from jobtracker.db.connections import SupportsExecute
-from jobtracker.imports import row_queries
 from jobtracker.imports.models import OnDuplicate
 from jobtracker.imports.row_queries import ExistingJob
 
@@ -62,16 +59,3 @@ class Context(NamedTuple):
     def quota(self, name: str) -> int:
         """The limit of one of :data:`jobtracker.quotas.QUOTAS`."""
         return int(self.settings[f"quotas.{name}"])
-
-
-def make_context(
-    connection: SupportsExecute,
-    user_id: int,
-    import_id: int,
-    source: str,
-    on_duplicate: OnDuplicate,
-    settings: Mapping[str, Any],
-) -> Context:
-    is_own = str(source_of(connection, user_id)) == source
-    jobs = row_queries.EXISTING_JOBS.all(connection, user_id=user_id, source=source)
-    return Context(user_id, import_id, source, is_own, on_duplicate, Duplicates(jobs), settings)

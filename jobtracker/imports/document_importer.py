@@ -31,9 +31,8 @@ def find_pending(
     connection: SupportsExecute, context: Context, rows: Sequence[Row]
 ) -> list[PendingDocument]:
     """Of some documents of the archive, those that this import has made and that have no file."""
-    return document_queries.pending(
-        connection, context.user_id, context.source, context.import_id, [row["id"] for row in rows]
-    )
+    key = {"user_id": context.user_id, "import_id": context.import_id, "source": context.source}
+    return document_queries.PENDING.all(connection, **key, ids=[row["id"] for row in rows])
 
 
 def store(

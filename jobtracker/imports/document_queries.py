@@ -4,10 +4,9 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
-from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.base import IDS, NOW, USER_ID, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Command, Statement, columns_of
 from jobtracker.db.trash import TrashReason
@@ -31,10 +30,9 @@ class TakenType(NamedTuple):
     doc_type: str
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
 _IS_PENDING = Document.status == DocumentStatus.PENDING
-_PENDING = Statement(
+#: The documents that an import has made and that are pending, of those of a source.
+PENDING = Statement(
     sa.select(ImportSource.source_id, Document.id, Document.application_id, Document.object_key)
     .select_from(
         sa.join(
@@ -44,12 +42,12 @@ _PENDING = Statement(
         )
     )
     .where(
-        ImportSource.user_id == _USER_ID,
-        Document.user_id == _USER_ID,
+        ImportSource.user_id == USER_ID,
+        Document.user_id == USER_ID,
         ImportSource.source == sa.bindparam("source", type_=sa.Text),
         ImportSource.kind == "document",
         ImportSource.import_id == sa.bindparam("import_id", type_=sa.BigInteger),
-        ImportSource.source_id == sa.any_(_IDS),
+        ImportSource.source_id == sa.any_(IDS),
         _IS_PENDING,
     )
     .order_by(ImportSource.source_id),
@@ -59,8 +57,8 @@ _IS_SINGLE = Document.doc_type == sa.any_(sql_array(SINGLE_VALUED))
 #: Those of jobs.
 TAKEN_TYPES = Statement(
     sa.select(*columns_of(Document, TakenType)).where(
-        Document.user_id == _USER_ID,
-        Document.application_id == sa.any_(_IDS),
+        Document.user_id == USER_ID,
+        Document.application_id == sa.any_(IDS),
         Document.trashed_at.is_(None),
         Document.status == sa.literal_column(f"'{DocumentStatus.UPLOADED}'", sa.Text),
         _IS_SINGLE,
@@ -71,7 +69,7 @@ _OTHER = aliased(Document)
 _HAS_OTHER = (
     sa.select(_OTHER.id)
     .where(
-        _OTHER.user_id == _USER_ID,
+        _OTHER.user_id == USER_ID,
         _OTHER.application_id == Document.application_id,
         _OTHER.doc_type == Document.doc_type,
         _OTHER.trashed_at.is_(None),
@@ -79,7 +77,7 @@ _HAS_OTHER = (
     )
     .exists()
 )
-_ARE_PENDING = (Document.user_id == _USER_ID, Document.id == sa.any_(_IDS), _IS_PENDING)
+_ARE_PENDING = (Document.user_id == USER_ID, Document.id == sa.any_(IDS), _IS_PENDING)
 _TRASH_REPLACED = Command(
     sa.update(Document.__table__)
     .where(*_ARE_PENDING, Document.trashed_at.is_(None), _IS_SINGLE, _HAS_OTHER)
@@ -96,18 +94,6 @@ _FINISH = Command(
         upload_expires_at=NOW,
     )
 )
-
-
-def pending(
-    connection: SupportsExecute,
-    user_id: int,
-    source: str,
-    import_id: int,
-    source_ids: Collection[int],
-) -> list[PendingDocument]:
-    """The documents that an import has made and that are pending, of those of a source."""
-    parameters = {"source": source, "import_id": import_id, "ids": [*source_ids]}
-    return _PENDING.all(connection, user_id=user_id, **parameters)
 
 
 def finish(

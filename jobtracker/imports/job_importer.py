@@ -70,7 +70,7 @@ class JobImporter:
         """Lock the jobs that are here, then the user, as all writes do; skip what has gone."""
         targets = sorted({each.target for each in planned if each.target is not None})
         locked = row_queries.LOCK_JOBS.all(self._connection, user_id=self._user_id, ids=targets)
-        live = {row.id for row in locked} | {None}
+        live = {*locked, None}
         user = users.USERS.lock(self._connection, {}, self._user_id)
         new = sum(each.target is None and _is_live(each.row) for each in planned)
         if user.job_count + new > (limit := self._context.quota("jobs")) and new:

@@ -19,8 +19,6 @@ class ImportKind(StrEnum):
 
 
 class ImportState(StrEnum):
-    """What has become of an import."""
-
     #: The file is to be uploaded, and then to be checked.
     PENDING = "pending"
     CHECKING = "checking"

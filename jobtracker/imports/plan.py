@@ -77,7 +77,6 @@ def batches(jobs: Iterable[JobRows]) -> Iterator[list[JobRows]]:
 def plan(
     connection: SupportsExecute, context: Context, batch: Sequence[JobRows]
 ) -> list[PlannedJob]:
-    """What becomes of some jobs."""
 
     def find(kind: Kind, lines: Iterable[Line]) -> dict[int, KnownRow]:
         rows = (line.row for line in lines)

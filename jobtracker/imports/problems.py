@@ -28,8 +28,6 @@ class Problem(NamedTuple):
 
 
 class BrokenArchive(Exception):
-    """Nothing more of the archive can be read."""
-
     def __init__(self, message: str, entry: str = "", line: int | None = None) -> None:
         super().__init__(message)
         self.problem = Problem(message, entry, line, code="BROKEN")

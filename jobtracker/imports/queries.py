@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.base import NOW, USER_ID, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Count, Repository, Statement
+from jobtracker.db.statements import Command, Repository, ScalarStatement
 from jobtracker.documents import key_queries
 from jobtracker.imports.models import Import, ImportSource, ImportState
 from jobtracker.tasks.queries import Progress
@@ -48,10 +48,6 @@ class ImportRow(NamedTuple):
         return Progress(self.done, self.total)
 
 
-class _Time(NamedTuple):
-    at: datetime.datetime
-
-
 IMPORTS = Repository(
     Import, ImportRow, owner_columns=("user_id",), order=newest_first(Import, "created_at")
 )
@@ -65,18 +61,15 @@ EXPIRED = ExpiredRows(
         Import.created_at <= NOW - KEPT,
     ),
 )
-_CLOCK = Statement(sa.select(NOW), _Time)
-_COUNT_FILES = Statement(
+_COUNT_FILES = ScalarStatement[int](
     sa.select(sa.func.count()).where(
         Import.user_id == sa.bindparam("user_id"), Import.object_key.is_not(None)
-    ),
-    Count,
+    )
 )
 key_queries.SOURCES.append(
     key_queries.KeySource(None, Import.object_key, Import.user_id, Import.id, sa.false())
 )
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _IMPORT_ID = sa.bindparam("import_id", type_=sa.BigInteger)
 _SOURCE, _KIND = (sa.bindparam(name, type_=sa.Text) for name in ("source", "kind"))
 _SOURCE_IDS, _ROW_IDS = (
@@ -85,7 +78,7 @@ _SOURCE_IDS, _ROW_IDS = (
 _PAIRS = sa.func.unnest(_SOURCE_IDS, _ROW_IDS).table_valued("source_id", "row_id").render_derived()
 _RECORD = insert(ImportSource.__table__).from_select(
     ["user_id", "source", "kind", "source_id", "row_id", "import_id"],
-    sa.select(_USER_ID, _SOURCE, _KIND, _PAIRS.c.source_id, _PAIRS.c.row_id, _IMPORT_ID),
+    sa.select(USER_ID, _SOURCE, _KIND, _PAIRS.c.source_id, _PAIRS.c.row_id, _IMPORT_ID),
 )
 _RECORD_SOURCES = Command(
     _RECORD.on_conflict_do_update(
@@ -95,14 +88,9 @@ _RECORD_SOURCES = Command(
 )
 
 
-def now(connection: SupportsExecute) -> datetime.datetime:
-    """The time by the clock of the database."""
-    return _CLOCK.first_or_not_found(connection).at
-
-
 def count_files(connection: SupportsExecute, user_id: int) -> int:
     """The number of the user's imports that have a file, or wait for one."""
-    return _COUNT_FILES.first_or_not_found(connection, user_id=user_id).number
+    return _COUNT_FILES.first_or_not_found(connection, user_id=user_id)
 
 
 def record_sources(

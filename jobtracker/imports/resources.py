@@ -5,13 +5,13 @@ import uuid
 from collections.abc import Collection
 from typing import Any, cast
 
+from jobtracker.db.statements import database_time
 from jobtracker.errors import Conflict, PayloadTooLarge, RateLimited
 from jobtracker.imports import queries
 from jobtracker.imports.models import ImportKind, ImportState, OnDuplicate
 from jobtracker.imports.queries import CHECK_IMPORT, IMPORTS, RUN_IMPORT, UNDO_IMPORT, ImportRow
 from jobtracker.quotas import size_in_words
-from jobtracker.tasks.queries import enqueue
-from jobtracker.tasks.resources import TaskCollection, TaskResource
+from jobtracker.tasks.resources import TaskResource, enqueue
 from jobtracker.tree import OwnerOnly, PrimaryCollection, Root, RowResource
 from jobtracker.users import queries as users
 
@@ -31,7 +31,6 @@ class ImportResource(RowResource[ImportRow]):
     kind = "import"
 
     def upload_url(self) -> str:
-        """The presigned URL to PUT the file to."""
         key, size = cast(str, self.row.object_key), self.row.size_bytes
         return cast(str, self.request.bucket.upload_url(key, size_bytes=size, content_type=None))
 
@@ -60,12 +59,7 @@ class ImportResource(RowResource[ImportRow]):
     def _begin(self, task: str, states: Collection[ImportState], **values: Any) -> TaskResource:
         row = self.row
         self._check_state(states)
-        stored = self.request.bucket.stat(row.object_key)
-        if stored is None:
-            self.request.bucket.check_exists()
-            raise Conflict("The file has not arrived yet.")
-        if stored.size_bytes != row.size_bytes:
-            raise Conflict("The file that has arrived has another size than was announced.")
+        stored = self.request.bucket.uploaded(row.object_key, row.size_bytes)
         self.lock()
         self._check_state(states)
         self.update_columns(**values, etag=stored.etag, done=0, total=None, finished_at=None)
@@ -78,9 +72,7 @@ class ImportResource(RowResource[ImportRow]):
             raise Conflict(message, details={"code": f"IMPORT_{row.state.upper()}"})
 
     def _enqueue(self, kind: str) -> TaskResource:
-        task_id = enqueue(self.connection, self.row.user_id, kind, {"import_id": self.row.id})
-        tasks = cast(TaskCollection, Root(self.request)["tasks"])
-        return cast(TaskResource, tasks[task_id])
+        return enqueue(self, kind, {"import_id": self.row.id})
 
 
 class ImportCollection(OwnerOnly, PrimaryCollection[ImportRow], under=Root, name="imports"):
@@ -103,12 +95,12 @@ class ImportCollection(OwnerOnly, PrimaryCollection[ImportRow], under=Root, name
         if queries.count_files(self.connection, user_id) >= MAX_FILES:
             message = f"{MAX_FILES} files have not been imported. Please import or delete one."
             raise RateLimited(message, limit="pending_imports", retry_after=upload_seconds)
+        lifetime = datetime.timedelta(seconds=upload_seconds)
         row = self.insert(
             kind=ImportKind.ARCHIVE,
             filename=filename,
             size_bytes=size_bytes,
             object_key=f"incoming/{user_id}/{uuid.uuid4().hex}",
-            upload_expires_at=queries.now(self.connection)
-            + datetime.timedelta(seconds=upload_seconds),
+            upload_expires_at=database_time(self.connection) + lifetime,
         )
         return ImportResource(self, row)

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from jobtracker.archive.kinds import ACTIVITY, DOCUMENTS, JOBS, Kind
+from jobtracker.db.base import IDS, USER_ID
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Statement, columns_of
+from jobtracker.db.statements import Command, ScalarStatement, Statement, columns_of
 from jobtracker.db.trash import Trashable, TrashReason
 from jobtracker.history.models import JobStep
 from jobtracker.imports.models import ImportSource
@@ -44,10 +45,6 @@ class ExistingJob(NamedTuple):
     job_url: str | None
 
 
-class _Id(NamedTuple):
-    id: int
-
-
 class _JobCount(NamedTuple):
     job_id: int
     number: int
@@ -68,9 +65,7 @@ class EventRow(NamedTuple):
     created_at: datetime.datetime
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _SOURCE = sa.bindparam("source", type_=sa.Text)
-_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
 _CREATED_AT = sa.bindparam("created_at", type_=ARRAY(sa.DateTime(timezone=True)))
 
 
@@ -82,8 +77,8 @@ def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
     model = kind.model
     is_undone = model.trash_reason.is_not_distinct_from(TrashReason.IMPORT.value)
     return sa.select(source_id, model.id, model.trashed_at.is_(None), is_undone).where(
-        model.user_id == _USER_ID,
-        source_id == sa.any_(_IDS),
+        model.user_id == USER_ID,
+        source_id == sa.any_(IDS),
         model.trash_reason.is_distinct_from(TrashReason.PURGE.value),
     )
 
@@ -92,7 +87,7 @@ def _find(kind: Kind, source_id: Any) -> sa.Select[Any]:
 def _find_own(kind: Kind) -> Statement[KnownRow]:
     model = kind.model
     # After a restore of the database, the id of a lost row can be given again.
-    given = sa.func.unnest(_IDS, _CREATED_AT).table_valued("id", "created_at").render_derived()
+    given = sa.func.unnest(IDS, _CREATED_AT).table_valued("id", "created_at").render_derived()
     is_given = sa.and_(model.id == given.c.id, model.created_at == given.c.created_at)
     return Statement(_find(kind, model.id).join(given, is_given), KnownRow)
 
@@ -102,7 +97,7 @@ def _find_known(kind: Kind) -> Statement[KnownRow]:
     model = kind.model
     trash_kind = sa.literal_column(f"'{model.trash_kind}'", sa.Text)
     of_source = (
-        ImportSource.user_id == _USER_ID,
+        ImportSource.user_id == USER_ID,
         ImportSource.source == _SOURCE,
         ImportSource.kind == trash_kind,
     )
@@ -112,28 +107,27 @@ def _find_known(kind: Kind) -> Statement[KnownRow]:
 
 
 _JOBS_OF_SOURCE = sa.select(ImportSource.row_id).where(
-    ImportSource.user_id == _USER_ID, ImportSource.source == _SOURCE, ImportSource.kind == "job"
+    ImportSource.user_id == USER_ID, ImportSource.source == _SOURCE, ImportSource.kind == "job"
 )
 #: The jobs of a user that do not stand for ones of a source, without those in the trash.
 EXISTING_JOBS = Statement(
     sa.select(*columns_of(Job, ExistingJob)).where(
-        Job.user_id == _USER_ID, Job.trashed_at.is_(None), Job.id.not_in(_JOBS_OF_SOURCE)
+        Job.user_id == USER_ID, Job.trashed_at.is_(None), Job.id.not_in(_JOBS_OF_SOURCE)
     ),
     ExistingJob,
 )
 #: Locks jobs that are not in the trash, and returns their ids.
-LOCK_JOBS = Statement(
+LOCK_JOBS = ScalarStatement[int](
     sa.select(Job.id)
-    .where(Job.user_id == _USER_ID, Job.id == sa.any_(_IDS), Job.trashed_at.is_(None))
+    .where(Job.user_id == USER_ID, Job.id == sa.any_(IDS), Job.trashed_at.is_(None))
     .order_by(Job.id)
-    .with_for_update(key_share=True),
-    _Id,
+    .with_for_update(key_share=True)
 )
 _EVENT = ACTIVITY.model
 
 
 def _of_jobs(model: Any) -> tuple[Any, ...]:
-    return model.user_id == _USER_ID, model.application_id == sa.any_(_IDS)
+    return model.user_id == USER_ID, model.application_id == sa.any_(IDS)
 
 
 STEPS = Statement(sa.select(*columns_of(JobStep, StepRow)).where(*_of_jobs(JobStep)), StepRow)
@@ -150,8 +144,9 @@ def _counts(kind: Kind) -> Statement[_JobCount]:
     return Statement(found, _JobCount)
 
 
-def _given(kind: Kind, names: Sequence[str]) -> Any:
-    """The given rows as a table, by the columns that are named and ``place``, their number."""
+def given_rows(kind: Kind, names: Sequence[str]) -> Any:
+    """The parameter ``rows``, as :func:`as_json` makes it, as a table: ``place``, and the columns
+    that are named."""
     types = {column.name: column.type for column in kind.model.__table__.c}
     # A length would be another cast.
     columns = [
@@ -163,30 +158,27 @@ def _given(kind: Kind, names: Sequence[str]) -> Any:
     return given.render_derived(name="given", with_types=True)
 
 
-def _inserted_columns(kind: Kind) -> list[str]:
-    names = [column.name for column in kind.columns if column.name != "id"]
-    return [*names, *_OTHERS.get(kind.name, ())]
-
-
 @functools.cache
-def _insert(kind: Kind) -> Statement[_Id]:
-    names = _inserted_columns(kind)
-    given = _given(kind, names)
+def _insert(kind: Kind, names: tuple[str, ...] = ()) -> ScalarStatement[int]:
+    if not names:
+        exported = (column.name for column in kind.columns if column.name != "id")
+        names = (*exported, *_OTHERS.get(kind.name, ()))
+    given = given_rows(kind, names)
     # Ids are given in the order of the rows.
-    rows = sa.select(_USER_ID, *(given.c[name] for name in names)).order_by(given.c.place)
+    rows = sa.select(USER_ID, *(given.c[name] for name in names)).order_by(given.c.place)
     table = kind.model.__table__
     inserted = sa.insert(table).from_select(["user_id", *names], rows, include_defaults=False)
-    return Statement(inserted.returning(table.c.id), _Id)
+    return ScalarStatement(inserted.returning(table.c.id))
 
 
 @functools.cache
-def _update(kind: Kind) -> Statement[_Id]:
+def _update(kind: Kind) -> ScalarStatement[int]:
     names = [
         column.name
         for column in kind.columns
         if column.name not in _KEPT and column.name not in _trash_columns(kind)
     ]
-    table, given = kind.model.__table__, _given(kind, ["id", *names])
+    table, given = kind.model.__table__, given_rows(kind, ["id", *names])
     values: dict[str, Any] = {name: given.c[name] for name in names}
     if kind is JOBS:
         values["last_activity_at"] = sa.func.greatest(
@@ -203,8 +195,8 @@ def _update(kind: Kind) -> Statement[_Id]:
         if name != "last_activity_at"
     )
     updated = sa.update(table).values(values)
-    is_given = (table.c.user_id == _USER_ID, table.c.id == given.c.id)
-    return Statement(updated.where(*is_given, sa.or_(*changed)).returning(table.c.id), _Id)
+    is_given = (table.c.user_id == USER_ID, table.c.id == given.c.id)
+    return ScalarStatement(updated.where(*is_given, sa.or_(*changed)).returning(table.c.id))
 
 
 def _trash_columns(kind: Kind) -> tuple[str, ...]:
@@ -214,10 +206,10 @@ def _trash_columns(kind: Kind) -> tuple[str, ...]:
 
 @functools.cache
 def _trash_jobs() -> Command:
-    given = _given(JOBS, ["id", *Trashable.TRASH_COLUMNS])
+    given = given_rows(JOBS, ["id", *Trashable.TRASH_COLUMNS])
     table = Job.__table__
     trashed = sa.update(table).values({name: given.c[name] for name in Trashable.TRASH_COLUMNS})
-    return Command(trashed.where(table.c.user_id == _USER_ID, table.c.id == given.c.id))
+    return Command(trashed.where(table.c.user_id == USER_ID, table.c.id == given.c.id))
 
 
 def known(
@@ -232,7 +224,6 @@ def known(
     """The rows of a source that are here, by the ids that they have there. Those are not that an
     import made which was undone, unless they were in the trash for that already.
 
-    :param given: the rows of the source
     :param is_own: whether the source is the user's own account: ids are those that rows have here
     """
     by_id = {row["id"]: row for row in given}
@@ -257,13 +248,23 @@ def counts(
 
 
 def insert(
-    connection: SupportsExecute, user_id: int, kind: Kind, rows: Sequence[Mapping[str, Any]]
+    connection: SupportsExecute,
+    user_id: int,
+    kind: Kind,
+    rows: Sequence[Mapping[str, Any]],
+    names: tuple[str, ...] = (),
+    *,
+    batch: int = MAX_INSERTED,
 ) -> list[int]:
-    """Insert rows as they are, and return their ids, which are in the order of the rows."""
+    """Insert rows as they are, and return their ids, which are in the order of the rows.
+
+    :param names: of the columns; by default all that an archive has
+    :param batch: rows of one statement
+    """
     ids: list[int] = []
-    for start in range(0, len(rows), MAX_INSERTED):
-        given = _as_json(rows[start : start + MAX_INSERTED])
-        ids += sorted(row.id for row in _insert(kind).all(connection, user_id=user_id, rows=given))
+    for start in range(0, len(rows), batch):
+        given = as_json(rows[start : start + batch])
+        ids += sorted(_insert(kind, names).all(connection, user_id=user_id, rows=given))
     return ids
 
 
@@ -273,7 +274,7 @@ def update(
     """Set what differs, but for times and the trash; return the ids of the rows that changed."""
     if not rows:
         return []
-    return [row.id for row in _update(kind).all(connection, user_id=user_id, rows=_as_json(rows))]
+    return _update(kind).all(connection, user_id=user_id, rows=as_json(rows))
 
 
 def trash_jobs(
@@ -281,8 +282,8 @@ def trash_jobs(
 ) -> None:
     """Put jobs into the trash, with the times and reasons of the rows."""
     if rows:
-        _trash_jobs().execute(connection, user_id=user_id, rows=_as_json(rows))
+        _trash_jobs().execute(connection, user_id=user_id, rows=as_json(rows))
 
 
-def _as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
     return json_dumps([{"place": place, **row} for place, row in enumerate(rows)]).decode()

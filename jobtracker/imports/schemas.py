@@ -2,40 +2,30 @@
 
 from colander import SchemaNode
 
+from jobtracker import fields
 from jobtracker.documents.schemas import FileSize
-from jobtracker.fields import (
-    Choice,
-    FreeFormObject,
-    Integer,
-    Nested,
-    RowOut,
-    Schema,
-    Text,
-    TextMap,
-    Timestamp,
-)
 from jobtracker.imports.models import MAX_FILENAME, ImportKind, ImportState, OnDuplicate
 from jobtracker.tasks.schemas import ProgressOut
 
 LISTED = {"number": 0, "first": []}
 
 
-class ImportIn(Schema):
+class ImportIn(fields.Schema):
     example = {"filename": "jobtracker-2026-11-23.zip", "size_bytes": 4182733}
 
-    filename = SchemaNode(Text(max=MAX_FILENAME), title="name of the file")
+    filename = SchemaNode(fields.Text(max=MAX_FILENAME), title="name of the file")
     size_bytes = SchemaNode(FileSize(min=1), title="size of the file")
 
 
-class RunImportIn(Schema):
+class RunImportIn(fields.Schema):
     example = {"on_duplicate": "skip"}
 
     on_duplicate = SchemaNode(
-        Choice(OnDuplicate), title="choice for duplicates", missing=OnDuplicate.SKIP
+        fields.Choice(OnDuplicate), title="choice for duplicates", missing=OnDuplicate.SKIP
     )
 
 
-class ImportOut(RowOut):
+class ImportOut(fields.RowOut):
     example = {
         "id": 3,
         "kind": "archive",
@@ -60,19 +50,19 @@ class ImportOut(RowOut):
         "finished_at": None,
     }
 
-    kind = SchemaNode(Choice(ImportKind))
-    state = SchemaNode(Choice(ImportState))
-    filename = SchemaNode(Text())
-    size_bytes = SchemaNode(Integer())
-    on_duplicate = SchemaNode(Choice(OnDuplicate), nullable=True)
-    progress = SchemaNode(Nested(ProgressOut()))
-    report = SchemaNode(FreeFormObject(), nullable=True)
-    created_at = SchemaNode(Timestamp())
-    finished_at = SchemaNode(Timestamp(), nullable=True)
+    kind = SchemaNode(fields.Choice(ImportKind))
+    state = SchemaNode(fields.Choice(ImportState))
+    filename = SchemaNode(fields.Text())
+    size_bytes = SchemaNode(fields.Integer())
+    on_duplicate = SchemaNode(fields.Choice(OnDuplicate), nullable=True)
+    progress = SchemaNode(fields.Nested(ProgressOut()))
+    report = SchemaNode(fields.FreeFormObject(), nullable=True)
+    created_at = SchemaNode(fields.Timestamp())
+    finished_at = SchemaNode(fields.Timestamp(), nullable=True)
 
 
-class ImportUploadOut(Schema):
-    import_ = SchemaNode(Nested(ImportOut()), name="import")
-    upload_url = SchemaNode(Text())
-    upload_headers = SchemaNode(TextMap(max_entries=1, max_text=255))
-    expires_in = SchemaNode(Integer())
+class ImportUploadOut(fields.Schema):
+    import_ = SchemaNode(fields.Nested(ImportOut()), name="import")
+    upload_url = SchemaNode(fields.Text())
+    upload_headers = SchemaNode(fields.TextMap(max_entries=1, max_text=255))
+    expires_in = SchemaNode(fields.Integer())

@@ -5,22 +5,26 @@ be undone.
 """
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-from jobtracker.archive.kinds import DOCUMENTS
+from jobtracker.archive.kinds import DOCUMENTS, JOBS, SAVED_VIEWS
 from jobtracker.archive.manifest import Manifest
+from jobtracker.archive.queries import source_of
 from jobtracker.db.connections import SupportsExecute
+from jobtracker.db.statements import database_time
 from jobtracker.db.trash import Trashable
 from jobtracker.documents import TRANSFERS, make_bucket
 from jobtracker.documents.object_deletions import process_deletions
 from jobtracker.documents.storage import Bucket, ObjectMissingOrChanged
 from jobtracker.errors import NotFound, Unavailable
-from jobtracker.imports import undo_queries
+from jobtracker.imports import row_queries, undo_queries
 from jobtracker.imports.archive_reader import ArchiveReader, Row
-from jobtracker.imports.checking import CHANGED, Check, run_check
-from jobtracker.imports.context import Context, make_context
+from jobtracker.imports.checking import Check
+from jobtracker.imports.context import Context, Duplicates
 from jobtracker.imports.document_importer import GROUP, find_pending, finish, has_file, store
 from jobtracker.imports.job_importer import JobImporter
 from jobtracker.imports.models import ImportState, OnDuplicate
@@ -28,7 +32,6 @@ from jobtracker.imports.object_file import ObjectFile
 from jobtracker.imports.plan import batches
 from jobtracker.imports.problems import BrokenArchive, Problem
 from jobtracker.imports.queries import CHECK_IMPORT, IMPORTS, RUN_IMPORT, UNDO_IMPORT, ImportRow
-from jobtracker.imports.queries import now as clock
 from jobtracker.imports.view_importer import ViewImporter
 from jobtracker.quotas import QuotaExceeded
 from jobtracker.tasks.kinds import task_kind
@@ -36,6 +39,9 @@ from jobtracker.tasks.runner import RunningTask
 
 # What is made of the rows of each kind.
 COUNTS = ("made", "updated", "skipped")
+# Seconds between two batches while files are read.
+INTERVAL = 1
+CHANGED = "The file was changed, or deleted. Please upload it again."
 
 
 class ImportEnded(Exception):
@@ -78,24 +84,57 @@ class ImportTask:
         )
 
     def make_context(self, connection: SupportsExecute, manifest: Manifest) -> Context:
-        on_duplicate = OnDuplicate(self.row.on_duplicate or OnDuplicate.SKIP)
-        settings = self.task.registry.settings
-        user_id, import_id, source = self.task.user_id, self.row.id, str(manifest.source)
-        return make_context(connection, user_id, import_id, source, on_duplicate, settings)
+        user_id, source = self.task.user_id, str(manifest.source)
+        jobs = row_queries.EXISTING_JOBS.all(connection, user_id=user_id, source=source)
+        return Context(
+            user_id,
+            self.row.id,
+            source,
+            str(source_of(connection, user_id)) == source,
+            OnDuplicate(self.row.on_duplicate or OnDuplicate.SKIP),
+            Duplicates(jobs),
+            self.task.registry.settings,
+        )
 
     def check(self) -> Check:
         """Read all of the archive."""
-
-        def transaction(done: int, total: int) -> Any:
-            # A run tells by the total that its check is over.
-            values = {"done": done}
-            if self._state is ImportState.CHECKING:
-                values["total"] = total
-            return self.transaction(**values)
-
         check = Check()
-        run_check(check, self.open, self.make_context, transaction)
+        try:
+            self._check(check)
+        except BrokenArchive as error:
+            check.refuse(error.problem)
+        except ObjectMissingOrChanged:
+            check.refuse(Problem(CHANGED, code="BROKEN"))
         return check
+
+    def _check(self, check: Check) -> None:
+        reader = self.open(check.refuse)
+        check.manifest = manifest = reader.manifest
+        files = [name for name in manifest.files if name.startswith("documents/")]
+        total = manifest.counts.get(JOBS.name, 0) + len(files)
+        others = reader.others()
+        with self._progress(0, total) as connection:
+            context = self.make_context(connection, manifest)
+            check.add_views(connection, context, others[SAVED_VIEWS.name])
+        done = 0
+        for batch in batches(reader.jobs()):
+            done += len(batch)
+            with self._progress(done, total) as connection:
+                check.add_jobs(connection, context, manifest, batch)
+        check.check_files(manifest)
+        begun = time.monotonic()
+        for number, path in enumerate(name for name in files if name in check.files):
+            if time.monotonic() - begun > INTERVAL:
+                with self._progress(done + number, total):
+                    begun = time.monotonic()
+            reader.read_document(path, context.settings["documents.max_bytes"])
+        with self._progress(total, total) as connection:
+            check.check_quotas(connection, context)
+
+    def _progress(self, done: int, total: int) -> AbstractContextManager[SupportsExecute]:
+        # A run tells by the total that its check is over.
+        of_check = {"total": total} if self._state is ImportState.CHECKING else {}
+        return self.transaction(done=done, **of_check)
 
     def delete_objects(self) -> None:
         """Delete the file; if S3 fails, the sweeper does."""
@@ -244,7 +283,7 @@ def _finish(
     task: ImportTask, connection: SupportsExecute, state: ImportState, report: Any, **values: Any
 ) -> None:
     key = {"user_id": task.row.user_id}, task.row.id
-    values |= {"state": state, "report": report, "finished_at": clock(connection)}
+    values |= {"state": state, "report": report, "finished_at": database_time(connection)}
     task.row = IMPORTS.update(connection, *key, values)
 
 

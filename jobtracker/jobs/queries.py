@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
 
 from jobtracker.db import statements
-from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.base import NOW, USER_ID, sql_array
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import MAX_LIST, Page, Sort, SortKey, newest_first
 from jobtracker.db.statements import PageStatement, Statement, columns_of
@@ -73,12 +73,11 @@ _TAGS = sa.func.array_to_string(Job.tags, "", type_=sa.Text)
 CARD_TEXTS = (Job.company_name, Job.job_title, Job.location, Job.next_action_title, _TAGS)
 _TEXTS = (*CARD_TEXTS, Job.job_url)
 _IS_LIVE = Job.trashed_at.is_(None)
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 #: The conditions of the user's jobs that are not in the trash.
-OF_USER = (Job.user_id == _USER_ID, _IS_LIVE)
+OF_USER = (Job.user_id == USER_ID, _IS_LIVE)
 #: The ids of the user's jobs in the trash.
-TRASHED_IDS = sa.select(Job.id).where(Job.user_id == _USER_ID, Job.trashed_at.is_not(None))
-_NUMBER_OF_LIVE = sa.select(User.job_count).where(User.id == _USER_ID).scalar_subquery()
+TRASHED_IDS = sa.select(Job.id).where(Job.user_id == USER_ID, Job.trashed_at.is_not(None))
+_NUMBER_OF_LIVE = sa.select(User.job_count).where(User.id == USER_ID).scalar_subquery()
 #: Whether the user has more jobs in the trash than others. If so, statements on all rows below the
 #: user's jobs look for those of each job; otherwise they omit those of TRASHED_IDS from all.
 IS_MOSTLY_TRASH = TRASHED_IDS.offset(_NUMBER_OF_LIVE).exists()
@@ -199,25 +198,20 @@ def page(
 ) -> Page[JobRow]:
     """A page of the user's jobs.
 
-    :param limit: None for :data:`jobtracker.db.keyset.MAX_LIST`
     :param sort: one of :data:`SORTS`
-    :param after: the sort keys of the job that the page continues after
-    :param job_count: the number of the user's jobs, if it is known
     :param filters: ``q``: substring of company, title or location; ``status`` and ``tag``: any of
         them; ``tag_q``: substring of a tag. Texts are compared as ``fold()`` makes them.
     """
     given = {name: value for name, value in filters.items() if value}
-    statement = _page(sort, after is not None, tuple(sorted(given)))
+    statement = _page(sort, tuple(sorted(given)))
     parameters = {"user_id": user_id, **given}
     return statement.page(connection, limit or MAX_LIST, after, number=job_count, **parameters)
 
 
 @functools.cache
-def _page(sort: str, is_continued: bool, filters: tuple[str, ...]) -> PageStatement[JobRow]:
+def _page(sort: str, filters: tuple[str, ...]) -> PageStatement[JobRow]:
     query = _SELECT.where(*OF_USER, *_conditions(filters))
-    return PageStatement(
-        query, JobRow, SORTS[sort], is_continued=is_continued, texts=_TEXTS, of_owner=OF_USER
-    )
+    return PageStatement(query, JobRow, SORTS[sort], texts=_TEXTS, of_owner=OF_USER)
 
 
 def find_authenticated(connection: SupportsExecute, token: TokenKey, job_id: int) -> JobRow | None:
@@ -267,10 +261,7 @@ def trash_job(
 
 @functools.cache
 def job_of_trashed(model: Any) -> Statement[JobRow]:
-    """The job, in the trash or not, of the row ``row_id`` of ``user_id`` in the trash.
-
-    :param model: the mapped class of the row
-    """
+    """The job, in the trash or not, of the row ``row_id`` of ``user_id`` in the trash."""
     child = model.__table__.c
     is_job = sa.and_(child.user_id == Job.user_id, child.application_id == Job.id)
     user_id: Any = sa.bindparam("user_id")

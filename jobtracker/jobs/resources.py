@@ -16,8 +16,8 @@ from jobtracker.quotas import QuotaExceeded
 from jobtracker.tree import (
     Collection,
     HasId,
+    ItemResource,
     OwnerOnly,
-    Resource,
     Root,
     RowCollection,
     RowResource,
@@ -97,7 +97,6 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
     def find_of_trashed(self, repository: TrashableRepository[Any], row_id: int) -> "JobResource":
         """The job of a child in the trash. It can be in the trash itself.
 
-        :param repository: that of the child
         :raises NotFound: when there is no such child in the trash
         """
         statement = queries.job_of_trashed(repository.model)
@@ -111,14 +110,10 @@ class JobCollection(OwnerOnly, Collection, under=Root, name="jobs"):
         return self.request.verified_token.key
 
 
-class JobResource(Resource):
+class JobResource(ItemResource[JobRow]):
     """``/jobs/7``."""
 
     kind = "job"
-
-    def __init__(self, parent: Resource, row: JobRow) -> None:
-        super().__init__(parent, str(row.id))
-        self.row = row
 
     @property
     def _primary_key(self) -> dict[str, int]:

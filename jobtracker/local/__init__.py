@@ -16,7 +16,6 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def main(global_config: dict[str, str], **settings: str) -> Any:
-    """Return the WSGI application of development.ini."""
     # Not imported above: CHECKOUT is used without the packages of the extra "local".
     from alembic.util import CommandError
     from sqlalchemy.exc import OperationalError

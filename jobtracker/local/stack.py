@@ -156,7 +156,6 @@ class Stack(NamedTuple):
         return state
 
     def error(self, reason: str) -> LocalError:
-        """Return the error of a start that failed."""
         if shutil.disk_usage(self.folder).free < MIN_BYTES_FREE:
             reason = f"no space left on the disk of {self.folder}"
         return LocalError(f"The local stack does not start: {' '.join(reason.split())}")

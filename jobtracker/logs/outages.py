@@ -45,8 +45,6 @@ def log_outage(log: logging.Logger, system: str, message: str, *args: Any) -> No
     """Log an error of a system, or count it, if one was logged less than a second ago.
 
     What is counted is reported with the next line, or a second later where no other follows.
-
-    :param system: one of SYSTEMS
     """
     line, omitted = _Line(log, message, args), _omitted[system]
     with _lock:

@@ -67,7 +67,6 @@ def stderr_handlers() -> list[Any]:
 
 
 def is_json() -> bool:
-    """Whether what is logged is JSON on stderr."""
     return bool(stderr_handlers())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from jobtracker.activity import queries as activity
 from jobtracker.auth import queries as auth
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.documents import deletion_queries
+from jobtracker.documents import object_deletion_queries
 from jobtracker.documents import queries as documents
 from jobtracker.exports import queries as exports
 from jobtracker.http import idempotency
@@ -41,5 +41,5 @@ def read_backlog(connection: SupportsExecute, settings: Mapping[str, Any]) -> di
     period = datetime.timedelta(days=settings["trash.days"])
     counts["trash"] = purge_queries.count_backlog(connection, period, MAX_ROWS)
     counts["tasks"] = tasks.count_due(connection, MAX_ROWS)
-    counts["object_deletions"] = deletion_queries.count(connection, MAX_ROWS)
+    counts["object_deletions"] = object_deletion_queries.count(connection, MAX_ROWS)
     return {**counts, **documents.count_backlog(connection, MAX_ROWS)}

@@ -61,12 +61,7 @@ class Exporter:
         connections: Callable[[], int],
         held_bytes: Callable[[], int],
     ) -> None:
-        """In a worker: set the gauges from now on, in a thread.
-
-        :param pools: the thread pools of the server
-        :param connections: returns the number of open connections of clients
-        :param held_bytes: returns the bytes of large bodies that are held
-        """
+        """In a worker: set the gauges from now on, in a thread."""
         state = ServerState(pools, connections, held_bytes)
         Sampler(self._registry, metrics, state, reads_backlog=worker == 0).start()
 
@@ -75,10 +70,7 @@ class Exporter:
         self._socket.close()
 
     def listen(self, alive: Callable[[], Collection[int]]) -> None:
-        """In the main process: answer scrapes from now on, in a thread.
-
-        :param alive: the numbers of the workers that run
-        """
+        """In the main process: answer scrapes from now on, in a thread."""
         self._alive = alive
         host, port = self._socket.getsockname()[:2]
         log.info("Metrics on http://%s:%d/metrics", f"[{host}]" if ":" in host else host, port)

@@ -63,7 +63,6 @@ class Family(dict[tuple[str, ...], S], Generic[S]):
 
     :param file: that of this worker for metrics of this type
     :param names: of the values of a series: the suffix of the metric's name, and ``le``
-    :param lock: of the file, which is not thread-safe
     """
 
     def __init__(
@@ -110,10 +109,7 @@ class Family(dict[tuple[str, ...], S], Generic[S]):
 
 
 class Families:
-    """All metrics of a worker.
-
-    :param open_file: opens the file of metrics of a type
-    """
+    """All metrics of a worker."""
 
     def __init__(self, open_file: Callable[[str], MmapedDict]) -> None:
         self._open_file = open_file

@@ -4,17 +4,13 @@ So nothing is in the way of a call where metrics are off, and the code that is m
 nothing of them.
 """
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import psycopg
-from botocore.exceptions import (
-    ConnectionError,  # noqa: A004 (of botocore, no OSError)
-    ConnectTimeoutError,
-    HTTPClientError,
-    ReadTimeoutError,
-)
+from botocore import exceptions as botocore_errors
 from psycopg import errors as pg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
@@ -24,9 +20,9 @@ from jobtracker.auth.http_client import JsonClient
 from jobtracker.auth.tokens import AccessTokens
 from jobtracker.auth.turnstile import Turnstile
 from jobtracker.db.engine import CONCURRENCY_ERRORS, ResponseTimeout, TimeoutConnection
-from jobtracker.errors import BadRequest, RateLimited, Unavailable
+from jobtracker.errors import DATABASE_ERRORS, BadRequest, RateLimited, Unavailable
 from jobtracker.http.conditional import CachedResponse, ResponseCache
-from jobtracker.http.rate_limits import REQUESTS_BY_USER, RateLimiter, RequestsByUser
+from jobtracker.http.rate_limits import REQUESTS_BY_USER, MemoryRateLimiter, RateLimiter
 from jobtracker.metrics.definitions import Metrics
 
 # The codes of AWS for too many requests to the user pool or the bucket.
@@ -63,7 +59,7 @@ def instrument(registry: Any, metrics: Metrics) -> None:
     replace_class(registry["access_tokens"].keys.http, MeasuredJWKSClient)
     replace_class(registry["response_cache"], MeasuredResponseCache)
     replace_class(registry["rate_limiter"], MeasuredRateLimiter)
-    replace_class(registry["requests_by_user"], MeasuredRequestsByUser)
+    replace_class(registry["memory_rate_limiter"], MeasuredMemoryRateLimiter)
 
 
 def replace_class(instance: Any, measured: type) -> None:
@@ -75,47 +71,38 @@ def _measure_connection(connection: Any, _record: Any) -> None:
     replace_class(connection, MeasuredConnection)
 
 
+@contextlib.contextmanager
+def observe_postgresql(operation: str) -> Iterator[None]:
+    """Observe the time of an operation of PostgreSQL, and its outcome."""
+    began, outcome = time.perf_counter(), "ok"
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        outcome = postgresql_outcome(error)
+        raise
+    finally:
+        Measured.metrics.postgresql[operation, outcome].observe(time.perf_counter() - began)
+
+
 class MeasuredConnection(TimeoutConnection):
     def run(
         self, query: Any, params: Mapping[str, Any] | None, *, binary: bool, repeatable: bool
     ) -> psycopg.Cursor[Any]:
-        began = time.perf_counter()
-        outcome = "ok"
-        try:
+        with observe_postgresql("statement"):
             return super().run(query, params, binary=binary, repeatable=repeatable)
-        except psycopg.Error as error:
-            outcome = postgresql_outcome(error)
-            raise
-        finally:
-            seconds = time.perf_counter() - began
-            Measured.metrics.postgresql["statement", outcome].observe(seconds)
 
     def commit(self) -> None:
         if self.pgconn.transaction_status == TransactionStatus.IDLE:
             super().commit()
             return
-        began = time.perf_counter()
-        outcome = "ok"
-        try:
+        with observe_postgresql("commit"):
             super().commit()
-        except psycopg.Error as error:
-            outcome = postgresql_outcome(error)
-            raise
-        finally:
-            Measured.metrics.postgresql["commit", outcome].observe(time.perf_counter() - began)
 
 
 class MeasuredEngine(Engine):
     def raw_connection(self) -> Any:
-        began = time.perf_counter()
-        outcome = "ok"
-        try:
+        with observe_postgresql("checkout"):
             return super().raw_connection()
-        except (psycopg.Error, sqlalchemy_exc.SQLAlchemyError) as error:
-            outcome = postgresql_outcome(error)
-            raise
-        finally:
-            Measured.metrics.postgresql["checkout", outcome].observe(time.perf_counter() - began)
 
 
 def postgresql_outcome(error: BaseException) -> str:
@@ -166,9 +153,13 @@ def aws_outcome(parsed: dict[str, Any]) -> str:
 
 
 def aws_exception_outcome(exception: Exception) -> str:
-    if isinstance(exception, (ConnectTimeoutError, ReadTimeoutError)):
+    if isinstance(
+        exception, botocore_errors.ConnectTimeoutError | botocore_errors.ReadTimeoutError
+    ):
         return "timeout"
-    is_connection = isinstance(exception, (ConnectionError, HTTPClientError))
+    is_connection = isinstance(
+        exception, botocore_errors.ConnectionError | botocore_errors.HTTPClientError
+    )
     return "unreachable" if is_connection else "failed"
 
 
@@ -229,7 +220,7 @@ class MeasuredRateLimiter(RateLimiter):
         return wait
 
 
-class MeasuredRequestsByUser(RequestsByUser):
+class MeasuredMemoryRateLimiter(MemoryRateLimiter):
     def count(self, key: str, setting: str = REQUESTS_BY_USER) -> None:
         try:
             super().count(key, setting)

@@ -128,7 +128,6 @@ HEADERS = {
 
 
 def make_document(services: Iterable[ApiService]) -> dict[str, Any]:
-    """Return the OpenAPI document of the services."""
     components: dict[str, Any] = {
         "Error": ERROR,
         "FieldError": FIELD_ERROR,
@@ -280,7 +279,6 @@ def _response(status: int, operation: Operation) -> dict[str, Any]:
 
 
 def _schemas_in(field: fields.FieldType | None) -> Iterator[fields.Schema]:
-    """Yield the schemas of a response, nested ones included."""
     if isinstance(field, fields.Nested | fields.ListOf):
         yield field.schema
         for node in field.schema.children:

@@ -22,19 +22,16 @@ INPUT_ONLY = ("maxLength", "pattern", "minimum", "maximum", "maxProperties", "de
 
 
 def ref(schema: fields.Schema) -> JsonSchema:
-    """Return a reference to the schema's component."""
     return {"$ref": f"#/components/schemas/{schema.component}"}
 
 
 def input_schema(schema: fields.Schema) -> JsonSchema:
-    """Return the JSON Schema of a request body."""
     properties = {node.name: _of_input(node) for node in schema.children}
     required = [node.name for node in schema.children if node.required]
     return closed_object(properties, required, example=schema.example)
 
 
 def output_schema(schema: fields.Schema) -> JsonSchema:
-    """Return the JSON Schema of an object in a response."""
     properties = {node.name: _of_output(node) for node in schema.children}
     return closed_object(properties, list(properties), example=schema.example)
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, aggregate_order_by
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import IDS, NOW, USER_ID
 from jobtracker.db.statements import Statement, columns_of
 from jobtracker.history.models import JobStep
 from jobtracker.interviews.models import Interview, InterviewStatus
@@ -43,12 +43,10 @@ class ApplicationRow(NamedTuple):
     last_interview_at: datetime.datetime | None
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
 _STATUSES = sa.bindparam("statuses", type_=ARRAY(TEXT))
-_IDS = sa.bindparam("ids", type_=ARRAY(sa.BigInteger))
 
-_OF_USER = (Job.user_id == _USER_ID, Job.trashed_at.is_(None))
-_STEPS_OF_JOB = (JobStep.user_id == _USER_ID, JobStep.application_id == Job.id)
+_OF_USER = (Job.user_id == USER_ID, Job.trashed_at.is_(None))
+_STEPS_OF_JOB = (JobStep.user_id == USER_ID, JobStep.application_id == Job.id)
 _FIRST_STEP_AT = (
     sa.select(sa.func.min(JobStep.at))
     .where(*_STEPS_OF_JOB, *(JobStep.status != status for status in NOT_APPLIED))
@@ -61,7 +59,7 @@ def _interview_at(function: Any, condition: Any) -> Any:
     return (
         sa.select(function(Interview.scheduled_at))
         .where(
-            Interview.user_id == _USER_ID,
+            Interview.user_id == USER_ID,
             Interview.application_id == Job.id,
             Interview.trashed_at.is_(None),
             Interview.status != InterviewStatus.CANCELLED,
@@ -109,7 +107,7 @@ APPLICATIONS = Statement(
         )
     )
     .select_from(sa.join(Job, _STEPS, sa.true()))
-    .where(*_OF_USER, Job.id == sa.any_(_IDS))
-    .order_by(sa.func.array_position(_IDS, Job.id)),
+    .where(*_OF_USER, Job.id == sa.any_(IDS))
+    .order_by(sa.func.array_position(IDS, Job.id)),
     ApplicationRow,
 )

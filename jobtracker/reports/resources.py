@@ -13,8 +13,6 @@ PAGE = 250
 
 
 class Application(NamedTuple):
-    """A row of the report."""
-
     date: datetime.date
     company: str
     title: str

@@ -9,26 +9,13 @@ import datetime
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    DateTime,
-    and_,
-    any_,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
-from jobtracker.db.base import NOW, sql_array
+from jobtracker.db.base import IDS, LIMIT, NOW, USER_ID, sql_array
 from jobtracker.db.batches import sum_over
 from jobtracker.db.connections import SupportsExecute, transaction
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, ScalarStatement, Statement, database_time
 from jobtracker.db.trash import TrashReason
 from jobtracker.jobs.models import CLOSED_STATUSES, Job
 from jobtracker.users.models import User
@@ -53,93 +40,74 @@ class RetentionRow(NamedTuple):
     next_at: datetime.datetime | None
 
 
-class _Time(NamedTuple):
-    at: datetime.datetime
-
-
-class _Id(NamedTuple):
-    id: int
-
-
 def _time(name: str) -> Any:
-    return bindparam(name, type_=DateTime(timezone=True))
+    return sa.bindparam(name, type_=sa.DateTime(timezone=True))
 
 
-_USER_ID = bindparam("user_id", type_=BigInteger)
-_IDS = bindparam("ids", type_=ARRAY(BigInteger))
-_LIMIT = bindparam("limit", type_=BigInteger)
 _NOW, _DUE_SINCE = _time("now"), _time("due_since")
-_PERIOD = func.greatest(User.data_retention_days, MIN_DAYS) * literal_column("interval '1 day'")
+_PERIOD = sa.func.greatest(User.data_retention_days, MIN_DAYS) * sa.literal_column(
+    "interval '1 day'"
+)
 _EFFECTIVE_FROM = User.data_retention_changed_at + EFFECTIVE_AFTER
 # This and what is closed are the conditions of indexes: constants, not parameters.
-_IS_ON = User.data_retention_days > literal_column("0")
+_IS_ON = User.data_retention_days > sa.literal_column("0")
 _IS_EFFECTIVE = (_IS_ON, User.data_retention_changed_at <= _NOW - EFFECTIVE_AFTER)
-_IS_CLOSED = (Job.trashed_at.is_(None), Job.status == any_(sql_array(CLOSED_STATUSES)))
+_IS_CLOSED = (Job.trashed_at.is_(None), Job.status == sa.any_(sql_array(CLOSED_STATUSES)))
 
 
 def _is_due(since: Any) -> tuple[Any, ...]:
     """:param since: the latest time of the last activity"""
-    is_restored = or_(Job.restored_at.is_(None), Job.restored_at <= since)
+    is_restored = sa.or_(Job.restored_at.is_(None), Job.restored_at <= since)
     return (*_IS_CLOSED, Job.last_activity_at <= since, is_restored)
 
 
-_CLOCK = Statement(select(NOW), _Time)
-_NEXT_USERS = Statement(
-    select(User.id)
-    .where(User.id > bindparam("after", type_=BigInteger), *_IS_EFFECTIVE)
+_NEXT_USERS = ScalarStatement[int](
+    sa.select(User.id)
+    .where(User.id > sa.bindparam("after", type_=sa.BigInteger), *_IS_EFFECTIVE)
     .order_by(User.id)
-    .limit(_LIMIT),
-    _Id,
+    .limit(LIMIT)
 )
-_HAVE_DUE_JOBS = Statement(
-    select(User.id).where(
-        User.id == any_(_IDS),
-        select(Job.id).where(Job.user_id == User.id, *_is_due(_NOW - _PERIOD)).exists(),
-    ),
-    _Id,
+_HAVE_DUE_JOBS = ScalarStatement[int](
+    sa.select(User.id).where(
+        User.id == sa.any_(IDS),
+        sa.select(Job.id).where(Job.user_id == User.id, *_is_due(_NOW - _PERIOD)).exists(),
+    )
 )
 # Serializes changes of the setting with the transaction. Rows that are locked are left to the next
 # sweep: they are being changed, and a change of a job can wait for the user's row.
 _SKIP_LOCKED: Any = {"key_share": True, "skip_locked": True}
-_LOCK_USER = Statement(
-    select(_NOW - _PERIOD)
-    .where(User.id == _USER_ID, *_IS_EFFECTIVE)
-    .with_for_update(**_SKIP_LOCKED),
-    _Time,
+_LOCK_USER = ScalarStatement[datetime.datetime](
+    sa.select(_NOW - _PERIOD)
+    .where(User.id == USER_ID, *_IS_EFFECTIVE)
+    .with_for_update(**_SKIP_LOCKED)
 )
-_LOCK_DUE_JOBS = Statement(
-    select(Job.id)
-    .where(Job.user_id == _USER_ID, *_is_due(_DUE_SINCE))
-    .limit(_LIMIT)
-    .with_for_update(**_SKIP_LOCKED),
-    _Id,
+_LOCK_DUE_JOBS = ScalarStatement[int](
+    sa.select(Job.id)
+    .where(Job.user_id == USER_ID, *_is_due(_DUE_SINCE))
+    .limit(LIMIT)
+    .with_for_update(**_SKIP_LOCKED)
 )
 _TRASH = Command(
-    update(Job.__table__)
-    .where(Job.user_id == _USER_ID, Job.id == any_(_IDS))
+    sa.update(Job.__table__)
+    .where(Job.user_id == USER_ID, Job.id == sa.any_(IDS))
     .values(trashed_at=NOW, trash_reason=TrashReason.RETENTION)
 )
 
-_DUE_AT = func.greatest(Job.last_activity_at, Job.restored_at) + _PERIOD
-_NEXT_RUN = func.greatest(_NOW, _EFFECTIVE_FROM)
+_DUE_AT = sa.func.greatest(Job.last_activity_at, Job.restored_at) + _PERIOD
+_NEXT_RUN = sa.func.greatest(_NOW, _EFFECTIVE_FROM)
 _READ = Statement(
-    select(
+    sa.select(
         User.data_retention_days,
-        case((_IS_ON, _EFFECTIVE_FROM)),
-        func.count(Job.id).filter(_DUE_AT <= _NEXT_RUN),
-        func.min(_DUE_AT).filter(_DUE_AT > _NEXT_RUN),
+        sa.case((_IS_ON, _EFFECTIVE_FROM)),
+        sa.func.count(Job.id).filter(_DUE_AT <= _NEXT_RUN),
+        sa.func.min(_DUE_AT).filter(_DUE_AT > _NEXT_RUN),
     )
     .select_from(User)
-    .outerjoin(Job, and_(Job.user_id == _USER_ID, _IS_ON, *_IS_CLOSED))
-    .where(User.id == _USER_ID)
+    .outerjoin(Job, sa.and_(Job.user_id == USER_ID, _IS_ON, *_IS_CLOSED))
+    .where(User.id == USER_ID)
     .group_by(User.id),
     RetentionRow,
 )
-
-
-def clock(connection: SupportsExecute) -> datetime.datetime:
-    """The time, by the clock of the database."""
-    return _CLOCK.first_or_not_found(connection).at
 
 
 def read(connection: SupportsExecute, user_id: int, now: datetime.datetime) -> RetentionRow:
@@ -153,7 +121,7 @@ def sweep(sessions: sessionmaker[Session], now: datetime.datetime | None = None)
     :param now: the time at which they are due, by default the present one
     """
     with transaction(sessions) as connection:
-        time = now or clock(connection)
+        time = now or database_time(connection)
     users = _users_with_due_jobs(sessions, time)
     return sum_over(users, lambda user_id: _trash_jobs(sessions, user_id, time))
 
@@ -162,10 +130,9 @@ def _users_with_due_jobs(sessions: sessionmaker[Session], now: datetime.datetime
     after, is_last = 0, False
     while not is_last:
         with transaction(sessions) as connection:
-            found = _NEXT_USERS.all(connection, after=after, now=now, limit=USERS)
-            users = [row.id for row in found]
+            users = _NEXT_USERS.all(connection, after=after, now=now, limit=USERS)
             due = _HAVE_DUE_JOBS.all(connection, ids=users, now=now) if users else ()
-        yield from (row.id for row in due)
+        yield from due
         after, is_last = users[-1] if users else 0, len(users) < USERS
 
 
@@ -176,10 +143,9 @@ def _trash_jobs(sessions: sessionmaker[Session], user_id: int, now: datetime.dat
             since = _LOCK_USER.first(connection, user_id=user_id, now=now)
             if since is None:
                 return number
-            due = {"user_id": user_id, "due_since": since.at}
+            due = {"user_id": user_id, "due_since": since}
             jobs = _LOCK_DUE_JOBS.all(connection, **due, limit=BATCH)
             if jobs:
-                ids = [row.id for row in jobs]
-                number += _TRASH.execute(connection, user_id=user_id, ids=ids)
+                number += _TRASH.execute(connection, user_id=user_id, ids=jobs)
         if len(jobs) < BATCH:
             return number

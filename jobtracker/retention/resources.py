@@ -1,5 +1,6 @@
 """``root["users"]["me"]["retention"]``."""
 
+from jobtracker.db.statements import database_time
 from jobtracker.retention import queries
 from jobtracker.retention.queries import RetentionRow
 from jobtracker.tree import Resource
@@ -12,7 +13,6 @@ class RetentionResource(Resource, under=UserResource, name="retention"):
     __parent__: UserResource
 
     def read(self) -> RetentionRow:
-        """The setting, and the jobs that are or will be due by it."""
         user = self.__parent__.row
-        now = user.read_at or queries.clock(self.connection)
+        now = user.read_at or database_time(self.connection)
         return queries.read(self.connection, user.id, now)

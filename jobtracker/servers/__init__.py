@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobtracker.errors import ApiError, BadRequest, RateLimited, log_rate_limited
-from jobtracker.http.access_log import log_rejected
+from jobtracker.http.access_log import access_log, write_record
 from jobtracker.http.cors import cors_headers
 from jobtracker.http.request_id import HEADER as REQUEST_ID
 from jobtracker.http.request_id import valid_or_new_request_id
@@ -63,9 +63,17 @@ def log_rejection(
     seconds: float,
 ) -> None:
     """Write the record of the access log of a request, and the error_response() to it."""
-    _status, headers, body = response
-    request_id = dict(headers)[REQUEST_ID]
-    log_rejected(environ, registry, error, request_id=request_id, size=len(body), seconds=seconds)
+    status, headers, body = response
+    if access_log.isEnabledFor(logging.INFO):
+        write_record(
+            environ,
+            registry,
+            request_id=dict(headers)[REQUEST_ID],
+            status=status,
+            size=len(body),
+            seconds=seconds,
+            error=error,
+        )
 
 
 @functools.lru_cache(maxsize=64)

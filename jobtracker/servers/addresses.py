@@ -23,7 +23,6 @@ def reserve(host: str, port: str) -> tuple[str, socket.socket]:
 
     Granian's workers listen with SO_REUSEPORT, by which servers of one user could share an address.
 
-    :param host: a name or an IP address
     :raises InvalidSettings: when the address is in use, or not one of this machine
     """
     if not port.isdecimal() or not 0 < int(port) <= MAX_PORT:

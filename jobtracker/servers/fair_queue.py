@@ -37,7 +37,6 @@ class FairQueue(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """The number of requests that wait for others of their user."""
         return sum(map(len, list(self._waiting.values())))
 
     def put(self, user: Hashable, request: T) -> None:

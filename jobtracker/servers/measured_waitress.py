@@ -4,7 +4,8 @@ import time
 from typing import Any
 
 from jobtracker.errors import RateLimited
-from jobtracker.servers.waitress_channel import Channel, RejectedRequestTask, RequestTask
+from jobtracker.servers.waitress_channel import Channel
+from jobtracker.servers.waitress_tasks import RejectedRequestTask, RequestTask
 
 #: The label of the thread pool, in which are the requests of all.
 POOL = "all"

@@ -78,12 +78,10 @@ class WorkerThreads:
 
     @property
     def queued(self) -> int:
-        """The number of functions that wait."""
         return self._queue.qsize() + self._fair_queue.waiting
 
     @property
     def busy(self) -> int:
-        """The number of functions that run."""
         return max(0, self._pending - len(self._completed) - self.queued)
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -7,211 +7,28 @@ time-out, for connections without any activity.
 """
 
 import contextlib
-import copy
 import functools
 import math
-import re
 import socket
 import struct
 import time
 from collections.abc import Hashable, Sequence
-from http.client import responses
 from typing import Any
 
-from pyramid.registry import Registry
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.task import ErrorTask, WSGITask
 
-from jobtracker.errors import CODES, ApiError, BadRequest, Unavailable
-from jobtracker.http.links import without_prefix
-from jobtracker.http.service import Operation, ThreadPool
-from jobtracker.servers import check_host, error_response, log_rejection
+from jobtracker.errors import ApiError, BadRequest, Unavailable
+from jobtracker.http.service import ThreadPool
 from jobtracker.servers.limits import Limits
-from jobtracker.servers.request_bodies import UNVERIFIED_BYTES, max_body_bytes, needs_authorization
+from jobtracker.servers.request_bodies import UNVERIFIED_BYTES
 from jobtracker.servers.stopping import IN_USE_SECONDS
 from jobtracker.servers.transfers import OWNERS, SLOW_RATE, Progress, owner_of
+from jobtracker.servers.waitress_parser import RequestParser
+from jobtracker.servers.waitress_tasks import AuthorizationTask, RejectedRequestTask, RequestTask
 
 # Seconds for which the rest of a rejected body is received: the connection is reset otherwise, and
 # the client may not see the response.
 DISCARD_SECONDS = 2
-
-# What the access log needs.
-_LOGGED_HEADERS = ("TRACEPARENT", "X_FORWARDED_FOR")
-
-_ORIGIN = re.compile(rb"^Origin:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-
-
-class RequestParser(HTTPRequestParser):
-    """Decides what to receive of a body when the header is complete."""
-
-    #: Whether the access token is verified before the rest of the body is received.
-    needs_authorization = False
-    #: Whether some of the body is not received.
-    is_incomplete = False
-    adj: Any
-    body_rcv: Any
-    #: The maximum size of the body, its length if that is known.
-    size = 0
-
-    def __init__(self, registry: Registry, limits: Limits, adj: Any) -> None:
-        super().__init__(adj)
-        self._registry = registry
-        self._limits = limits
-        self.began = time.time()
-
-    def received(self, data: bytes) -> int:
-        is_header = not self.headers_finished
-        header = self.header_plus + data if is_header else b""
-        consumed = super().received(data)
-        if is_header and self.headers_finished and not (self.error or self.empty):
-            try:
-                self._check_header()
-            except ApiError as error:
-                self.reject(error)
-        if self.error:
-            self.expect_continue = False  # otherwise waitress goes on receiving
-            self.is_incomplete = True
-            # waitress does not parse a header that is too large, nor one after a malformed line.
-            if "ORIGIN" not in self.headers and (origin := _ORIGIN.search(header)):
-                self.headers["ORIGIN"] = origin[1].strip().decode("latin-1")
-        return consumed
-
-    def _check_header(self) -> None:
-        self.began = time.time()  # of the body
-        check_host(self.headers.get("HOST", ""), f"HTTP/{self.version}")
-        # Of two framings a proxy can have chosen the other one: what follows can be of the body
-        # (RFC 9112, 6.1). waitress ignores the transfer coding of HTTP/1.0.
-        names = self.headers.keys()
-        if "TRANSFER_ENCODING" in names or (self.chunked and "CONTENT_LENGTH" in names):
-            self.connection_close = True
-        if self.body_rcv is None:
-            return
-        operation = self.operation
-        if operation is None:  # the application answers 404 or 405, whatever the body
-            self.body_rcv = None
-            self.is_incomplete = self.completed = self.connection_close = True
-            self.expect_continue = False
-            self.headers["CONTENT_LENGTH"] = "0"
-            self.headers["CONNECTION"] = "close"
-            return
-        length = None if self.chunked else self.content_length
-        limit = max_body_bytes(operation, length, self._limits.body_bytes)
-        self.adj = copy.copy(self.adj)
-        self.adj.max_request_body_size = limit + 1  # waitress rejects what is not less
-        self.size = limit if length is None else length
-        self.needs_authorization = needs_authorization(operation, self.size)
-
-    @property
-    def path_info(self) -> str:
-        """The path as waitress passes it on: its setting ``url_prefix`` becomes SCRIPT_NAME."""
-        return without_prefix("/" + self.path.lstrip("/"), self.adj.url_prefix)
-
-    @property
-    def operation(self) -> Operation | None:
-        """What is requested; None if there is no such operation."""
-        operation: Operation | None = self._registry["find_operation"](self.command, self.path_info)
-        return operation
-
-    def reject(self, error: ApiError) -> None:
-        self.error = error
-        self.completed = self.is_incomplete = True
-        self.expect_continue = False
-
-
-class RequestTask(WSGITask):
-    def get_environment(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environment()
-        environ["jobtracker.queued_seconds"] = self.channel.queued_seconds
-        return environ
-
-    def execute(self) -> None:
-        try:
-            super().execute()
-        except Unavailable as error:  # of write()
-            if self.wrote_header:
-                self.channel.abort()
-            else:
-                send_error(self, error)
-
-    def write(self, data: bytes) -> None:
-        if len(data) + self.channel.total_outbufs_len > UNVERIFIED_BYTES:
-            self.channel.make_room(len(data))
-            if not self.wrote_header:
-                self.channel.progress = Progress()
-        super().write(data)
-
-    @property
-    def has_body(self) -> bool:
-        # waitress ends the body of a streamed response to HEAD, which has none.
-        is_streamed_head = self.content_length is None and self.request.command.upper() == "HEAD"
-        return bool(super().has_body) and not is_streamed_head
-
-    def build_response_header(self) -> bytes:
-        is_draining = self.channel.server.task_dispatcher.shutting_down.is_draining()
-        if is_draining or self.request.connection_close:
-            self.request.headers["CONNECTION"] = "close"
-            super().set_close_on_finish()
-        return super().build_response_header()
-
-    def set_close_on_finish(self) -> None:
-        # waitress closes where there is no Content-Length, even if the status allows no body.
-        if self.has_body or self.version == "1.0" or self.request.connection_close:
-            super().set_close_on_finish()
-
-
-class RejectedRequestTask(ErrorTask):
-    def execute(self) -> None:
-        error = self.request.error
-        if not isinstance(error, ApiError):  # of waitress
-            error = ApiError(status=error.code if error.code in CODES else 400)
-        send_error(self, error)
-
-
-def send_error(task: WSGITask | ErrorTask, error: ApiError) -> None:
-    # Not task.request: waitress makes an empty one for an error of the application.
-    request, registry = task.channel.requests[0], task.channel.server.registry
-    headers = request.headers
-    response = error_response(
-        error, registry.settings, headers.get("ORIGIN", ""), headers.get("X_REQUEST_ID", "")
-    )
-    has_path = bool(getattr(request, "path", ""))  # otherwise the header is malformed
-    environ = {
-        "REQUEST_METHOD": request.command.upper() if has_path else "",
-        "PATH_INFO": request.path_info if has_path else "",
-        "REMOTE_ADDR": task.channel.addr[0],
-        **{f"HTTP_{name}": headers[name] for name in _LOGGED_HEADERS if name in headers},
-    }
-    log_rejection(environ, registry, error, response, time.time() - request.began)
-    status, task.response_headers, body = response
-    task.status = f"{status} {responses[status]}"
-    task.set_close_on_finish()
-    task.content_length = len(body)
-    task.write(body)
-
-
-class AuthorizationTask:
-    """Verifies the access token of a request, whose large body is received only after that."""
-
-    def __init__(self, channel: "Channel", request: RequestParser) -> None:
-        self._channel = channel
-        self._request = request
-
-    def service(self) -> None:
-        channel, request = self._channel, self._request
-        try:
-            environ = channel.environ_of(request)
-            channel.server.registry["check_authorization"](environ)
-            channel.set_owner(request)  # of a token that is verified now
-            channel.make_room(0)  # its own size is counted already
-        except ApiError as error:
-            channel.reject(request, error)
-        finally:
-            channel.is_checking = False
-            channel.server.pull_trigger()
-
-    def cancel(self) -> None:
-        """Nothing is to be undone."""
 
 
 class Channel(HTTPChannel):

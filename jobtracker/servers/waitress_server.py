@@ -70,7 +70,6 @@ class Dispatcher(ThreadedTaskDispatcher):
 
     @property
     def busy(self) -> int:
-        """The number of threads that run a request."""
         return self.active_count
 
     @property
@@ -80,7 +79,6 @@ class Dispatcher(ThreadedTaskDispatcher):
 
     @property
     def max_size(self) -> int:
-        """The number of threads."""
         return len(self.threads)
 
     def stop(self, signal_number: int, _frame: Any) -> None:

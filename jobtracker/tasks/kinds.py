@@ -29,14 +29,14 @@ MAX_FAILURES = 40
 TaskFunction = Callable[["RunningTask"], dict[str, Any] | None]
 
 
-class Kind(NamedTuple):
+class TaskKind(NamedTuple):
     run: TaskFunction
     max_failures: int | None
     is_resumable: bool = True
 
 
 #: By name.
-TASK_KINDS: dict[str, Kind] = {}
+TASK_KINDS: dict[str, TaskKind] = {}
 
 
 def task_kind(
@@ -50,7 +50,7 @@ def task_kind(
     """
 
     def register(run: TaskFunction) -> TaskFunction:
-        TASK_KINDS[name] = Kind(run, max_failures, is_resumable)
+        TASK_KINDS[name] = TaskKind(run, max_failures, is_resumable)
         return run
 
     return register

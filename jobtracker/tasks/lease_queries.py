@@ -4,25 +4,12 @@ import secrets
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Double,
-    Text,
-    and_,
-    any_,
-    bindparam,
-    extract,
-    false,
-    func,
-    not_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from jobtracker.db.base import NOW
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Statement, columns_of
+from jobtracker.db.statements import Command, ScalarStatement, Statement, columns_of
 from jobtracker.tasks.models import Task, TaskState
 from jobtracker.tasks.queries import IS_DUE, IS_UNFINISHED, after_seconds, notify
 
@@ -50,42 +37,33 @@ class Lease(NamedTuple):
         return {"user_id": self.user_id, "task_id": self.id, "lease_nonce": self.lease_nonce}
 
 
-class _Seconds(NamedTuple):
-    seconds: float | None
-
-
-class _State(NamedTuple):
-    state: str
-
-
 _C = Task.__table__.c
-_BY_KEY = and_(
-    _C.user_id == bindparam("user_id", type_=BigInteger),
-    _C.id == bindparam("task_id", type_=BigInteger),
+_BY_KEY = sa.and_(
+    _C.user_id == sa.bindparam("user_id", type_=sa.BigInteger),
+    _C.id == sa.bindparam("task_id", type_=sa.BigInteger),
 )
-_IS_OF_KINDS = _C.kind == any_(bindparam("kinds", type_=ARRAY(Text)))
+_IS_OF_KINDS = _C.kind == sa.any_(sa.bindparam("kinds", type_=ARRAY(sa.Text)))
 _FIND_DUE = Statement(
-    select(_C.user_id, _C.id)
+    sa.select(_C.user_id, _C.id)
     .where(IS_DUE, _IS_OF_KINDS)
     .order_by(_C.run_after)
-    .limit(bindparam("max_rows", type_=BigInteger)),
+    .limit(sa.bindparam("max_rows", type_=sa.BigInteger)),
     TaskKey,
 )
-_NEXT_DUE = Statement(
-    select(extract("epoch", func.min(_C.run_after) - NOW).cast(Double)).where(
+_NEXT_DUE = ScalarStatement[float](
+    sa.select(sa.extract("epoch", sa.func.min(_C.run_after) - NOW).cast(sa.Double)).where(
         IS_UNFINISHED, _IS_OF_KINDS
-    ),
-    _Seconds,
+    )
 )
 
 # A running one whose lease has ended is due, unless a batch of it goes on, which locks the row.
-_LOCK_DUE = Statement(
-    select(_C.state).where(_BY_KEY, IS_DUE).with_for_update(skip_locked=True), _State
+_LOCK_DUE = ScalarStatement[str](
+    sa.select(_C.state).where(_BY_KEY, IS_DUE).with_for_update(skip_locked=True)
 )
-_FAILED = bindparam("failed", type_=BigInteger)
-_LEASE_NONCE = bindparam("lease_nonce", type_=BigInteger)
+_FAILED = sa.bindparam("failed", type_=sa.BigInteger)
+_LEASE_NONCE = sa.bindparam("lease_nonce", type_=sa.BigInteger)
 _TAKE = Statement(
-    update(Task.__table__)
+    sa.update(Task.__table__)
     .where(_BY_KEY)
     .values(
         state=TaskState.RUNNING,
@@ -93,28 +71,28 @@ _TAKE = Statement(
         attempts=_C.attempts + 1,
         lease_nonce=_LEASE_NONCE,
         failures=_C.failures + _FAILED,
-        run_again=false(),
+        run_again=sa.false(),
     )
     .returning(*columns_of(Task, Lease)),
     Lease,
 )
 
 # Otherwise another worker has taken it.
-_IS_LEASED = and_(_BY_KEY, _C.state == TaskState.RUNNING, _C.lease_nonce == _LEASE_NONCE)
+_IS_LEASED = sa.and_(_BY_KEY, _C.state == TaskState.RUNNING, _C.lease_nonce == _LEASE_NONCE)
 # FOR KEY SHARE, so that a request that enqueues an equal one does not wait for the batch.
-_LOCK_LEASED = Statement(
-    select(_C.state).where(_IS_LEASED).with_for_update(read=True, key_share=True), _State
+_LOCK_LEASED = ScalarStatement[str](
+    sa.select(_C.state).where(_IS_LEASED).with_for_update(read=True, key_share=True)
 )
-_RUNNING = update(Task.__table__).where(_IS_LEASED)
+_RUNNING = sa.update(Task.__table__).where(_IS_LEASED)
 _RENEW = Command(
     _RUNNING.values(
         run_after=after_seconds("lease"),
-        done=bindparam("done", type_=BigInteger),
-        total=bindparam("total", type_=BigInteger),
-        failures=bindparam("failures", type_=BigInteger),
+        done=sa.bindparam("done", type_=sa.BigInteger),
+        total=sa.bindparam("total", type_=sa.BigInteger),
+        failures=sa.bindparam("failures", type_=sa.BigInteger),
     )
 )
-_ERROR = bindparam("error", type_=Text)
+_ERROR = sa.bindparam("error", type_=sa.Text)
 _QUEUE_AGAIN = Command(
     _RUNNING.values(
         state=TaskState.QUEUED,
@@ -124,10 +102,10 @@ _QUEUE_AGAIN = Command(
     )
 )
 _FINISH = Command(
-    _RUNNING.where(not_(_C.run_again)).values(
-        state=bindparam("state", type_=Text),
+    _RUNNING.where(sa.not_(_C.run_again)).values(
+        state=sa.bindparam("state", type_=sa.Text),
         finished_at=NOW,
-        result=bindparam("result", type_=JSONB),
+        result=sa.bindparam("result", type_=JSONB),
         error=_ERROR,
     )
 )
@@ -140,7 +118,7 @@ def find_due(connection: SupportsExecute, kinds: Collection[str], max_rows: int)
 
 def seconds_until_due(connection: SupportsExecute, kinds: Collection[str]) -> float | None:
     """The time until the next task of some kinds is due; None where there is none."""
-    return _NEXT_DUE.first_or_not_found(connection, kinds=[*kinds]).seconds
+    return _NEXT_DUE.first(connection, kinds=[*kinds])
 
 
 def take(connection: SupportsExecute, task: TaskKey, lease: float) -> Lease | None:
@@ -150,10 +128,10 @@ def take(connection: SupportsExecute, task: TaskKey, lease: float) -> Lease | No
     :param lease: in seconds
     """
     key = {"user_id": task.user_id, "task_id": task.id}
-    locked = _LOCK_DUE.first(connection, **key)
-    if locked is None:
+    state = _LOCK_DUE.first(connection, **key)
+    if state is None:
         return None
-    failed = int(locked.state == TaskState.RUNNING)
+    failed = int(state == TaskState.RUNNING)
     new = {"lease": lease, "lease_nonce": secrets.randbits(63), "failed": failed}
     return _TAKE.first(connection, **key, **new)
 

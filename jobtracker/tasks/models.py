@@ -12,8 +12,6 @@ from jobtracker.db.base import Base, enum_check, identity, sql_in_list, timestam
 
 
 class TaskState(StrEnum):
-    """What has become of a task."""
-
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"

@@ -5,26 +5,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Double,
-    Text,
-    and_,
-    bindparam,
-    delete,
-    func,
-    literal,
-    or_,
-    select,
-    true,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
-from jobtracker.db.statements import Command, Repository, Statement, count_up_to_limit
+from jobtracker.db.statements import Command, Repository, ScalarStatement, count_up_to_limit
 from jobtracker.errors import RateLimited
 from jobtracker.tasks.models import Task, TaskState
 
@@ -59,55 +47,49 @@ class TaskRow(NamedTuple):
         return Progress(self.done, self.total)
 
 
-class _Id(NamedTuple):
-    id: int
-
-
 TASKS = Repository(
     Task, TaskRow, owner_columns=("user_id",), order=newest_first(Task, "created_at")
 )
 EXPIRED = ExpiredRows(Task, Task.finished_at <= NOW - KEPT)
 
 _C = Task.__table__.c
-_USER_ID = bindparam("user_id", type_=BigInteger)
-_KIND, _ARGS = bindparam("kind", type_=Text), bindparam("args", type_=JSONB)
+_KIND, _ARGS = sa.bindparam("kind", type_=sa.Text), sa.bindparam("args", type_=JSONB)
 IS_UNFINISHED = _C.finished_at.is_(None)
-IS_DUE = and_(IS_UNFINISHED, _C.run_after <= NOW)
+IS_DUE = sa.and_(IS_UNFINISHED, _C.run_after <= NOW)
 
 
 def after_seconds(seconds: str) -> Any:
     """The time after as many seconds as a parameter says."""
-    parameter = bindparam(seconds, type_=Double)
-    return NOW + func.make_interval(0, 0, 0, 0, 0, 0, parameter)
+    parameter = sa.bindparam(seconds, type_=sa.Double)
+    return NOW + sa.func.make_interval(0, 0, 0, 0, 0, 0, parameter)
 
 
 # An equal one that is unfinished is locked: no worker takes it until the transaction has ended.
 _OTHERS = (
-    select(literal(1))
-    .where(_C.user_id == _USER_ID, IS_UNFINISHED, or_(_C.kind != _KIND, _C.args != _ARGS))
+    sa.select(sa.literal(1))
+    .where(_C.user_id == USER_ID, IS_UNFINISHED, sa.or_(_C.kind != _KIND, _C.args != _ARGS))
     .limit(MAX_UNFINISHED)
     .subquery()
 )
-_MAX_OTHERS = bindparam("max_others", type_=BigInteger)
-_HAS_ROOM = select(func.count()).select_from(_OTHERS).scalar_subquery() < _MAX_OTHERS
-_ENQUEUE = Statement(
+_MAX_OTHERS = sa.bindparam("max_others", type_=sa.BigInteger)
+_HAS_ROOM = sa.select(sa.func.count()).select_from(_OTHERS).scalar_subquery() < _MAX_OTHERS
+_ENQUEUE = ScalarStatement[int](
     insert(Task.__table__)
     .from_select(
         ["user_id", "kind", "args", "run_after"],
-        select(_USER_ID, _KIND, _ARGS, after_seconds("delay")).where(_HAS_ROOM),
+        sa.select(USER_ID, _KIND, _ARGS, after_seconds("delay")).where(_HAS_ROOM),
         include_defaults=False,
     )
     .on_conflict_do_update(
         index_elements=["user_id", "kind", "args"],
         index_where=IS_UNFINISHED,
-        set_={"run_again": true()},
+        set_={"run_again": sa.true()},
     )
-    .returning(_C.id),
-    _Id,
+    .returning(_C.id)
 )
 _CANCEL = Command(
-    delete(Task.__table__).where(
-        _C.user_id == _USER_ID, _C.kind == _KIND, _C.state == TaskState.QUEUED, _C.attempts == 0
+    sa.delete(Task.__table__).where(
+        _C.user_id == USER_ID, _C.kind == _KIND, _C.state == TaskState.QUEUED, _C.attempts == 0
     )
 )
 _NOTIFY = "SELECT pg_notify(%(channel)s, '')"
@@ -135,12 +117,12 @@ def enqueue(
     """
     max_others = MAX_UNFINISHED if is_limited else MAX_UNFINISHED + 1
     parameters = {"args": {**args}, "delay": delay, "max_others": max_others}
-    row = _ENQUEUE.first(connection, user_id=user_id, kind=kind, **parameters)
-    if row is None:
+    task_id = _ENQUEUE.first(connection, user_id=user_id, kind=kind, **parameters)
+    if task_id is None:
         message = "Too much is under way already. Please wait a minute."
         raise RateLimited(message, limit="tasks", retry_after=60)
     notify(connection)
-    return row.id
+    return task_id
 
 
 def cancel(connection: SupportsExecute, user_id: int, kind: str) -> bool:
@@ -155,4 +137,4 @@ def notify(connection: SupportsExecute) -> None:
 
 def count_due(connection: SupportsExecute, max_rows: int) -> int:
     """The number of tasks that are due, of whichever kind, ``max_rows`` at most."""
-    return _COUNT_DUE.first_or_not_found(connection, max_rows=max_rows).number
+    return _COUNT_DUE.first_or_not_found(connection, max_rows=max_rows)

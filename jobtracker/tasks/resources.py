@@ -1,7 +1,11 @@
 """``root["tasks"]``: the tasks of the authenticated user."""
 
+from collections.abc import Mapping
+from typing import Any, cast
+
+from jobtracker.tasks import queries
 from jobtracker.tasks.queries import TASKS, TaskRow
-from jobtracker.tree import OwnerOnly, PrimaryCollection, Root, RowResource
+from jobtracker.tree import OwnerOnly, PrimaryCollection, Resource, Root, RowResource
 
 
 class TaskResource(RowResource[TaskRow]):
@@ -14,3 +18,10 @@ class TaskCollection(OwnerOnly, PrimaryCollection[TaskRow], under=Root, name="ta
     """``/tasks``, which has no URL itself."""
 
     repository, item_class = TASKS, TaskResource
+
+
+def enqueue(resource: Resource, kind: str, args: Mapping[str, Any]) -> TaskResource:
+    """Queue a task of the authenticated user: :func:`queries.enqueue`."""
+    task_id = queries.enqueue(resource.connection, resource.user.id, kind, args)
+    tasks = cast(TaskCollection, Root(resource.request)["tasks"])
+    return cast(TaskResource, tasks[task_id])

@@ -58,7 +58,7 @@ class Outcome(StrEnum):
 class RunningTask:
     """A task that a worker runs: what its function works with.
 
-    ``done`` and ``total`` are its progress, which the end of a batch stores.
+    ``done`` and ``total`` are its progress: set within a batch, whose end stores them.
     """
 
     def __init__(
@@ -88,13 +88,10 @@ class RunningTask:
         return 0 if self.has_progressed else self.lease.failures
 
     @contextlib.contextmanager
-    def batch(
-        self, *, done: int | None = None, total: int | None = None
-    ) -> Iterator[TransactionConnection]:
+    def batch(self) -> Iterator[TransactionConnection]:
         """A transaction, which renews the lease and stores the progress. It is short: some hundred
         rows.
 
-        :param done: the progress at its end, as the attribute, which can be set within as well
         :raises Interrupted: to be passed on; nothing of the batch is committed
         """
         time.sleep(min((time.monotonic() - self._resumed_at) / 2, LONGEST_REST))
@@ -107,8 +104,6 @@ class RunningTask:
             with transaction(self.sessions) as connection:
                 if not queries.lock(connection, self.lease):
                     raise LeaseLost
-                self.done = self.done if done is None else done
-                self.total = self.total if total is None else total
                 yield connection
                 self.has_progressed |= self.done > self.lease.done
                 progress = self.lease._replace(
@@ -122,11 +117,7 @@ class RunningTask:
 
 
 class Runner:
-    """The loop over the tasks that are due, one after the other.
-
-    :param sessions: those of the batches
-    :param is_stopping: whether to begin no further batch
-    """
+    """The loop over the tasks that are due, one after the other."""
 
     def __init__(
         self,

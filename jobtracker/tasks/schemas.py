@@ -2,25 +2,16 @@
 
 from colander import SchemaNode
 
-from jobtracker.fields import (
-    Choice,
-    FreeFormObject,
-    Integer,
-    Nested,
-    RowOut,
-    Schema,
-    Text,
-    Timestamp,
-)
+from jobtracker import fields
 from jobtracker.tasks.models import TaskState
 
 
-class ProgressOut(Schema):
-    done = SchemaNode(Integer())
-    total = SchemaNode(Integer(), nullable=True)
+class ProgressOut(fields.Schema):
+    done = SchemaNode(fields.Integer())
+    total = SchemaNode(fields.Integer(), nullable=True)
 
 
-class TaskOut(RowOut):
+class TaskOut(fields.RowOut):
     example = {
         "id": 3,
         "kind": "empty_trash",
@@ -31,9 +22,9 @@ class TaskOut(RowOut):
         "finished_at": None,
     }
 
-    kind = SchemaNode(Text())
-    state = SchemaNode(Choice(TaskState))
-    progress = SchemaNode(Nested(ProgressOut()))
-    result = SchemaNode(FreeFormObject(), nullable=True)
-    created_at = SchemaNode(Timestamp())
-    finished_at = SchemaNode(Timestamp(), nullable=True)
+    kind = SchemaNode(fields.Text())
+    state = SchemaNode(fields.Choice(TaskState))
+    progress = SchemaNode(fields.Nested(ProgressOut()))
+    result = SchemaNode(fields.FreeFormObject(), nullable=True)
+    created_at = SchemaNode(fields.Timestamp())
+    finished_at = SchemaNode(fields.Timestamp(), nullable=True)

@@ -11,7 +11,6 @@ https://opentelemetry.io/docs/specs/semconv/database/postgresql/
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -138,7 +137,7 @@ def request_attributes(environ: dict[str, Any], registry: Any, route: str | None
         "http.request.method": method if method in METHODS else "_OTHER",
         "url.scheme": environ["wsgi.url_scheme"],
         "url.path": logged_path(environ["PATH_INFO"]),
-        "client.address": str(client_address(SimpleNamespace(environ=environ, registry=registry))),
+        "client.address": str(client_address(environ, registry)),
         "network.protocol.version": environ["SERVER_PROTOCOL"].removeprefix("HTTP/"),
     }
     if route is not None:

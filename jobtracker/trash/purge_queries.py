@@ -6,14 +6,14 @@ A job is marked first: from then on it is not in the trash, and cannot be restor
 import datetime
 import functools
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import LIMIT, NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
-from jobtracker.db.statements import Command, Count, Statement, count_up_to_limit
+from jobtracker.db.statements import Command, ScalarStatement, count_up_to_limit
 from jobtracker.db.trash import Trashable, TrashReason
 from jobtracker.jobs.models import Job, JobChild
 
@@ -23,38 +23,23 @@ BATCH = 500
 JOBS = 20
 
 
-class _Id(NamedTuple):
-    id: int
-
-
-class _UserId(NamedTuple):
-    user_id: int
-
-
-class _Time(NamedTuple):
-    time: datetime.datetime
-
-
-_NOW = Statement(sa.select(NOW), _Time)
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _BEFORE = sa.bindparam("before", type_=sa.DateTime(timezone=True))
 _LAST = sa.bindparam("last_user_id", type_=sa.BigInteger)
 _JOB_IDS = sa.bindparam("job_ids", type_=ARRAY(sa.BigInteger))
 _IS_MARKED = sa.and_(
-    Job.user_id == _USER_ID, Job.trashed_at.is_not(None), Job.trash_reason == TrashReason.PURGE
+    Job.user_id == USER_ID, Job.trashed_at.is_not(None), Job.trash_reason == TrashReason.PURGE
 )
-_JOBS_TO_PURGE = sa.select(Job.id).where(_IS_MARKED).order_by(Job.id).limit(_LIMIT)
-_LOCK_JOBS = Statement(_JOBS_TO_PURGE.with_for_update(), _Id)
-_COUNT_JOBS = Statement(sa.select(sa.func.count()).where(_IS_MARKED), Count)
+_JOBS_TO_PURGE = sa.select(Job.id).where(_IS_MARKED).order_by(Job.id).limit(LIMIT)
+_LOCK_JOBS = ScalarStatement[int](_JOBS_TO_PURGE.with_for_update())
+_COUNT_JOBS = ScalarStatement[int](sa.select(sa.func.count()).where(_IS_MARKED))
 _DELETE_JOBS = Command(
-    sa.delete(Job.__table__).where(Job.user_id == _USER_ID, Job.id == sa.any_(_JOB_IDS))
+    sa.delete(Job.__table__).where(Job.user_id == USER_ID, Job.id == sa.any_(_JOB_IDS))
 )
 
 
 def _is_trash(model: Any) -> list[Any]:
     """The conditions of rows that are in the trash of a user since a time or longer."""
-    conditions = [model.user_id == _USER_ID, model.trashed_at <= _BEFORE]
+    conditions = [model.user_id == USER_ID, model.trashed_at <= _BEFORE]
     if model is Job:
         conditions.append(model.trash_reason != TrashReason.PURGE)
     return conditions
@@ -65,8 +50,8 @@ def _is_first(model: Any, conditions: Iterable[Any]) -> list[Any]:
     delete the same ones cannot deadlock."""
     found = sa.select(model.id).where(*conditions).order_by(model.trashed_at, model.id)
     # A CTE is evaluated once.
-    locked = found.limit(_LIMIT).with_for_update().cte("locked")
-    return [model.user_id == _USER_ID, model.id.in_(sa.select(locked.c.id))]
+    locked = found.limit(LIMIT).with_for_update().cte("locked")
+    return [model.user_id == USER_ID, model.id.in_(sa.select(locked.c.id))]
 
 
 @functools.cache
@@ -83,33 +68,28 @@ def _delete(kind: str) -> Command:
 def _delete_of_jobs(kind: str) -> Command:
     """Delete some rows below jobs."""
     model = Trashable.by_kind[kind]
-    of_jobs = (model.user_id == _USER_ID, model.application_id == sa.any_(_JOB_IDS))
+    of_jobs = (model.user_id == USER_ID, model.application_id == sa.any_(_JOB_IDS))
     return Command(sa.delete(model.__table__).where(*_is_first(model, of_jobs)))
 
 
 @functools.cache
-def _count(kind: str) -> Statement[Count]:
+def _count(kind: str) -> ScalarStatement[int]:
     model = Trashable.by_kind[kind]
-    return Statement(sa.select(sa.func.count()).where(*_is_trash(model)), Count)
+    return ScalarStatement(sa.select(sa.func.count()).where(*_is_trash(model)))
 
 
 @functools.cache
-def _users(kind: str) -> Statement[_UserId]:
+def _users(kind: str) -> ScalarStatement[int]:
     model = Trashable.by_kind[kind]
     found = sa.select(model.user_id).where(model.trashed_at <= _BEFORE, model.user_id > _LAST)
-    return Statement(found.distinct().order_by(model.user_id).limit(_LIMIT), _UserId)
+    return ScalarStatement(found.distinct().order_by(model.user_id).limit(LIMIT))
 
 
 @functools.cache
-def _backlog(kind: str) -> Statement[Count]:
+def _backlog(kind: str) -> ScalarStatement[int]:
     model = Trashable.by_kind[kind]
     period = sa.bindparam("period", type_=sa.Interval)
     return count_up_to_limit(model, model.trashed_at <= NOW - period)
-
-
-def now(connection: SupportsExecute) -> datetime.datetime:
-    """The time by the clock of the database."""
-    return _NOW.first_or_not_found(connection).time
 
 
 def users_of_trash(
@@ -117,17 +97,16 @@ def users_of_trash(
 ) -> list[int]:
     """The users that follow the last one and have a row in the trash since a time or longer."""
     parameters = {"before": before, "last_user_id": last_user_id, "limit": limit}
-    return [row.user_id for row in _users(kind).all(connection, **parameters)]
+    return _users(kind).all(connection, **parameters)
 
 
 def count(connection: SupportsExecute, user_id: int, kind: str, before: datetime.datetime) -> int:
     """The number of a user's rows of a kind in the trash since a time or longer."""
-    return _count(kind).first_or_not_found(connection, user_id=user_id, before=before).number
+    return _count(kind).first_or_not_found(connection, user_id=user_id, before=before)
 
 
 def count_jobs(connection: SupportsExecute, user_id: int) -> int:
-    """The number of a user's jobs that are marked."""
-    return _COUNT_JOBS.first_or_not_found(connection, user_id=user_id).number
+    return _COUNT_JOBS.first_or_not_found(connection, user_id=user_id)
 
 
 def delete_batch(
@@ -143,7 +122,7 @@ def delete_jobs_batch(connection: SupportsExecute, user_id: int) -> int | None:
     """Delete marked jobs, what is below them first; return the number of jobs, which is 0 where
     more is below them than a batch has, and None when no job is left."""
     # Locked, so that no concurrent call deletes the same rows.
-    jobs = [row.id for row in _LOCK_JOBS.all(connection, user_id=user_id, limit=JOBS)]
+    jobs = _LOCK_JOBS.all(connection, user_id=user_id, limit=JOBS)
     if not jobs:
         return None
     room = BATCH
@@ -159,7 +138,7 @@ def delete_jobs_batch(connection: SupportsExecute, user_id: int) -> int | None:
 def count_backlog(connection: SupportsExecute, period: datetime.timedelta, max_rows: int) -> int:
     """The number of rows that have been in the trash for a period or longer, max_rows at most."""
     counts = (
-        _backlog(kind).first_or_not_found(connection, period=period, max_rows=max_rows).number
+        _backlog(kind).first_or_not_found(connection, period=period, max_rows=max_rows)
         for kind in Trashable.by_kind
     )
     return min(sum(counts), max_rows)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db.batches import sum_over
 from jobtracker.db.connections import transaction
+from jobtracker.db.statements import database_time
 from jobtracker.db.trash import EMPTY_TRASH, Trashable
 from jobtracker.documents.object_deletions import process_all
 from jobtracker.jobs.models import Job
@@ -79,7 +80,7 @@ def purge_expired(sessions: sessionmaker[Session], period: datetime.timedelta) -
     """Delete what has been in the trash of any user for a period or longer; return the number of
     things."""
     with transaction(sessions) as connection:
-        before = queries.now(connection) - period
+        before = database_time(connection) - period
     expired = _users_and_kinds(sessions, before)
     return sum_over(expired, lambda each: _purge_expired_of(sessions, *each, before))
 

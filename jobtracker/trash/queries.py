@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from jobtracker.db.base import LIMIT, PERIOD, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.keyset import Page, Sort, SortKey
 from jobtracker.db.statements import Statement, columns_of
@@ -26,9 +27,6 @@ class TrashRow(NamedTuple):
     reason: str
 
 
-_USER_ID = sa.bindparam("user_id", type_=sa.BigInteger)
-_PERIOD = sa.bindparam("period", type_=sa.Interval)
-_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 # Of a job: what is below it is purged with it.
 _IS_PURGED = sa.and_(Job.trashed_at.is_not(None), sa.not_(in_trash(Job)))
 
@@ -42,18 +40,18 @@ def _sort(model: Any, kind: Any) -> Sort:
 def _query(kind: str) -> tuple[sa.Select[Any], Sort]:
     """The rows of a kind, and their order."""
     model = Trashable.by_kind[kind]
-    is_shown = [model.user_id == _USER_ID, in_trash(model)]
+    is_shown = [model.user_id == USER_ID, in_trash(model)]
     job_id: Any = sa.cast(sa.null(), sa.BigInteger)
     if issubclass(model, JobChild):
         job_id = model.application_id
-        of_job = sa.select(sa.not_(_IS_PURGED)).where(Job.user_id == _USER_ID, Job.id == job_id)
+        of_job = sa.select(sa.not_(_IS_PURGED)).where(Job.user_id == USER_ID, Job.id == job_id)
         # A subquery of each row, not a join of all of them.
         is_shown.append(of_job.scalar_subquery().is_(sa.true()))
     expressions = {
         "kind": sa.literal_column(f"'{kind}'", sa.Text).label("kind"),
         "job_id": job_id.label("job_id"),
         "title": model.trash_title().label("title"),
-        "purge_at": (model.trashed_at + _PERIOD).label("purge_at"),
+        "purge_at": (model.trashed_at + PERIOD).label("purge_at"),
         "reason": model.trash_reason.label("reason"),
     }
     columns = columns_of(model, TrashRow, expressions)
@@ -68,10 +66,10 @@ def _page(kinds: tuple[str, ...], is_continued: bool) -> Statement[TrashRow]:
         query, sort = _query(kind)
         if is_continued:
             query = query.where(sort.after())
-        of_kinds.append(sa.select(query.order_by(*sort.order()).limit(_LIMIT).subquery(kind)))
+        of_kinds.append(sa.select(query.order_by(*sort.order()).limit(LIMIT).subquery(kind)))
     rows = sa.union_all(*of_kinds).subquery("trash")
     order = (rows.c[key].desc() for key in ("trashed_at", "id", "kind"))
-    return Statement(sa.select(*rows.c).order_by(*order).limit(_LIMIT), TrashRow)
+    return Statement(sa.select(*rows.c).order_by(*order).limit(LIMIT), TrashRow)
 
 
 @functools.cache
@@ -83,11 +81,11 @@ def _find(kind: str) -> Statement[TrashRow]:
 
 def count() -> sa.ColumnElement[int]:
     """The number of things in the trash of the user ``user_id``, an expression of a statement."""
-    purged = sa.select(Job.id).where(Job.user_id == _USER_ID, _IS_PURGED)
+    purged = sa.select(Job.id).where(Job.user_id == USER_ID, _IS_PURGED)
     counts: list[sa.ColumnElement[int]] = []
     for model in Trashable.by_kind.values():
         found = sa.select(sa.func.count()).select_from(model)
-        found = found.where(model.user_id == _USER_ID, in_trash(model))
+        found = found.where(model.user_id == USER_ID, in_trash(model))
         if issubclass(model, JobChild):
             found = found.where(model.application_id.not_in(purged))
         counts.append(found.scalar_subquery())
@@ -107,7 +105,6 @@ def page(
 
     :param kinds: empty for all
     :param period: the time after which a row is purged
-    :param after: the sort keys of the row that the page continues after
     """
     kinds = tuple(each for each in Trashable.by_kind if each in kinds or not kinds)
     _first, sort = _query(kinds[0])
@@ -119,5 +116,4 @@ def page(
 def find(
     connection: SupportsExecute, user_id: int, kind: str, row_id: int, period: datetime.timedelta
 ) -> TrashRow | None:
-    """A row of the user's trash."""
     return _find(kind).first(connection, user_id=user_id, row_id=row_id, period=period)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from jobtracker.db.keyset import MAX_LIST, Page
+from jobtracker.db.statements import database_time
 from jobtracker.db.trash import EMPTY_TRASH, Trashable
 from jobtracker.jobs.models import Job
 from jobtracker.jobs.resources import JobCollection, JobResource
-from jobtracker.tasks.queries import enqueue
-from jobtracker.tasks.resources import TaskCollection, TaskResource
-from jobtracker.trash import purge_queries, queries
+from jobtracker.tasks.resources import TaskResource, enqueue
+from jobtracker.trash import queries
 from jobtracker.trash.queries import TrashRow
-from jobtracker.tree import Collection, OwnerOnly, Resource, Root, TrashableCollection
+from jobtracker.tree import Collection, ItemResource, OwnerOnly, Resource, Root, TrashableCollection
 from jobtracker.users import queries as users
 
 
@@ -54,12 +54,11 @@ class Trash(OwnerOnly, under=Root, name="trash"):
         :raises RateLimited: when too many tasks of the user are not finished
         """
         kinds = [each for each in Trashable.by_kind if each in kind or not kind]
-        before = purge_queries.now(self.connection)
+        before = database_time(self.connection)
         args = {"before": before.isoformat(), "kinds": kinds}
-        task_id = enqueue(self.connection, self.user.id, EMPTY_TRASH, args)
+        task = enqueue(self, EMPTY_TRASH, args)
         users.increment_revision(self.connection, self.user.id)
-        tasks = cast(TaskCollection, Root(self.request)["tasks"])
-        return cast(TaskResource, tasks[task_id])
+        return task
 
 
 class TrashOfKind(Collection):
@@ -80,14 +79,10 @@ class TrashOfKind(Collection):
         return TrashedResource(self, row)
 
 
-class TrashedResource(Resource):
+class TrashedResource(ItemResource[TrashRow]):
     """``/trash/note/3``."""
 
     __parent__: TrashOfKind
-
-    def __init__(self, parent: TrashOfKind, row: TrashRow) -> None:
-        super().__init__(parent, str(row.id))
-        self.row = row
 
     def restore(self) -> Resource:
         """Take it out of the trash, and return what it is now.
@@ -127,7 +122,6 @@ def _collection_of(kind: str) -> tuple[str, type[TrashableCollection[Any]]]:
 
 
 def item_classes() -> list[type[Resource]]:
-    """The class of the things of each kind."""
     return [
         JobResource if kind == Job.trash_kind else _collection_of(kind)[1].item_class
         for kind in Trashable.by_kind

@@ -3,21 +3,10 @@
 import functools
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BIGINT,
-    BigInteger,
-    ColumnElement,
-    ScalarSelect,
-    bindparam,
-    case,
-    cast,
-    func,
-    or_,
-    select,
-    true,
-)
+import sqlalchemy as sa
 
 from jobtracker.activity.models import Activity
+from jobtracker.db.base import USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.statements import Statement
 from jobtracker.db.trash import Trashable
@@ -51,58 +40,58 @@ class UsageRow(NamedTuple):
     trash_bytes: int
 
 
-_USER_ID = bindparam("user_id", type_=BigInteger)
-
-
-def _of_user(model: Any, expression: Any, source: Any = None) -> ScalarSelect[int]:
-    found = select(expression).select_from(model if source is None else source)
+def _of_user(model: Any, expression: Any, source: Any = None) -> sa.ScalarSelect[int]:
+    found = sa.select(expression).select_from(model if source is None else source)
     if source is not None:
-        found = found.where(Job.user_id == _USER_ID)
-    return found.where(model.user_id == _USER_ID, *_is_live(model)).scalar_subquery()
+        found = found.where(Job.user_id == USER_ID)
+    return found.where(model.user_id == USER_ID, *_is_live(model)).scalar_subquery()
 
 
-def _most(model: Any) -> ScalarSelect[int]:
+def _max_per_job(model: Any) -> sa.ScalarSelect[int]:
     """The number of rows of the job that has the most; those of jobs in the trash are not read."""
-    of_user = (model.user_id == _USER_ID, *_is_live(model))
-    number = func.count().label("number")
+    of_user = (model.user_id == USER_ID, *_is_live(model))
+    number = sa.func.count().label("number")
     of_live = (*of_user, model.application_id.not_in(TRASHED_IDS))
-    of_all = select(number).where(*of_live).group_by(model.application_id).subquery()
-    of_job = select(number).where(*of_user, model.application_id == Job.id).lateral()
-    of_jobs = select(of_job.c.number).join_from(Job, of_job, true()).where(*OF_USER).subquery()
+    of_all = sa.select(number).where(*of_live).group_by(model.application_id).subquery()
+    of_job = sa.select(number).where(*of_user, model.application_id == Job.id).lateral()
+    of_jobs = (
+        sa.select(of_job.c.number).join_from(Job, of_job, sa.true()).where(*OF_USER).subquery()
+    )
     most, most_of_jobs = (
-        select(func.coalesce(func.max(counts.c.number), 0)).scalar_subquery()
+        sa.select(sa.func.coalesce(sa.func.max(counts.c.number), 0)).scalar_subquery()
         for counts in (of_all, of_jobs)
     )
-    return select(case((IS_MOSTLY_TRASH, most_of_jobs), else_=most)).scalar_subquery()
+    return sa.select(sa.case((IS_MOSTLY_TRASH, most_of_jobs), else_=most)).scalar_subquery()
 
 
-def _is_live(model: Any) -> list[ColumnElement[bool]]:
+def _is_live(model: Any) -> list[sa.ColumnElement[bool]]:
     # The bytes of documents in the trash count.
     is_counted = issubclass(model, Trashable) and model is not Document
     return [model.trashed_at.is_(None)] if is_counted else []
 
 
-_IN_TRASH = or_(Document.trashed_at.is_not(None), Job.trashed_at.is_not(None))
-_TRASH_BYTES = func.coalesce(cast(func.sum(Document.size_bytes).filter(_IN_TRASH), BIGINT), 0)
+_IN_TRASH = sa.or_(Document.trashed_at.is_not(None), Job.trashed_at.is_not(None))
+_TRASH_BYTES = sa.func.coalesce(
+    sa.cast(sa.func.sum(Document.size_bytes).filter(_IN_TRASH), sa.BIGINT), 0
+)
 
 
 @functools.cache
 def _usage() -> Statement[UsageRow]:
-    usage = select(
+    usage = sa.select(
         User.job_count,
-        _most(Note),
-        _most(Interview),
-        _most(JobStep),
-        _most(Activity),
+        _max_per_job(Note),
+        _max_per_job(Interview),
+        _max_per_job(JobStep),
+        _max_per_job(Activity),
         *(_of_user(Document, total, WITH_JOBS) for total in TOTALS),
-        _of_user(SavedView, func.count()),
-        _of_user(IdempotencyRecord, func.count()),
+        _of_user(SavedView, sa.func.count()),
+        _of_user(IdempotencyRecord, sa.func.count()),
         trash.count(),
-        _of_user(Document, _TRASH_BYTES, WITH_JOBS),
+        _of_user(Document, sa.func.coalesce(_TRASH_BYTES, 0), WITH_JOBS),
     )
-    return Statement(usage.where(User.id == _USER_ID), UsageRow)
+    return Statement(usage.where(User.id == USER_ID), UsageRow)
 
 
 def read(connection: SupportsExecute, user_id: int) -> UsageRow:
-    """The usage of a user; NotFound when the user was deleted concurrently."""
     return _usage().first_or_not_found(connection, user_id=user_id)

@@ -4,16 +4,16 @@ PostgreSQL computes the hashes.
 """
 
 import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, func, select, update
+from sqlalchemy import Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.signing_keys import SigningKey
-from jobtracker.db.statements import Command, Statement, columns_of
+from jobtracker.db.statements import Command, ScalarStatement, Statement, columns_of
 from jobtracker.users.models import DeletedAccount, Identity, User
 
 # The name of the key of the hashes, which its migration inserts.
@@ -39,14 +39,13 @@ class DeletionRow(NamedTuple):
 
 
 _SUB = bindparam("sub", type_=Text)
-_USER_ID = bindparam("user_id", type_=BigInteger)
 _COLUMNS = columns_of(User, DeletionRow)
 _IS_REQUESTED = User.deletion_requested_at.is_not(None)
 _KEY = select(SigningKey.key).where(SigningKey.name == KEY_NAME).scalar_subquery()
 _HASH = func.sha256(_KEY.op("||")(func.convert_to(_SUB, "UTF8")))
 _C = DeletedAccount.__table__.c
 
-_UPDATE = update(User.__table__).where(User.id == _USER_ID)
+_UPDATE = update(User.__table__).where(User.id == USER_ID)
 _REQUEST = Statement(
     _UPDATE.where(User.deletion_requested_at.is_(None))
     .values(deletion_requested_at=NOW, tokens_valid_from=NEVER)
@@ -59,8 +58,8 @@ _UNDO = Command(
     )
 )
 _SET_COGNITO_DELETED = Command(_UPDATE.values(cognito_deleted_at=NOW))
-_LOCK = Statement(select(*_COLUMNS).where(User.id == _USER_ID).with_for_update(), DeletionRow)
-_FIND = Statement(select(*_COLUMNS).where(User.id == _USER_ID), DeletionRow)
+_LOCK = Statement(select(*_COLUMNS).where(User.id == USER_ID).with_for_update(), DeletionRow)
+_FIND = Statement(select(*_COLUMNS).where(User.id == USER_ID), DeletionRow)
 _FIND_REQUESTED = Statement(
     select(*_COLUMNS).where(User.email == bindparam("email", type_=Text), _IS_REQUESTED),
     DeletionRow,
@@ -71,13 +70,13 @@ _REMEMBER = Command(
         index_elements=["sub_hash"], set_={"expires_at": _NEW.excluded.expires_at}
     )
 )
-_IS_REMEMBERED: Statement[Any] = Statement(
-    select(_C.expires_at).where(_C.sub_hash == _HASH, _C.expires_at > NOW), tuple
+_IS_REMEMBERED = ScalarStatement[datetime.datetime](
+    select(_C.expires_at).where(_C.sub_hash == _HASH, _C.expires_at > NOW)
 )
 _DELETE_IDENTITY = Command(
-    delete(Identity.__table__).where(Identity.sub == _SUB, Identity.user_id == _USER_ID)
+    delete(Identity.__table__).where(Identity.sub == _SUB, Identity.user_id == USER_ID)
 )
-_DELETE_USER = Command(delete(User.__table__).where(User.id == _USER_ID))
+_DELETE_USER = Command(delete(User.__table__).where(User.id == USER_ID))
 #: The sweeper deletes them.
 EXPIRED = ExpiredRows(DeletedAccount, _C.expires_at <= NOW)
 

@@ -4,31 +4,17 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    DateTime,
-    Text,
-    and_,
-    bindparam,
-    exists,
-    func,
-    not_,
-    null,
-    or_,
-    select,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Session, sessionmaker
 
 from jobtracker.db import statements
-from jobtracker.db.base import NOW
+from jobtracker.db.base import NOW, USER_ID
 from jobtracker.db.connections import SupportsExecute, transaction
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.keyset import newest_first
 from jobtracker.db.replicas import Check
-from jobtracker.db.statements import Command, Repository, Statement, columns_of
+from jobtracker.db.statements import Command, Repository, ScalarStatement, Statement, columns_of
 from jobtracker.errors import Unauthorized
 from jobtracker.users import deletion_queries
 from jobtracker.users.models import Identity, RevokedSession, User
@@ -76,7 +62,7 @@ class UserRow(NamedTuple):
         return self.id, self.revision, self.revision_nonce
 
 
-_READ_AT, _UNREAD = {"read_at": NOW}, {"read_at": null()}
+_READ_AT, _UNREAD = {"read_at": NOW}, {"read_at": sa.null()}
 COLUMNS = columns_of(User, UserRow, _READ_AT)
 # Without columns of an owner: a user belongs to nothing else.
 USERS = Repository(
@@ -87,25 +73,24 @@ USERS = Repository(
     expressions=_READ_AT,
     updated_expressions=_UNREAD,
 )
-_SUB = bindparam("sub", type_=Text)
-_USER_ID = bindparam("user_id", type_=BigInteger)
-_IDENTIFIED = select(Identity.user_id).where(Identity.sub == _SUB).scalar_subquery()
-_AUTHENTICATED_AT = bindparam("authenticated_at", type_=DateTime(timezone=True))
-_ORIGIN_JTI = bindparam("origin_jti", type_=Text)
+_SUB = sa.bindparam("sub", type_=sa.Text)
+_IDENTIFIED = sa.select(Identity.user_id).where(Identity.sub == _SUB).scalar_subquery()
+_AUTHENTICATED_AT = sa.bindparam("authenticated_at", type_=sa.DateTime(timezone=True))
+_ORIGIN_JTI = sa.bindparam("origin_jti", type_=sa.Text)
 
 
-def _is_user(user_id: Any) -> ColumnElement[bool]:
+def _is_user(user_id: Any) -> sa.ColumnElement[bool]:
     # The id alone could be another user's, if it comes from a cache or a backup. IS NOT DISTINCT
     # FROM, so that PostgreSQL uses the primary key and not the index of cognito_sub.
-    return and_(User.id == user_id, User.cognito_sub.is_not_distinct_from(_SUB))
+    return sa.and_(User.id == user_id, User.cognito_sub.is_not_distinct_from(_SUB))
 
 
-def _is_valid(user_id: Any) -> ColumnElement[bool]:
+def _is_valid(user_id: Any) -> sa.ColumnElement[bool]:
     """That the access token is not revoked."""
-    return and_(
-        or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
-        not_(
-            exists().where(
+    return sa.and_(
+        sa.or_(User.tokens_valid_from.is_(None), User.tokens_valid_from <= _AUTHENTICATED_AT),
+        sa.not_(
+            sa.exists().where(
                 RevokedSession.user_id == user_id, RevokedSession.origin_jti == _ORIGIN_JTI
             )
         ),
@@ -114,76 +99,70 @@ def _is_valid(user_id: Any) -> ColumnElement[bool]:
 
 #: The user of an access token that is not revoked, by the parameters of :data:`TokenKey`, if the
 #: user's id is known.
-AUTHENTICATED = and_(_is_user(_USER_ID), _is_valid(_USER_ID))
-_AUTHENTICATED_BY_SUB = and_(_is_user(_IDENTIFIED), _is_valid(User.id))
-_FIND_AUTHENTICATED = Statement(select(*COLUMNS).where(AUTHENTICATED), UserRow)
-_FIND_AUTHENTICATED_BY_SUB = Statement(select(*COLUMNS).where(_AUTHENTICATED_BY_SUB), UserRow)
+AUTHENTICATED = sa.and_(_is_user(USER_ID), _is_valid(USER_ID))
+_AUTHENTICATED_BY_SUB = sa.and_(_is_user(_IDENTIFIED), _is_valid(User.id))
+_FIND_AUTHENTICATED = Statement(sa.select(*COLUMNS).where(AUTHENTICATED), UserRow)
+_FIND_AUTHENTICATED_BY_SUB = Statement(sa.select(*COLUMNS).where(_AUTHENTICATED_BY_SUB), UserRow)
 
 
 #: The columns that are different after each change of anything of the user's.
 VERSION = ("revision", "revision_nonce")
-_IS_CURRENT = and_(*(User.__table__.c[name] == bindparam(name) for name in VERSION))
+_IS_CURRENT = sa.and_(*(User.__table__.c[name] == sa.bindparam(name) for name in VERSION))
 _CHECK_VERSION = Statement(
-    select(func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == _USER_ID), tuple
+    sa.select(sa.func.pg_is_in_recovery(), _IS_CURRENT).where(User.id == USER_ID), tuple
 )
 
 
-class _Id(NamedTuple):
-    id: int
-
-
-_FIND_REVOKED = Statement(select(User.id).where(_is_user(_USER_ID), not_(_is_valid(_USER_ID))), _Id)
-_FIND_REVOKED_BY_SUB = Statement(
-    select(User.id).where(_is_user(_IDENTIFIED), not_(_is_valid(User.id))), _Id
+_FIND_REVOKED = ScalarStatement[int](
+    sa.select(User.id).where(_is_user(USER_ID), sa.not_(_is_valid(USER_ID)))
 )
-_IDENTIFY = Statement(select(Identity.user_id).where(Identity.sub == _SUB), _Id)
+_FIND_REVOKED_BY_SUB = ScalarStatement[int](
+    sa.select(User.id).where(_is_user(_IDENTIFIED), sa.not_(_is_valid(User.id)))
+)
+_IDENTIFY = ScalarStatement[int](sa.select(Identity.user_id).where(Identity.sub == _SUB))
 
 # Never back, whichever of two concurrent revocations is the later one to write.
-_LATER_VALID_FROM = func.greatest(
-    User.tokens_valid_from, bindparam("valid_from", type_=DateTime(timezone=True))
+_LATER_VALID_FROM = sa.func.greatest(
+    User.tokens_valid_from, sa.bindparam("valid_from", type_=sa.DateTime(timezone=True))
 )
-_REVOKE = update(User.__table__).values(tokens_valid_from=_LATER_VALID_FROM)
-_REVOKE_TOKENS = Command(_REVOKE.where(User.id == _USER_ID))
+_REVOKE = sa.update(User.__table__).values(tokens_valid_from=_LATER_VALID_FROM)
+_REVOKE_TOKENS = Command(_REVOKE.where(User.id == USER_ID))
 _REVOKE_TOKENS_OF_ACCOUNT = Command(
-    _REVOKE.where(or_(User.cognito_sub == _SUB, User.email == bindparam("email")))
+    _REVOKE.where(sa.or_(User.cognito_sub == _SUB, User.email == sa.bindparam("email")))
 )
 # A SELECT, since the user may be deleted.
 _SESSION = insert(RevokedSession.__table__).from_select(
     ["user_id", "origin_jti"],
-    select(User.id, _ORIGIN_JTI).where(User.id == _USER_ID),
+    sa.select(User.id, _ORIGIN_JTI).where(User.id == USER_ID),
     include_defaults=False,
 )
 _REVOKE_SESSION = Command(_SESSION.on_conflict_do_nothing())
 EXPIRED_REVOCATIONS = ExpiredRows(RevokedSession, RevokedSession.revoked_at <= NOW - REVOCATION_TTL)
 
 _INCREMENT_REVISION = Command(
-    update(User.__table__).values(revision=User.revision + 1).where(User.id == _USER_ID)
+    sa.update(User.__table__).values(revision=User.revision + 1).where(User.id == USER_ID)
 )
 
 # Users of one transaction.
 RENEWAL_BATCH = 1000
 
 
-class _LastId(NamedTuple):
-    id: int | None
-
-
-_AFTER = bindparam("after", type_=BigInteger)
-_SOME = select(User.id).where(User.id > _AFTER).order_by(User.id).limit(RENEWAL_BATCH).subquery()
-_LAST_OF_BATCH = Statement(select(func.max(_SOME.c.id).label("id")), _LastId)
+_AFTER = sa.bindparam("after", type_=sa.BigInteger)
+_SOME = sa.select(User.id).where(User.id > _AFTER).order_by(User.id).limit(RENEWAL_BATCH).subquery()
+_LAST_OF_BATCH = ScalarStatement[int](sa.select(sa.func.max(_SOME.c.id)))
 # The trigger sets the nonce.
 _RENEW_REVISIONS = Command(
-    update(User.__table__)
-    .where(User.id > _AFTER, User.id <= bindparam("last", type_=BigInteger))
+    sa.update(User.__table__)
+    .where(User.id > _AFTER, User.id <= sa.bindparam("last", type_=sa.BigInteger))
     .values(revision=User.revision + 1, tokens_valid_from=_LATER_VALID_FROM)
 )
 
-_REMOVED = bindparam("removed", type_=ARRAY(Text))
+_REMOVED = sa.bindparam("removed", type_=ARRAY(sa.Text))
 _REMAINING = User.ui_preferences.op("-", return_type=JSONB())(_REMOVED)
-_MERGED = _REMAINING.op("||")(bindparam("given", type_=JSONB))
+_MERGED = _REMAINING.op("||")(sa.bindparam("given", type_=JSONB))
 _MERGE_UI_PREFERENCES = Statement(
-    update(User.__table__)
-    .where(User.id == _USER_ID)
+    sa.update(User.__table__)
+    .where(User.id == USER_ID)
     .values(ui_preferences=_MERGED)
     .returning(*columns_of(User, UserRow, _UNREAD)),
     UserRow,
@@ -203,7 +182,6 @@ class _AccountRow(NamedTuple):
 
 
 _IS_DELETED = {"is_deleted": User.deletion_requested_at.is_not(None)}
-_ACCOUNT_COLUMNS = columns_of(User, _AccountRow, _READ_AT | _IS_DELETED)
 # The lock of the row: a concurrent sign-up of the same account has committed then. No user has the
 # id 0.
 _NEW_IDENTITY = insert(Identity.__table__).values(sub=_SUB, user_id=0)
@@ -213,20 +191,20 @@ _LOCK_IDENTITY = Command(
     )
 )
 _SET_IDENTITY = Command(
-    update(Identity.__table__).values(user_id=_USER_ID).where(Identity.sub == _SUB)
+    sa.update(Identity.__table__).values(user_id=USER_ID).where(Identity.sub == _SUB)
 )
-_FIND_BY_IDENTITY = Statement(select(*_ACCOUNT_COLUMNS).where(_is_user(_IDENTIFIED)), _AccountRow)
+_ACCOUNTS = sa.select(*columns_of(User, _AccountRow, _READ_AT | _IS_DELETED))
+_FIND_BY_IDENTITY = Statement(_ACCOUNTS.where(_is_user(_IDENTIFIED)), _AccountRow)
 # Of several users with an address, it is now that of the one who was the last to prove it.
-_FIND_BY_EMAIL = Statement(
-    select(User.id)
-    .where(User.email == bindparam("email", type_=Text))
+_FIND_BY_EMAIL = ScalarStatement[int](
+    sa.select(User.id)
+    .where(User.email == sa.bindparam("email", type_=sa.Text))
     .order_by(User.email_verified_at.desc(), User.id.desc())
-    .limit(1),
-    _Id,
+    .limit(1)
 )
 # Of all users: one whose identity is lost, or that was inserted without one.
 _FIND_BY_SUB = Statement(
-    select(*_ACCOUNT_COLUMNS).where(User.cognito_sub == _SUB).order_by(User.id.desc()), _AccountRow
+    _ACCOUNTS.where(User.cognito_sub == _SUB).order_by(User.id.desc()), _AccountRow
 )
 _NEW = insert(User.__table__).values(statements.new_values(User, ["cognito_sub", "email", "name"]))
 _INSERT = Statement(
@@ -271,15 +249,12 @@ def is_revoked(connection: SupportsExecute, token: TokenKey) -> bool:
 
 
 def identify(connection: SupportsExecute, sub: str) -> int | None:
-    """The id of the user with that Cognito ``sub``."""
-    row = _IDENTIFY.first(connection, sub=sub)
-    return None if row is None else row.id
+    return _IDENTIFY.first(connection, sub=sub)
 
 
 def find_by_email(connection: SupportsExecute, email: str) -> int | None:
     """The id of the user with that address."""
-    row = _FIND_BY_EMAIL.first(connection, email=email)
-    return None if row is None else row.id
+    return _FIND_BY_EMAIL.first(connection, email=email)
 
 
 def revoke_tokens(
@@ -358,7 +333,7 @@ def renew_revisions(
     number = after = 0
     while True:
         with transaction(sessions) as connection:
-            last = _LAST_OF_BATCH.first_or_not_found(connection, after=after).id
+            last = _LAST_OF_BATCH.first(connection, after=after)
             if last is None:
                 return number
             number += _RENEW_REVISIONS.execute(

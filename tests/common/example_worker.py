@@ -17,10 +17,10 @@ INSERT = "INSERT INTO effects VALUES (%(number)s, %(pid)s)"
 @task_kind("example")
 def count(task: RunningTask) -> dict[str, int]:
     while task.done < BATCHES:
-        with task.batch(total=BATCHES) as connection:
+        with task.batch() as connection:
             connection.execute(INSERT, {"number": task.done, "pid": os.getpid()})
             connection.execute("SELECT pg_sleep(0.05)")
-            task.done += 1
+            task.done, task.total = task.done + 1, BATCHES
     return {"counted": task.done}
 
 

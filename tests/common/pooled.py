@@ -11,9 +11,9 @@ import psycopg
 
 from jobtracker.db.engine import make_migrations_engine
 from jobtracker.local import migrations
-from jobtracker.local.pgbouncer import PgBouncer, find_program
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read
+from tests.common.pgbouncer import PgBouncer, find_program
 from tests.common.server import free_port
 
 ROLE = "pooled"

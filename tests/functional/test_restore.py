@@ -18,7 +18,7 @@ import urllib3
 from webtest import TestApp
 
 import jobtracker
-from jobtracker.after_restore import after_restore
+from jobtracker.commands.after_restore import after_restore
 from jobtracker.db.connections import transaction
 from jobtracker.documents import reconciliation
 from jobtracker.local.postgres import Postgres

@@ -39,11 +39,13 @@ class RateLimit(NamedTuple):
 
 
 def client_network(request: Request) -> str:
-    """The client's address, or the /64 network of an IPv6 address: that of a site (RFC 6177).
+    """As :func:`network_of`, of a request."""
+    return network_of(request.environ, request.registry)
 
-    Of the request, ``environ`` and ``registry`` are used.
-    """
-    address = client_address(request)
+
+def network_of(environ: Mapping[str, Any], registry: Any) -> str:
+    """The client's address, or the /64 network of an IPv6 address: that of a site (RFC 6177)."""
+    address = client_address(environ, registry)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))
     return str(address)
@@ -86,7 +88,7 @@ def check_rate_limits(rate_limits: Iterable[RateLimit], request: Request, **_kwa
     """Count a request, or raise RateLimited when a limit is exceeded."""
     for limit in rate_limits:
         if limit.in_memory:
-            request.registry["requests_by_user"].count(limit.key(request), limit.setting)
+            request.registry["memory_rate_limiter"].count(limit.key(request), limit.setting)
         else:
             count_hit(request, limit.setting, limit.key(request))
 
@@ -121,9 +123,9 @@ def _refund(
         request.registry["rate_limiter"].refund(rate, setting, key)
 
 
-class RequestsByUser:
-    """Counts all requests of the authenticated users, or those of an operation, in the memory of
-    this process: a statement for each request would cost as much as the requests themselves."""
+class MemoryRateLimiter:
+    """Counts in the memory of this process alone, all requests of a user or the creations of one
+    kind: a statement for each of them would cost as much as the requests themselves."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
@@ -146,4 +148,4 @@ def includeme(config: Any) -> None:
         registry["rate_limiter"] = RateLimiter(storage, connect=partial(autocommit, registry))
     except limits.errors.ConfigurationError as error:
         raise InvalidSettings(("rate_limits.storage", str(error))) from None
-    registry["requests_by_user"] = RequestsByUser(registry.settings)
+    registry["memory_rate_limiter"] = MemoryRateLimiter(registry.settings)

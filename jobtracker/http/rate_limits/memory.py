@@ -21,7 +21,7 @@ class Counts(NamedTuple):
     previous: int
     current: int
 
-    def at(self, now: float, period: int) -> tuple[int, float, int, float]:
+    def as_of(self, now: float, period: int) -> tuple[int, float, int, float]:
         """The previous window's count and the seconds until it has no weight, and those of the
         current one, as of now."""
         passed = now // period - self.window_number
@@ -60,7 +60,7 @@ class MemoryStorage(SlidingWindowCounterSupport):
         now = self._clock()
         with self._lock:
             counts = self._counts.get((key, expiry), NO_COUNTS)
-            previous, remaining, current, _ = counts.at(now, expiry)
+            previous, remaining, current, _ = counts.as_of(now, expiry)
             if math.floor(previous * remaining / expiry) + current + amount > limit:
                 return False
             counts = Counts(int(now // expiry), previous, max(0, current + amount))
@@ -72,7 +72,7 @@ class MemoryStorage(SlidingWindowCounterSupport):
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         with self._lock:
-            return self._counts.get((key, expiry), NO_COUNTS).at(self._clock(), expiry)
+            return self._counts.get((key, expiry), NO_COUNTS).as_of(self._clock(), expiry)
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from jobtracker.db.base import NOW, Base
 from jobtracker.db.connections import SupportsExecute
 from jobtracker.db.expiry import ExpiredRows
-from jobtracker.db.statements import Command, Statement
+from jobtracker.db.statements import Command, ScalarStatement, Statement
 from jobtracker.errors import DATABASE_ERRORS
 from jobtracker.http.rate_limits.memory import Counts
 
@@ -37,10 +37,6 @@ class RateLimitCount(Base):
     previous: Mapped[int]
     current: Mapped[int]
     expires_at: Mapped[datetime.datetime]
-
-
-class HitRow(NamedTuple):
-    current: int
 
 
 class CountsRow(NamedTuple):
@@ -67,7 +63,7 @@ _passed = _new.excluded.window_number - _C.window_number
 _previous = case((_passed <= 0, _C.previous), (_passed == 1, _C.current), else_=0)
 _current = case((_passed <= 0, _C.current), else_=0)
 _weight = 1 - (_now / _period - func.floor(_now / _period))
-_HIT = Statement(
+_HIT = ScalarStatement[int](
     _new.on_conflict_do_update(
         index_elements=["key"],
         set_={
@@ -78,8 +74,7 @@ _HIT = Statement(
         },
         where=func.floor(_previous * _weight) + _current + _amount
         <= bindparam("limit", type_=sa.BigInteger),
-    ).returning(_C.current),
-    HitRow,
+    ).returning(_C.current)
 )
 _FIND = Statement(
     sa.select(_C.window_number, _C.previous, _C.current, _now.label("now")).where(
@@ -118,7 +113,7 @@ class PostgresStorage(SlidingWindowCounterSupport):
             row = _FIND.first(connection, count_key=_hashed(key))
         if row is None:
             return 0, 0, 0, 0
-        return Counts(row.window_number, row.previous, row.current).at(row.now, expiry)
+        return Counts(row.window_number, row.previous, row.current).as_of(row.now, expiry)
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
         with self._connect() as connection:

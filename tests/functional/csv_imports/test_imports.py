@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jobtracker.csv_imports import queries
 from jobtracker.csv_imports.queries import BATCH
+from jobtracker.imports.queries import IMPORTS, ImportRow
 from tests.common.api import Api
 from tests.common.concurrency import repeat_concurrently
 from tests.common.csv_files import jobs_of
@@ -201,15 +201,15 @@ def test_second_file_of_a_user_at_once_is_409_and_that_of_another_user_is_not(
     for api in (client, other_client):
         api.get("/users/me")  # so that no import is also the sign-up
     is_importing, go_on = Event(), Event()
-    insert_import = queries.insert_import
+    insert = IMPORTS.insert
 
-    def insert_first_slowly(*args: Any, **values: Any) -> int:
+    def insert_first_slowly(*args: Any) -> ImportRow:
         if not is_importing.is_set():
             is_importing.set()
             assert go_on.wait(30)
-        return insert_import(*args, **values)
+        return insert(*args)
 
-    monkeypatch.setattr(queries, "insert_import", insert_first_slowly)
+    monkeypatch.setattr(IMPORTS, "insert", insert_first_slowly)
     with ThreadPoolExecutor() as threads:
         first = threads.submit(run, client, ("Acme", "Dev"))
         try:

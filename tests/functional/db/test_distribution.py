@@ -20,15 +20,13 @@ import jobtracker
 from jobtracker.accounts import queries as accounts
 from jobtracker.archive.kinds import ARCHIVE_KINDS, INTERVIEWS, JOBS, NOTES, SAVED_VIEWS
 from jobtracker.auth import queries as auth
-from jobtracker.board import queries as board
 from jobtracker.data import DATA
 from jobtracker.db.base import Base
 from jobtracker.db.expiry import ExpiredRows
 from jobtracker.db.statements import PageStatement, Repository, Statement
 from jobtracker.db.trashable_rows import TrashableRepository
-from jobtracker.document_versions import queries as document_versions
-from jobtracker.documents import deletion_queries as object_deletions
 from jobtracker.documents import key_queries
+from jobtracker.documents import object_deletion_queries as object_deletions
 from jobtracker.documents import queries as documents
 from jobtracker.documents.models import Document
 from jobtracker.imports import row_queries as import_rows
@@ -62,15 +60,13 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
     accounts._count: [()],
     accounts._deletions: [()],
     key_queries.of_users: [()],
-    jobs._page: [(sort, True, FILTERS) for sort in jobs.SORTS],
+    jobs._page: [(sort, FILTERS) for sort in jobs.SORTS],
     jobs._insert: [(("company_name", "tags"),)],
     jobs._update: [(("company_name", "status"),)],
     jobs.job_of_trashed: [(Note,)],
-    board._page: [(False,), (True,)],
     stats._funnel: [(True, True)],
     search._search: [(2, (0, None))],
     usage._usage: [()],
-    document_versions._page: [(False,), (True,)],
     trash._page: [(tuple(TRASH_KINDS), False), (tuple(TRASH_KINDS), True)],
     **{
         of_kind: [(kind,) for kind in TRASH_KINDS]
@@ -81,7 +77,10 @@ COMPILED: dict[Any, list[tuple[Any, ...]]] = {
         for of_kind in (import_rows._find_known, import_rows._find_own)
     },
     import_rows._counts: [(NOTES,), (INTERVIEWS,)],
-    import_rows._insert: [(kind,) for kind in ARCHIVE_KINDS if not kind.is_single],
+    import_rows._insert: [
+        (NOTES, ("application_id", "body")),
+        *((kind,) for kind in ARCHIVE_KINDS if not kind.is_single),
+    ],
     import_rows._update: [(JOBS,), (INTERVIEWS,), (SAVED_VIEWS,)],
     import_rows._trash_jobs: [()],
     **{
@@ -128,7 +127,8 @@ def statements_of(value: Any) -> Iterator[Statement[Any]]:
     elif isinstance(value, list):
         yield from (statement for each in value for statement in statements_of(each))
     elif isinstance(value, PageStatement):
-        yield from (value._small, value._large)
+        bounds = {False, bool(value._texts)}
+        yield from (value._compile(each, bound) for each in (False, True) for bound in bounds)
     elif isinstance(value, Repository):
         yield from (value._find, value._lock, value._delete)
         name = next(name for name in reversed(value.row._fields) if name in value.model.__table__.c)
@@ -136,9 +136,9 @@ def statements_of(value: Any) -> Iterator[Statement[Any]]:
         if "user_id" in value.row._fields:
             yield from (value._insert(("user_id", name)), value._insert_within(("user_id", name)))
         if value._of_owner:  # not of all users
-            yield from (value._count, *statements_of(value._page(True)))
+            yield from (value._count, *statements_of(value._page))
         if isinstance(value, TrashableRepository):
-            yield from (value._find_in_trash, value._lock_in_trash, value._restore, value._purge)
+            yield from (value._lock_in_trash, value._restore, value._purge)
             yield value._trash(("trashed_at",))
     elif isinstance(value, functools._lru_cache_wrapper):
         for arguments in COMPILED.get(value, ()):

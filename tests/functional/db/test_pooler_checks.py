@@ -9,9 +9,9 @@ from sqlalchemy import make_url
 
 from jobtracker.db.engine import make_engine
 from jobtracker.db.poolers import check_pooler, check_sessions
-from jobtracker.local.pgbouncer import PgBouncer
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import InvalidSettings, read
+from tests.common.pgbouncer import PgBouncer
 from tests.common.pooled import IS_INSTALLED, REASON, SESSION_SETTINGS, run_pgbouncer
 
 ROLE = "Checked"

@@ -12,17 +12,17 @@ from webtest import TestApp
 
 import jobtracker
 from jobtracker.db.connections import autocommit, transaction
-from jobtracker.local.pgbouncer import PgBouncer
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.process import wait_until
 from jobtracker.local.server import working
 from jobtracker.tasks import notifications
-from jobtracker.tasks.kinds import TASK_KINDS, Kind
+from jobtracker.tasks.kinds import TASK_KINDS, TaskKind
 from jobtracker.tasks.queries import enqueue
 from tests.common import exports, imports
 from tests.common.api import Api
 from tests.common.app import dispose_engines, forget_tokens
 from tests.common.concurrency import run_concurrently
+from tests.common.pgbouncer import PgBouncer
 from tests.common.pooled import (
     IS_INSTALLED,
     REASON,
@@ -176,7 +176,7 @@ def test_quotas_of_triggers_apply(client: Api, pooled_app: Any, job: str):
 
 
 def test_worker_runs_tasks(client: Api, pooled_app: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(TASK_KINDS, "example", Kind(lambda task: task.args, None))
+    monkeypatch.setitem(TASK_KINDS, "example", TaskKind(lambda task: task.args, None))
     user_id = client.get("/users/me").json["id"]
     with working(pooled_app.registry):
         for x in range(2):

@@ -8,7 +8,7 @@ import limits
 import pytest
 from webtest import TestApp
 
-from jobtracker.http.rate_limits import RateLimiter, RequestsByUser
+from jobtracker.http.rate_limits import MemoryRateLimiter, RateLimiter
 from jobtracker.logs import outages
 from jobtracker.settings import read
 from tests.common.api import Api
@@ -72,7 +72,9 @@ def test_requests_of_a_user_beyond_the_limit_answer_429(
     app: Any, ada: Api, bob: Api, rates: Any, monkeypatch: pytest.MonkeyPatch
 ):
     rates("requests_by_user", "3/day")
-    monkeypatch.setitem(app.registry, "requests_by_user", RequestsByUser(app.registry.settings))
+    monkeypatch.setitem(
+        app.registry, "memory_rate_limiter", MemoryRateLimiter(app.registry.settings)
+    )
     ada.get("/jobs")
     ada.get("/users/me")
     ada.refused(404, "GET", "/jobs/1")
@@ -101,7 +103,9 @@ def test_what_a_user_makes_and_deletes_has_a_limit(
     bodies: list[dict[str, Any]],
 ):
     rates("creations_by_user", "2/day")
-    monkeypatch.setitem(app.registry, "requests_by_user", RequestsByUser(app.registry.settings))
+    monkeypatch.setitem(
+        app.registry, "memory_rate_limiter", MemoryRateLimiter(app.registry.settings)
+    )
     for body in bodies[:2]:
         ada.delete(ada.post(path, body, status=201).headers["Location"])
     ada.refused(429, "POST", path, bodies[2])

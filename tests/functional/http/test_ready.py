@@ -31,7 +31,7 @@ def test_ready_is_not_counted_in_rate_limits(ada: Api, app: Any, monkeypatch: py
     def refuse(*_args: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(app.registry["requests_by_user"], "count", refuse)
+    monkeypatch.setattr(app.registry["memory_rate_limiter"], "count", refuse)
     monkeypatch.setattr(app.registry["rate_limiter"], "hit", refuse)
     ada.get("/ready")
 

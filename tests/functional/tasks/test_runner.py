@@ -26,9 +26,9 @@ def count_to(number: int) -> Callable[[RunningTask], dict[str, Any]]:
 
     def run(task: RunningTask) -> dict[str, Any]:
         while task.done < number:
-            with task.batch(total=number) as connection:
+            with task.batch() as connection:
                 connection.execute("SELECT 1")
-                task.done += 1
+                task.done, task.total = task.done + 1, number
         return {"counted": task.done, **task.args}
 
     return run
@@ -36,7 +36,8 @@ def count_to(number: int) -> Callable[[RunningTask], dict[str, Any]]:
 
 def fail(error: BaseException) -> Callable[[RunningTask], None]:
     def run(task: RunningTask) -> None:
-        with task.batch(done=task.done + 1):
+        with task.batch():
+            task.done += 1
             raise error
 
     return run
@@ -208,11 +209,12 @@ def test_batch_of_a_worker_without_the_lease_is_rolled_back(
     effects = "SELECT count(*) FROM users WHERE theme = 'light'"
 
     def run(task: RunningTask) -> None:
-        with task.batch(done=1):
-            pass
+        with task.batch():
+            task.done = 1
         # As many attempts as before, as after a restore of the database.
         another = text("UPDATE tasks SET lease_nonce = 1 - lease_nonce")
-        with task.batch(done=2) as batch:
+        with task.batch() as batch:
+            task.done = 2
             batch.execute("UPDATE users SET theme = 'light'")
             connection.execute(another)
 

@@ -75,7 +75,8 @@ def test_another_worker_takes_a_task_after_its_lease_but_not_during_a_batch(
     def run(task: RunningTask) -> None:
         workers.append(task)
         if len(workers) == 1:
-            with task.batch(done=1) as connection:
+            with task.batch() as connection:
+                task.done = 1
                 # As if this batch took longer than the lease.
                 connection.execute("SELECT 1")
                 make_tasks_due(committing_app)
@@ -83,8 +84,8 @@ def test_another_worker_takes_a_task_after_its_lease_but_not_during_a_batch(
             committed.append(1)
             make_tasks_due(committing_app)
             assert run_tasks(committing_app) == {Outcome.DONE: 1}
-        with task.batch(done=task.done + 1):
-            pass
+        with task.batch():
+            task.done += 1
         committed.append(task.done)
 
     register(run)

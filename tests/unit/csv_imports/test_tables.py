@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from jobtracker.csv_imports import files, headers, tables, words
 from jobtracker.csv_imports.dialects import DELIMITERS
-from jobtracker.csv_imports.folding import GENDER_AND_NUMBER, bag_of_words, folded, phrases
+from jobtracker.csv_imports.folding import (
+    GENDER_AND_NUMBER,
+    VOCABULARY,
+    bag_of_words,
+    folded,
+    phrases,
+)
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import TimeZone
 from jobtracker.jobs.models import Status
@@ -102,7 +108,7 @@ def test_hostile_cell_is_folded_in_little_time():
 
 
 def test_words_are_folded_and_mean_one_thing():
-    for table in headers._NAMES.values():
+    for table in VOCABULARY["headers"].values():
         assert all(folded(name) == name for name in phrases(table.replace("|", ";")))
     for meanings in words._TABLES.values():
         found: dict[str, Any] = {}

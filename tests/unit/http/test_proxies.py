@@ -60,7 +60,8 @@ def request_from(remote: str, **headers: str) -> Any:
 )
 def test_client_address_is_the_last_untrusted_one(remote: str, forwarded: str | None, client: str):
     headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-    assert str(client_address(request_from(remote, **headers))) == client
+    request = request_from(remote, **headers)
+    assert str(client_address(request.environ, request.registry)) == client
 
 
 @pytest.mark.parametrize(

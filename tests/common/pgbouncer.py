@@ -1,4 +1,4 @@
-"""PgBouncer in front of a local PostgreSQL, for tests and benchmarks."""
+"""PgBouncer in front of a local PostgreSQL."""
 
 import os
 import shutil

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from jobtracker.db.base import NOW
+from jobtracker.db.base import LIMIT, NOW
 from jobtracker.db.connections import SupportsExecute, try_lock
 from jobtracker.db.statements import (
     Command,
@@ -32,7 +32,6 @@ class DeletionRow(NamedTuple):
     is_last: bool  # whether the object cannot appear again
 
 
-_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
 _OF_USER = ObjectDeletion.user_id == sa.bindparam("user_id")
 _OF_KEYS = (
     _OF_USER,
@@ -41,7 +40,7 @@ _OF_KEYS = (
 _KEY = sa.tuple_(ObjectDeletion.user_id, ObjectDeletion.object_key)
 _IS_NEW = ObjectDeletion.attempted_at.is_(None)
 _IS_LAST = ObjectDeletion.repeat_until <= NOW
-_DELETIONS = sa.select(*_KEY.clauses, _IS_LAST).limit(_LIMIT)
+_DELETIONS = sa.select(*_KEY.clauses, _IS_LAST).limit(LIMIT)
 _ENQUEUE = Command(
     insert(ObjectDeletion.__table__)
     .values(new_values(ObjectDeletion, ["user_id", "object_key", "repeat_until"]))
@@ -99,5 +98,4 @@ def record(connection: SupportsExecute, user_id: int, attempted: Sequence[Deleti
 
 
 def count(connection: SupportsExecute, max_rows: int) -> int:
-    """The number of deletions, max_rows at most."""
-    return _COUNT.first_or_not_found(connection, max_rows=max_rows).number
+    return _COUNT.first_or_not_found(connection, max_rows=max_rows)
