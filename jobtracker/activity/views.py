@@ -10,6 +10,7 @@ from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 
 activity = ApiService("activity", "/jobs/{job_id}/activity", context=ActivityCollection)
 metrics = ApiService(
@@ -17,7 +18,7 @@ metrics = ApiService(
 )
 
 
-@activity.get(query=ActivityQuery(), returns=ListOf(ActivityOut()))
+@activity.get(permission=Permission.READ, query=ActivityQuery(), returns=ListOf(ActivityOut()))
 def get_activity(request: Request) -> Rendered:
     """What happened to a job last, newest first.
 
@@ -31,7 +32,12 @@ def get_activity(request: Request) -> Rendered:
     return paginate(request, request.context.page, **request.validated)
 
 
-@metrics.get(query=MetricsQuery(), returns=ActivityMetricsOut(), etag=ETagStrategy.BY_BODY)
+@metrics.get(
+    permission=Permission.READ,
+    query=MetricsQuery(),
+    returns=ActivityMetricsOut(),
+    etag=ETagStrategy.BY_BODY,
+)
 def get_activity_metrics(request: Request) -> dict[str, Any]:
     """How much happened in the last days, by type. A type of which nothing happened is left out."""
     per_type = request.context.activity(**request.validated)

@@ -8,11 +8,13 @@ from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 
 audit = ApiService("audit", "/users/me/audit", context=AuditCollection)
 
 
 @audit.get(
+    permission=Permission.READ,
     query=AuditQuery(),
     returns=ListOf(AuditEntryOut()),
     # Entries do not increment the revision, and `current` depends on the token.

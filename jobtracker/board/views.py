@@ -9,13 +9,19 @@ from jobtracker.fields import Rendered
 from jobtracker.http.conditional import ETagStrategy, set_times_of_change
 from jobtracker.http.pagination import PageQuery, link_to_next, read_page, render_page
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 
 CARD_OUT = CardOut()
 
 board = ApiService("board", "/jobs/board", context=BoardResource)
 
 
-@board.get(query=PageQuery(), returns=BoardOut(), etag=ETagStrategy.BY_REVISION_UNTIL)
+@board.get(
+    permission=Permission.READ,
+    query=PageQuery(),
+    returns=BoardOut(),
+    etag=ETagStrategy.BY_REVISION_UNTIL,
+)
 def get_board(request: Request) -> Board:
     """All your jobs as cards, in the order of their statuses, then latest activity first. A job
     needs a follow-up when its next action is due, or when it is open (neither accepted nor

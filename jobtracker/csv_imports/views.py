@@ -15,6 +15,7 @@ from jobtracker.csv_imports.schemas import (
 )
 from jobtracker.http.rate_limits import CSV_BY_USER
 from jobtracker.http.service import ApiService, set_location
+from jobtracker.permissions import Permission
 from jobtracker.tree import Resource
 
 # Rows that a check shows as jobs.
@@ -25,6 +26,7 @@ check = ApiService("csv_check", "/imports/csv/check", context=CsvImport, travers
 
 
 @check.post(
+    permission=Permission.WRITE,
     body=CsvIn(),
     returns=CsvCheckOut(),
     errors=(413,),
@@ -70,6 +72,7 @@ def post_csv_check(request: Request) -> dict[str, Any]:
 
 
 @csv.post(
+    permission=Permission.WRITE,
     body=CsvImportIn(),
     returns=CsvImportOut(),
     status=201,

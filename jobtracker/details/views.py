@@ -13,6 +13,7 @@ from jobtracker.http.pagination import cursor_scope, render_page
 from jobtracker.http.service import ApiService
 from jobtracker.interviews.schemas import InterviewOut
 from jobtracker.jobs.schemas import NoteOut
+from jobtracker.permissions import Permission
 
 NOTE_OUT, INTERVIEW_OUT, ACTIVITY_OUT = NoteOut(), InterviewOut(), ActivityOut()
 # More than the JSON of a job and of the rest around the lists; what is kept for the activity, of
@@ -22,7 +23,7 @@ JOB_BYTES, ACTIVITY_BYTES = 64 * 1024, 512 * 1024
 details = ApiService("details", "/jobs/{job_id}/details", context=DetailsResource)
 
 
-@details.get(query=DetailsQuery(), returns=DetailsOut())
+@details.get(permission=Permission.READ, query=DetailsQuery(), returns=DetailsOut())
 def get_details(request: Request) -> dict[str, Any]:
     """One job with its newest 100 notes, its interviews and its latest activity, newest first.
     `next_cursor` is one of the job's list of activity; null when there is no more. Interviews that

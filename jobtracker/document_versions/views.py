@@ -11,6 +11,7 @@ from jobtracker.documents.schemas import DocumentOut, DownloadOut
 from jobtracker.fields import ListOf, Rendered
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 
 ALL = "/jobs/{job_id}/documents/{document_id}/versions"
 ONE = f"{ALL}/{{version_id}}"
@@ -24,7 +25,7 @@ restore_version = ApiService(
 )
 
 
-@versions.get(query=PageQuery(), returns=ListOf(VersionOut()))
+@versions.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(VersionOut()))
 def get_document_versions(request: Request) -> Rendered:
     """What a document was: those of its type that were replaced, by an upload or a restoration, the
     latest first, until `purge_at`. Of a type of which a job can have several documents there are
@@ -32,14 +33,16 @@ def get_document_versions(request: Request) -> Rendered:
     return paginate(request, request.context.page, **request.validated)
 
 
-@presign_version_download.get(returns=DownloadOut(), errors=(409,), etag=None)
+@presign_version_download.get(
+    permission=Permission.READ, returns=DownloadOut(), errors=(409,), etag=None
+)
 def get_version_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a replaced document from."""
     url = request.context.download_url()
     return {"download_url": url, "expires_in": request.bucket.download_seconds}
 
 
-@restore_version.post(returns=DocumentOut(), errors=(409,))
+@restore_version.post(permission=Permission.WRITE, returns=DocumentOut(), errors=(409,))
 def post_restore_version(request: Request) -> DocumentRow:
     """Make a replaced document the current one again, which in turn is replaced."""
     return request.context.restore().row

@@ -17,6 +17,7 @@ from jobtracker.http.deletion import DeletionQuery
 from jobtracker.http.pagination import PageQuery, paginate
 from jobtracker.http.rate_limits import CONFIRM_BY_USER, PRESIGN_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool, set_location
+from jobtracker.permissions import Permission
 
 DOCUMENT_OUT = schemas.DocumentOut()
 ALL = "/jobs/{job_id}/documents"
@@ -33,7 +34,7 @@ document = ApiService("document", ONE, **OF_ONE)
 presign_download = ApiService("presign_download", f"{ONE}/presign-download", **OF_ONE)
 
 
-@documents.get(query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
+@documents.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(DOCUMENT_OUT))
 def get_documents(request: Request) -> Rendered:
     """The documents of a job, newest first."""
 
@@ -46,6 +47,7 @@ def get_documents(request: Request) -> Rendered:
 
 
 @presign_upload.post(
+    permission=Permission.WRITE,
     body=schemas.PresignUploadIn(),
     returns=schemas.UploadOut(),
     status=201,
@@ -66,6 +68,7 @@ def post_presign_upload(request: Request) -> dict[str, Any]:
 
 
 @confirm_upload.post(
+    permission=Permission.WRITE,
     body=schemas.ConfirmUploadIn(),
     returns=DOCUMENT_OUT,
     errors=(409,),
@@ -80,7 +83,9 @@ def post_confirm_upload(request: Request) -> DocumentRow:
     return document.confirm()
 
 
-@presign_download.get(returns=schemas.DownloadOut(), errors=(403, 409), etag=None)
+@presign_download.get(
+    permission=Permission.READ, returns=schemas.DownloadOut(), errors=(403, 409), etag=None
+)
 def get_presign_download(request: Request) -> dict[str, Any]:
     """The URL to GET a document from. ``details.code`` of an error is SCAN_PENDING (409) while the
     document is scanned for malware, and INFECTED (403) when some was found."""
@@ -88,7 +93,7 @@ def get_presign_download(request: Request) -> dict[str, Any]:
     return {"download_url": url, "expires_in": request.bucket.download_seconds}
 
 
-@document.get(returns=DOCUMENT_OUT)
+@document.get(permission=Permission.READ, returns=DOCUMENT_OUT)
 def get_document(request: Request) -> DocumentRow:
     """One document, as far as it has come."""
     document = request.context.check_scan_if_due()
@@ -96,7 +101,7 @@ def get_document(request: Request) -> DocumentRow:
     return document
 
 
-@document.delete(query=DeletionQuery(), status=204)
+@document.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204)
 def delete_document(request: Request) -> None:
     """Put a document into the trash, from which it is deleted after some days, and its file with
     it. `permanent=true` deletes them now."""

@@ -4,13 +4,12 @@
 
     jobs = ApiService("jobs", "/jobs", context=JobCollection)
 
-    @jobs.post(body=JobIn(), returns=JobOut(), status=201)
+    @jobs.post(permission=Permission.WRITE, body=JobIn(), returns=JobOut(), status=201)
     def post_job(request):
         return set_location(request, request.context.create(**request.validated)).row
 
 The URL path is the traversal path, so that ``request.context`` is the resource. A context of
-another class is 404, whichever path led to it. A GET requires the permission READ of it, all other
-methods WRITE, but for those that are declared as PUBLIC.
+another class is 404, whichever path led to it.
 """
 
 import functools
@@ -103,7 +102,7 @@ class Operation(NamedTuple):
 
 
 class ApiService(Service):
-    """A URL: its context class, and for each method the schemas and the view.
+    """A URL: its context class, and for each method the permission, the schemas and the view.
 
     Ids in the path are like ``{job_id}``; ``traverse``: the resource's path, if it is another;
     ``names``: the placeholders that are no ids, with their values, read when the application is
@@ -142,17 +141,11 @@ class ApiService(Service):
         return found
 
     def add_view(
-        self,
-        method: str,
-        view: Callable[[Request], Any],
-        *,
-        permission: Permission | None = None,
-        **options: Any,
+        self, method: str, view: Callable[[Request], Any], *, permission: Permission, **options: Any
     ) -> None:
         """Add a method; the options are the fields of :class:`Operation`."""
         method = method.upper()
         is_get = method == "GET"
-        permission = permission or (Permission.READ if is_get else Permission.WRITE)
         default_pool = self.thread_pool or (ThreadPool.READ if is_get else ThreadPool.WRITE)
         options.setdefault("thread_pool", default_pool)
         options["route"] = self.template

@@ -12,6 +12,7 @@ from jobtracker.http.service import ApiService, ThreadPool, set_location
 from jobtracker.imports.queries import ImportRow
 from jobtracker.imports.resources import ImportCollection, ImportResource
 from jobtracker.imports.schemas import ImportIn, ImportOut, ImportUploadOut, RunImportIn
+from jobtracker.permissions import Permission
 from jobtracker.tasks.queries import TaskRow
 from jobtracker.tasks.schemas import TaskOut
 
@@ -26,6 +27,7 @@ run_import = ApiService("run_import", f"{ONE}/run", **OF_ONE, thread_pool=Thread
 
 
 @imports.post(
+    permission=Permission.WRITE,
     body=ImportIn(),
     returns=ImportUploadOut(),
     status=201,
@@ -44,13 +46,18 @@ def post_import(request: Request) -> dict[str, Any]:
 
 
 # A worker's progress does not increment the revision.
-@imports.get(query=PageQuery(), returns=ListOf(IMPORT_OUT), etag=ETagStrategy.BY_BODY)
+@imports.get(
+    permission=Permission.READ,
+    query=PageQuery(),
+    returns=ListOf(IMPORT_OUT),
+    etag=ETagStrategy.BY_BODY,
+)
 def get_imports(request: Request) -> Rendered:
     """Your imports, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
 
-@import_.get(returns=IMPORT_OUT, etag=ETagStrategy.BY_BODY)
+@import_.get(permission=Permission.READ, returns=IMPORT_OUT, etag=ETagStrategy.BY_BODY)
 def get_import(request: Request) -> ImportRow:
     """One import. `progress` counts jobs and files of documents.
 
@@ -65,7 +72,13 @@ def get_import(request: Request) -> ImportRow:
     return request.context.row
 
 
-@check_import.post(returns=TaskOut(), status=202, errors=(409, 429), rate_limits=[IMPORTS_BY_USER])
+@check_import.post(
+    permission=Permission.WRITE,
+    returns=TaskOut(),
+    status=202,
+    errors=(409, 429),
+    rate_limits=[IMPORTS_BY_USER],
+)
 def post_check_import(request: Request) -> TaskRow:
     """Check the file, which changes nothing: `report` of the import tells what is in it, as it
     would be imported with `on_duplicate` `skip`. `Location` is where to ask how far that is."""
@@ -73,6 +86,7 @@ def post_check_import(request: Request) -> TaskRow:
 
 
 @run_import.post(
+    permission=Permission.WRITE,
     body=RunImportIn(),
     returns=TaskOut(),
     status=202,
@@ -91,7 +105,9 @@ def post_run_import(request: Request) -> TaskRow:
     return set_location(request, request.context.run(**request.validated)).row
 
 
-@import_.delete(returns=TaskOut(), status=202, errors=(429,), idempotent=True)
+@import_.delete(
+    permission=Permission.WRITE, returns=TaskOut(), status=202, errors=(429,), idempotent=True
+)
 def delete_import(request: Request) -> TaskRow:
     """Undo an import, also one that is under way: a task puts all that it has made into the trash,
     with the reason `import`, and deletes the file. What it has updated stays so."""

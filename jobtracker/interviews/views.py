@@ -10,6 +10,7 @@ from jobtracker.http.service import ApiService, set_location
 from jobtracker.interviews.queries import InterviewRow
 from jobtracker.interviews.resources import InterviewCollection, InterviewResource
 from jobtracker.interviews.schemas import INTERVIEW_PATCH, InterviewIn, InterviewOut
+from jobtracker.permissions import Permission
 
 interviews = ApiService("interviews", "/jobs/{job_id}/interviews", context=InterviewCollection)
 interview = ApiService(
@@ -17,13 +18,14 @@ interview = ApiService(
 )
 
 
-@interviews.get(query=PageQuery(), returns=ListOf(InterviewOut()))
+@interviews.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(InterviewOut()))
 def get_interviews(request: Request) -> Rendered:
     """The interviews for a job, the last one first."""
     return paginate(request, request.context.page, **request.validated)
 
 
 @interviews.post(
+    permission=Permission.WRITE,
     body=InterviewIn(),
     returns=InterviewOut(),
     status=201,
@@ -35,19 +37,19 @@ def post_interview(request: Request) -> InterviewRow:
     return set_location(request, request.context.add(**request.validated)).row
 
 
-@interview.get(returns=InterviewOut())
+@interview.get(permission=Permission.READ, returns=InterviewOut())
 def get_interview(request: Request) -> InterviewRow:
     """One interview."""
     return request.context.row
 
 
-@interview.patch(body=INTERVIEW_PATCH, returns=InterviewOut())
+@interview.patch(permission=Permission.WRITE, body=INTERVIEW_PATCH, returns=InterviewOut())
 def patch_interview(request: Request) -> InterviewRow:
     """Change some fields (JSON Merge Patch): null clears."""
     return request.context.update(**request.validated)
 
 
-@interview.delete(query=DeletionQuery(), status=204)
+@interview.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204)
 def delete_interview(request: Request) -> None:
     """Put an interview into the trash, from which it is deleted after some days.
     `permanent=true` deletes it now."""

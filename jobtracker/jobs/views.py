@@ -13,6 +13,7 @@ from jobtracker.jobs.models import EMBEDDED_NOTES
 from jobtracker.jobs.queries import JobRow
 from jobtracker.jobs.resources import JobCollection, JobResource
 from jobtracker.jobs.schemas import JOB_PATCH, JobFilters, JobIn, JobOut, JobWithNotesOut
+from jobtracker.permissions import Permission
 
 JOB_OUT = JobOut()
 
@@ -20,7 +21,7 @@ jobs = ApiService("jobs", "/jobs", context=JobCollection)
 job = ApiService("job", "/jobs/{job_id}", context=JobResource)
 
 
-@jobs.get(query=JobFilters(), returns=ListOf(JOB_OUT))
+@jobs.get(permission=Permission.READ, query=JobFilters(), returns=ListOf(JOB_OUT))
 def get_jobs(request: Request) -> Rendered:
     """Your jobs, those with the latest activity first. Filters are ANDed, blank ones ignored. `q`
     is a part of company, title or location, `tag` a whole tag, `tag_q` a part of one: in any case
@@ -31,6 +32,7 @@ def get_jobs(request: Request) -> Rendered:
 
 
 @jobs.post(
+    permission=Permission.WRITE,
     body=JobIn(),
     returns=JOB_OUT,
     status=201,
@@ -43,14 +45,21 @@ def post_job(request: Request) -> JobRow:
     return set_location(request, request.context.create(**request.validated)).row
 
 
-@job.get(returns=JobWithNotesOut())
+@job.get(permission=Permission.READ, returns=JobWithNotesOut())
 def get_job(request: Request) -> dict[str, Any]:
     """One job, with its newest 100 notes, newest first. `/jobs/{job_id}/notes` has all of them."""
     notes = request.context["notes"].page(limit=EMBEDDED_NOTES).rows
     return {**JOB_OUT.dump(request.context.row), "notes": notes}
 
 
-@job.patch(body=JOB_PATCH, returns=JOB_OUT, errors=(409,), if_match=JOB_OUT, single_statement=True)
+@job.patch(
+    permission=Permission.WRITE,
+    body=JOB_PATCH,
+    returns=JOB_OUT,
+    errors=(409,),
+    if_match=JOB_OUT,
+    single_statement=True,
+)
 def patch_job(request: Request) -> JobRow:
     """Change some fields (JSON Merge Patch): null clears, tags replace all tags. A new status
     is a step of the history, whose number has a quota; a change back within five minutes takes
@@ -58,7 +67,7 @@ def patch_job(request: Request) -> JobRow:
     return request.context.update(request.versions, **request.validated)
 
 
-@job.delete(query=DeletionQuery(), status=204, if_match=JOB_OUT)
+@job.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204, if_match=JOB_OUT)
 def delete_job(request: Request) -> None:
     """Put a job into the trash, and so its notes, interviews and documents: they cannot be found
     until it is restored, and are deleted after some days. `permanent=true` deletes them now."""

@@ -12,6 +12,7 @@ from jobtracker.http.service import ApiService, ThreadPool
 from jobtracker.http.validation import validate_optional_body
 from jobtracker.mfa import schemas
 from jobtracker.mfa.resources import MfaResource
+from jobtracker.permissions import Permission
 
 MFA_OUT = schemas.MfaOut()
 MFA_ENROL_IN = schemas.MfaEnrolIn()
@@ -22,13 +23,16 @@ mfa = ApiService("mfa", PATH, **OPTIONS)
 mfa_confirm = ApiService("mfa_confirm", f"{PATH}/confirm", traverse=PATH, **OPTIONS)
 
 
-@mfa.get(returns=MFA_OUT, errors=(403,), rate_limits=[MFA_BY_USER], etag=None)
+@mfa.get(
+    permission=Permission.READ, returns=MFA_OUT, errors=(403,), rate_limits=[MFA_BY_USER], etag=None
+)
 def get_mfa(request: Request) -> dict[str, Any]:
     """Whether signing in takes more than the password, and what."""
     return _state(request.context.methods())
 
 
 @mfa.post(
+    permission=Permission.WRITE,
     optional_body=MFA_ENROL_IN,
     returns=schemas.MfaEnrolOut(),
     errors=(400, 403, 413, 415, 422),
@@ -45,14 +49,16 @@ def post_mfa(request: Request) -> dict[str, str]:
     return {"secret_code": secret, "otpauth_uri": uri}
 
 
-@mfa_confirm.post(body=schemas.MfaConfirmIn(), returns=MFA_OUT, **CHANGE)
+@mfa_confirm.post(
+    permission=Permission.WRITE, body=schemas.MfaConfirmIn(), returns=MFA_OUT, **CHANGE
+)
 def post_mfa_confirm(request: Request) -> dict[str, Any]:
     """End to set up TOTP with a first code. From now on signing in asks for one."""
     request.context.enable_totp(**request.validated)
     return _state([TOTP])
 
 
-@mfa.delete(body=schemas.MfaDisableIn(), returns=MFA_OUT, **CHANGE)
+@mfa.delete(permission=Permission.WRITE, body=schemas.MfaDisableIn(), returns=MFA_OUT, **CHANGE)
 def delete_mfa(request: Request) -> dict[str, Any]:
     """Switch TOTP off. The password is asked for again."""
     request.context.disable_totp(**request.validated)

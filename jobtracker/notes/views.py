@@ -11,32 +11,38 @@ from jobtracker.jobs.schemas import NoteOut
 from jobtracker.notes.queries import NoteRow
 from jobtracker.notes.resources import NoteCollection, NoteResource
 from jobtracker.notes.schemas import NoteIn
+from jobtracker.permissions import Permission
 
 notes = ApiService("notes", "/jobs/{job_id}/notes", context=NoteCollection)
 note = ApiService("note", "/jobs/{job_id}/notes/{note_id}", context=NoteResource)
 
 
-@notes.get(query=PageQuery(), returns=ListOf(NoteOut()))
+@notes.get(permission=Permission.READ, query=PageQuery(), returns=ListOf(NoteOut()))
 def get_notes(request: Request) -> Rendered:
     """The notes on a job, newest first."""
     return paginate(request, request.context.page, **request.validated)
 
 
 @notes.post(
-    body=NoteIn(), returns=NoteOut(), status=201, errors=(409,), rate_limits=[NOTES_BY_USER]
+    permission=Permission.WRITE,
+    body=NoteIn(),
+    returns=NoteOut(),
+    status=201,
+    errors=(409,),
+    rate_limits=[NOTES_BY_USER],
 )
 def post_note(request: Request) -> NoteRow:
     """Write something down about a job. The number of notes of a job has a quota."""
     return set_location(request, request.context.add(**request.validated)).row
 
 
-@note.get(returns=NoteOut())
+@note.get(permission=Permission.READ, returns=NoteOut())
 def get_note(request: Request) -> NoteRow:
     """One note."""
     return request.context.row
 
 
-@note.delete(query=DeletionQuery(), status=204)
+@note.delete(permission=Permission.WRITE, query=DeletionQuery(), status=204)
 def delete_note(request: Request) -> None:
     """Put a note into the trash, from which it is deleted after some days.
     `permanent=true` deletes it now."""

@@ -8,6 +8,7 @@ from jobtracker import fields
 from jobtracker.http.conditional import ETagStrategy, set_times_of_change
 from jobtracker.http.rate_limits import REPORTS_BY_USER
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 from jobtracker.reports import csv_format
 from jobtracker.reports.resources import ApplicationsReport
 from jobtracker.reports.schemas import COLUMNS, ApplicationsQuery
@@ -18,6 +19,7 @@ applications = ApiService(
 
 
 @applications.get(
+    permission=Permission.READ,
     query=ApplicationsQuery(),
     returns=fields.File("text/csv"),
     # Interviews begin without a write.

@@ -4,6 +4,7 @@ from pyramid.request import Request
 
 from jobtracker.http.conditional import ETagStrategy, set_times_of_change
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 from jobtracker.retention.queries import RetentionRow
 from jobtracker.retention.resources import RetentionResource
 from jobtracker.retention.schemas import RetentionOut
@@ -11,7 +12,9 @@ from jobtracker.retention.schemas import RetentionOut
 retention = ApiService("retention", "/users/me/retention", context=RetentionResource)
 
 
-@retention.get(returns=RetentionOut(), etag=ETagStrategy.BY_REVISION_UNTIL)
+@retention.get(
+    permission=Permission.READ, returns=RetentionOut(), etag=ETagStrategy.BY_REVISION_UNTIL
+)
 def get_retention(request: Request) -> RetentionRow:
     """What the setting `data_retention_days` does. Jobs that are closed (rejected, withdrawn,
     ghosted, archived) go to the trash after so many `days` without activity, at least 30, also

@@ -7,13 +7,19 @@ from pyramid.request import Request
 from jobtracker.board.resources import Board
 from jobtracker.http.conditional import ETagStrategy, set_times_of_change
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 from jobtracker.search.resources import SearchResource
 from jobtracker.search.schemas import FoundOut, SearchQuery
 
 search = ApiService("search", "/jobs/search", context=SearchResource)
 
 
-@search.get(query=SearchQuery(), returns=FoundOut(), etag=ETagStrategy.BY_REVISION_UNTIL)
+@search.get(
+    permission=Permission.READ,
+    query=SearchQuery(),
+    returns=FoundOut(),
+    etag=ETagStrategy.BY_REVISION_UNTIL,
+)
 def get_search(request: Request) -> Board:
     """A board of your jobs that have all words of `q`, best first. Words are looked for in title
     and company, which weigh most, tags, location and notes; the last can be the beginning of one,

@@ -6,13 +6,19 @@ from pyramid.request import Request
 
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 from jobtracker.stats.resources import StatsResource
 from jobtracker.stats.schemas import FunnelOut, FunnelQuery
 
 funnel = ApiService("funnel", "/jobs/stats/funnel", context=StatsResource, traverse="/jobs/stats")
 
 
-@funnel.get(query=FunnelQuery(), returns=FunnelOut(), etag=ETagStrategy.BY_ROUNDED_NOW)
+@funnel.get(
+    permission=Permission.READ,
+    query=FunnelQuery(),
+    returns=FunnelOut(),
+    etag=ETagStrategy.BY_ROUNDED_NOW,
+)
 def get_funnel(request: Request) -> dict[str, Any]:
     """What became of your jobs: of those whose first step is not before `from`, and before `to`.
 

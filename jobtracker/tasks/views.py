@@ -4,6 +4,7 @@ from pyramid.request import Request
 
 from jobtracker.http.conditional import ETagStrategy
 from jobtracker.http.service import ApiService
+from jobtracker.permissions import Permission
 from jobtracker.tasks.queries import TaskRow
 from jobtracker.tasks.resources import TaskResource
 from jobtracker.tasks.schemas import TaskOut
@@ -12,6 +13,7 @@ task = ApiService("task", "/tasks/{task_id}", context=TaskResource)
 
 
 @task.get(
+    permission=Permission.READ,
     returns=TaskOut(),
     etag=ETagStrategy.BY_BODY,  # a worker's progress does not increment the revision
 )

@@ -8,6 +8,7 @@ from jobtracker.db.trash import Trashable
 from jobtracker.fields import AnyOf, ListOf, Rendered
 from jobtracker.http.pagination import paginate
 from jobtracker.http.service import ApiService, ThreadPool, schema_of, set_location
+from jobtracker.permissions import Permission
 from jobtracker.tasks.queries import TaskRow
 from jobtracker.tasks.schemas import TaskOut
 from jobtracker.trash.resources import Trash, TrashedResource, item_classes
@@ -26,7 +27,7 @@ trashed = ApiService("trashed", ONE, **OF_ONE)
 restore = ApiService("restore", f"{ONE}/restore", **OF_ONE)
 
 
-@trash.get(query=TrashQuery(), returns=ListOf(TrashOut()))
+@trash.get(permission=Permission.READ, query=TrashQuery(), returns=ListOf(TrashOut()))
 def get_trash(request: Request) -> Rendered:
     """What you have deleted and what was deleted for you, newest first, until `purge_at`, when it
     is deleted for good. What belongs to a job in the trash comes back with the job, and is not
@@ -36,14 +37,21 @@ def get_trash(request: Request) -> Rendered:
     return paginate(request, request.context.page, **request.validated)
 
 
-@trash.delete(query=TrashFilters(), returns=TaskOut(), status=202, errors=(409,), idempotent=True)
+@trash.delete(
+    permission=Permission.WRITE,
+    query=TrashFilters(),
+    returns=TaskOut(),
+    status=202,
+    errors=(409,),
+    idempotent=True,
+)
 def delete_trash(request: Request) -> TaskRow:
     """Empty the trash, of some kinds or of all: what is in it now is there no more, and deleted for
     good, with its files, by a task. `Location` is where to ask how far that is."""
     return set_location(request, request.context.empty(**request.validated)).row
 
 
-@restore.post(returns=SHOWN, errors=(409,))
+@restore.post(permission=Permission.WRITE, returns=SHOWN, errors=(409,))
 def post_restore(request: Request) -> dict[str, Any]:
     """Restore something as it was, a job with all that belongs to it. The answer is that of its own
     GET. `details.code` of a 409 is PARENT_IN_TRASH where the job that it belongs to has to be
@@ -56,7 +64,7 @@ def post_restore(request: Request) -> dict[str, Any]:
 
 
 # It deletes the objects of documents in S3.
-@trashed.delete(status=204, thread_pool=ThreadPool.GATEWAY)
+@trashed.delete(permission=Permission.WRITE, status=204, thread_pool=ThreadPool.GATEWAY)
 def delete_trashed(request: Request) -> None:
     """Delete something in the trash for good."""
     request.context.purge()

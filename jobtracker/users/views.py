@@ -6,6 +6,7 @@ from pyramid.request import Request
 
 from jobtracker.http.rate_limits import AUTH_BY_USER
 from jobtracker.http.service import ApiService, ThreadPool
+from jobtracker.permissions import Permission
 from jobtracker.users import schemas
 from jobtracker.users.queries import UserRow
 from jobtracker.users.resources import SettingsResource, UiPreferencesResource, UserResource
@@ -29,13 +30,14 @@ SETTINGS_OUT = schemas.SettingsOut()
 UI_PREFERENCES_OUT = schemas.UiPreferencesOut()
 
 
-@me.get(returns=schemas.UserOut())
+@me.get(permission=Permission.READ, returns=schemas.UserOut())
 def get_me(request: Request) -> UserRow:
     """The signed-in user."""
     return request.identity
 
 
 @me.delete(
+    permission=Permission.WRITE,
     body=schemas.AccountDeletionIn(),
     returns=schemas.AccountDeletionOut(),
     status=202,
@@ -70,6 +72,7 @@ REVOKES_ALL_TOKENS: dict[str, Any] = {
 
 
 @change_password.post(
+    permission=Permission.WRITE,
     body=schemas.ChangePasswordIn(),
     returns=schemas.MessageOut(),
     errors=(400, 403),
@@ -81,33 +84,42 @@ def post_change_password(request: Request) -> dict[str, str]:
     return {"message": "Password changed. Please sign in again."}
 
 
-@sign_out_everywhere.post(returns=schemas.MessageOut(), **REVOKES_ALL_TOKENS)
+@sign_out_everywhere.post(
+    permission=Permission.WRITE, returns=schemas.MessageOut(), **REVOKES_ALL_TOKENS
+)
 def post_sign_out_everywhere(request: Request) -> dict[str, str]:
     """Sign out of all devices, of this one too. All tokens are revoked, access tokens included."""
     request.context.sign_out_everywhere()
     return {"message": "Signed out everywhere."}
 
 
-@settings.get(returns=SETTINGS_OUT)
+@settings.get(permission=Permission.READ, returns=SETTINGS_OUT)
 def get_settings(request: Request) -> UserRow:
     """How the SPA shows itself to this user."""
     return request.identity
 
 
-@settings.put(body=schemas.SETTINGS_IN, returns=schemas.UpdatedSettingsOut(), if_match=SETTINGS_OUT)
+@settings.put(
+    permission=Permission.WRITE,
+    body=schemas.SETTINGS_IN,
+    returns=schemas.UpdatedSettingsOut(),
+    if_match=SETTINGS_OUT,
+)
 def put_settings(request: Request) -> dict[str, Any]:
     """Set some settings, or all. What is left out stays as it is."""
     user = request.context.update(request.versions, **request.validated)
     return {**SETTINGS_OUT.dump(user), "message": "Settings updated"}
 
 
-@ui_preferences.get(returns=UI_PREFERENCES_OUT)
+@ui_preferences.get(permission=Permission.READ, returns=UI_PREFERENCES_OUT)
 def get_ui_preferences(request: Request) -> UserRow:
     """What this user has switched on and off."""
     return request.identity
 
 
-@ui_preferences.patch(body=schemas.UiPreferencesIn(), returns=UI_PREFERENCES_OUT)
+@ui_preferences.patch(
+    permission=Permission.WRITE, body=schemas.UiPreferencesIn(), returns=UI_PREFERENCES_OUT
+)
 def patch_ui_preferences(request: Request) -> UserRow:
     """Switch some things on and off (JSON Merge Patch): null removes, what is left out stays. There
     can be 100 in all."""
