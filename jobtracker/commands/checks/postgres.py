@@ -104,7 +104,7 @@ def _properties(connection: Connection) -> Iterator[Result]:
             yield ok("PostgreSQL: locale", URL)
         else:
             hint = "searches are case-insensitive for ASCII only; C.UTF-8, for example, is suitable"
-            yield warning("PostgreSQL: locale", URL, f"is C: {hint}")
+            yield error("PostgreSQL: locale", URL, f"is C: {hint}")
 
 
 def _clock(connection: Connection) -> Result:

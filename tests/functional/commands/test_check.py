@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 
 from jobtracker import settings as settings_
 from jobtracker.commands import check, checks
-from jobtracker.commands.checks import Result, Status
+from jobtracker.commands.checks import Result, Status, clocks
 from jobtracker.data import DATA
 from jobtracker.local.postgres import Postgres
 from tests.common.proxy import Proxy
@@ -122,6 +122,21 @@ def test_empty_database_has_no_schema(settings: dict[str, str], postgres: Postgr
     empty = postgres.make_database("not_migrated")
     results = results_of({**settings, **NO_AWS}, **{"sqlalchemy.url": empty})
     assert "run jobtracker migrate" in wrong(results)["sqlalchemy.url"]
+
+
+def test_locale_c_is_an_error(settings: dict[str, str], postgres: Postgres):
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        options = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'"
+        connection.execute(f"CREATE DATABASE locale_c {options}".encode())
+    results = results_of({**settings, **NO_AWS}, **{"sqlalchemy.url": postgres.url("locale_c")})
+    (found,) = (each for each in results if each.subject == "PostgreSQL: locale")
+    assert (found.status, found.setting) == (Status.ERROR, "sqlalchemy.url")
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(4, "ok"), (6, "error"), (-6, "error")])
+def test_clock_that_differs_is_an_error(ahead: float, status: str):
+    result = clocks.compare("S3", "s3.region", ahead)
+    assert (result.status, result.setting) == (status, "s3.region")
 
 
 def test_primary_is_no_replica(app: Any, settings: dict[str, str]):
