@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from jobtracker.commands.checks import Result, clocks, error, ok, warning
-from jobtracker.db.checks import MIN_VERSION, PROPERTIES, check_database, first_line
+from jobtracker.db.checks import MIN_VERSION, PROPERTIES, check_schema, first_line
 from jobtracker.db.engine import make_engine, make_migrations_engine, timeouts
 from jobtracker.db.poolers import check_pooler, check_sessions
 from jobtracker.db.privileges import privileges
@@ -163,9 +163,11 @@ def _sessions(name: str, engine: Engine, settings: Mapping[str, Any]) -> Iterato
 
 def _schema(engine: Engine, ini: str) -> Iterator[Result]:
     try:
-        check_database(engine, ini)
+        check_schema(engine, ini)
     except SystemExit as problem:
         yield error("PostgreSQL: schema", URL, str(problem))
+    except ERRORS as problem:
+        yield error("PostgreSQL: schema", URL, first_line(problem))
     else:
         yield ok("PostgreSQL: schema", URL, "is migrated")
 

@@ -139,6 +139,17 @@ def test_clock_that_differs_is_an_error(ahead: float, status: str):
     assert (result.status, result.setting) == (status, "s3.region")
 
 
+def test_schema_that_cannot_be_read_is_an_error(settings: dict[str, str], role: str):
+    with psycopg.connect(settings["sqlalchemy.url"], autocommit=True) as connection:
+        grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO rows_only"
+        connection.execute(grant)
+        connection.execute("REVOKE ALL ON alembic_version FROM rows_only")
+    results = results_of({**settings, **NO_AWS}, **{"sqlalchemy.url": role})
+    (found,) = (each for each in results if each.subject == "PostgreSQL: schema")
+    assert found.status is Status.ERROR
+    assert "permission denied for table alembic_version" in found.detail
+
+
 def test_primary_is_no_replica(app: Any, settings: dict[str, str]):
     reading = {"sqlalchemy.reading_url": settings["sqlalchemy.url"]}
     assert (
