@@ -1,5 +1,7 @@
 """jobtracker check: what is wrong is an error that names its setting, and contains no secret."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from jobtracker import settings as settings_
 from jobtracker.commands import check, checks
 from jobtracker.commands.checks import Result, Status, clocks
 from jobtracker.data import DATA
+from jobtracker.db.base import Base
 from jobtracker.local.postgres import Postgres
 from tests.common.proxy import Proxy
 from tests.common.server import free_port
@@ -102,6 +105,20 @@ def test_role_needs_privileges_on_all_tables_and_no_more(settings: dict[str, str
     # As deploy/database.sql has it: migrations need another role.
     migrates = results_of(only_postgres, **{"sqlalchemy.migrations_url": role})
     assert "does not own the tables" in wrong(migrates)["sqlalchemy.migrations_url"]
+
+
+def test_command_knows_all_tables(app: Any):
+    """In a process of its own, which has imported the command alone."""
+    program = """
+from jobtracker.commands import check
+from jobtracker.commands.checks.postgres import import_models
+from jobtracker.db.base import Base
+import_models()
+print(*Base.metadata.tables)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    assert {*done.stdout.split()} == {*Base.metadata.tables}
 
 
 def test_read_only_server_is_an_error(app: Any, settings: dict[str, str]):
