@@ -7,6 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from sqlalchemy import make_url
 
 from jobtracker import settings as settings_
@@ -71,6 +73,34 @@ def test_wrong_setting_is_named(settings: dict[str, str], name: str, value: str,
     results = results_of({**settings, **NO_POSTGRES}, **{name: value})
     assert named in wrong(results), results
     assert not any(value in each.detail for each in results if "secret" in name)
+
+
+def test_endpoint_of_another_server_is_an_error(settings: dict[str, str]):
+    other = {"cognito.endpoint_url": settings["turnstile.url"]}
+    found = wrong(results_of({**settings, **NO_POSTGRES}, **other))
+    assert {"cognito.user_pool_id", "cognito.region"} <= found.keys()
+    assert "NoneType" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("UserNotFoundException", Status.OK),
+        ("AccessDeniedException", Status.ERROR),
+        ("ResourceNotFoundException", Status.ERROR),
+        ("TooManyRequestsException", Status.WARNING),
+    ],
+)
+def test_accounts_that_cannot_be_deleted_are_an_error(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, code: str, status: Status
+):
+    def refuse(_client: Any, operation: str, _parameters: Any) -> Any:
+        raise ClientError({"Error": {"Code": code}}, operation)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    results = results_of({**settings, **NO_POSTGRES})
+    (found,) = (each for each in results if each.subject == "Cognito: deletion of accounts")
+    assert found.status is status
 
 
 def test_all_problems_are_reported_at_once():
