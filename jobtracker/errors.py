@@ -6,6 +6,7 @@ The response never contains the input.
 
 import logging
 import math
+import os
 import traceback
 from collections.abc import Iterable
 from typing import Any
@@ -260,13 +261,15 @@ def _summary_for_log(error: Exception) -> str:
     """Type, message and the place of this package, in one line, without the values of rows."""
     places = []
     for frame in traceback.extract_tb(error.__traceback__):
-        _, is_own, file = frame.filename.rpartition(_PACKAGE)
-        if is_own and not file.startswith("db/"):
+        file = frame.filename.removeprefix(_PACKAGE)
+        if file != frame.filename and not file.startswith(_WRAPPERS):
             places.append(f" ({file}:{frame.lineno})")
     return _description(error).partition("\n")[0].strip() + "".join(places[-1:])
 
 
-_PACKAGE = "/jobtracker/"
+_PACKAGE = f"{os.path.dirname(__file__)}/"
+# What executes the statements of others.
+_WRAPPERS = ("db/", "metrics/", "tracing/")
 
 
 def _description(error: Exception) -> str:

@@ -26,6 +26,7 @@ class AuditKind(StrEnum):
     MFA_ENABLED = "mfa_enabled"
     MFA_DISABLED = "mfa_disabled"
     MFA_CHANGE_FAILED = "mfa_change_failed"
+    EXPORT_REQUESTED = "export_requested"
     ACCOUNT_DELETION_REQUESTED = "account_deletion_requested"
     #: A wrong password or code.
     ACCOUNT_DELETION_FAILED = "account_deletion_failed"

@@ -22,7 +22,7 @@ audit = ApiService("audit", "/users/me/audit", context=AuditCollection)
 )
 def get_audit(request: Request) -> Rendered:
     """What happened to your account, newest first: sign-ins, failed ones, changes of the password
-    and of MFA.
+    and of MFA, exports.
 
     Failed attempts of one kind, network and UTC day are one entry, from `at` to `last_at`, with
     their `count`; so is everything of a kind beyond 100 entries a day. `client` stands for the

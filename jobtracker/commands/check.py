@@ -10,7 +10,10 @@ nothing at all.
 import argparse
 import logging
 from collections.abc import Iterator, Mapping
+from configparser import InterpolationError
 from typing import Any
+
+from plaster_pastedeploy import Loader
 
 from jobtracker import settings as settings_
 from jobtracker.commands import checks, ini
@@ -26,6 +29,9 @@ from jobtracker.commands.checks import (
     turnstile,
 )
 from jobtracker.commands.settings import effective, mask, secrets_of
+from jobtracker.servers import granian_server, options
+
+GRANIAN = "egg:jobtracker#granian"
 
 PARSER = ini.parser()
 PARSER.add_argument(
@@ -41,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.disable()  # what is wrong is in the table
     raw = effective(loader)
     settings, problems = settings_.parse(raw)
+    problems += server_problems(loader)
     secrets = secrets_of(raw)
     ini_file = arguments.ini.partition("#")[0]
     check_systems = compare if arguments.after_restore else check
@@ -52,6 +59,18 @@ def run(arguments: argparse.Namespace) -> int:
             print(result)
     print(table(results))
     return int(any(result.status is Status.ERROR for result in results))
+
+
+def server_problems(loader: Loader) -> list[tuple[str, str]]:
+    """The settings of [server:main] that are unknown or malformed, each with the reason."""
+    try:
+        raw = dict(loader.get_settings("server:main"))
+    except InterpolationError:  # of variables that are given to jobtracker serve
+        return []
+    if raw.pop("use", None) != GRANIAN:
+        return []
+    _options, problems = options.parse(granian_server.server_factory, raw)
+    return problems
 
 
 def check(

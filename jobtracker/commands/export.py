@@ -11,9 +11,11 @@ from typing import Any
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from jobtracker.accounts.queries import record
 from jobtracker.archive.manifest import Manifest
 from jobtracker.archive.queries import source_of
 from jobtracker.archive.writing import ArchiveWriter
+from jobtracker.audit.models import AuditKind
 from jobtracker.commands import ini
 from jobtracker.commands.progress import progress_bar
 from jobtracker.db.checks import first_line
@@ -63,6 +65,7 @@ def _export(registry: Any, email: str, file: Path, *, documents: bool) -> Manife
             if user_id is None:
                 raise NoSuchUser(email)
             source = source_of(connection, user_id)
+            record(connection, user_id, AuditKind.EXPORT_REQUESTED)
         bucket = make_bucket(registry.settings, **TRANSFERS)
         # It is personal data.
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -7,11 +7,10 @@ import argparse
 import logging
 
 from alembic import command
-from alembic.config import Config
 from alembic.util import CommandError
 
 from jobtracker.commands import ini
-from jobtracker.data import DATA
+from jobtracker.db.checks import alembic_config
 
 PARSER = ini.parser()
 PARSER.add_argument("revision", nargs="?", default="head", help="default: head")
@@ -25,11 +24,8 @@ def run(arguments: argparse.Namespace) -> str | None:
     loader = ini.load(arguments.ini)
     ini.set_up_logging(path, loader)
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
-    config = Config(path, cmd_opts=argparse.Namespace(x=arguments.x))
     with ini.errors_of(path, "[alembic]"):
-        section = loader.get_settings("alembic")
-    if not section.get("script_location"):
-        config.set_main_option("script_location", str(DATA / "migrations").replace("%", "%%"))
+        config = alembic_config(path, cmd_opts=argparse.Namespace(x=arguments.x))
     try:
         command.upgrade(config, arguments.revision)
     except CommandError as error:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from alembic.config import Config
@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from jobtracker.data import DATA
 from jobtracker.db.base import Base
 
 log = logging.getLogger(__name__)
@@ -42,14 +43,23 @@ class Migrations(NamedTuple):
 
     @classmethod
     def of(cls, ini: str) -> "Migrations | None":
-        """Those of an ini file; None, which is logged, where it names none."""
+        """Those of an ini file; None, which is logged, where there are none."""
         try:
-            scripts = ScriptDirectory.from_config(Config(ini))
+            scripts = ScriptDirectory.from_config(alembic_config(ini))
             known = frozenset(script.revision for script in scripts.walk_revisions())
             return cls(known, frozenset(scripts.get_heads()))
         except CommandError as error:
             log.warning("The schema is not checked: %s", error)
             return None
+
+
+def alembic_config(ini: str, **options: Any) -> Config:
+    """Alembic's configuration of an ini file; the migrations are those of this package where it
+    names none."""
+    config = Config(ini, **options)
+    if not config.get_main_option("script_location"):
+        config.set_main_option("script_location", str(DATA / "migrations").replace("%", "%%"))
+    return config
 
 
 def missing_columns(columns: set[str]) -> set[str]:
@@ -59,14 +69,22 @@ def missing_columns(columns: set[str]) -> set[str]:
 
 
 def check_database(engine: Engine, ini: str) -> None:
+    """:func:`check_schema`, but a database that is not available is accepted: it can be later."""
+    try:
+        check_schema(engine, ini)
+    except DBAPIError as error:
+        log.warning("PostgreSQL: the schema is not checked: %s", first_line(error))
+
+
+def check_schema(engine: Engine, ini: str) -> None:
     """Check that the database is migrated, and log what is wrong with it otherwise.
 
     A schema that is newer than this program is accepted, as during a deployment, if it has all
-    columns that this program knows, and so is a database that is not available: it can be later. No
-    connection is left open.
+    columns that this program knows. No connection is left open.
 
     :param ini: the ini file, which has the section of Alembic
     :raises SystemExit: when the schema is missing, older than the migrations, or another one
+    :raises DBAPIError: when it cannot be read
     """
     try:
         with engine.connect() as connection:
@@ -75,9 +93,6 @@ def check_database(engine: Engine, ini: str) -> None:
             is_migrated = connection.execute(HAS_VERSIONS).scalar_one()
             revisions = set(connection.execute(VERSIONS).scalars()) if is_migrated else set()
             columns = set(connection.execute(COLUMNS).scalars())
-    except DBAPIError as error:
-        log.warning("PostgreSQL: the schema is not checked: %s", first_line(error))
-        return
     finally:
         engine.dispose()
     if (migrations := Migrations.of(ini)) is None:

@@ -4,6 +4,8 @@ import math
 import uuid
 from typing import Any, cast
 
+from jobtracker.audit import recording
+from jobtracker.audit.models import AuditKind
 from jobtracker.documents.object_deletions import process_deletions_after_commit
 from jobtracker.errors import Conflict, RateLimited
 from jobtracker.exports import queries
@@ -65,4 +67,6 @@ class ExportCollection(OwnerOnly, PrimaryCollection[ExportRow], under=Root, name
         export_id = queries.insert(
             connection, user_id, task_id=task_id, documents=documents, object_key=object_key
         )
+        session = self.request.verified_token.origin_jti
+        recording.record(self.request, connection, AuditKind.EXPORT_REQUESTED, user_id, session)
         return cast(ExportResource, self.find(export_id))

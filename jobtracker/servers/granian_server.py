@@ -19,7 +19,6 @@ import granian._signals
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 from pyramid.paster import setup_logging
-from pyramid.settings import asbool
 
 from jobtracker.logs.uncaught import log_and_exit, log_uncaught, logged_exit
 from jobtracker.servers import check_environment, limit_malloc, start_traces
@@ -30,6 +29,7 @@ from jobtracker.servers.cpu_affinity import available_cpus, pin_to_cpu
 from jobtracker.servers.granian_signals import DrainingServer, handle_signals
 from jobtracker.servers.limits import Limits
 from jobtracker.servers.measured_granian import MeasuredApplication, MeasuredServer
+from jobtracker.servers.options import from_strings
 from jobtracker.servers.stopping import Shutdown
 
 # Seconds after which a waiting thread requests the interpreter lock; Python's default is 0.005.
@@ -44,44 +44,45 @@ LOGGING = {"handlers": {}, "loggers": {"_granian": TO_ROOT, "granian.access": TO
 
 
 @logged_exit()
+@from_strings
 def server_factory(
     global_config: dict[str, str],
     *,
     host: str = "127.0.0.1",
     port: str = "6543",
-    workers: str = "",
-    cpu_affinity: str = "false",
-    threads: str = "2",
-    max_threads: str = "8",
-    write_threads: str = "8",
-    gateway_threads: str = "8",
-    connection_limit: str = "5000",
-    idle_seconds: str = "75",
-    header_seconds: str = "15",
-    body_seconds: str = "30",
-    response_seconds: str = "60",
-    max_request_body_size: str = "4194304",
-    max_request_header_size: str = "32768",
-    max_buffered_bytes: str = "33554432",
-    drain_seconds: str = "0",
-    seconds_to_finish: str = "10",
+    workers: int = 0,
+    cpu_affinity: bool = False,
+    threads: int = 2,
+    max_threads: int = 8,
+    write_threads: int = 8,
+    gateway_threads: int = 8,
+    connection_limit: int = 5000,
+    idle_seconds: float = 75.0,
+    header_seconds: float = 15.0,
+    body_seconds: float = 30.0,
+    response_seconds: float = 60.0,
+    max_request_body_size: int = 4194304,
+    max_request_header_size: int = 32768,
+    max_buffered_bytes: int = 33554432,
+    drain_seconds: float = 0.0,
+    seconds_to_finish: float = 10.0,
 ) -> Callable[[Any], None]:
     """A server for PasteDeploy. All settings are described in production.ini."""
     ini = global_config["__file__"]
     threads_of = {  # by ThreadPool: at first, and at most
-        "read": (int(threads), int(max_threads)),
-        "write": (int(write_threads), int(write_threads)),
-        "gateway": (int(gateway_threads), int(gateway_threads)),
+        "read": (threads, max_threads),
+        "write": (write_threads, write_threads),
+        "gateway": (gateway_threads, gateway_threads),
         "health": (1, 1),
         "readiness": (1, 1),
     }
     limits = Limits(
-        connections=int(connection_limit),
-        body_bytes=int(max_request_body_size),
-        buffered_bytes=int(max_buffered_bytes),
-        header_seconds=float(header_seconds),
-        body_seconds=float(body_seconds),
-        response_seconds=float(response_seconds),
+        connections=connection_limit,
+        body_bytes=max_request_body_size,
+        buffered_bytes=max_buffered_bytes,
+        header_seconds=header_seconds,
+        body_seconds=body_seconds,
+        response_seconds=response_seconds,
     )
     address, reservation = reserve(host, port)
     shutdown = Shutdown()
@@ -98,18 +99,18 @@ def server_factory(
         )
         server = make_server(
             shutdown,
-            float(drain_seconds),
+            drain_seconds,
             target=ini,
             address=address,
             port=int(port),
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
             runtime_mode=RuntimeModes.st,
-            workers=int(workers or available_cpus()),
+            workers=workers or available_cpus(),
             backpressure=limits.connections,
             http1_settings=HTTP1Settings(
-                header_read_timeout=int(idle_seconds) * 1000,
-                max_buffer_size=int(max_request_header_size),
+                header_read_timeout=int(idle_seconds * 1000),
+                max_buffer_size=max_request_header_size,
             ),
             websockets=False,
             log_dictconfig=LOGGING,
@@ -130,11 +131,11 @@ def server_factory(
                 log_and_exit()
 
         def make_application(number: int) -> ASGIApplication:
-            if asbool(cpu_affinity):
+            if cpu_affinity:
                 pin_to_cpu()  # before any thread is started
             limit_malloc()
             start_traces(app.registry)
-            end_with(main_process, shutdown, int(seconds_to_finish))
+            end_with(main_process, shutdown, seconds_to_finish)
             reduce_switching()
             watch = ConnectionWatch(int(port), limits)
             if sys.platform == "linux":
@@ -164,7 +165,7 @@ def server_factory(
     return serve
 
 
-def end_with(main_process: int, shutdown: Shutdown, seconds_to_finish: int) -> None:
+def end_with(main_process: int, shutdown: Shutdown, seconds_to_finish: float) -> None:
     """Stop this worker when the main process ends without stopping its workers.
 
     The pipe of multiprocessing.parent_process() is open in workers that were started later, too:

@@ -3,7 +3,7 @@
 import time
 
 from jobtracker.auth.clock import TOLERANCE, CognitoClock
-from jobtracker.commands.checks import Result, ok, warning
+from jobtracker.commands.checks import Result, error, ok
 
 
 def compare(system: str, setting: str, ahead: float) -> Result:
@@ -12,7 +12,7 @@ def compare(system: str, setting: str, ahead: float) -> Result:
     if abs(ahead) <= TOLERANCE:
         return ok(subject, setting, "as this machine's")
     direction = "behind" if ahead > 0 else "ahead of it"
-    return warning(subject, setting, f"this machine's is {abs(ahead):.0f} s {direction}")
+    return error(subject, setting, f"this machine's is {abs(ahead):.0f} s {direction}")
 
 
 def ahead_of(clock: CognitoClock) -> float:

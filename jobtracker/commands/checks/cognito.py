@@ -50,6 +50,9 @@ def _user_pool(keys: JWKSCache) -> Result:
     subject = "Cognito: user pool"
     try:
         status, document = keys.http.request("GET", keys.url)
+    except requests.JSONDecodeError:
+        hint = f"{POOL}, {REGION} or cognito.endpoint_url is wrong"
+        return error(subject, POOL, f"the response is not that of a user pool: {hint}")
     except (requests.RequestException, ValueError) as problem:
         hint = "or cognito.endpoint_url, if this persists"
         return error(subject, REGION, f"{type(problem).__name__}: {REGION} {hint}")
@@ -77,6 +80,8 @@ def _deletion(client: Any, pool_id: str) -> Result:
         client.admin_delete_user(UserPoolId=pool_id, Username=f"check-{uuid.uuid4().hex}")
     except (ClientError, BotoCoreError) as problem:
         code = error_code(problem)
+        if code in ("AccessDeniedException", "ResourceNotFoundException"):
+            return error(subject, POOL, with_hint(code, ADMIN_HINTS))
         if code != "UserNotFoundException":
             return warning(subject, POOL, with_hint(code, ADMIN_HINTS))
     return ok(subject, POOL)
@@ -92,6 +97,9 @@ def _app_client(user_pool: UserPool) -> Result:
         return warning(subject, CLIENT, "Cognito throttles: not checked")
     except Unavailable as problem:
         cause = problem.__cause__
+        if cause is None:
+            hint = "or cognito.endpoint_url is wrong"
+            return error(subject, REGION, f"the response is not that of Cognito: {REGION} {hint}")
         message = ""
         if isinstance(cause, ClientError):
             message = cause.response["Error"].get("Message", "")

@@ -1,6 +1,9 @@
 """PostgreSQL: the server, the database, the role, the session settings and the schema."""
 
 import functools
+import importlib
+import importlib.util
+import pkgutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
@@ -9,8 +12,9 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+import jobtracker
 from jobtracker.commands.checks import Result, clocks, error, ok, warning
-from jobtracker.db.checks import MIN_VERSION, PROPERTIES, check_database, first_line
+from jobtracker.db.checks import MIN_VERSION, PROPERTIES, check_schema, first_line
 from jobtracker.db.engine import make_engine, make_migrations_engine, timeouts
 from jobtracker.db.poolers import check_pooler, check_sessions
 from jobtracker.db.privileges import privileges
@@ -28,6 +32,7 @@ def check_primary(ini: str) -> Callable[[Mapping[str, Any]], Iterator[Result]]:
     """The checks of the database of an ini file, which names the migrations."""
 
     def check(settings: Mapping[str, Any]) -> Iterator[Result]:
+        import_models()
         engine = make_engine(dict(settings))
         if (yield from _connected("PostgreSQL", URL, engine, _primary)):
             yield from _sessions("PostgreSQL", engine, settings)
@@ -35,6 +40,13 @@ def check_primary(ini: str) -> Callable[[Mapping[str, Any]], Iterator[Result]]:
             yield from _migrations(settings)
 
     return check
+
+
+def import_models() -> None:
+    """Import all models: privileges and columns are checked of the tables that are imported."""
+    for package in pkgutil.iter_modules(jobtracker.__path__, "jobtracker."):
+        if package.ispkg and importlib.util.find_spec(f"{package.name}.models"):
+            importlib.import_module(f"{package.name}.models")
 
 
 def check_replica(settings: Mapping[str, Any]) -> Iterator[Result]:
@@ -104,7 +116,7 @@ def _properties(connection: Connection) -> Iterator[Result]:
             yield ok("PostgreSQL: locale", URL)
         else:
             hint = "searches are case-insensitive for ASCII only; C.UTF-8, for example, is suitable"
-            yield warning("PostgreSQL: locale", URL, f"is C: {hint}")
+            yield error("PostgreSQL: locale", URL, f"is C: {hint}")
 
 
 def _clock(connection: Connection) -> Result:
@@ -163,9 +175,11 @@ def _sessions(name: str, engine: Engine, settings: Mapping[str, Any]) -> Iterato
 
 def _schema(engine: Engine, ini: str) -> Iterator[Result]:
     try:
-        check_database(engine, ini)
+        check_schema(engine, ini)
     except SystemExit as problem:
         yield error("PostgreSQL: schema", URL, str(problem))
+    except ERRORS as problem:
+        yield error("PostgreSQL: schema", URL, first_line(problem))
     else:
         yield ok("PostgreSQL: schema", URL, "is migrated")
 

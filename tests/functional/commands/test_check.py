@@ -1,16 +1,21 @@
 """jobtracker check: what is wrong is an error that names its setting, and contains no secret."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from sqlalchemy import make_url
 
 from jobtracker import settings as settings_
 from jobtracker.commands import check, checks
-from jobtracker.commands.checks import Result, Status
+from jobtracker.commands.checks import Result, Status, clocks
 from jobtracker.data import DATA
+from jobtracker.db.base import Base
 from jobtracker.local.postgres import Postgres
 from tests.common.proxy import Proxy
 from tests.common.server import free_port
@@ -70,6 +75,34 @@ def test_wrong_setting_is_named(settings: dict[str, str], name: str, value: str,
     assert not any(value in each.detail for each in results if "secret" in name)
 
 
+def test_endpoint_of_another_server_is_an_error(settings: dict[str, str]):
+    other = {"cognito.endpoint_url": settings["turnstile.url"]}
+    found = wrong(results_of({**settings, **NO_POSTGRES}, **other))
+    assert {"cognito.user_pool_id", "cognito.region"} <= found.keys()
+    assert "NoneType" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("UserNotFoundException", Status.OK),
+        ("AccessDeniedException", Status.ERROR),
+        ("ResourceNotFoundException", Status.ERROR),
+        ("TooManyRequestsException", Status.WARNING),
+    ],
+)
+def test_accounts_that_cannot_be_deleted_are_an_error(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, code: str, status: Status
+):
+    def refuse(_client: Any, operation: str, _parameters: Any) -> Any:
+        raise ClientError({"Error": {"Code": code}}, operation)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    results = results_of({**settings, **NO_POSTGRES})
+    (found,) = (each for each in results if each.subject == "Cognito: deletion of accounts")
+    assert found.status is status
+
+
 def test_all_problems_are_reported_at_once():
     results = results_of({"sqlalchemy.pool_size": "many", "s3.nonsense": "x", "s3.bucket": "b"})
     assert {"s3.nonsense", "sqlalchemy.pool_size", "sqlalchemy.url", "s3.bucket"} <= wrong(
@@ -104,6 +137,20 @@ def test_role_needs_privileges_on_all_tables_and_no_more(settings: dict[str, str
     assert "does not own the tables" in wrong(migrates)["sqlalchemy.migrations_url"]
 
 
+def test_command_knows_all_tables(app: Any):
+    """In a process of its own, which has imported the command alone."""
+    program = """
+from jobtracker.commands import check
+from jobtracker.commands.checks.postgres import import_models
+from jobtracker.db.base import Base
+import_models()
+print(*Base.metadata.tables)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    assert {*done.stdout.split()} == {*Base.metadata.tables}
+
+
 def test_read_only_server_is_an_error(app: Any, settings: dict[str, str]):
     url = settings["sqlalchemy.url"]
     with psycopg.connect(url, autocommit=True) as connection:
@@ -122,6 +169,32 @@ def test_empty_database_has_no_schema(settings: dict[str, str], postgres: Postgr
     empty = postgres.make_database("not_migrated")
     results = results_of({**settings, **NO_AWS}, **{"sqlalchemy.url": empty})
     assert "run jobtracker migrate" in wrong(results)["sqlalchemy.url"]
+
+
+def test_locale_c_is_an_error(settings: dict[str, str], postgres: Postgres):
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        options = "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'"
+        connection.execute(f"CREATE DATABASE locale_c {options}".encode())
+    results = results_of({**settings, **NO_AWS}, **{"sqlalchemy.url": postgres.url("locale_c")})
+    (found,) = (each for each in results if each.subject == "PostgreSQL: locale")
+    assert (found.status, found.setting) == (Status.ERROR, "sqlalchemy.url")
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(4, "ok"), (6, "error"), (-6, "error")])
+def test_clock_that_differs_is_an_error(ahead: float, status: str):
+    result = clocks.compare("S3", "s3.region", ahead)
+    assert (result.status, result.setting) == (status, "s3.region")
+
+
+def test_schema_that_cannot_be_read_is_an_error(settings: dict[str, str], role: str):
+    with psycopg.connect(settings["sqlalchemy.url"], autocommit=True) as connection:
+        grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO rows_only"
+        connection.execute(grant)
+        connection.execute("REVOKE ALL ON alembic_version FROM rows_only")
+    results = results_of({**settings, **NO_AWS}, **{"sqlalchemy.url": role})
+    (found,) = (each for each in results if each.subject == "PostgreSQL: schema")
+    assert found.status is Status.ERROR
+    assert "permission denied for table alembic_version" in found.detail
 
 
 def test_primary_is_no_replica(app: Any, settings: dict[str, str]):

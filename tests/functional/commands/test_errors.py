@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -61,9 +62,10 @@ def test_unknown_option_of_the_server_is_one_line(tmp_path: Path):
     server = "[server:main]\nuse = egg:jobtracker#granian\nnonsense = 1\n"
     (tmp_path / "x.ini").write_text(f"[app:main]\nuse = egg:jobtracker\n{server}")
     status, _out, errors = run(tmp_path, "serve", "x.ini")
+    assert (status, errors) == (1, "Setting nonsense: there is no such setting\n")
+    status, out, _errors = run(tmp_path, "check", "x.ini")
     assert status == 1
-    assert "x.ini: [server:main]: TypeError: " in errors
-    assert "'nonsense'" in errors
+    assert re.search("^error +Settings +nonsense +there is no such setting$", out, re.M)
 
 
 def test_init_overwrites_nothing(tmp_path: Path):

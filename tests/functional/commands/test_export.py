@@ -15,6 +15,7 @@ from jobtracker.commands import export, ini, progress
 from jobtracker.documents.storage import Bucket
 from jobtracker.errors import Unavailable
 from tests.common.api import Api
+from tests.common.audit import entries
 from tests.common.documents import CONTENT, Documents
 from tests.common.exports import Archive
 
@@ -60,6 +61,12 @@ def test_file_is_an_archive_that_others_cannot_read(
     out, errors = capsys.readouterr()
     assert "jobs: 1" in out
     assert errors == ""
+
+
+def test_it_is_recorded_without_a_client(run: Any, documents: Documents, client: Api):
+    run()
+    (entry,) = entries(client)
+    assert (entry["kind"], entry["client"]) == ("export_requested", None)
 
 
 def test_files_of_documents_can_be_left_out(run: Any, documents: Documents):

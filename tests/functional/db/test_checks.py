@@ -71,6 +71,17 @@ def test_older_schema_is_refused(make_engine: Callable[..., Engine], tmp_path: P
         check_database(engine, str(ini))
 
 
+def test_older_schema_is_refused_where_the_ini_file_names_no_migrations(
+    make_engine: Callable[..., Engine], tmp_path: Path
+):
+    ini = tmp_path / "app.ini"
+    ini.write_text("[app:main]\nuse = egg:jobtracker\n")
+    engine = make_engine()
+    set_revision(engine, "0001")
+    with pytest.raises(SystemExit, match=r"at revision 0001: run jobtracker migrate "):
+        check_database(engine, str(ini))
+
+
 def test_migrated_schema_is_accepted(app: object, settings: dict[str, str]):
     url = settings["sqlalchemy.url"].replace("postgresql:", "postgresql+psycopg:")
     check_database(create_engine(url), INI)

@@ -14,6 +14,7 @@ from jobtracker.sweep import clean_up
 from jobtracker.tasks.kinds import MAX_FAILURES
 from jobtracker.tasks.runner import Outcome, Runner
 from tests.common.api import Api
+from tests.common.audit import entries
 from tests.common.concurrency import repeat_concurrently
 from tests.common.documents import Documents
 from tests.common.exports import Archive, begin, download, export, objects
@@ -68,6 +69,14 @@ def test_a_second_export_waits_for_the_first_or_its_deletion(
     assert client.get(second).json["state"] == "done"
     client.get(first, status=404)
     begin(client)
+
+
+def test_beginning_an_export_is_recorded(client: Api, documents: Documents):
+    begin(client)
+    client.refused(409, "POST", "/exports", {})
+    (entry,) = entries(client)
+    assert (entry["kind"], entry["current"]) == ("export_requested", True)
+    assert entry["client"] is not None
 
 
 def test_one_of_concurrent_posts_begins_an_export(client: Api, documents: Documents):
