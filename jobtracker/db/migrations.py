@@ -90,8 +90,21 @@ def autocommit() -> Iterator[None]:
 
 
 def execute(statement: str) -> None:
-    """Execute a statement, again after lock time-outs."""
-    retry_lock_timeouts(lambda: op.execute(statement), set_lock_timeout)
+    """Execute a statement, or several without functions in one transaction, again after lock
+    time-outs."""
+    # Citus sends the text of CREATE TRIGGER to the workers, which take one statement at a time.
+    parts = [statement] if "$$" in statement else statement.split(";\n")
+
+    def run() -> None:
+        if len(parts) == 1 or op.get_context().as_sql:
+            op.execute(statement)
+            return
+        driver: Any = op.get_bind().connection.dbapi_connection
+        with driver.transaction():
+            for part in parts:
+                op.execute(part)
+
+    retry_lock_timeouts(run, set_lock_timeout)
 
 
 def add_constraint(table: str, name: str, definition: str) -> None:

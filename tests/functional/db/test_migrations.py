@@ -11,8 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 from alembic import command, op
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from psycopg.errors import QueryCanceled
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobtracker.db import migrations
 from jobtracker.local.postgres import Postgres, bin_folder
@@ -144,3 +147,19 @@ def test_migration_that_waits_for_another_one_delays_none_of_its_indexes(databas
         assert database.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(1,)]
     waiting.join()
     assert database.rows("SELECT version_num FROM alembic_version") == [("nicknames",)]
+
+
+def test_statements_that_are_executed_together_are_sent_one_by_one_and_committed_together(
+    engine: Engine,
+):
+    sent: list[str] = []
+    with engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *args: sent.append(args[2]))
+        with (
+            Operations.context(MigrationContext.configure(connection)),
+            migrations.autocommit(),
+            pytest.raises(DBAPIError, match="division by zero"),
+        ):
+            migrations.execute("CREATE TABLE half (id int);\nSELECT 1 / 0")
+        assert connection.scalar(text("SELECT to_regclass('half')")) is None
+    assert sent[1:3] == ["CREATE TABLE half (id int)", "SELECT 1 / 0"]
