@@ -165,7 +165,6 @@ class RowResource(Resource, Generic[R]):
     """An item of a collection: a row of a table."""
 
     __parent__: "RowCollection[R]"
-    kind = "item"
 
     def __init__(self, parent: Resource, row: R) -> None:
         super().__init__(parent, str(row.id))

@@ -20,7 +20,7 @@ from jobtracker.tasks.schemas import ProgressOut
 class ExportIn(Schema):
     example = {"documents": True}
 
-    documents = SchemaNode(Boolean(), missing=True)
+    documents = SchemaNode(Boolean(), title="choice for documents", missing=True)
 
 
 class ExportOut(RowOut):
