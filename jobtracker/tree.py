@@ -171,7 +171,6 @@ class RowResource(ItemResource[R]):
     """An item of a collection of the rows of one table."""
 
     __parent__: "RowCollection[R]"
-    kind = "item"
 
     @property
     def _repository_arguments(self) -> tuple[SupportsExecute, dict[str, int], int]:

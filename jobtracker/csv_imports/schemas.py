@@ -45,8 +45,8 @@ class CsvIn(fields.Schema):
         "tz": "Europe/Vienna",
     }
 
-    text = SchemaNode(FileText(), title="text", missing=None, nullable=True)
-    base64 = SchemaNode(fields.Base64(), title="base64", missing=None, nullable=True)
+    text = SchemaNode(FileText(), title="text of the file", missing=None, nullable=True)
+    base64 = SchemaNode(fields.Base64(), title="file", missing=None, nullable=True)
     mapping = SchemaNode(
         fields.ChoiceMap(headers.FIELDS, max_entries=_MAX_ENTRIES, key_max=_MAX_ENTRIES),
         missing=None,

@@ -10,7 +10,7 @@ from jobtracker.tasks.schemas import ProgressOut
 class ExportIn(fields.Schema):
     example = {"documents": True}
 
-    documents = SchemaNode(fields.Boolean(), missing=True)
+    documents = SchemaNode(fields.Boolean(), title="choice for documents", missing=True)
 
 
 class ExportOut(fields.RowOut):

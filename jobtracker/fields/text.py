@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from jobtracker import unicode
 from jobtracker.errors import enumeration
@@ -125,7 +125,9 @@ def _kind_in_host(character: str) -> str:
     """The kind of a character of a host name, as the pattern of WebAddress has it."""
     if character in ".\u3002\uff0e\uff61":  # browsers take the full stops of CJK for dots
         return "."
-    if character in "-_":
+    if character == "_":
+        return "a"
+    if character == "-":
         return "-"
     if character in "\u200c\u200d":
         return "j"
@@ -142,9 +144,9 @@ def _kind_in_host(character: str) -> str:
 class WebAddress(Text):
     """An absolute http or https URL, safe as the target of a link."""
 
-    # RFC 5891, section 4.2, and underscores, by kinds of characters: letters and digits of any
-    # script, marks after them, hyphens between, joiners between those of the scripts that have them
-    # (RFC 5892, appendix A).
+    # RFC 5891, section 4.2, by kinds of characters: letters and digits of any script, and
+    # underscores, marks after them, hyphens between, joiners between those of the scripts that have
+    # them (RFC 5892, appendix A).
     LABEL = r"[ao]([aom-]|(?<=[om])j(?=[om]))*(?<!-)"
     HOST = re.compile(rf"{LABEL}(\.{LABEL})*\.?")
     # urlsplit drops tabs and newlines, as browsers do: "java\nscript:" would be a scheme.
@@ -168,9 +170,11 @@ class WebAddress(Text):
         try:
             parts = urlsplit(text)
             host, _port = parts.hostname or "", parts.port
-        except ValueError:  # an invalid port or IPv6 address
+            # It can be percent-encoded in UTF-8 (RFC 3986, 3.2.2).
+            kinds = "".join(map(_kind_in_host, unquote(host, errors="strict")))
+        except ValueError:  # an invalid port, IPv6 address or encoding
             return False
-        is_host = self.HOST.fullmatch("".join(map(_kind_in_host, host))) or ":" in host
+        is_host = self.HOST.fullmatch(kinds) or ":" in host
         return parts.scheme in ("http", "https") and bool(is_host)
 
 

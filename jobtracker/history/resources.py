@@ -21,7 +21,7 @@ class StepResource(JobChildResource[StepRow]):
         """Delete a step; the latest that remains is the job's status. Conflict when none does."""
         remaining = [step for step in self.__parent__.lock() if step.id != self.row.id]
         if not remaining:
-            raise Conflict("A job has a step at least.")
+            raise Conflict("The only step of a job cannot be deleted.")
         RowResource.delete(self, permanent=permanent, **trash_columns)
         self.__parent__.set_status(remaining[0].status)
 

@@ -7,4 +7,4 @@ from jobtracker.fields import QueryBoolean, Schema
 
 class DeletionQuery(Schema):
     # Without it, what is deleted can be restored.
-    permanent = colander.SchemaNode(QueryBoolean(), missing=False)
+    permanent = colander.SchemaNode(QueryBoolean(), title="parameter permanent", missing=False)

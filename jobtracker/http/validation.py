@@ -46,7 +46,8 @@ def validate_body(
     :raises ApiError: 415 for another media type than JSON; as :func:`json_object`
     :raises ValidationFailed: for invalid and unknown fields
     """
-    if request.content_type.lower() not in types:
+    # WebOb leaves the blanks before the semicolon of a parameter (RFC 9110, 5.6.6).
+    if request.content_type.strip().lower() not in types:
         raise ApiError(status=415)
     request.validated = _deserialize(schema, json_object(request, max_bytes), "body")
 

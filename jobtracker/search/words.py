@@ -1,7 +1,7 @@
 """The words of queries and texts, as ``unaccented()`` and ``words_in()`` of the database have them.
 
 The database finds, this module shows what it found. The ranges of characters are explained in
-migrations/versions/0001_base.py.
+migrations/versions/0001_base.py and 0011_words_of_hangul.py.
 """
 
 import functools
@@ -46,6 +46,7 @@ UNSPACED = (
     r"\u30A1-\u30FA\u30FC-\u30FF\u3105-\u312F\u31A0-\u31BF\u31F0-\u31FF\u3400-\u4DBF"
     r"\u4E00-\u9FFF\uA000-\uA48C\uA9E0-\uA9EF\uA9FA-\uA9FE\uAA60-\uAA76\uAA7A-\uAA7F"
     r"\uF900-\uFAFF\U0001AFF0-\U0001B16F\U00020000-\U0003FFFD"
+    r"\u1100-\u11FF\uA960-\uA97C\uAC00-\uD7FB"
 )
 
 # Normalization composes these with what precedes them.

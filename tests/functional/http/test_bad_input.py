@@ -92,7 +92,11 @@ def test_content_type_other_than_json_answers_415(ada: Api, content_type: str):
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json;"]
+    "content_type",
+    [
+        *("application/json; charset=utf-8", "APPLICATION/JSON", "application/json;"),
+        *("application/json ; charset=utf-8", "application/json\t;a=b", "Application/JSON ;"),
+    ],
 )
 def test_json_content_type_is_accepted_in_any_spelling(ada: Api, content_type: str):
     ada.post("/jobs", JOB, headers={"Content-Type": content_type}, status=201)

@@ -135,6 +135,14 @@ def test_message_names_the_first_invalid_field_of_a_job(
             "The end of the period must be a date like 2026-01-31, or a time with its UTC offset,",
         ),
         ("GET", "/jobs?sort=x", None, "The sort order must be one of activity,"),
+        *(
+            ("DELETE", f"{{job}}?permanent={x}", None, "The parameter permanent must be true or")
+            for x in ("x", "1", "TRUE")
+        ),
+        ("POST", "/exports", {"documents": "x"}, "The choice for documents must be true or false."),
+        ("POST", "/imports/csv/check", {"text": 5}, "The text of the file must be text."),
+        ("POST", "/imports/csv", {"text": [], "base64": None}, "The text of the file must be"),
+        ("POST", "/imports/csv/check", {"base64": "?"}, "The file must be base64."),
         ("POST", "{job}/history", {"status": "x"}, "saved, applied, recruiter screen, interview"),
         (
             *("POST", "{job}/documents/presign-upload", {**UPLOAD, "doc_type": "x"}),
@@ -202,6 +210,9 @@ def test_message_contains_no_name_and_no_value_of_the_input(ada: Api):
         (f"{{job}}/documents/{MISSING}/presign-download", "document"),
         (f"{{job}}/history/{MISSING}", "step"),
         (f"/saved-views/{MISSING}", "saved view"),
+        ("{job}/activity/1", "page"),
+        ("/users/me/audit/1", "page"),
+        ("/tasks/1", "task"),
         ("/nothing", "page"),
         ("{job}/nothing", "page"),
         ("/users/me/nothing", "page"),
@@ -291,6 +302,8 @@ def test_message_says_where_the_body_is_malformed(ada: Api, body: bytes, expecte
 
 
 def test_messages_of_other_statuses_say_what_to_do(ada: Api, job: str):
+    only_step = f"{job}/history/{ada.get(f'{job}/history').json[0]['id']}"
+    assert message(ada, 409, "DELETE", only_step) == "The only step of a job cannot be deleted."
     assert message(ada, 405, "PUT", "/jobs") == "Only GET, HEAD and POST can be used here."
     assert message(ada, 405, "PATCH", "/auth/cognito/login") == "Only POST can be used here."
     too_large = {**UPLOAD, "size_bytes": 5 * 1024 * 1024 + 1}

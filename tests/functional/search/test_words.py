@@ -101,7 +101,7 @@ def marked(hit: dict[str, Any]) -> str:
         ("\u0939\u093f\u0928\u094d\u0926\u0940", "\u0939\u093f\u0928\u094d\u0926\u0940 !", None),
         ("\u09ac\u09be\u0982\u09b2\u09be", "(\u09ac\u09be\u0982\u09b2\u09be)", None),
         ("\u0ba4\u0bae\u0bbf\u0bb4\u0bcd", "\u0ba4\u0bae\u0bbf\u0bb4\u0bcd,", None),
-        ("\ud55c\uad6d", "\ud55c\uad6d\uc5b4 \uac1c\ubc1c", "\ud55c\uad6d\uc5b4"),
+        ("\ud55c\uad6d", "\ud55c\uad6d\uc5b4 \uac1c\ubc1c", "\ud55c\uad6d"),
     ],
 )
 def test_search_finds_and_marks_a_word(ada: Api, q: str, title: str, mark: str | None):
@@ -150,6 +150,11 @@ def test_search_does_not_find_another_word(ada: Api, q: str, title: str):
             "\u0e07\u0e32\u0e19\u0e01\u0e23\u0e38\u0e07\u0e40\u0e17\u0e1e",
         ),
         ("\u0e97\u0eb0", "\u0eaa\u0eb0\u0e97\u0eb0\u0e99\u0eb0"),
+        ("\uac1c\ubc1c\uc790", "\ubc31\uc5d4\ub4dc\uac1c\ubc1c\uc790"),
+        ("\uac1c\ubc1c", "Java\uac1c\ubc1c\uc790\ub97c"),
+        ("\uad6c\ud2b9", "\uac15\ub0a8\uad6c\ud2b9\uac00"),
+        ("\uad6d", "\ud55c\uad6d\uc5b4"),
+        ("\u1106\u1167\u11bc", "\uc12c\uba85\uc11c"),
         ("\u1798\u17c2\u179a", "\u1781\u17d2\u1798\u17c2\u179a"),
         ("\u1019\u102c", "\u1019\u103c\u1014\u103a\u1019\u102c"),
     ],

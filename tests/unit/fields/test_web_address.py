@@ -43,6 +43,9 @@ NODE = SchemaNode(WebAddress(max=2000), name="job_url")
             "a_b.example.",
             "127.0.0.1",
         ),
+        *("_a.example", "a_.example", "a._b_.example", "__a.example", "_"),
+        # Percent-encoded.
+        *("b%C3%BCcher.example", "%e4%b8%ad%e6%96%87.example", "a%2eb", "%E0%A4%95%E0%A4%BF.c"),
     ],
     ids=ascii,
 )
@@ -72,7 +75,7 @@ def test_address_is_normalized(before: str, after: str):
 @pytest.mark.parametrize(
     "host",
     [
-        *("", ".", "..", "a..b", "-a.b", "a-.b", "a.-", "a<b", "a b.c", "a%2eb", "a,b.c"),
+        *("", ".", "..", "a..b", "-a.b", "a-.b", "a.-", "a<b", "a b.c", "a%20b", "a,b.c"),
         *("\u200b", "a\u200bb.c", "\u3164", "\u115f", "\u2800.c", "\u00ad.c", "a\u034fb.c"),
         *("a\ufe0f.c", "a\u2060b.c", "\U000e0041.c", "\u0301.c", "\u093f\u0928.c", "\ufeff.c"),
         # Joiners without letters of a script that has them on both sides.
@@ -88,6 +91,9 @@ def test_address_is_normalized(before: str, after: str):
             "a\u2028b.c",
         ),
         *("a\\@b.c", "a.b\\c", "a\tb.c", "java\nscript.c", "a\x85b.c", "a\x7fb.c", "a\u2100b.c"),
+        # Percent-encoded: blanks, delimiters, invisible characters, what is no UTF-8.
+        *("a%00b.c", "a%2fb.c", "a%40b.c", "a%3a1", "a%5cb.c", "%2d.c", "a%E2%80%8Bb.c", "%", "%f"),
+        *("%ff.c", "a%c3.c", "%C0%AE.c", "a%252eb.c", "%E2%80%AEa.c", "%F0%9F%98%80.c", "%CC%81.c"),
         *("a:b", "a:99999", "[", "[::1", "a\u3002\uff0eb", "\U0001f600.c", "a\uff0fb.c"),
     ],
     ids=ascii,
