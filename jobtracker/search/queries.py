@@ -177,7 +177,7 @@ def _found(ranked: int, ranks: tuple[int | None, ...]) -> str:
             WHERE user_id = :user_id AND trashed_at IS NULL
         ) AS results
         GROUP BY application_id HAVING bit_or(bits) & {2**count - 1} = {2**count - 1}
-            AND count(last_activity_at) > 0
+            AND max(last_activity_at) IS NOT NULL
         ORDER BY is_whole DESC, rank DESC, last_activity_at DESC, application_id DESC LIMIT :limit
     """  # noqa: S608
 
