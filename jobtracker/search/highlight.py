@@ -22,6 +22,8 @@ _SUFFIX = rf"(?:#|\+\+|\+(?![{WORD}]))"
 _BEGIN = rf"(?:(?<=[{UNSPACED}])|(?<![{WORD}]))"
 _END = rf"(?:(?=[{UNSPACED}])|(?![{WORD}]))"
 _STARTS = re.compile(rf"{_BEGIN}(?=[{WORD}])|(?=[.{UNSPACED}])").finditer
+# The same of a text in ASCII: without look-arounds and large classes it takes a tenth of the time.
+_STARTS_IN_ASCII = re.compile(r"\w+|\.", re.ASCII).finditer
 _BETWEEN = re.compile(rf"[^{WORD}]*").match
 _ANYWHERE = re.compile("").match
 _AT_BEGIN = re.compile(_BEGIN).match
@@ -73,7 +75,7 @@ class _Words:
         """The numbers of those in a folded text, with their start and end, without overlaps. Where
         several begin, the first of the query is found."""
         position, get = 0, self._words.get
-        for match in _STARTS(text):
+        for match in (_STARTS_IN_ASCII if text.isascii() else _STARTS)(text):
             start = match.start()
             if start < position:
                 continue
@@ -113,16 +115,17 @@ def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     for text in filter(None, texts):
         line = " ".join(unicode.normalize(text).split())
         folded = fold(line)
-        count = len({number for number, _, _ in query.matches(folded.text)})
+        matches = list(query.matches(folded.text))
+        count = len({number for number, _, _ in matches})
         if count > most:
-            best, most = (line, folded), count
+            best, most = (line, folded, matches), count
         if most == query.count:
             break
-    return best and _mark(query, *best)
+    return best and _mark(*best)
 
 
-def _mark(query: _Words, line: str, folded: FoldedText) -> str:
-    spans = (folded.original(start, end) for _, start, end in query.matches(folded.text))
+def _mark(line: str, folded: FoldedText, matches: list[tuple[int, int, int]]) -> str:
+    spans = (folded.original(start, end) for _, start, end in matches)
     marks = (graphemes.expand(line, *span) for span in spans)
     mark_start, mark_end = next(marks)
     start = _start(line, mark_start)

@@ -8,6 +8,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobtracker.search import highlight as module
 from jobtracker.search import words
 from jobtracker.search.highlight import highlight
 
@@ -79,3 +80,10 @@ def test_long_unit_is_folded_in_parts():
     folded = words.fold(voiced)
     assert folded.text == words._fold_unit(voiced)
     assert len(folded.starts) == len(folded.ends) == len(folded.text)
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_words_of_ascii_texts_begin_where_those_of_all_texts_do(text: str):
+    folded = words.fold(text).text
+    ascii_starts = [match.start() for match in module._STARTS_IN_ASCII(folded)]
+    assert ascii_starts == [match.start() for match in module._STARTS(folded)]
