@@ -93,7 +93,8 @@ def execute(statement: str) -> None:
     """Execute a statement, or several without functions in one transaction, again after lock
     time-outs."""
     # Citus sends the text of CREATE TRIGGER to the workers, which take one statement at a time.
-    parts = [statement] if "$$" in statement else statement.split(";\n")
+    has_function = "$$" in statement or "BEGIN ATOMIC" in statement
+    parts = [statement] if has_function else statement.split(";\n")
 
     def run() -> None:
         if len(parts) == 1 or op.get_context().as_sql:
