@@ -34,7 +34,7 @@ class ExpiredRows:
         self._names = [column.name for column in key]
         given = (bindparam(column.name, type_=ARRAY(column.type)) for column in key)
         found = func.unnest(*given).table_valued(*self._names).render_derived()
-        # A join, as Citus 14 does not distribute IN of several columns on PostgreSQL 18.
+        # A join: Citus 14 on PostgreSQL 18 refuses several columns IN a SELECT from unnest().
         is_found = (column == found.c[column.name] for column in key)
         # Again, as a row can be a new one with the same key.
         self._delete = Command(delete(model.__table__).where(*is_found, is_expired))
