@@ -3,7 +3,7 @@ time-out."""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -32,9 +32,10 @@ class ExpiredRows:
         self._names = [column.name for column in key]
         given = (bindparam(column.name, type_=ARRAY(column.type)) for column in key)
         found = func.unnest(*given).table_valued(*self._names).render_derived()
-        is_found = tuple_(*key).in_(select(*found.c))
+        # A join: Citus 14 on PostgreSQL 18 refuses several columns IN a SELECT from unnest().
+        is_found = (column == found.c[column.name] for column in key)
         # Again, as a row can be a new one with the same key.
-        self._delete = Command(delete(model.__table__).where(is_found, is_expired))
+        self._delete = Command(delete(model.__table__).where(*is_found, is_expired))
 
     def count(self, connection: SupportsExecute, max_rows: int, **parameters: Any) -> int:
         """Their number, max_rows at most."""

@@ -199,6 +199,7 @@ NOT_ON_CITUS = {
     "trash/test_list.py::TestPlan": _PLANS,
     "test_indexes_find_users_and_jobs": _PLANS,
     "test_purge_computes_no_words": _ONE_TRANSACTION,
+    "test_deletion_of_rows_derives_and_records_nothing": _ONE_TRANSACTION,
     "http/test_response_size.py": _MANY_ROWS,
     "http/test_pagination.py::TestLimits": _MANY_ROWS,
     "test_default_quota_holds": _MANY_ROWS,

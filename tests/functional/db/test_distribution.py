@@ -227,15 +227,29 @@ def test_no_statement_calls_a_function_for_rows_that_has_statements(
         assert not names & set(re.findall(r"\b(\w+)\(", sql)), sql
 
 
-def test_programs_lock_no_rows_of_several_users():
-    expired = [
+def test_no_user_that_a_subquery_finds_is_in_an_anti_join():
+    for statement in users.WITHOUT_USER_ID:
+        assert "NOT (EXISTS" not in statement.bind()[0]
+
+
+def expired_rows() -> list[ExpiredRows]:
+    found = {
         value
         for module in modules()
         for value in vars(module).values()
         if isinstance(value, ExpiredRows)
-    ]
-    assert auth.EXPIRED in expired
-    of_programs: list[Statement[Any]] = [*OF_PROGRAMS, *(each._find for each in expired)]
+    }
+    assert auth.EXPIRED in found
+    return list(found)
+
+
+def test_expired_rows_are_deleted_by_a_join_with_their_keys():
+    for each in expired_rows():
+        assert " IN (SELECT" not in each._delete.bind()[0]
+
+
+def test_programs_lock_no_rows_of_several_users():
+    of_programs: list[Statement[Any]] = [*OF_PROGRAMS, *(each._find for each in expired_rows())]
     for each in of_programs:
         assert "FOR UPDATE" not in each.bind()[0]
 
