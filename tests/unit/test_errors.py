@@ -45,5 +45,5 @@ def test_outage_is_logged_with_the_place_that_executed_the_statement(
     try:
         call_through(*own, others)
     except psycopg.OperationalError as error:
-        errors.database_unavailable(error, None)  # type: ignore[arg-type]
+        errors.database_unavailable(error, None)
     assert "Database: psycopg.OperationalError: lost (jobs/queries.py:1)" in caplog.text

@@ -12,8 +12,8 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-import jobtracker
 from jobtracker.commands.checks import Result, clocks, error, ok, warning
+from jobtracker.data import DATA
 from jobtracker.db.checks import MIN_VERSION, PROPERTIES, check_schema, first_line
 from jobtracker.db.engine import make_engine, make_migrations_engine, timeouts
 from jobtracker.db.poolers import check_pooler, check_sessions
@@ -44,7 +44,7 @@ def check_primary(ini: str) -> Callable[[Mapping[str, Any]], Iterator[Result]]:
 
 def import_models() -> None:
     """Import all models: privileges and columns are checked of the tables that are imported."""
-    for package in pkgutil.iter_modules(jobtracker.__path__, "jobtracker."):
+    for package in pkgutil.iter_modules([str(DATA.parent)], "jobtracker."):
         if package.ispkg and importlib.util.find_spec(f"{package.name}.models"):
             importlib.import_module(f"{package.name}.models")
 
