@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import psycopg
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -179,7 +180,9 @@ def _schema(engine: Engine, ini: str) -> Iterator[Result]:
     except SystemExit as problem:
         yield error("PostgreSQL: schema", URL, str(problem))
     except ERRORS as problem:
-        yield error("PostgreSQL: schema", URL, first_line(problem))
+        # The privileges are a check of their own.
+        if not isinstance(getattr(problem, "orig", None), InsufficientPrivilege):
+            yield error("PostgreSQL: schema", URL, first_line(problem))
     else:
         yield ok("PostgreSQL: schema", URL, "is migrated")
 
