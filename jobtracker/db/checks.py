@@ -57,7 +57,7 @@ def alembic_config(ini: str, **options: Any) -> Config:
     """Alembic's configuration of an ini file; the migrations are those of this package where it
     names none."""
     config = Config(ini, **options)
-    if not config.get_main_option("script_location"):
+    if not config.get_section(config.config_ini_section, {}).get("script_location"):
         config.set_main_option("script_location", str(DATA / "migrations").replace("%", "%%"))
     return config
 

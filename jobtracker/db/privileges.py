@@ -6,6 +6,8 @@ from sqlalchemy import Connection, text
 
 from jobtracker.db.base import Base
 
+# Alembic's table, which /ready reads.
+VERSIONS = "alembic_version"
 NEEDED = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 ROLE = text("""
     SELECT current_user AS name, current_schema() IS NOT NULL AS has_schema,
@@ -15,7 +17,9 @@ ROLE = text("""
 """)
 TABLES = text("""
     SELECT relname AS name, pg_has_role(relowner, 'USAGE') AS is_owner, ARRAY(
-        SELECT privilege FROM unnest(CAST(:needed AS text[])) AS privilege
+        SELECT privilege FROM unnest(
+            CASE relname WHEN :versions THEN ARRAY['SELECT'] ELSE CAST(:needed AS text[]) END
+        ) AS privilege
         WHERE NOT has_table_privilege(pg_class.oid, privilege)
     ) AS missing
     FROM pg_class WHERE relname = ANY (CAST(:names AS text[])) AND relkind IN ('r', 'p')
@@ -43,7 +47,8 @@ class Privileges(NamedTuple):
 def privileges(connection: Connection) -> Privileges:
     """The privileges of the role of a connection, as far as the application needs them."""
     role = connection.execute(ROLE).one()
-    parameters = {"needed": NEEDED, "names": sorted(Base.metadata.tables)}
+    names = [*Base.metadata.tables, VERSIONS]
+    parameters = {"needed": NEEDED, "versions": VERSIONS, "names": names}
     tables = connection.execute(TABLES, parameters).all() if role.has_schema else ()
     return Privileges(
         *(role.name, role.has_schema, role.is_superuser, role.is_read_only),

@@ -1,5 +1,6 @@
 """Cognito: the user pool, the app client and its secret."""
 
+import json
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -50,7 +51,7 @@ def _user_pool(keys: JWKSCache) -> Result:
     subject = "Cognito: user pool"
     try:
         status, document = keys.http.request("GET", keys.url)
-    except requests.JSONDecodeError:
+    except json.JSONDecodeError:
         hint = f"{POOL}, {REGION} or cognito.endpoint_url is wrong"
         return error(subject, POOL, f"the response is not that of a user pool: {hint}")
     except (requests.RequestException, ValueError) as problem:
