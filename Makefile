@@ -26,6 +26,8 @@ LOCK ?=
 
 # Of the shell: the packages of .venv are used, and those of the checkout, where it is now.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+# Each program of the tests would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Modules are run rather than the scripts of .venv/bin, which have the path where they were installed.
 # This one runs a module that Ctrl-C ends at once, without a traceback, until it handles the signal.

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from cfnlint.decode import cfn_yaml
 
 from jobtracker.exports.models import KEPT
 from jobtracker.local import CHECKOUT
@@ -13,6 +12,9 @@ TAG = "GuardDutyMalwareScanStatus"
 
 @pytest.fixture(scope="module")
 def template() -> Any:
+    # Here, as the import takes seconds, in each process of xdist.
+    from cfnlint.decode import cfn_yaml
+
     return cfn_yaml.load(str(CHECKOUT / "deploy" / "aws.yaml"))
 
 
