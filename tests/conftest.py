@@ -43,7 +43,7 @@ from jobtracker.local.turnstile import LocalTurnstile
 from jobtracker.logs import outages
 from tests.common import citus, forks, moto_cognito
 from tests.common.api import ORIGIN, Api
-from tests.common.app import dispose_engines, forget_tokens, migrate, sign_in
+from tests.common.app import delete_rows, dispose_engines, forget_tokens, migrate, sign_in
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
@@ -290,7 +290,7 @@ def _committing_connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         disable_timeouts(connection)  # triggers cost several times what they do on one machine
         yield connection
-    citus.clear(engine)
+    delete_rows(engine)
 
 
 @pytest.fixture

@@ -40,3 +40,21 @@ def migrate(engine: Engine) -> None:
     migrations.upgrade(engine)
     if citus.URL is not None:
         citus.distribute(engine)
+
+
+def delete_rows(engine: Engine) -> None:
+    """Delete all rows but the keys: of the tables that reference no other, and what is below.
+
+    Of few rows, TRUNCATE takes ten times as long.
+    """
+    with engine.begin() as connection:
+        tables = connection.exec_driver_sql("""
+            SELECT oid::regclass::text FROM pg_class
+            WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+                AND relname NOT IN ('alembic_version', 'signing_keys')
+                AND NOT EXISTS (
+                    SELECT FROM pg_constraint WHERE conrelid = pg_class.oid AND contype = 'f')
+            ORDER BY relname <> 'users'  -- first, since triggers insert rows elsewhere
+        """).scalars()
+        for table in tables.all():
+            connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 (from the catalog)

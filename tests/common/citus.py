@@ -108,21 +108,6 @@ def distribute(engine: Engine) -> None:
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603
 
 
-def clear(engine: Engine) -> None:
-    """Delete all rows but the keys: of the tables that reference no other, and what is below."""
-    with engine.begin() as connection:
-        tables = connection.exec_driver_sql("""
-            SELECT oid::regclass::text FROM pg_class
-            WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
-                AND relname NOT IN ('alembic_version', 'signing_keys')
-                AND NOT EXISTS (
-                    SELECT FROM pg_constraint WHERE conrelid = pg_class.oid AND contype = 'f')
-            ORDER BY relname <> 'users'  -- first, since triggers insert rows elsewhere
-        """).scalars()
-        for table in tables.all():
-            connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 (from the catalog)
-
-
 def collect_multi_shard_statements() -> list[str]:
     """The statements of requests that touch more than one shard, from now on in this process."""
     found: list[str] = []

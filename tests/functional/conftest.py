@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from webtest import TestApp
 
 import jobtracker
 from jobtracker.auth.cognito import UserPool
 from jobtracker.http.rate_limits import RateLimiter
-from tests.common import citus
 from tests.common.api import Api
-from tests.common.app import dispose_engines, forget_tokens, migrate, sign_in
+from tests.common.app import delete_rows, dispose_engines, forget_tokens, migrate, sign_in
 from tests.common.cognito import CLIENT_ID, CLIENT_SECRET
 from tests.common.conditional import UserData
 from tests.common.user_pool import MotoUserPool
@@ -43,13 +42,7 @@ def client(
     monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
     token = sign_in(committing_app, user_pool, "ada@example.com", "Ada")
     yield Api(TestApp(committing_app), token)
-    if citus.URL is None:
-        with engine.begin() as connection:
-            connection.execute(
-                text("TRUNCATE users, identities, audit, account_audit, tasks CASCADE")
-            )
-    else:
-        citus.clear(engine)
+    delete_rows(engine)
     forget_tokens(committing_app)
 
 
