@@ -16,11 +16,20 @@ MANY_JOBS = f"""
     SELECT users.id, 'Acme', 'Engineer' FROM users, generate_series(1, {JOBS});
     INSERT INTO notes (user_id, application_id, body)
     SELECT user_id, id, 'They called back ' || n FROM jobs, generate_series(1, {NOTES}) AS n;
+    WITH weighed AS MATERIALIZED (
+        SELECT body, weighed_words(body, 'D') AS words
+        FROM (SELECT DISTINCT body FROM notes) AS bodies
+    )
     INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
-    SELECT user_id, application_id, id, ARRAY[id], weighed_words(body, 'D') FROM notes;
+    SELECT user_id, application_id, id, ARRAY[id], words FROM notes JOIN weighed USING (body);
     INSERT INTO job_words (user_id, application_id, words, texts, tags)
-    SELECT user_id, id, words_of_job(company_name, job_title, tags, location), '', '{{}}' FROM jobs;
+    SELECT user_id, id, (SELECT words_of_job('Acme', 'Engineer', '{{}}', NULL)), '', '{{}}'
+    FROM jobs;
 """  # noqa: S608
+SEARCHES = [
+    *("called", "c", "they called back", "acme called", "nothing"),
+    "1 2 3 4 5 6 7 8 9 a b c",
+]
 TABLES = ("jobs", "notes", "job_words", "note_words")
 
 
@@ -38,28 +47,27 @@ def explained(ada: Api, connection: Connection) -> Explained:
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("analyzed", [False, True])
-@pytest.mark.parametrize(
-    "q", ["called", "c", "they called back", "acme called", "nothing", "1 2 3 4 5 6 7 8 9 a b c"]
-)
 def test_search_reads_each_row_of_words_once(
-    ada: Api, explained: Explained, q: str, analyzed: bool, mode: str
+    ada: Api, explained: Explained, analyzed: bool, mode: str
 ):
     user_id = ada.get("/users/me").json["id"]
     explained.driver.execute(f"SET LOCAL plan_cache_mode = {mode}")
     if analyzed:
         explained.driver.execute(f"ANALYZE {', '.join(TABLES)}")
-    queries.parse(explained.driver, q)
     limit = 20
-    queries.search(explained, user_id, q, limit=limit)
-    assert explained.nodes
-    for node in explained.nodes:
-        loops = node["Actual Loops"]
-        assert loops <= max(limit * 20, 1), node
-        if loops > limit:
-            assert node["Node Type"] in ("Function Scan", "CTE Scan"), node
-        assert "Rows Removed by Join Filter" not in node or node["Actual Rows"] * loops < JOBS
-    tables = [node.get("Relation Name") for node in explained.nodes if node["Actual Loops"] == 1]
-    assert tables.count("job_words") == 1
+    for q in SEARCHES:  # here, since the rows take longer to make than to find
+        explained.nodes.clear()
+        queries.parse(explained.driver, q)
+        queries.search(explained, user_id, q, limit=limit)
+        assert explained.nodes, q
+        for node in explained.nodes:
+            loops = node["Actual Loops"]
+            assert loops <= max(limit * 20, 1), (q, node)
+            if loops > limit:
+                assert node["Node Type"] in ("Function Scan", "CTE Scan"), (q, node)
+            assert "Rows Removed by Join Filter" not in node or node["Actual Rows"] * loops < JOBS
+        once = [each.get("Relation Name") for each in explained.nodes if each["Actual Loops"] == 1]
+        assert once.count("job_words") == 1, q
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
