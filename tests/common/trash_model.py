@@ -92,7 +92,7 @@ class Account:
             row = row.get("document", row)
             if kind == "document":  # pending ones are not exported
                 driver: Any = self.connection.connection.dbapi_connection
-                with recording_disabled(driver):
+                with driver.transaction(), recording_disabled(driver):
                     driver.execute(
                         "UPDATE documents SET status = 'uploaded' WHERE status = 'pending'"
                     )
