@@ -25,57 +25,65 @@ BEFORE_FOLDING = rf"{HANGUL}\u3131-\u318E\u3200-\u321E\u3260-\u327E\uFFA1-\uFFDC
 BATCH = 100
 
 # All that write words below a job lock it first. A position in the words of a row tells by the
-# number of the notes before it which note it is of: a purged one keeps its place.
-MAKE_WORDS = """
-    CREATE OR REPLACE FUNCTION make_words_again(of_user bigint, of_job bigint) RETURNS void
-    LANGUAGE plpgsql SET enable_seqscan = off AS $$
+# number of the notes before it which note it is of: a purged one keeps its place. OFFSET, so that
+# PostgreSQL looks for the notes of each job, and makes no hash table of all notes. Citus runs a
+# function that is called for the rows of a table on a worker, which refuses its statements: so this
+# one finds the jobs itself.
+MAKE_WORDS = rf"""
+    CREATE OR REPLACE FUNCTION make_words_again(
+        first_user bigint, first_job bigint, last_user bigint, last_job bigint
+    ) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE
+        of_user bigint;
+        of_job bigint;
         of_notes record;
         note_body text;
         new_words tsvector;
     BEGIN
-        PERFORM FROM jobs WHERE user_id = of_user AND id = of_job FOR NO KEY UPDATE;
-        UPDATE job_words SET words = words_of_job(company_name, job_title, jobs.tags, location)
-        FROM jobs
-        WHERE job_words.user_id = of_user AND application_id = of_job
-            AND jobs.user_id = of_user AND jobs.id = of_job;
-        FOR of_notes IN
-            SELECT note_id, note_ids FROM note_words
-            WHERE user_id = of_user AND application_id = of_job
-            UNION ALL
-            SELECT note_id, note_ids FROM trashed_note_words
-            WHERE user_id = of_user AND application_id = of_job
+        FOR of_user, of_job IN
+            SELECT user_id, id FROM jobs
+            WHERE (user_id, id) >= (first_user, first_job)
+                AND (user_id, id) <= (last_user, last_job)
+                AND (
+                    concat_ws(' ', company_name, job_title, location, array_to_string(tags, ' '))
+                        ~ '[{BEFORE_FOLDING}]'
+                    OR EXISTS (
+                        SELECT FROM notes
+                        WHERE notes.user_id = jobs.user_id AND application_id = jobs.id
+                            AND body ~ '[{BEFORE_FOLDING}]'
+                        OFFSET 0
+                    )
+                )
         LOOP
-            new_words := '';
-            FOR note_body IN
-                SELECT CASE WHEN trashed_at IS NULL THEN body ELSE '' END
-                FROM unnest(of_notes.note_ids) WITH ORDINALITY AS each (note_id, number)
-                    LEFT JOIN notes ON user_id = of_user AND id = each.note_id
-                ORDER BY number
+            SELECT words_of_job(company_name, job_title, tags, location) INTO new_words FROM jobs
+            WHERE user_id = of_user AND id = of_job FOR NO KEY UPDATE;
+            UPDATE job_words SET words = new_words
+            WHERE user_id = of_user AND application_id = of_job;
+            FOR of_notes IN
+                SELECT note_id, note_ids FROM note_words
+                WHERE user_id = of_user AND application_id = of_job
+                UNION ALL
+                SELECT note_id, note_ids FROM trashed_note_words
+                WHERE user_id = of_user AND application_id = of_job
             LOOP
-                new_words := new_words || weighed_words(note_body, 'D');
+                new_words := '';
+                FOR note_body IN
+                    SELECT CASE WHEN trashed_at IS NULL THEN body ELSE '' END
+                    FROM unnest(of_notes.note_ids) WITH ORDINALITY AS each (note_id, number)
+                        LEFT JOIN notes ON user_id = of_user AND id = each.note_id
+                    ORDER BY number
+                LOOP
+                    new_words := new_words || weighed_words(note_body, 'D');
+                END LOOP;
+                UPDATE note_words SET words = new_words
+                WHERE user_id = of_user AND application_id = of_job AND note_id = of_notes.note_id;
+                UPDATE trashed_note_words SET words = new_words
+                WHERE user_id = of_user AND application_id = of_job AND note_id = of_notes.note_id;
             END LOOP;
-            UPDATE note_words SET words = new_words
-            WHERE user_id = of_user AND application_id = of_job AND note_id = of_notes.note_id;
-            UPDATE trashed_note_words SET words = new_words
-            WHERE user_id = of_user AND application_id = of_job AND note_id = of_notes.note_id;
         END LOOP;
     END $$
 """
-# OFFSET, so that PostgreSQL looks for the notes of each job, and makes no hash table of all notes.
-BACKFILL = rf"""
-    SELECT make_words_again(user_id, id) FROM jobs
-    WHERE {{batch}} AND (
-        concat_ws(' ', company_name, job_title, location, array_to_string(tags, ' '))
-            ~ '[{BEFORE_FOLDING}]'
-        OR EXISTS (
-            SELECT FROM notes
-            WHERE notes.user_id = jobs.user_id AND application_id = jobs.id
-                AND body ~ '[{BEFORE_FOLDING}]'
-            OFFSET 0
-        )
-    )
-"""  # noqa: S608 (all words are ours)
+BACKFILL = "SELECT make_words_again(first.user_id, first.id, last.user_id, last.id)"
 
 
 def functions(unspaced: str) -> list[str]:
@@ -98,7 +106,7 @@ def change(unspaced: str) -> None:
         backfill("jobs", BACKFILL, rows=BATCH)
         execute(
             "-- squawk-ignore ban-drop-function\n"
-            "DROP FUNCTION IF EXISTS make_words_again(bigint, bigint)"
+            "DROP FUNCTION IF EXISTS make_words_again(bigint, bigint, bigint, bigint)"
         )
 
 
