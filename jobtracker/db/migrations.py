@@ -177,9 +177,9 @@ def backfill(
     ``alembic -x pause=4 upgrade head``, with 0 not at all. An interrupted backfill begins again
     with the first row.
 
-    :param statement: an UPDATE with ``{batch}`` where its condition for the rows of a batch belongs,
-        or a SELECT of a function with the keys of the first and the last one, as ``first.user_id``;
-        it leaves rows as they are for which it was executed before
+    :param statement: an UPDATE with ``{batch}`` where its condition for the rows of a batch
+        belongs, or a SELECT of a function of the keys of the first and the last one, as
+        ``first.user_id``; it leaves rows as they are for which it was executed before
     :param rows: the size of a batch, which should take less than a tenth of a second
     """
     sql = _BatchStatements(table, statement, key, rows)

@@ -40,6 +40,21 @@ SCHEMA = r"""
             WHERE connamespace = 'public'::regnamespace
     ) AS definitions (definition) ORDER BY 1
 """
+# After it, the words of existing texts become those of new ones.
+BEFORE_HANGUL = "0010"
+KOREAN = "'\ubc31\uc5d4\ub4dc \uac1c\ubc1c\uc790'"
+USER = "INSERT INTO users (id, cognito_sub, email) VALUES (:user_id, 'x', 'a@b.cd')"
+JOB = f"""
+    INSERT INTO jobs (user_id, id, company_name, job_title) OVERRIDING SYSTEM VALUE
+    VALUES (:user_id, :job, 'x', {KOREAN})
+"""  # noqa: S608
+NOTE = f"""
+    INSERT INTO notes (user_id, application_id, body) VALUES (:user_id, :job, {KOREAN})
+"""  # noqa: S608
+WORDS = """
+    SELECT application_id, job_words.words::text, note_words.words::text
+    FROM job_words JOIN note_words USING (user_id, application_id)
+"""
 
 
 def test_tables_of_users_are_distributed_together_and_others_are_local(engine: Engine):
@@ -69,11 +84,27 @@ def test_database_that_is_distributed_is_upgraded(
     own = {**settings, "sqlalchemy.url": make_database("upgrade")}
     upgraded = make_migrations_engine(read(own))
     (released,) = re.findall("^revision (.*)$", RELEASE.read_text(), re.MULTILINE)
-    for revision in (released, "head"):
+    users = range(1, 3 * citus.SHARDS + 1)
+    for revision in (released, BEFORE_HANGUL):
         upgrade(upgraded, revision)
         citus.distribute(upgraded)
+    for user_id in users:
+        execute(upgraded, (USER, JOB, NOTE), user_id=user_id, job=1)
+    upgrade(upgraded)
+    citus.distribute(upgraded)
     assert schema_of_a_worker(upgraded) == schema_of_a_worker(engine)
+    execute(upgraded, (JOB, NOTE), user_id=1, job=2)
+    with upgraded.connect() as connection:
+        of_jobs = [(job, words) for job, *words in connection.execute(text(WORDS))]
+    assert sorted(job for job, _words in of_jobs) == [*(1 for _user in users), 2]
+    assert all(words == dict(of_jobs)[2] for _job, words in of_jobs)
     upgraded.dispose()
+
+
+def execute(engine: Engine, statements: tuple[str, ...], **values: int) -> None:
+    for statement in statements:
+        with engine.begin() as connection:
+            connection.execute(text(statement), values)
 
 
 def schema_of_a_worker(engine: Engine) -> list[str]:
