@@ -2,7 +2,8 @@
 
 The code of before works with the functions: its searches find the same, without a highlight within
 a word. First new texts, then the existing ones become pairs of syllables. A search by one that has
-not become so yet finds less until then.
+not become so yet finds less until then. No revision is incremented: servers and clients keep what
+they found until the release's servers start, whose ETags differ, as its OpenAPI document does.
 """
 
 import re
