@@ -68,7 +68,7 @@ def job_id(ada: Api, db: Session) -> int:
     return job_id
 
 
-@pytest.mark.parametrize(("rows", "count"), [(1, 9), (250, 13)])
+@pytest.mark.parametrize(("rows", "count"), [(1, 10), (250, 14)])
 def test_import_of_csv_executes_two_statements_for_each_hundred_rows(
     ada: Api, statements: Any, rows: int, count: int
 ):
@@ -204,7 +204,7 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     other = ada.post(f"{job}/documents/presign-upload", announcement).headers["Location"]
     assert cost("DELETE", f"{other}?permanent=true") == 6  # two for its objects
     # The lock of the user, two of the task, and the row.
-    assert cost("POST", "/exports", {"documents": True}) == 7
+    assert cost("POST", "/exports", {"documents": True}) == 9
     assert cost("DELETE", f"/exports/{answers[-1].json['id']}") == 5
     # The lock of the user, the number of files, the time, and the row.
     assert cost("POST", "/imports", {"filename": "x.zip", "size_bytes": 1}) == 5
