@@ -36,14 +36,20 @@ from werkzeug.serving import ThreadedWSGIServer
 
 import jobtracker
 from jobtracker.db.engine import TimeoutConnection, disable_timeouts
-from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import Postgres
 from jobtracker.local.turnstile import LocalTurnstile
 from jobtracker.logs import outages
 from tests.common import citus, forks, moto_cognito
 from tests.common.api import ORIGIN, Api
-from tests.common.app import delete_rows, dispose_engines, forget_tokens, migrate, sign_in
+from tests.common.app import (
+    delete_rows,
+    dispose_engines,
+    forget_tokens,
+    migrate,
+    new_rate_limiter,
+    sign_in,
+)
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
@@ -275,7 +281,7 @@ def connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection
         event.listen(sessions, "after_commit", lambda _session: start_new_revision(driver))
         # Of SQL that the test itself executes.
         event.listen(connection, "after_execute", lambda *_args: start_new_revision(driver))
-        monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+        monkeypatch.setitem(app.registry, "rate_limiter", new_rate_limiter())
         forget_tokens(app)
         yield connection
         transaction.rollback()
@@ -285,7 +291,7 @@ def _committing_connection(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """One of Citus: workers run deferred triggers at the commit alone. So transactions commit, and
     all rows are deleted after the test."""
     engine = app.registry["db_engine"]
-    monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+    monkeypatch.setitem(app.registry, "rate_limiter", new_rate_limiter())
     forget_tokens(app)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         disable_timeouts(connection)  # triggers cost several times what they do on one machine

@@ -1,9 +1,11 @@
 """What tests do with an application."""
 
+import time
 from typing import Any
 
 from sqlalchemy import Engine
 
+from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local import migrations
 from tests.common import citus
 from tests.common.user_pool import MotoUserPool
@@ -25,6 +27,13 @@ def forget_tokens(app: Any) -> None:
     """Clear what is cached of tokens: tests share them, but not their revocations."""
     app.registry["access_tokens"].clear_cache()
     app.registry["cognito"]._accounts._accounts.clear()
+
+
+def new_rate_limiter() -> RateLimiter:
+    """One of a test, whose first minute begins now: hits of a test at the end of a minute would be
+    of two."""
+    began = time.monotonic()
+    return RateLimiter("memory://", lambda: time.monotonic() - began)
 
 
 def sign_in(app: Any, user_pool: MotoUserPool, email: str, name: str) -> str:

@@ -11,9 +11,15 @@ from webtest import TestApp
 
 import jobtracker
 from jobtracker.auth.cognito import UserPool
-from jobtracker.http.rate_limits import RateLimiter
 from tests.common.api import Api
-from tests.common.app import delete_rows, dispose_engines, forget_tokens, migrate, sign_in
+from tests.common.app import (
+    delete_rows,
+    dispose_engines,
+    forget_tokens,
+    migrate,
+    new_rate_limiter,
+    sign_in,
+)
 from tests.common.cognito import CLIENT_ID, CLIENT_SECRET
 from tests.common.conditional import UserData
 from tests.common.user_pool import MotoUserPool
@@ -39,7 +45,7 @@ def client(
     committing_app: Any, engine: Engine, user_pool: MotoUserPool, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Api]:
     """Ada's client of the application that commits. All rows are deleted after the test."""
-    monkeypatch.setitem(committing_app.registry, "rate_limiter", RateLimiter("memory://"))
+    monkeypatch.setitem(committing_app.registry, "rate_limiter", new_rate_limiter())
     token = sign_in(committing_app, user_pool, "ada@example.com", "Ada")
     yield Api(TestApp(committing_app), token)
     delete_rows(engine)

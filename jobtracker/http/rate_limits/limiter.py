@@ -42,7 +42,7 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         connect: Connect | None = None,
     ) -> None:
-        self._fallback = MemoryStorage()
+        self._fallback = MemoryStorage(clock=clock)
         self._storage: SlidingWindowCounterSupport = self._fallback
         if storage == "postgresql://" and connect is not None:
             self._storage = PostgresStorage(connect)
