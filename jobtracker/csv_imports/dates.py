@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from jobtracker.csv_imports.folding import VOCABULARY, folded
+from jobtracker.csv_imports.folding import folded, vocabulary
 
 YMD, DMY, MDY = "ymd", "dmy", "mdy"
 _PLACES = {"y": "YYYY", "m": "MM", "d": "DD"}
@@ -186,7 +186,7 @@ def _of_words(text: str) -> datetime.date | None:
 @functools.lru_cache(256)
 def _month(word: str) -> int | None:
     """The month of a name, or of at least three letters that begin the names of no other month."""
-    names = enumerate(VOCABULARY["dates"]["months"].split())
+    names = enumerate(vocabulary()["dates"]["months"].split())
     found = {index % 12 + 1 for index, name in names if len(word) >= 3 and name.startswith(word)}
     return found.pop() if len(found) == 1 else None
 

@@ -1,5 +1,6 @@
 """Words of files as they are compared: without case, accents, punctuation and emoji."""
 
+import functools
 import re
 import tomllib
 import unicodedata
@@ -19,10 +20,11 @@ PLURAL = re.compile(r"(?<=\w{3})s$")
 GENDER_AND_NUMBER = re.compile(r"(?<=\w{3})(?:ee|[aeo])?s?$")
 _PHRASE = re.compile(r"[^;\s][^;\n]*")
 
-#: The known words, by what they name: vocabulary.toml.
-VOCABULARY: dict[str, dict[str, str]] = tomllib.loads(
-    (Path(__file__).parent / "vocabulary.toml").read_text(encoding="utf-8")
-)
+
+@functools.cache
+def vocabulary() -> dict[str, dict[str, str]]:
+    """The known words, by what they name: vocabulary.toml, read on first use."""
+    return tomllib.loads((Path(__file__).parent / "vocabulary.toml").read_text(encoding="utf-8"))
 
 
 def folded(text: str) -> str:

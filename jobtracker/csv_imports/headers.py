@@ -4,12 +4,25 @@ import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from jobtracker.csv_imports.folding import PLURAL, VOCABULARY, bag_of_words, phrases
+from jobtracker.csv_imports.folding import PLURAL, bag_of_words, phrases, vocabulary
 
 #: The fields that several columns can have, whose cells are joined.
 JOINED = ("tags", "notes")
 
-FIELDS = tuple(VOCABULARY["headers"])
+FIELDS = (
+    "company_name",
+    "job_title",
+    "location",
+    "status",
+    "applied_date",
+    "job_url",
+    "tags",
+    "priority",
+    "next_action_at",
+    "next_action_title",
+    "last_action_at",
+    "notes",
+)
 REQUIRED = ("company_name", "job_title")
 
 MAX_COLUMNS = 100
@@ -28,7 +41,7 @@ def _fields_by_key() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The fields that each name means, and those that it can stand for."""
     certain: dict[str, list[str]] = {}
     possible: dict[str, list[str]] = {}
-    for field, names in VOCABULARY["headers"].items():
+    for field, names in vocabulary()["headers"].items():
         for fields, table in zip((certain, possible), names.split("|"), strict=False):
             for name in phrases(table):
                 fields.setdefault(bag_of_words(name, PLURAL), []).append(field)

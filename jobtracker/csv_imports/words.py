@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from jobtracker.csv_imports.folding import (
     GENDER_AND_NUMBER,
-    VOCABULARY,
     bag_of_words,
     folded,
     phrases,
+    vocabulary,
 )
 from jobtracker.jobs.models import Priority, Status
 
@@ -24,14 +24,14 @@ _DETAILS = re.compile(
 )
 
 
-_TABLES = {Status: VOCABULARY["status"], Priority: VOCABULARY["priority"]}
+_TABLES = {Status: "status", Priority: "priority"}
 
 
 @functools.cache
 def _meanings(kind: type[StrEnum]) -> dict[str, str]:
     """The meaning of each bag of words; of one that has several, the first."""
     found: dict[str, str] = {}
-    for meaning, table in _TABLES[kind].items():
+    for meaning, table in vocabulary()[_TABLES[kind]].items():
         for phrase in phrases(table):
             found.setdefault(bag_of_words(phrase, GENDER_AND_NUMBER), meaning)
     return found

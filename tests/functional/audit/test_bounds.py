@@ -17,10 +17,10 @@ from jobtracker.audit.queries import MAX_ENTRIES, MAX_NETWORKS, Event
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.cognito_errors import wrong_credentials
 from jobtracker.db.connections import autocommit
-from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.sweep import sweep
 from tests.common.api import SAME_REQUEST_ID, Api
+from tests.common.app import new_rate_limiter
 from tests.common.audit import entries, kinds
 from tests.common.concurrency import repeat_concurrently
 from tests.common.pagination import user_id
@@ -47,7 +47,7 @@ def fail_from(app: Any, ada: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     def fail(address: str, email: str = EMAIL) -> Any:
         with monkeypatch.context() as context:
             context.setitem(app.registry, "cognito", cognito)
-            context.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+            context.setitem(app.registry, "rate_limiter", new_rate_limiter())
             client = Api(TestApp(app, extra_environ={"REMOTE_ADDR": address}))
             body = {**WRONG, "email": email}
             return client.call("POST", LOGIN, body, status=401, headers=SAME_REQUEST_ID)

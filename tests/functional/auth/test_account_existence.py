@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from jobtracker.http.rate_limits import RateLimiter
 from tests.common.api import SAME_REQUEST_ID, Api
+from tests.common.app import new_rate_limiter
 from tests.common.cognito import SECRET_TEXT, SESSION
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
@@ -72,7 +72,7 @@ def test_answer_is_the_same_in_every_state_of_the_account(
     operation, body, status, states = ENDPOINTS[path]
     answers = {}
     for state, error in states.items():
-        monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+        monkeypatch.setitem(app.registry, "rate_limiter", new_rate_limiter())
         if error is None:
             cognito.add_response(operation, {})
         else:

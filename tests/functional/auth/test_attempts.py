@@ -13,8 +13,8 @@ from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.queries import MAX_NETWORKS
 from jobtracker.auth.sign_in import SignIn
 from jobtracker.errors import BadRequest, Unavailable
-from jobtracker.http.rate_limits import RateLimiter
 from tests.common.api import Api, statuses
+from tests.common.app import new_rate_limiter
 from tests.common.concurrency import repeat_concurrently
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
@@ -205,7 +205,7 @@ def test_answer_to_which_the_same_challenge_follows_is_a_failure(
     following = SignIn(None, "CUSTOM_CHALLENGE", "s" * 30)
     monkeypatch.setattr(app.registry["cognito"], "answer_challenge", lambda **_form: following)
     for name, expected in (("CUSTOM_CHALLENGE", [200, 200, 200, 429]), ("OTHER", [200] * 4)):
-        monkeypatch.setitem(app.registry, "rate_limiter", RateLimiter("memory://"))
+        monkeypatch.setitem(app.registry, "rate_limiter", new_rate_limiter())
         body = {**GUESSES["challenge"], "challenge_name": name}
         assert [attempt(at(AWAY), "challenge", body) for _ in range(4)] == expected
 

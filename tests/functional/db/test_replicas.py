@@ -15,12 +15,11 @@ from webtest import TestApp
 
 import jobtracker
 from jobtracker.db import replicas
-from jobtracker.http.rate_limits import RateLimiter
 from jobtracker.local.postgres import SOCKET, Postgres
 from jobtracker.local.process import wait_until
 from jobtracker.users import queries
 from tests.common.api import Api
-from tests.common.app import dispose_engines, forget_tokens
+from tests.common.app import dispose_engines, forget_tokens, new_rate_limiter
 from tests.common.conditional import RESUME, UserData, send_uncached
 from tests.common.proxy import HOST, Proxy
 from tests.common.standby import Standby
@@ -75,7 +74,7 @@ def reader(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Api]:
     """Ada's client of that application, whose replica is in use."""
-    monkeypatch.setitem(reading_app.registry, "rate_limiter", RateLimiter("memory://"))
+    monkeypatch.setitem(reading_app.registry, "rate_limiter", new_rate_limiter())
     monkeypatch.setattr(replicas, "RETRY_SECONDS", 0)
     forget_tokens(reading_app)
     reader = Api(TestApp(reading_app), client.token)

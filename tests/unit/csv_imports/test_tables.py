@@ -14,10 +14,10 @@ from jobtracker.csv_imports import files, headers, tables, words
 from jobtracker.csv_imports.dialects import DELIMITERS
 from jobtracker.csv_imports.folding import (
     GENDER_AND_NUMBER,
-    VOCABULARY,
     bag_of_words,
     folded,
     phrases,
+    vocabulary,
 )
 from jobtracker.errors import ValidationFailed
 from jobtracker.fields import TimeZone
@@ -107,10 +107,14 @@ def test_hostile_cell_is_folded_in_little_time():
     assert time.process_time() - begun < 1
 
 
+def test_fields_are_those_of_the_vocabulary():
+    assert tuple(vocabulary()["headers"]) == headers.FIELDS
+
+
 def test_words_are_folded_and_mean_one_thing():
-    for table in VOCABULARY["headers"].values():
+    for table in vocabulary()["headers"].values():
         assert all(folded(name) == name for name in phrases(table.replace("|", ";")))
-    for meanings in words._TABLES.values():
+    for meanings in (vocabulary()[table] for table in words._TABLES.values()):
         found: dict[str, Any] = {}
         for meaning, table in meanings.items():
             for phrase in phrases(table):
