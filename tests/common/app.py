@@ -10,6 +10,14 @@ from jobtracker.local import migrations
 from tests.common import citus
 from tests.common.user_pool import MotoUserPool
 
+# Of concurrent requests each waits for the others: on a machine that pauses for seconds, the
+# defaults would end some of them.
+LONG_TIMEOUTS = {
+    "sqlalchemy.pool_timeout": "20",
+    "sqlalchemy.lock_timeout": "20",
+    "sqlalchemy.statement_timeout": "30",
+}
+
 
 def dispose_engines(app: Any) -> None:
     """Close the pooled connections of an application."""

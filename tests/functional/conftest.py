@@ -13,6 +13,7 @@ import jobtracker
 from jobtracker.auth.cognito import UserPool
 from tests.common.api import Api
 from tests.common.app import (
+    LONG_TIMEOUTS,
     delete_rows,
     dispose_engines,
     forget_tokens,
@@ -29,7 +30,8 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def committing_app(make_database: Callable[[str], str], settings: dict[str, str]) -> Iterator[Any]:
-    app = jobtracker.main({}, **{**settings, "sqlalchemy.url": make_database("commits")})
+    own = {"sqlalchemy.url": make_database("commits"), **LONG_TIMEOUTS}
+    app = jobtracker.main({}, **{**settings, **own})
     migrate(app.registry["db_engine"])
     yield app
     dispose_engines(app)
