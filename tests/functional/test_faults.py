@@ -177,14 +177,14 @@ def test_read_only_database_answers_503_to_writes(remote: Api, postgres: Postgre
     remote.post("/jobs", JOB, status=201)
 
 
-def test_row_lock_held_by_another_answers_503_in_bounded_time(client: Api, committing_app: Any):
-    job = f"/jobs/{client.post('/jobs', JOB).json['id']}"
+def test_row_lock_held_by_another_answers_503_in_bounded_time(remote: Api, committing_app: Any):
+    job = f"/jobs/{remote.post('/jobs', JOB).json['id']}"
     began = time.monotonic()
     with committing_app.registry["db_engine"].begin() as connection:
         connection.execute(text("SELECT FROM jobs FOR UPDATE"))
-        client.refused(503, "PATCH", job, {"location": "Graz"})
+        remote.refused(503, "PATCH", job, {"location": "Graz"})
     assert time.monotonic() - began < SECONDS_AT_MOST
-    assert client.patch(job, {"location": "Graz"}).json["location"] == "Graz"
+    assert remote.patch(job, {"location": "Graz"}).json["location"] == "Graz"
 
 
 def test_sign_in_without_a_database_does_not_call_cognito(
