@@ -4,18 +4,16 @@
 
 import argparse
 import statistics
-from contextlib import AbstractContextManager
 
-from benchmarks import big, growth, machine, pgbench, systems, tokens_in_turn, uncached
+from benchmarks import big, growth, machine, observed, pgbench, systems, tokens_in_turn, uncached
 from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
 from benchmarks.environment import Environment, start_environment
 from benchmarks.server_process import Server
 from benchmarks.table import markdown
-from benchmarks.wrk import Load, Request, load
+from benchmarks.wrk import Load, load
 
 NONE = "n/a"
-WARM_UP_SECONDS = 10
 
 
 def main() -> None:
@@ -31,44 +29,36 @@ def main() -> None:
             print(f"\n{machine.versions(environment.database_url)}")
             return
         tokens = Tokens(environment)
+        if arguments.observed:
+            print(f"\n{observed.report(environment, tokens, arguments)}")
+            print(f"\n{machine.versions(environment.database_url)}")
+            return
         with (
             systems.jobtracker(
                 environment, arguments.server, pinned=arguments.pinned
             ) as jobtracker,
-            _other(environment, arguments) as other,
+            systems.twin(environment) as twin,
         ):
-            servers = (other, jobtracker) if arguments.observed else (jobtracker, other)
+            servers = (jobtracker, twin)
             systems.check_equal(*servers, tokens)
             for server in servers:
-                _warm_up(server, environment, tokens, arguments.connections)
+                systems.warm_up(server, environment, tokens, arguments.connections)
             rows = [
                 _row(endpoint, environment, tokens, servers, arguments)
                 for endpoint in ENDPOINTS
                 if arguments.only in endpoint.name
             ]
             print(f"\n{markdown(_head(servers), rows)}\n")
-            if not arguments.observed:
-                print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
-                print(f"{tokens_in_turn.report(environment, jobtracker, arguments)}\n")
+            print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
+            print(f"{tokens_in_turn.report(environment, jobtracker, arguments)}\n")
             print(machine.memory(jobtracker))
-            print(machine.memory(other))
+            print(machine.memory(twin))
         print(f"\n{machine.versions(environment.database_url)}")
         print(
             f"\n{arguments.rounds} alternating rounds of {arguments.seconds} s, medians; "
             f"{arguments.connections} connections, {systems.WORKERS} workers each"
             f"{', by PgBouncer in transaction mode' if arguments.pgbouncer else ''}"
         )
-
-
-def _other(
-    environment: Environment, arguments: argparse.Namespace
-) -> AbstractContextManager[Server]:
-    """The twin, or JobTracker with metrics and the access log."""
-    if not arguments.observed:
-        return systems.twin(environment)
-    return systems.jobtracker(
-        environment, arguments.server, "observed", pinned=arguments.pinned, observed=True
-    )
 
 
 def _head(servers: tuple[Server, Server]) -> list[str]:
@@ -104,18 +94,6 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _warm_up(server: Server, environment: Environment, tokens: Tokens, connections: int) -> None:
-    """Let each worker verify each token, which it does once in the hour that a token is valid:
-    otherwise the first rounds of the first endpoint would measure that."""
-    requests = [
-        Request("GET", "/users/me", tokens[user]) for user in range(1, tokens.dataset.readers + 1)
-    ]
-    result = load(
-        server.url, requests, environment.folder, seconds=WARM_UP_SECONDS, connections=connections
-    )
-    result.check(server, "warm-up")
-
-
 def _row(
     endpoint: Endpoint,
     environment: Environment,
@@ -123,8 +101,7 @@ def _row(
     servers: tuple[Server, Server],
     arguments: argparse.Namespace,
 ) -> list[str]:
-    twin_requests = None if arguments.observed else endpoint.twin_requests
-    factories = (endpoint.requests, twin_requests or endpoint.requests)
+    factories = (endpoint.requests, endpoint.twin_requests or endpoint.requests)
     loads: tuple[list[Load], list[Load]] = ([], [])
     alternating = list(zip(servers, factories, loads, strict=True))
     for number in range(arguments.rounds):

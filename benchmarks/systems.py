@@ -12,8 +12,10 @@ from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import NEW_JOB, Tokens
 from benchmarks.environment import Environment, free_port
 from benchmarks.server_process import BIN, Server, run_server
+from benchmarks.wrk import Request, load
 
 WORKERS = 2
+WARM_UP_SECONDS = 4
 
 
 def jobtracker(
@@ -60,6 +62,18 @@ def twin(environment: Environment) -> AbstractContextManager[Server]:
         "--log-level=warning",
     ]
     return run_server("twin", command, port, environment.folder, environment.variables)
+
+
+def warm_up(server: Server, environment: Environment, tokens: Tokens, connections: int) -> None:
+    """Let each worker verify each token, which it does once in the hour that a token is valid:
+    otherwise the first rounds of the first endpoint would measure that."""
+    requests = [
+        Request("GET", "/users/me", tokens[user]) for user in range(1, tokens.dataset.readers + 1)
+    ]
+    result = load(
+        server.url, requests, environment.folder, seconds=WARM_UP_SECONDS, connections=connections
+    )
+    result.check(server, "warm-up")
 
 
 def check_equal(one: Server, other: Server, tokens: Tokens) -> None:

@@ -1,8 +1,9 @@
 """The access log without the handlers of logging and without a system call for each line.
 
 Where stderr is logged as JSON (:mod:`jobtracker.logs.uncaught`), handlers write to a
-:class:`LineBuffer`: other records are written at once, after the lines that wait. What it saves is
-in benchmarks/README.md.
+:class:`LineBuffer`: other records are written at once, after the lines that wait. Lines are made
+when they are written, one after the other: between the code of a request each takes several times
+as long. What that saves is in benchmarks/README.md.
 """
 
 import contextlib
@@ -13,14 +14,17 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from jobtracker.logs import JsonFormatter
 
+log = logging.getLogger(__name__)
+
 #: The bytes of an atomic write to a pipe of several processes: pipe(7).
 MAX_BYTES = select.PIPE_BUF
 #: Seconds for which a line waits, at most.
-DELAY = 0.05
+DELAY = 0.2
 #: Lines that can wait: beyond that the stream is slower than the requests, which wait for it then.
 MAX_LINES = 10_000
 
@@ -34,19 +38,21 @@ class LineBuffer:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[Callable[[], bytes]] = deque()
         # Reentrant: a handler of a signal can log.
         self._lock = threading.RLock()
         self._waiting = threading.Event()
         self._thread: threading.Thread | None = None
         _buffers.add(self)
 
-    def write_later(self, line: bytes) -> None:
-        """Write a line of ASCII, with its line feed, within DELAY.
+    def write_later(self, make_line: Callable[[], bytes]) -> None:
+        """Write a line within DELAY.
 
         Errors of the stream lose lines, and are not raised, as in a handler of logging.
+
+        :param make_line: returns the line, of ASCII and with its line feed; called in any thread
         """
-        self._lines.append(line)
+        self._lines.append(make_line)
         if not self._waiting.is_set():
             self._waiting.set()
             if self._thread is None:
@@ -65,7 +71,7 @@ class LineBuffer:
             text = b""
             with contextlib.suppress(IndexError):
                 while True:
-                    line = self._lines.popleft()
+                    line = _make(self._lines.popleft())
                     if text and len(text) + len(line) > MAX_BYTES:
                         self.stream.write(text.decode("ascii"))
                         text = b""
@@ -107,6 +113,14 @@ class LineBuffer:
         self._lock = threading.RLock()
         self._waiting, self._thread = threading.Event(), None
         self._lines = deque()  # the parent process writes them
+
+
+def _make(make_line: Callable[[], bytes]) -> bytes:
+    try:
+        return make_line()
+    except Exception:  # must not lose the lines after it
+        log.exception("Unexpected error in a line of the access log")
+        return b""
 
 
 def buffer_of(logger: logging.Logger) -> LineBuffer | None:

@@ -1,5 +1,6 @@
 """The metrics of a worker. docs/metrics.md has them in a table."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -30,8 +31,9 @@ class Metrics:
     """:param find_route: returns the template of a path; None for a path of no route"""
 
     def __init__(self, families: Families, find_route: Callable[[str], str | None]) -> None:
-        self.write = families.write
+        self._families = families
         self._find_route = find_route
+        self._responses: deque[tuple[Any, ...]] = deque()
         self._routes: dict[tuple[str, str, int], _Route] = {}
         self._requests = families.counter(
             "http_requests", "Responses, those of the server included.", "method", "route", "status"
@@ -127,12 +129,26 @@ class Metrics:
         :param environ: its method and path are used, and ``jobtracker.operation``, if it is there
         :param seconds: in the queue, and in a thread; None for a request that got to no thread
         """
-        method = environ["REQUEST_METHOD"]
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         operation = environ.get("jobtracker.operation")
-        if operation is None:
-            route = self._find_route(environ["PATH_INFO"]) or OTHER
-        else:
-            route = operation.route
+        self._responses.append((method, path, operation, status, pool, seconds))
+
+    def write(self) -> None:
+        """Add up what was observed since, and write it to the files. In one thread at a time."""
+        while self._responses:
+            self._count(*self._responses.popleft())
+        self._families.write()
+
+    def _count(
+        self,
+        method: str,
+        path: str,
+        operation: Any,
+        status: int,
+        pool: str,
+        seconds: tuple[float, float] | None,
+    ) -> None:
+        route = (self._find_route(path) or OTHER) if operation is None else operation.route
         found = self._routes.get((method, route, status)) or self._add_route(method, route, status)
         found.requests.inc()
         if seconds is not None:

@@ -81,15 +81,26 @@ def observe_postgresql(operation: str) -> Iterator[None]:
         outcome = postgresql_outcome(error)
         raise
     finally:
-        Measured.metrics.postgresql[operation, outcome].observe(time.perf_counter() - began)
+        _observe_postgresql(operation, outcome, began)
+
+
+def _observe_postgresql(operation: str, outcome: str, began: float) -> None:
+    Measured.metrics.postgresql[operation, outcome].observe(time.perf_counter() - began)
 
 
 class MeasuredConnection(TimeoutConnection):
     def run(
         self, query: Any, params: Mapping[str, Any] | None, *, binary: bool, repeatable: bool
     ) -> psycopg.Cursor[Any]:
-        with observe_postgresql("statement"):
-            return super().run(query, params, binary=binary, repeatable=repeatable)
+        # Not observe_postgresql(), which takes three times as long.
+        began = time.perf_counter()
+        try:
+            cursor = super().run(query, params, binary=binary, repeatable=repeatable)
+        except DATABASE_ERRORS as error:
+            _observe_postgresql("statement", postgresql_outcome(error), began)
+            raise
+        Measured.metrics.postgresql["statement", "ok"].observe(time.perf_counter() - began)
+        return cursor
 
     def commit(self) -> None:
         if self.pgconn.transaction_status == TransactionStatus.IDLE:

@@ -211,16 +211,6 @@ def _has_length(headers: Headers) -> bool:
     return any(name.lower() == "content-length" for name, _value in headers)
 
 
-def send_response(send: Callable[[dict[str, Any]], Any], *response: Any) -> None:
-    """Send status, headers and body, in any thread; ValueError for invalid headers, before that.
-
-    Granian sends during the call; a body in one message needs no awaiting of what it returns.
-    """
-    status, headers, body = response
-    send(start_of_response(status, headers))
-    send({"type": "http.response.body", "body": body})
-
-
 async def send_part(send: Callable[[dict[str, Any]], Any], transfer: Transfer, body: bytes) -> None:
     """Send some of a body, in an event loop, and not faster than the client receives it."""
     for start in range(0, len(body), PART_BYTES):

@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 LARGE = 64 * 1024
 
 
+def thread_pool_of(operation: Operation | None) -> ThreadPool:
+    """That of the requests of an operation, or of none."""
+    return ThreadPool.READ if operation is None else operation.thread_pool
+
+
 class ASGIApplication:
     """Responds to the requests that it rejects without calling the WSGI application."""
 
@@ -55,7 +60,7 @@ class ASGIApplication:
             asgi.check_request(environ)
             operation = self._find_operation(environ["REQUEST_METHOD"], environ["PATH_INFO"])
             environ["jobtracker.operation"] = operation
-            pool = ThreadPool.READ if operation is None else operation.thread_pool
+            pool = thread_pool_of(operation)
             user = None if pool in PROBES else self._user_of(environ)
             run = functools.partial(self._run, pool, environ, send)
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
@@ -137,14 +142,14 @@ class ASGIApplication:
         queued_at: float,
     ) -> None:
         """Call the application in a thread; the event loop sends what is large."""
-        environ["jobtracker.queued_seconds"] = time.monotonic() - queued_at
+        began = environ["jobtracker.thread_began"] = time.monotonic()
+        environ["jobtracker.queued_seconds"] = began - queued_at
         try:
-            status, headers, body, rest = asgi.call_application(self._wsgi, environ)
-            response = self._closing(status, headers, body)
-            if rest is None and len(body) <= LARGE:
-                asgi.send_response(send, *response)
+            response = asgi.call_application(self._wsgi, environ)
+            if response.rest is None and len(response.body) <= LARGE:
+                self._send(environ, send, response)
             else:
-                sending = self._send_large(environ, send, response, rest, run)
+                sending = self._send_large(environ, send, response, run)
                 large.append(asyncio.run_coroutine_threadsafe(sending, loop))
         except Exception:
             log.exception("Unexpected error in the application")
@@ -154,13 +159,12 @@ class ASGIApplication:
         self,
         environ: dict[str, Any],
         send: Any,
-        response: tuple[int, asgi.Headers, bytes],
-        rest: asgi.Rest | None,
+        response: asgi.Response,
         run: Callable[..., Awaitable[None]],
     ) -> None:
         """Send a response that is large, or streamed: then the next part is made, in a thread, when
         the one before is sent. All parts have the time of one response."""
-        status, headers, body = response
+        status, headers, body, rest = response
         deadline = time.monotonic() + self._limits.response_seconds
         has_begun = False
         try:
@@ -170,7 +174,7 @@ class ASGIApplication:
                     async with transfer.within(deadline - time.monotonic()):
                         if not has_begun:
                             has_begun = True
-                            send(asgi.start_of_response(status, headers))
+                            send(self._start(environ, status, headers))
                         await asgi.send_part(send, transfer, body)
                 body = b"" if rest is None else await self._next_part(rest, run)
             await send({"type": "http.response.body", "body": b""})
@@ -204,12 +208,21 @@ class ASGIApplication:
         client = environ["REMOTE_ADDR"], environ["REMOTE_PORT"]
         seconds = now - self.watch.began.get(client, now)
         log_rejection(environ, self._registry, error, response, seconds)
-        asgi.send_response(send, *self._closing(*response))
+        self._send(environ, send, asgi.Response(*response))
 
-    def _closing(
-        self, status: int, headers: asgi.Headers, body: bytes
-    ) -> tuple[int, asgi.Headers, bytes]:
-        """A response, which closes its connection if the server stops."""
+    def _send(self, environ: dict[str, Any], send: Any, response: asgi.Response) -> None:
+        """Send a response that is not streamed, in any thread.
+
+        Granian sends during the calls: a body in one message needs no awaiting of what they return.
+        """
+        send(self._start(environ, response.status, response.headers))
+        send({"type": "http.response.body", "body": response.body})
+
+    def _start(self, environ: dict[str, Any], status: int, headers: asgi.Headers) -> dict[str, Any]:
+        """The start of a response, which closes its connection if the server stops.
+
+        :raises ValueError: for invalid headers
+        """
         if self._is_draining():
             headers = [*headers, CONNECTION_CLOSE]
-        return status, headers, body
+        return asgi.start_of_response(status, headers)

@@ -2,12 +2,12 @@
 
 import functools
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 from jobtracker.errors import ApiError, RateLimited
-from jobtracker.http.service import ThreadPool
-from jobtracker.servers.asgi_application import ASGIApplication
+from jobtracker.servers.asgi import Headers
+from jobtracker.servers.asgi_application import ASGIApplication, thread_pool_of
 from jobtracker.servers.granian_signals import DrainingServer
 
 
@@ -40,32 +40,16 @@ class MeasuredApplication(ASGIApplication):
         super().__init__(*args)
         self.metrics = metrics
 
-    async def _run(
-        self, pool: ThreadPool, environ: dict[str, Any], send: Any, user: Hashable
-    ) -> None:
-        await super()._run(pool, environ, MeasuredSend(send, environ, pool, self.metrics), user)
+    def _start(self, environ: dict[str, Any], status: int, headers: Headers) -> dict[str, Any]:
+        message = super()._start(environ, status, headers)
+        pool, seconds = "", None
+        if (queued := environ.get("jobtracker.queued_seconds")) is not None:
+            pool = thread_pool_of(environ["jobtracker.operation"])
+            seconds = queued, time.monotonic() - environ["jobtracker.thread_began"]
+        self.metrics.observe_request(environ, status, pool, seconds)
+        return message
 
     def _send_error(self, error: ApiError, environ: dict[str, Any], send: Any) -> None:
-        if not isinstance(send, MeasuredSend):
-            send = MeasuredSend(send, environ, "", self.metrics)
         if isinstance(error, RateLimited):
             self.metrics.count_queue_limit()
         super()._send_error(error, environ, send)
-
-
-class MeasuredSend:
-    """``send`` of ASGI, which observes a response when it begins."""
-
-    __slots__ = ("_began", "_environ", "_metrics", "_pool", "_send")
-
-    def __init__(self, send: Any, environ: dict[str, Any], pool: str, metrics: Any) -> None:
-        self._send, self._environ, self._pool, self._metrics = send, environ, pool, metrics
-        self._began = time.monotonic()
-
-    def __call__(self, message: dict[str, Any]) -> Any:
-        if message["type"] == "http.response.start":
-            seconds = None
-            if (queued := self._environ.get("jobtracker.queued_seconds")) is not None:
-                seconds = queued, time.monotonic() - self._began - queued
-            self._metrics.observe_request(self._environ, message["status"], self._pool, seconds)
-        return self._send(message)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from jobtracker.logs.buffer import MAX_BYTES, LineBuffer, buffer_of
 
 CONFIGURE = """
 import logging, multiprocessing, os, signal, sys, threading, time
+from functools import partial
 from jobtracker.logs import JsonFormatter
 from jobtracker.logs.uncaught import log_uncaught
 handler = logging.StreamHandler(sys.stderr)
@@ -27,8 +29,10 @@ log_uncaught()
 from jobtracker.logs import buffer
 buffer.DELAY = 3600
 lines = sys.stderr.stream
+def write(number):
+    lines.write_later(partial(bytes, b'{"line": %d}\\n' % number))
 for number in range(100):
-    lines.write_later(b'{"line": %d}\\n' % number)
+    write(number)
 """
 
 
@@ -62,11 +66,25 @@ def stream() -> Stream:
 def test_lines_are_written_together_after_a_moment(stream: Stream):
     buffer = LineBuffer(stream)
     for line in (b"a\n", b"b\n"):
-        buffer.write_later(line)
+        buffer.write_later(partial(bytes, line))
     stream.wait(1)
-    buffer.write_later(b"c\n")
+    buffer.write_later(partial(bytes, b"c\n"))
     stream.wait(2)
     assert "".join(stream.writes) == "a\nb\nc\n"
+
+
+def test_an_error_in_a_line_does_not_lose_the_others(
+    stream: Stream, caplog: pytest.LogCaptureFixture
+):
+    def fail() -> bytes:
+        raise ValueError
+
+    buffer = LineBuffer(stream)
+    for make_line in (partial(bytes, b"a\n"), fail, partial(bytes, b"b\n")):
+        buffer.write_later(make_line)
+    buffer.flush()
+    assert "".join(stream.writes) == "a\nb\n"
+    assert "Unexpected error in a line of the access log" in caplog.text
 
 
 def test_other_text_is_written_at_once_after_the_lines_before_it(
@@ -74,9 +92,9 @@ def test_other_text_is_written_at_once_after_the_lines_before_it(
 ):
     monkeypatch.setattr("jobtracker.logs.buffer.DELAY", 3600)
     buffer = LineBuffer(stream)
-    buffer.write_later(b"a\n")
+    buffer.write_later(partial(bytes, b"a\n"))
     buffer.write("error\n")
-    buffer.write_later(b"b\n")
+    buffer.write_later(partial(bytes, b"b\n"))
     buffer.flush()
     assert stream.writes == ["a\n", "error\n", "b\n"]
 
@@ -89,7 +107,7 @@ def test_each_write_has_whole_lines_and_is_atomic_on_a_pipe(
     lines = [b"%04d" % number + b"x" * (number % 700) + b"\n" for number in range(2000)]
     lines.insert(1000, b"y" * 2 * MAX_BYTES + b"\n")
     for line in lines:
-        buffer.write_later(line)
+        buffer.write_later(partial(bytes, line))
     buffer.flush()
     assert "".join(stream.writes).encode() == b"".join(lines)
     assert all(text.endswith("\n") for text in stream.writes)
@@ -107,9 +125,9 @@ def test_no_request_waits_for_a_slow_write(stream: Stream, monkeypatch: pytest.M
 
     monkeypatch.setattr(stream, "write", write)
     buffer = LineBuffer(stream)
-    buffer.write_later(b"a\n")
+    buffer.write_later(partial(bytes, b"a\n"))
     assert began.wait(30)
-    request = threading.Thread(target=buffer.write_later, args=[b"b\n"])
+    request = threading.Thread(target=buffer.write_later, args=[partial(bytes, b"b\n")])
     request.start()
     request.join(10)
     try:
@@ -123,7 +141,7 @@ def test_lines_that_wait_have_a_maximum(stream: Stream, monkeypatch: pytest.Monk
     monkeypatch.setattr("jobtracker.logs.buffer.MAX_LINES", 2)
     buffer = LineBuffer(stream)
     for line in (b"a\n", b"b\n", b"c\n"):
-        buffer.write_later(line)
+        buffer.write_later(partial(bytes, line))
     assert stream.writes == ["a\nb\nc\n"]
 
 
@@ -132,12 +150,12 @@ def test_error_of_the_stream_reaches_no_request_and_ends_nothing(
 ):
     buffer = LineBuffer(stream)
     stream.fails = True
-    buffer.write_later(b"lost\n")
+    buffer.write_later(partial(bytes, b"lost\n"))
     for _ in range(2):
-        buffer.write_later(b"x" * (MAX_BYTES - 1) + b"\n")
+        buffer.write_later(partial(bytes, b"x" * (MAX_BYTES - 1) + b"\n"))
     time.sleep(0.2)
     stream.fails = False
-    buffer.write_later(b"kept\n")
+    buffer.write_later(partial(bytes, b"kept\n"))
     deadline = time.monotonic() + 30
     while "kept\n" not in "".join(stream.writes):
         assert time.monotonic() < deadline
@@ -149,10 +167,9 @@ EXITS = {
     "sys.exit": "sys.exit(3)",
     "exception": "raise ValueError",
     "child": "child = multiprocessing.get_context('fork').Process(target=lambda: [\n"
-    "    lines.write_later(b'{\"line\": %d}\\n' % number) for number in range(100, 200)])\n"
+    "    write(number) for number in range(100, 200)])\n"
     "child.start(); child.join()",
-    "thread": "thread = threading.Thread(target=lambda: lines.write_later(b'{\"line\": 100}\\n'))\n"
-    "thread.start()",
+    "thread": "thread = threading.Thread(target=write, args=[100])\nthread.start()",
 }
 
 
@@ -213,7 +230,7 @@ def test_fork_does_not_repeat_the_lines_of_its_parent():
     read_end, write_end = os.pipe()
     with os.fdopen(write_end, "w") as stream:
         buffer = LineBuffer(stream)
-        buffer.write_later(b"parent\n")
+        buffer.write_later(partial(bytes, b"parent\n"))
         child = os.fork()
         if child == 0:
             buffer.flush()
