@@ -11,7 +11,7 @@ from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
 from benchmarks.environment import Environment, start_environment
 from benchmarks.server_process import Server
 from benchmarks.table import markdown
-from benchmarks.wrk import Load, load
+from benchmarks.wrk import Load
 
 NONE = "n/a"
 
@@ -91,7 +91,10 @@ def _arguments() -> argparse.Namespace:
         choices=[candidate.name for candidate in CANDIDATES],
         help="the server of JobTracker, instead of that of production.ini",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.observed and arguments.pinned:
+        parser.error("--observed runs two servers, and CPUs are pinned for one")
+    return arguments
 
 
 def _row(
@@ -109,14 +112,7 @@ def _row(
             requests = list(make_requests(tokens, server.url, f"{server.name}{number}"))
             if not requests:
                 continue
-            result = load(
-                server.url,
-                requests,
-                environment.folder,
-                seconds=arguments.seconds,
-                connections=arguments.connections,
-            )
-            results.append(result.check(server, endpoint.name))
+            results.append(systems.measure(server, endpoint.name, requests, environment, arguments))
         alternating.reverse()  # the load of the machine changes with time
     transactions = pgbench.transactions(
         environment.database_url,

@@ -16,7 +16,6 @@ from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
 from benchmarks.environment import Environment
 from benchmarks.server_process import Server
 from benchmarks.table import markdown
-from benchmarks.wrk import load
 
 HEAD = ["Endpoint", "without, requests/s", "with, requests/s", "ratio", "standard error"]
 
@@ -60,14 +59,7 @@ def _rate(
     arguments: argparse.Namespace,
 ) -> float:
     requests = list(endpoint.requests(tokens, server.url, f"{server.name}{server.port}"))
-    result = load(
-        server.url,
-        requests,
-        environment.folder,
-        seconds=arguments.seconds,
-        connections=arguments.connections,
-    )
-    return result.check(server, endpoint.name).per_second
+    return systems.measure(server, endpoint.name, requests, environment, arguments).per_second
 
 
 def _ratios(rates: dict[str, Rates]) -> list[float]:

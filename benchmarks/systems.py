@@ -1,6 +1,7 @@
 """The two systems that are compared: JobTracker as in production, and the twin."""
 
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from benchmarks.candidates import CANDIDATES
 from benchmarks.endpoints import NEW_JOB, Tokens
 from benchmarks.environment import Environment, free_port
 from benchmarks.server_process import BIN, Server, run_server
-from benchmarks.wrk import Request, load
+from benchmarks.wrk import Load, Request, load
 
 WORKERS = 2
 WARM_UP_SECONDS = 4
@@ -62,6 +63,28 @@ def twin(environment: Environment) -> AbstractContextManager[Server]:
         "--log-level=warning",
     ]
     return run_server("twin", command, port, environment.folder, environment.variables)
+
+
+def measure(
+    server: Server,
+    name: str,
+    requests: Iterable[Request],
+    environment: Environment,
+    arguments: Namespace,
+) -> Load:
+    """The results of the requests, for as long and on as many connections as the arguments say.
+
+    :param name: of the load, for the error message
+    :raises RuntimeError: if a request fails
+    """
+    result = load(
+        server.url,
+        requests,
+        environment.folder,
+        seconds=arguments.seconds,
+        connections=arguments.connections,
+    )
+    return result.check(server, name)
 
 
 def warm_up(server: Server, environment: Environment, tokens: Tokens, connections: int) -> None:

@@ -3,11 +3,12 @@
 import statistics
 from argparse import Namespace
 
+from benchmarks import systems
 from benchmarks.endpoints import Tokens
 from benchmarks.environment import Environment
 from benchmarks.server_process import Server
 from benchmarks.table import markdown
-from benchmarks.wrk import Request, load
+from benchmarks.wrk import Request
 
 PATHS = {
     "`GET /jobs` (50 jobs)": "/jobs",
@@ -26,14 +27,8 @@ def report(environment: Environment, tokens: Tokens, server: Server, arguments: 
         for name, path in PATHS.items():
             readers = range(1, tokens.dataset.readers + 1)
             requests = [Request("GET", path, tokens[user]) for user in readers]
-            result = load(
-                server.url,
-                requests,
-                environment.folder,
-                seconds=arguments.seconds,
-                connections=arguments.connections,
-            )
-            rates[name].append(result.check(server, name).per_second)
+            result = systems.measure(server, name, requests, environment, arguments)
+            rates[name].append(result.per_second)
     medians = {name: statistics.median(each) for name, each in rates.items()}
     baseline = next(iter(medians.values()))
     rows = [[name, f"{rate:.0f}", f"{baseline / rate:.2f}"] for name, rate in medians.items()]
