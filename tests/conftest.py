@@ -43,6 +43,7 @@ from jobtracker.logs import outages
 from tests.common import citus, forks, moto_cognito
 from tests.common.api import ORIGIN, Api
 from tests.common.app import (
+    LONG_TIMEOUTS,
     delete_rows,
     dispose_engines,
     forget_tokens,
@@ -198,6 +199,7 @@ def settings(
     """The settings of the application."""
     return {
         **aws.settings,
+        **LONG_TIMEOUTS,
         "cognito.user_pool_id": user_pool.pool_id,
         "cognito.client_id": user_pool.client_id,
         "cognito.client_secret": user_pool.client_secret,

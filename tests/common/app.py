@@ -10,9 +10,11 @@ from jobtracker.local import migrations
 from tests.common import citus
 from tests.common.user_pool import MotoUserPool
 
-# Of concurrent requests each waits for the others: on a machine that pauses for seconds, the
-# defaults would end some of them.
+# Time-outs that do not end a request on a machine that pauses for seconds.
 LONG_TIMEOUTS = {
+    "gateways.connect_timeout": "20",
+    "gateways.read_timeout": "20",
+    "sqlalchemy.connect_timeout": "20",
     "sqlalchemy.pool_timeout": "20",
     "sqlalchemy.lock_timeout": "20",
     "sqlalchemy.statement_timeout": "30",

@@ -13,14 +13,15 @@ from jobtracker.db.engine import make_migrations_engine
 from jobtracker.local import migrations
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read
+from tests.common.app import LONG_TIMEOUTS
 from tests.common.pgbouncer import PgBouncer, find_program
 from tests.common.server import free_port
 
 ROLE = "pooled"
-# As in docs/poolers.md.
+# Those of docs/poolers.md, with time-outs as long as those of the tests' application.
 SESSION_SETTINGS = {
-    "statement_timeout": "3s",
-    "lock_timeout": "2s",
+    "statement_timeout": f"{LONG_TIMEOUTS['sqlalchemy.statement_timeout']}s",
+    "lock_timeout": f"{LONG_TIMEOUTS['sqlalchemy.lock_timeout']}s",
     "idle_in_transaction_session_timeout": "30s",
     "TimeZone": "UTC",
 }

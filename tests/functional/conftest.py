@@ -13,7 +13,6 @@ import jobtracker
 from jobtracker.auth.cognito import UserPool
 from tests.common.api import Api
 from tests.common.app import (
-    LONG_TIMEOUTS,
     delete_rows,
     dispose_engines,
     forget_tokens,
@@ -30,7 +29,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="session")
 def committing_app(make_database: Callable[[str], str], settings: dict[str, str]) -> Iterator[Any]:
-    own = {"sqlalchemy.url": make_database("commits"), **LONG_TIMEOUTS}
+    own = {"sqlalchemy.url": make_database("commits")}
     app = jobtracker.main({}, **{**settings, **own})
     migrate(app.registry["db_engine"])
     yield app

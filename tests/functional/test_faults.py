@@ -15,6 +15,7 @@ from jobtracker.documents.storage import Bucket
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import SOCKET, Postgres
 from tests.common.api import Api
+from tests.common.app import LONG_TIMEOUTS
 from tests.common.proxy import Proxy
 from tests.common.user_pool import MotoUserPool
 
@@ -23,12 +24,13 @@ UNREACHABLE = "http://127.0.0.1:1"
 
 @pytest.fixture
 def client_with_settings(settings: dict[str, str], user_pool: MotoUserPool) -> Iterator[Any]:
-    """Creates a client of an application with some settings changed."""
+    """Creates a client of an application with some settings changed, and the default time-outs."""
     engines: list[Any] = []
+    usual = {name: value for name, value in settings.items() if name not in LONG_TIMEOUTS}
 
     def with_settings(**wrong: str) -> Api:
         changed = {name.replace("__", "."): value for name, value in wrong.items()}
-        app = jobtracker.main({}, **{**settings, **changed})
+        app = jobtracker.main({}, **{**usual, **changed})
         engines.extend((app.registry["db_engine"], app.registry["db_autocommit_engine"]))
         return Api(TestApp(app), user_pool.user("ada@example.com", "Ada").access_token)
 

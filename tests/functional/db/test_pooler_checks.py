@@ -81,8 +81,8 @@ def test_sessions_of_postgresql_itself_are_accepted(postgres: Postgres, check: C
 @pytest.mark.parametrize(
     ("change", "name", "remedy"),
     [
-        ("RESET statement_timeout", "statement_timeout is 0", "SET statement_timeout = '3s'"),
-        ("SET lock_timeout = 0", "lock_timeout is 0", "SET lock_timeout = '2s'"),
+        ("RESET statement_timeout", "statement_timeout is 0", "SET statement_timeout = '30s'"),
+        ("SET lock_timeout = 0", "lock_timeout is 0", "SET lock_timeout = '20s'"),
         (
             "RESET idle_in_transaction_session_timeout",
             "idle_in_transaction_session_timeout is 0",

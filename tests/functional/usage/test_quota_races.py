@@ -8,7 +8,7 @@ from webtest import TestApp, TestResponse
 
 import jobtracker
 from tests.common.api import Api, statuses
-from tests.common.app import LONG_TIMEOUTS, dispose_engines
+from tests.common.app import dispose_engines
 from tests.common.concurrency import THREADS, repeat_concurrently
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
@@ -60,7 +60,7 @@ def test_concurrent_patches_do_not_exceed_the_quota_of_steps(
     client: Api, engine: Engine, settings: dict[str, str], job: str
 ):
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    given = {"sqlalchemy.url": url, "quotas.history_per_job": "4", **LONG_TIMEOUTS}
+    given = {"sqlalchemy.url": url, "quotas.history_per_job": "4"}
     app = jobtracker.main({}, **{**settings, **given})
     client = Api(TestApp(app), client.token)
     words = ["saved", "offer", "onsite", "rejected", "ghosted", "accepted", "archived", "withdrawn"]
