@@ -7,8 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from jobtracker.db.base import Base
 from jobtracker.jobs.models import job_foreign_key
 
-#: The words of a query that count, its first.
-MAX_WORDS = 12
+#: The words of a query that count, its first: each is looked for in all notes of the user.
+MAX_WORDS = 8
 
 
 class JobWords(Base):

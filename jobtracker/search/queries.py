@@ -184,8 +184,9 @@ def _found(ranked: int, ranks: tuple[int | None, ...]) -> str:
 
 # The note that has the most words, in the row of the job's notes that ranks best. The positions of
 # "/" are the ends of the notes. All words of notes have the weight D: those of the query get
-# another one, by which they are selected. Where the prefixes are lexemes themselves, no longer ones
-# are looked for, which takes half of the time.
+# another one, by which they are selected. Lexemes are sorted by their bytes, as by COLLATE "C":
+# width_bucket() finds those between a prefix and its highest continuation. Where the prefixes are
+# lexemes themselves, no longer ones are looked for, which takes half of the time.
 _BEST_NOTE = f"""
     WITH best AS MATERIALIZED (
         SELECT note_ids, words, words @@ {_tsquery("whole_prefixes")} AS is_whole FROM note_words
@@ -194,22 +195,30 @@ _BEST_NOTE = f"""
         ORDER BY ts_rank(words, {_tsquery("any_ranked")}) DESC, note_id DESC LIMIT 1
     ),
     lexemes AS MATERIALIZED (
-        SELECT note_ids, lexeme, positions
+        SELECT note_ids, number, lexeme, positions
         FROM best,
              LATERAL (
-                 SELECT array_agg(each) FROM unnest(tsvector_to_array(words)) AS each
-                 WHERE NOT is_whole AND each ^@ ANY (CAST(:prefixes AS text[]))
+                 SELECT array_agg(longer)
+                 FROM unnest(CAST(:prefixes AS text[])) AS prefix,
+                      tsvector_to_array(words) AS sorted,
+                      unnest(sorted[
+                          width_bucket(prefix COLLATE "C", sorted) + 1 :
+                          width_bucket(prefix || U&'\\+10FFFF' COLLATE "C", sorted)
+                      ]) AS longer
+                 WHERE NOT is_whole
              ) AS prefixed (lexemes),
              unnest(ts_filter(
                  setweight(words, 'A', '{{/}}' || CAST(:lexemes AS text[]) || prefixed.lexemes),
                  '{{a}}'
-             ))
+             )) WITH ORDINALITY AS selected (lexeme, positions, weights, number)
     )
-    SELECT lexemes.note_ids[width_bucket(position, ends.positions) + 1] AS note_id
-    FROM lexemes, unnest(lexemes.positions) AS position,
-         (SELECT positions FROM lexemes WHERE lexeme = '/') AS ends
-    WHERE lexeme <> '/'
-    GROUP BY note_id ORDER BY count(DISTINCT lexeme) DESC, count(*) DESC, note_id DESC LIMIT 1
+    SELECT note_ids[width_bucket(
+               position, (SELECT positions FROM lexemes WHERE lexeme = '/')
+           ) + 1] AS note_id
+    FROM (
+        SELECT note_ids, number, unnest(positions) AS position FROM lexemes WHERE lexeme <> '/'
+    ) AS found
+    GROUP BY note_id ORDER BY count(DISTINCT number) DESC, count(*) DESC, note_id DESC LIMIT 1
 """  # noqa: S608
 
 

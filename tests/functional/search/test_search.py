@@ -151,13 +151,13 @@ def test_search_accepts_arbitrary_text(ada: Api):
     check()
 
 
-def test_search_considers_the_first_twelve_words(ada: Api):
-    words = [f"word{chr(ord('a') + n)}" for n in range(12)]
+def test_search_considers_the_first_eight_words(ada: Api):
+    words = [f"word{chr(ord('a') + n)}" for n in range(8)]
     job = make(ada, " ".join(words))
     (hit,) = search(ada, " ".join([*words, "missing"]))
     assert hit["id"] == job
-    assert hit["highlight"].count("<mark>") == 12
-    assert search(ada, " ".join([*words[:11], "missing", "worda"])) == []
+    assert hit["highlight"].count("<mark>") == 8
+    assert search(ada, " ".join([*words[:7], "missing", "worda"])) == []
 
 
 def test_search_highlights_a_bounded_length_of_notes(ada: Api):
