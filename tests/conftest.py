@@ -43,7 +43,6 @@ from jobtracker.logs import outages
 from tests.common import citus, forks, moto_cognito
 from tests.common.api import ORIGIN, Api
 from tests.common.app import (
-    LONG_TIMEOUTS,
     delete_rows,
     dispose_engines,
     forget_tokens,
@@ -51,6 +50,7 @@ from tests.common.app import (
     new_rate_limiter,
     sign_in,
 )
+from tests.common.timeouts import LONG_TIMEOUTS
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.

@@ -10,16 +10,6 @@ from jobtracker.local import migrations
 from tests.common import citus
 from tests.common.user_pool import MotoUserPool
 
-# Time-outs that do not end a request on a machine that pauses for seconds.
-LONG_TIMEOUTS = {
-    "gateways.connect_timeout": "20",
-    "gateways.read_timeout": "20",
-    "sqlalchemy.connect_timeout": "20",
-    "sqlalchemy.pool_timeout": "20",
-    "sqlalchemy.lock_timeout": "20",
-    "sqlalchemy.statement_timeout": "30",
-}
-
 
 def dispose_engines(app: Any) -> None:
     """Close the pooled connections of an application."""

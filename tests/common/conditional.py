@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import urllib3
 from sqlalchemy import Engine, text
 from webtest import TestResponse
 
 from jobtracker.permissions import Permission
 from tests.common.api import Api
 from tests.common.endpoints import endpoints, example_ids, fill
+from tests.common.timeouts import http_request
 
 INTERVIEW = {"scheduled_at": "2026-11-30T13:00:00Z"}
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
@@ -55,7 +55,7 @@ class UserData:
         client.post(f"{self.job}/notes", {"body": "x"})
         client.post(f"{self.job}/interviews", INTERVIEW)
         self.upload = client.post(f"{self.job}/documents/presign-upload", RESUME).json
-        assert urllib3.request("PUT", self.upload["upload_url"], body=b"x").status == 200
+        assert http_request("PUT", self.upload["upload_url"], body=b"x").status == 200
         client.post("/saved-views", {"name": "Mine", "data": {}})
         self.ids = example_ids(client)
 

@@ -5,6 +5,7 @@ from typing import Any
 import urllib3
 
 from tests.common.api import Api
+from tests.common.timeouts import http_request
 
 CONTENT = b"%PDF-1.7 resume"
 
@@ -25,7 +26,7 @@ class Documents:
         return self.api.post(f"{self.path}/presign-upload", body, status=201).json
 
     def put(self, upload: dict, content: bytes = CONTENT) -> None:
-        answer = urllib3.request(
+        answer = http_request(
             "PUT", upload["upload_url"], body=content, headers=upload["upload_headers"]
         )
         assert answer.status == 200
@@ -45,7 +46,7 @@ class Documents:
     def download(self, document: dict) -> urllib3.BaseHTTPResponse:
         answer = self.api.get(f"{self.path}/{document['id']}/presign-download").json
         assert answer["expires_in"] > 0
-        return urllib3.request("GET", answer["download_url"])
+        return http_request("GET", answer["download_url"])
 
     def keys(self) -> list[str]:
         listed = self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])

@@ -7,11 +7,11 @@ from typing import Any
 
 import jsonschema
 import orjson
-import urllib3
 
 from jobtracker.archive.json_schema import schemas
 from tests.common.api import Api
 from tests.common.tasks import run_tasks
+from tests.common.timeouts import http_request
 
 MANIFEST = "manifest.json"
 
@@ -57,7 +57,7 @@ def download(api: Api, path: str) -> bytes:
     row = api.get(path).json
     assert row["state"] == "done", row
     answer = api.get(f"{path}/presign-download").json
-    response = urllib3.request("GET", answer["download_url"])
+    response = http_request("GET", answer["download_url"])
     assert "attachment" in response.headers["Content-Disposition"]
     assert (len(response.data), hashlib.sha256(response.data).hexdigest()) == (
         row["size_bytes"],

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import urllib3
 
 from jobtracker.archive.kinds import ARCHIVE_KINDS
 from jobtracker.tasks.runner import Outcome
 from tests.common.api import Api
 from tests.common.exports import Archive
 from tests.common.tasks import run_tasks
+from tests.common.timeouts import http_request
 
 NAMES = tuple(kind.name for kind in ARCHIVE_KINDS)
 
@@ -29,7 +29,7 @@ def upload(api: Api, data: bytes, filename: str = "archive.zip") -> str:
 
 def put(upload: dict[str, Any], data: bytes) -> None:
     headers = upload["upload_headers"]
-    assert urllib3.request("PUT", upload["upload_url"], body=data, headers=headers).status == 200
+    assert http_request("PUT", upload["upload_url"], body=data, headers=headers).status == 200
 
 
 def check(app: Any, api: Api, data: bytes) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from jobtracker.db.engine import make_migrations_engine
 from jobtracker.local import migrations
 from jobtracker.local.postgres import Postgres
 from jobtracker.settings import read
-from tests.common.app import LONG_TIMEOUTS
 from tests.common.pgbouncer import PgBouncer, find_program
 from tests.common.server import free_port
+from tests.common.timeouts import LONG_TIMEOUTS
 
 ROLE = "pooled"
 # Those of docs/poolers.md, with time-outs as long as those of the tests' application.

@@ -2,8 +2,9 @@
 
 from collections import Counter
 
-import urllib3
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.common.timeouts import http_request
 
 Labels = frozenset[tuple[str, str]]
 
@@ -12,7 +13,7 @@ class Scrape:
     """What an address of metrics answers now."""
 
     def __init__(self, port: int) -> None:
-        response = urllib3.request("GET", f"http://127.0.0.1:{port}/metrics", retries=False)
+        response = http_request("GET", f"http://127.0.0.1:{port}/metrics", retries=False)
         assert response.status == 200
         families = text_string_to_metric_families(response.data.decode())
         self.samples: dict[tuple[str, Labels], float] = {

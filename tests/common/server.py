@@ -14,6 +14,7 @@ import psutil
 import urllib3
 
 from jobtracker.local import CHECKOUT
+from tests.common.timeouts import http_request
 
 SECONDS_TO_START = 120
 SECONDS_TO_STOP = 20
@@ -74,7 +75,7 @@ class Server:
         self.process.wait(SECONDS_TO_STOP)
 
     def call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
-        answer = urllib3.request(
+        answer = http_request(
             method,
             f"http://127.0.0.1:{self.port}{path}",
             json=body,

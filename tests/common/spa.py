@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import urllib3
 from selenium.webdriver import Chrome
 
 from jobtracker.local.aws import CONFIRMATION_CODE
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common.browser import Page, downloaded
+from tests.common.timeouts import http_request
 from tests.common.user_pool import PASSWORD
 
 _numbers = itertools.count()
@@ -101,7 +101,7 @@ class Spa(Page):
         """The JSON of a GET with the tab's token."""
         tokens = json.loads(self.browser.execute_script("return localStorage.tokens"))
         headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-        return urllib3.request("GET", f"{self.api_url}{path}", headers=headers).json()
+        return http_request("GET", f"{self.api_url}{path}", headers=headers).json()
 
     def close(self) -> None:
         """Sign out by forgetting the tokens, and close all tabs but one."""

@@ -17,6 +17,7 @@ from jobtracker.local import CHECKOUT
 from tests.common import forks
 from tests.common.api import ORIGIN
 from tests.common.server import free_port
+from tests.common.timeouts import http_request
 
 
 class Response(NamedTuple):
@@ -65,7 +66,7 @@ class ToyServer:
     def get(self, path: str) -> tuple[int, float]:
         """Status, and the seconds until the response."""
         began = time.monotonic()
-        response = urllib3.request("GET", f"http://127.0.0.1:{self.port}{path}", retries=False)
+        response = http_request("GET", f"http://127.0.0.1:{self.port}{path}", retries=False)
         return response.status, time.monotonic() - began
 
     def send(self, request: bytes, *, half_close: bool = False) -> Response:

@@ -10,6 +10,7 @@ from moto.utilities.utils import load_resource
 from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.sign_in import Tokens
 from jobtracker.local.aws import Aws
+from tests.common.timeouts import LONG_AWS_TIMEOUTS
 
 # The kid of moto's only key.
 KEY_ID = "dummy"
@@ -55,6 +56,7 @@ class MotoUserPool:
         self.client_secret = app_client["ClientSecret"]
         self.issuer = f"https://cognito-idp.{aws.region}.amazonaws.com/{self.pool_id}"
         endpoint: dict[str, Any] = {"region": aws.region, "endpoint_url": aws.url}
+        endpoint["timeouts"] = LONG_AWS_TIMEOUTS
         self.server_side = UserPool(self.client_id, self.client_secret, **endpoint)
         self.user = functools.cache(self._user)
         self.account = functools.cache(self.server_side.get_user)

@@ -15,8 +15,8 @@ from jobtracker.documents.storage import Bucket
 from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import SOCKET, Postgres
 from tests.common.api import Api
-from tests.common.app import LONG_TIMEOUTS
 from tests.common.proxy import Proxy
+from tests.common.timeouts import LONG_TIMEOUTS
 from tests.common.user_pool import MotoUserPool
 
 UNREACHABLE = "http://127.0.0.1:1"

@@ -26,6 +26,7 @@ from jobtracker.local import CHECKOUT
 from tests.common import forks
 from tests.common.app import migrate
 from tests.common.server import free_port
+from tests.common.timeouts import http_request
 from tests.common.user_pool import MotoUserPool
 
 _numbers = itertools.count()
@@ -78,7 +79,7 @@ class JsonServer:
 
     def get(self, path: str, **headers: str) -> int:
         url = f"http://127.0.0.1:{self.port}{path}"
-        return urllib3.request("GET", url, headers=headers, retries=False).status
+        return http_request("GET", url, headers=headers, retries=False).status
 
     def send(self, request: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
@@ -232,7 +233,7 @@ def test_outage_of_the_database_is_one_line_a_second(
     def send(method: str, body: bytes | None) -> int:
         headers = {**own, **({"Content-Type": "application/json"} if body else {})}
         address = f"http://127.0.0.1:{server.port}/jobs"
-        return urllib3.request(method, address, headers=headers, body=body, retries=False).status
+        return http_request(method, address, headers=headers, body=body, retries=False).status
 
     for _ in range(4):
         assert (send("GET", None), send("POST", job)) == (200, 201)

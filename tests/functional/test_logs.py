@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 from sqlalchemy import Engine, text
 
 from jobtracker.local import CHECKOUT
@@ -19,6 +18,7 @@ from jobtracker.local.turnstile import DUMMY_TOKEN
 from jobtracker.logs import OMITTED
 from tests.common import forks
 from tests.common.server import Server, free_port
+from tests.common.timeouts import http_request
 from tests.common.user_pool import MotoUserPool
 
 LOGGERS = (
@@ -66,7 +66,7 @@ class LoggingServer(Server):
         return forks.Fork([forks.PSERVE, *arguments], cwd=self.folder, **options)
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        answer = urllib3.request(
+        answer = http_request(
             method,
             f"http://127.0.0.1:{self.port}{path}",
             json=body,
@@ -127,7 +127,7 @@ def test_no_secret_is_in_the_output(server: LoggingServer, user_pool: MotoUserPo
     own["Idempotency_Key"] = "5f0c-idempotent-presign"
     resume = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     upload = server.send("POST", f"{path}/documents/presign-upload", resume, **own)
-    assert urllib3.request("PUT", upload["upload_url"], body=b"x").status == 200
+    assert http_request("PUT", upload["upload_url"], body=b"x").status == 200
     document_id = upload["document"]["id"]
     confirmation = {"document_id": document_id}
     own["Idempotency_Key"] = "5f0c-idempotent-confirm"

@@ -6,7 +6,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import urllib3
 from sqlalchemy import Connection, text
 
 from jobtracker.db import expiry
@@ -16,6 +15,7 @@ from jobtracker.documents import object_deletions
 from jobtracker.errors import Unavailable
 from jobtracker.sweep import make_sessions, sweep
 from tests.common.api import Api
+from tests.common.timeouts import http_request
 
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
 
@@ -37,7 +37,7 @@ class DocumentStore:
         return upload
 
     def put(self, upload: Any) -> None:
-        assert urllib3.request("PUT", upload["upload_url"], body=b"x").status == 200
+        assert http_request("PUT", upload["upload_url"], body=b"x").status == 200
 
     def confirm(self, upload: Any) -> None:
         body = {"document_id": upload["document"]["id"]}

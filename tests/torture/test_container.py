@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 
 from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import SOCKET, Postgres
@@ -20,6 +19,7 @@ from jobtracker.local.process import wait_until
 from tests.common.production import production_environment
 from tests.common.proxy import Proxy
 from tests.common.server import free_port
+from tests.common.timeouts import http_request
 from tests.common.user_pool import MotoUserPool
 from tests.torture import container
 from tests.torture.container import TEMPORARY, Image
@@ -128,7 +128,7 @@ def test_image_migrates_and_serves_until_its_stop_signal(
     try:
         assert wait_until(is_healthy, SECONDS_TO_START), log.read_text()
         token = user_pool.user("ada@example.com", "Ada").access_token
-        answer = urllib3.request(
+        answer = http_request(
             "GET", f"http://127.0.0.1:{port}/users/me", headers={"Authorization": f"Bearer {token}"}
         )
         assert (answer.status, answer.json()["email"]) == (200, "ada@example.com"), log.read_text()

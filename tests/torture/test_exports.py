@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-import urllib3
 
 from jobtracker.local.aws import Aws
+from tests.common.timeouts import http_request
 from tests.common.user_pool import MotoUserPool
 from tests.torture.client import Client, print_figures, unique
 from tests.torture.instance import Instance
@@ -126,7 +126,7 @@ def check(client: Client, path: str, files: dict[int, str], expected: dict[str, 
     """Check that an export is complete."""
     row = client.call("GET", path).json
     assert row["state"] == "done"
-    data = urllib3.request(
+    data = http_request(
         "GET", client.call("GET", f"{path}/presign-download").json["download_url"]
     ).data
     assert (len(data), hashlib.sha256(data).hexdigest()) == (row["size_bytes"], row["sha256"])

@@ -11,13 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
-import urllib3
 
 from jobtracker.local.aws import Aws
 from jobtracker.local.process import wait_until
 from tests.common.exports import Archive
 from tests.common.imports import comparable, put
 from tests.common.proxy import Proxy
+from tests.common.timeouts import http_request
 from tests.torture.client import Client, print_figures
 from tests.torture.database import contents
 from tests.torture.instance import Instance
@@ -140,7 +140,7 @@ def export(server: Instance, rows: Rows, client: Client) -> bytes:
     path = f"/exports/{client.done('POST', '/exports', {'documents': True})['id']}"
     finish(server, rows)
     url = client.done("GET", f"{path}/presign-download")["download_url"]
-    return urllib3.request("GET", url).data
+    return http_request("GET", url).data
 
 
 def begin(client: Client, archive: bytes) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import urllib3
 
 from jobtracker.exports.queries import MAX_EXPORTS
 from jobtracker.imports.resources import MAX_FILES
@@ -17,6 +16,7 @@ from jobtracker.local.aws import Aws
 from jobtracker.local.process import wait_until
 from jobtracker.tasks.queries import MAX_UNFINISHED
 from tests.common.concurrency import run_concurrently
+from tests.common.timeouts import http_request
 from tests.torture.client import Answer, Client, print_figures, statuses
 from tests.torture.instance import Instance
 from tests.torture.storage import objects
@@ -109,7 +109,7 @@ def uploaded(client: Client, content: bytes) -> str:
     """The path of an import whose file has been uploaded."""
     body = {"filename": "x.zip", "size_bytes": len(content)}
     made = client.done("POST", "/imports", body)
-    assert urllib3.request("PUT", made["upload_url"], body=content).status == 200
+    assert http_request("PUT", made["upload_url"], body=content).status == 200
     return f"/imports/{made['import']['id']}"
 
 
@@ -117,7 +117,7 @@ def exported(client: Client, rows: psycopg.Connection) -> bytes:
     path = f"/exports/{client.done('POST', '/exports', EXPORT)['id']}"
     wait_for_tasks(rows)
     url = client.done("GET", f"{path}/presign-download")["download_url"]
-    return urllib3.request("GET", url).data
+    return http_request("GET", url).data
 
 
 def test_storm_empties_the_trash_of_one_user_and_writes_few_exports(

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-import urllib3
 from sqlalchemy import Connection, text
 
 from tests.common.api import Api
+from tests.common.timeouts import http_request
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_documents_record_activity_when_added_uploaded_and_deleted(ada: Api, job
 
     def upload() -> dict[str, Any]:
         announced = ada.post(f"{job}/documents/presign-upload", body).json
-        urllib3.request("PUT", announced["upload_url"], body=b"x")
+        http_request("PUT", announced["upload_url"], body=b"x")
         document_id = announced["document"]["id"]
         for _ in range(2):  # the second changes nothing
             ada.post(f"{job}/documents/confirm-upload", {"document_id": document_id})

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import urllib3
 from sqlalchemy import func, select, text
 from webtest import TestResponse
 
@@ -14,6 +13,7 @@ from jobtracker.users.models import Identity, User
 from tests.common.api import Api, statuses
 from tests.common.app import connections_in_use, forget_tokens
 from tests.common.concurrency import THREADS, repeat_concurrently
+from tests.common.timeouts import http_request
 
 
 def presign(client: Api, job: str, **options: Any) -> TestResponse:
@@ -47,7 +47,7 @@ def test_concurrent_uploads_beyond_five_answer_429(client: Api, job: str):
 def test_concurrent_confirmations_leave_one_resume(client: Api, job: str):
     uploads = [presign(client, job).json for _ in range(5)]
     for upload in uploads:
-        urllib3.request("PUT", upload["upload_url"], body=b"x")
+        http_request("PUT", upload["upload_url"], body=b"x")
 
     def confirm(number: int) -> TestResponse:
         body = {"document_id": uploads[number % 5]["document"]["id"]}

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import psycopg
 import pytest
-import urllib3
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
@@ -15,6 +14,7 @@ from jobtracker.http import conditional
 from tests.common.api import Api
 from tests.common.app import forget_tokens
 from tests.common.endpoints import example_ids
+from tests.common.timeouts import http_request
 from tests.common.trash import in_trash, make
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
@@ -193,7 +193,7 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     announcement = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 1}
     assert cost("POST", f"{job}/documents/presign-upload", announcement) == 5
     upload = answers[-1].json
-    urllib3.request("PUT", upload["upload_url"], body=b"x")
+    http_request("PUT", upload["upload_url"], body=b"x")
     confirmation = {"document_id": upload["document"]["id"]}
     # Four to look and to lock, four to change, two to delete the upload from the bucket.
     assert cost("POST", f"{job}/documents/confirm-upload", confirmation) == 10
@@ -209,7 +209,7 @@ def test_writes_execute_a_constant_number_of_statements(ada: Api, job_id: int, s
     # The lock of the user, the number of files, the time, and the row.
     assert cost("POST", "/imports", {"filename": "x.zip", "size_bytes": 1}) == 5
     imported = f"/imports/{answers[-1].json['import']['id']}"
-    urllib3.request("PUT", answers[-1].json["upload_url"], body=b"x")
+    http_request("PUT", answers[-1].json["upload_url"], body=b"x")
     # The lock of the row, its update, and three of the task.
     assert cost("POST", f"{imported}/check") == 7
     assert cost("DELETE", imported) == 7
@@ -229,7 +229,7 @@ def test_versions_imports_and_the_emptying_of_the_trash_execute_a_constant_numbe
     for number in range(6):
         announcement = {"doc_type": "resume", "filename": f"{number}.pdf", "size_bytes": 1}
         upload = ada.post(f"{documents}/presign-upload", announcement).json
-        urllib3.request("PUT", upload["upload_url"], body=b"x")
+        http_request("PUT", upload["upload_url"], body=b"x")
         ids.append(upload["document"]["id"])
         ada.post(f"{documents}/confirm-upload", {"document_id": ids[-1]})
         if number not in (1, 5):
@@ -240,7 +240,7 @@ def test_versions_imports_and_the_emptying_of_the_trash_execute_a_constant_numbe
         ada.post(f"{documents}/{ids[-2]}/versions/{ids[-1]}/restore")
         emptying = cost("DELETE", "/trash")
         upload = ada.post("/imports", {"filename": "x.zip", "size_bytes": 1}).json
-        urllib3.request("PUT", upload["upload_url"], body=b"x")
+        http_request("PUT", upload["upload_url"], body=b"x")
         path = f"/imports/{upload['import']['id']}/run"
         run = cost("POST", path, {"on_duplicate": "skip"})
         table = {"text": "Company,Title\n" + "Acme,x\n" * number}

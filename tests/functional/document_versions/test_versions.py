@@ -4,12 +4,12 @@ import datetime
 from typing import Any
 
 import pytest
-import urllib3
 from sqlalchemy import Connection
 
 from tests.common.api import Api
 from tests.common.documents import CONTENT, Documents
 from tests.common.pagination import assert_field_refused, cursor_from, walk, with_cursor
+from tests.common.timeouts import http_request
 from tests.common.trash import age, listed
 
 
@@ -64,7 +64,7 @@ def test_version_is_downloaded_under_its_own_name(documents: Documents, versions
     answer = documents.api.get(f"{path_of(documents, current, first)}/presign-download")
     assert "ETag" not in answer.headers
     assert answer.json["expires_in"] > 0
-    file = urllib3.request("GET", answer.json["download_url"])
+    file = http_request("GET", answer.json["download_url"])
     assert file.data == CONTENT + b"0"
     assert "cv-0.pdf" in file.headers["Content-Disposition"]
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import urllib3
 from sqlalchemy import Engine, text
 
 from jobtracker import settings as settings_
@@ -14,6 +13,7 @@ from jobtracker.documents import reconciliation
 from tests.common.api import Api
 from tests.common.exports import begin, objects
 from tests.common.tasks import run_tasks
+from tests.common.timeouts import http_request
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def documents(client: Api, job: str, s3: Any, bucket: str) -> list[tuple[int, st
     made = []
     for _ in range(3):
         presigned = client.post(f"{job}/documents/presign-upload", upload).json
-        assert urllib3.request("PUT", presigned["upload_url"], body=b"x").status == 200
+        assert http_request("PUT", presigned["upload_url"], body=b"x").status == 200
         number = presigned["document"]["id"]
         client.post(f"{job}/documents/confirm-upload", {"document_id": number})
         made.append(number)

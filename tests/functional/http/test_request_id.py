@@ -8,11 +8,11 @@ from typing import Any
 
 import limits
 import pytest
-import urllib3
 
 from jobtracker import logs
 from jobtracker.logs import JsonFormatter, TextFormatter
 from tests.common.api import Api
+from tests.common.timeouts import http_request
 from tests.common.user_pool import PASSWORD, MotoUserPool
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
@@ -129,7 +129,7 @@ def test_secrets_are_not_logged(anonymous: Api, user_pool: MotoUserPool, written
     upload = eve.post(f"{job}/documents/presign-upload", resume, headers={"Idempotency-Key": "1"})
     upload = eve.post(f"{job}/documents/presign-upload", resume, headers={"Idempotency-Key": "1"})
     document_id = upload.json["document"]["id"]
-    urllib3.request("PUT", upload.json["upload_url"], body=b"x")
+    http_request("PUT", upload.json["upload_url"], body=b"x")
     eve.post(f"{job}/documents/confirm-upload", {"document_id": document_id})
     download = eve.get(f"{job}/documents/{document_id}/presign-download").json
     passwords = {"current_password": PASSWORD, "new_password": "Another-1842-one"}

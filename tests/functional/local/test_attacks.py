@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -20,6 +19,7 @@ from jobtracker.local.process import wait_until
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common.aws_requests import cognito_headers, s3_client
 from tests.common.server import Server
+from tests.common.timeouts import http_request
 from tests.common.user_pool import PASSWORD, REGION
 
 SPA = "http://localhost:3000"
@@ -57,7 +57,7 @@ def key(state: dict[str, str]) -> AccessKey:
 
 
 def status(method: str, url: str, **options: Any) -> int:
-    return urllib3.request(method, url, retries=False, **options).status
+    return http_request(method, url, retries=False, **options).status
 
 
 def test_data_is_readable_by_its_owner_only(server: Server):
@@ -105,7 +105,7 @@ def test_foreign_host_or_origin_is_refused_by_each_part(
 
 def test_turnstile_requires_its_secret(state: dict[str, str]):
     form = f"secret=local&response={DUMMY_TOKEN}"
-    refused = urllib3.request("POST", state["turnstile.url"], body=form)
+    refused = http_request("POST", state["turnstile.url"], body=form)
     assert refused.json() == {"success": False, "error-codes": ["invalid-input-secret"]}
 
 
@@ -192,7 +192,7 @@ def test_upload_of_the_spa_passes_and_is_tagged_by_the_scanner(
         ("incoming/infected", EICAR, "THREATS_FOUND"),
     ):
         url = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": name})
-        uploaded = urllib3.request("PUT", url, headers={"Origin": SPA}, body=body)
+        uploaded = http_request("PUT", url, headers={"Origin": SPA}, body=body)
         assert uploaded.status == 200
         assert uploaded.headers["Access-Control-Allow-Origin"] == SPA
         assert wait_until(functools.partial(result_of, name), seconds=10)

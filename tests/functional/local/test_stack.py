@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from jobtracker.local.aws import CONFIRMATION_CODE, RESET_CODE
 from jobtracker.local.malware import EICAR
@@ -18,6 +17,7 @@ from jobtracker.local.process import wait_until
 from jobtracker.local.turnstile import DUMMY_TOKEN
 from tests.common import totp
 from tests.common.server import SECONDS_TO_START, Server
+from tests.common.timeouts import http_request
 
 EMAIL, OLD_PASSWORD, NEW_PASSWORD = "ada@example.com", "Lovelace-1815", "Lovelace-1852"
 CONTENT = b"%PDF-1.7 resume"
@@ -95,7 +95,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart_and_a_reload(se
 
     def put(content: bytes, content_type: str) -> int:
         headers = {"Content-Type": content_type, "Origin": "http://localhost:5173"}
-        answer = urllib3.request("PUT", upload["upload_url"], body=content, headers=headers)
+        answer = http_request("PUT", upload["upload_url"], body=content, headers=headers)
         return answer.status
 
     assert put(CONTENT + b"!", "application/pdf") == 403
@@ -107,7 +107,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart_and_a_reload(se
     assert document["status"] in ("scanning", "uploaded")
     infected = {"doc_type": "thank_you", "filename": "x", "size_bytes": len(EICAR)}
     other = call("POST", f"{path}/documents/presign-upload", infected, token)[1]
-    assert urllib3.request("PUT", other["upload_url"], body=EICAR).status == 200
+    assert http_request("PUT", other["upload_url"], body=EICAR).status == 200
     confirmation = {"document_id": other["document"]["id"]}
     assert call("POST", f"{path}/documents/confirm-upload", confirmation, token)[0] == 200
 
@@ -118,7 +118,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart_and_a_reload(se
     assert statuses() == ["infected", "uploaded"]
     download = f"{path}/documents/{other['document']['id']}/presign-download"
     assert call("GET", download, token=token)[1]["details"] == {"code": "INFECTED"}
-    preflight = urllib3.request(
+    preflight = http_request(
         "OPTIONS",
         upload["upload_url"],
         headers={
@@ -151,7 +151,7 @@ def test_new_user_signs_up_uploads_and_finds_all_after_a_restart_and_a_reload(se
     (_infected, document) = call("GET", f"{path}/documents", token=token)[1]
     download = f"{path}/documents/{document['id']}/presign-download"
     url = call("GET", download, token=token)[1]["download_url"]
-    downloaded = urllib3.request("GET", url)
+    downloaded = http_request("GET", url)
     assert downloaded.data == CONTENT
     assert "r%C3%A9sum%C3%A9.pdf" in downloaded.headers["Content-Disposition"]
     refresh = {"refresh_token": tokens["refresh_token"]}

@@ -87,7 +87,8 @@ def prometheus(mixed: MeasuredServer, tmp_path: Path) -> Iterator[str]:
 
 @needs_prometheus
 def test_all_queries_of_the_dashboard_yield_data(prometheus: str):
-    http = urllib3.PoolManager(retries=urllib3.Retry(100, backoff_factor=0.1, backoff_max=0.5))
+    retries = urllib3.Retry(100, backoff_factor=0.1, backoff_max=0.5, status_forcelist=[503])
+    http = urllib3.PoolManager(retries=retries)
     without_data = queries()
     deadline = time.monotonic() + 30
     while without_data:

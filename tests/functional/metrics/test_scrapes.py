@@ -13,6 +13,7 @@ import pytest
 import urllib3
 
 from tests.common.measured_server import MeasuredServer
+from tests.common.timeouts import http_request
 
 HOST = b" HTTP/1.1\r\nHost: x\r\n"
 
@@ -70,7 +71,7 @@ def test_responses_are_counted_by_method_route_and_status(server: MeasuredServer
 
 
 def test_path_of_metrics_is_unknown_to_the_api(server: MeasuredServer):
-    response = urllib3.request("GET", f"http://127.0.0.1:{server.port}/metrics", retries=False)
+    response = http_request("GET", f"http://127.0.0.1:{server.port}/metrics", retries=False)
     assert response.status == 404
 
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-import urllib3
 from sqlalchemy import Engine, text
 
 from jobtracker.quotas import QUOTAS
 from tests.common.api import Api
 from tests.common.pagination import user_id
 from tests.common.rows import insert_jobs, insert_rows
+from tests.common.timeouts import http_request
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
 RESUME = {"doc_type": "resume", "filename": "cv.pdf", "size_bytes": 10}
@@ -187,7 +187,7 @@ def test_confirmation_of_an_upload_is_within_the_quota(client: Api, job: str, li
     limit("document_bytes", 10)
     upload = client.post(f"{job}/documents/presign-upload", RESUME).json
     client.refused(409, "POST", f"{job}/documents/presign-upload", {**RESUME, "size_bytes": 1})
-    urllib3.request("PUT", upload["upload_url"], body=b"x" * 10)
+    http_request("PUT", upload["upload_url"], body=b"x" * 10)
     confirmation = {"document_id": upload["document"]["id"]}
     client.post(f"{job}/documents/confirm-upload", confirmation, status=200)
     assert used(client)["document_bytes"] == 10
