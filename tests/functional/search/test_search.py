@@ -160,6 +160,25 @@ def test_search_considers_the_first_eight_words(ada: Api):
     assert search(ada, " ".join([*words[:7], "missing", "worda"])) == []
 
 
+def test_search_shows_the_note_with_the_most_words_of_a_prefix(ada: Api):
+    notes = {
+        "recr": "the recruiters recruited a recruiter",
+        "z": "zebra zeal zen",
+        "\u0440\u0430": "\u0440\u0430\u0437 \u0440\u0430\u0431",
+        "\u4eac": "\u6771\u4eac\u90fd",
+        "\u1e2f": "\u00efmage \u00efris",
+        ".n": "core of .NET",
+        "c": "C++, C# and cobol",
+        "\U00010436": "\U0001043e\U0001043f, \U00010436\U0001043f",
+    }
+    job = make(ada, "a reception, a zebra, \u0440\u0430\u043d, naive")
+    for note in notes.values():
+        ada.post(f"/jobs/{job}/notes", {"body": note})
+    for q, note in notes.items():
+        (hit,) = search(ada, q)
+        assert html.unescape(re.sub("</?mark>", "", hit["highlight"])) == note, q
+
+
 def test_search_highlights_a_bounded_length_of_notes(ada: Api):
     text = f"{'before ' * 1400}needle"
     for _ in range(15):
