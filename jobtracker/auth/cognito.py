@@ -19,7 +19,7 @@ from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required_member
 from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.environment import read_again
-from jobtracker.errors import ApiError, Unavailable
+from jobtracker.errors import ApiError, BadRequest, Unavailable
 from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ class UserPool:
         """
         account = self.get_user(access_token)
         if password is not None:
-            self._check_password(account, password)
+            self._end_check(self._check_password(access_token, account, password))
         elif account.mfa_methods:
             raise cognito_errors.password_required("")
         return required_member(
@@ -202,7 +202,8 @@ class UserPool:
     def disable_totp(self, access_token: str, password: str) -> None:
         """No longer require TOTP at sign-in; BadRequest for a wrong password, Conflict when the
         user pool requires MFA."""
-        self._check_password(self.get_user(access_token), password)
+        account = self.get_user(access_token)
+        self._end_check(self._check_password(access_token, account, password))
         self._set_totp_preference(access_token, enabled=False)
 
     def reauthenticate(self, access_token: str, password: str, code: str | None = None) -> None:
@@ -211,8 +212,9 @@ class UserPool:
         :raises BadRequest: for a wrong password (WRONG_PASSWORD) or code
         :raises Forbidden: CODE_REQUIRED, when the code is required and None
         """
-        email = self.get_user(access_token).profile.email
-        sign_in = self._password_auth(cognito_errors.PASSWORD_CHECK, email, password)
+        account = self.get_user(access_token)
+        email = account.profile.email
+        sign_in = self._check_password(access_token, account, password)
         if sign_in.challenge_name == TOTP:
             if code is None:
                 raise cognito_errors.code_required("")
@@ -224,11 +226,20 @@ class UserPool:
     def delete_user(self, access_token: str) -> None:
         self._call("delete_user", AccessToken=access_token)
 
-    def _check_password(self, account: Account, password: str) -> None:
-        """Check the password of a user who is signed in; BadRequest for a wrong one."""
-        # Either outcome, tokens or a challenge, shows that the password is correct.
-        errors = cognito_errors.PASSWORD_CHECK
-        self._end_check(self._password_auth(errors, account.profile.email, password))
+    def _check_password(self, access_token: str, account: Account, password: str) -> SignIn:
+        """Check the password of a user who is signed in: either outcome, tokens or a challenge,
+        shows that it is correct.
+
+        :raises BadRequest: WRONG_PASSWORD, when it is wrong
+        :raises Unauthorized: when the account was deleted or disabled concurrently
+        """
+        errors, email = cognito_errors.PASSWORD_CHECK, account.profile.email
+        try:
+            return self._password_auth(errors, email, password)
+        except BadRequest:
+            # Cognito's response is the same where the account is gone.
+            self.get_user(access_token)
+            raise
 
     def _end_check(self, sign_in: SignIn) -> None:
         if sign_in.tokens:

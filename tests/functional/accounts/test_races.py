@@ -37,6 +37,23 @@ def test_concurrent_deletions_are_one(
     assert rows_of(engine, account.user_id).keys() == LEFT
 
 
+def test_deletion_during_the_password_check_of_another_answers_401(
+    committing_app: Any, engine: Engine, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cognito refuses the password of an account that is gone as it does a wrong one."""
+    second_tab, user_pool = account.sign_in(), committing_app.registry["cognito"]
+    password_auth = user_pool._password_auth
+
+    def deleted_before(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        account.delete()
+        return password_auth(*arguments)
+
+    monkeypatch.setattr(user_pool, "_password_auth", deleted_before)
+    second_tab.refused(401, "DELETE", ME, DELETION)
+    assert rows_of(engine, account.user_id)["tasks"] == 1
+
+
 def test_rows_of_a_request_that_began_before_are_deleted(
     committing_app: Any, engine: Engine, account: Account
 ) -> None:

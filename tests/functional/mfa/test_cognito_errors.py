@@ -173,9 +173,18 @@ def test_error_of_the_password_check_does_not_disable_mfa(
 ):
     expect_user(cognito, ada)
     cognito.add_client_error("initiate_auth", name, text)
+    if status == 400:
+        expect_user(cognito, ada)
     error = ada.refused(status, *SWITCH_OFF)
     assert error.get("details") == details
     assert text not in str(error)
+
+
+def test_account_that_ends_during_the_password_check_answers_401(ada: Api, cognito: Stubber):
+    expect_user(cognito, ada)
+    cognito.add_client_error("initiate_auth", "NotAuthorizedException", SECRET_TEXT)
+    cognito.add_client_error("get_user", "UserNotFoundException", SECRET_TEXT)
+    ada.refused(401, *SWITCH_OFF)
 
 
 def test_revoked_token_answers_401_before_the_password_is_checked(ada: Api, cognito: Stubber):
@@ -210,6 +219,7 @@ def test_second_factor_is_replaced_with_the_password_only(ada: Api, cognito: Stu
 
     cognito.add_response("get_user", enrolled)
     cognito.add_client_error("initiate_auth", "NotAuthorizedException", SECRET_TEXT)
+    cognito.add_response("get_user", enrolled)
     error = ada.refused(400, "POST", "/users/me/mfa", {"password": "wrong"})
     assert error["details"] == {"code": "WRONG_PASSWORD"}
 
@@ -224,6 +234,7 @@ def test_second_factor_is_replaced_with_the_password_only(ada: Api, cognito: Stu
 def test_password_given_for_the_first_factor_is_checked(ada: Api, cognito: Stubber):
     expect_user(cognito, ada)
     cognito.add_client_error("initiate_auth", "NotAuthorizedException", SECRET_TEXT)
+    expect_user(cognito, ada)
     ada.refused(400, "POST", "/users/me/mfa", {"password": "wrong"})
 
 
