@@ -1,6 +1,7 @@
 """The client of the Cognito user pool."""
 
 import base64
+import contextlib
 import hmac
 import logging
 import time
@@ -19,7 +20,7 @@ from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required_member
 from jobtracker.aws import error_code, make_client, with_hint
 from jobtracker.environment import read_again
-from jobtracker.errors import ApiError, BadRequest, Unavailable
+from jobtracker.errors import ApiError, BadRequest, RateLimited, Unavailable
 from jobtracker.logs.outages import log_outage
 
 log = logging.getLogger(__name__)
@@ -211,6 +212,7 @@ class UserPool:
 
         :raises BadRequest: for a wrong password (WRONG_PASSWORD) or code
         :raises Forbidden: CODE_REQUIRED, when the code is required and None
+        :raises Unauthorized: when the account was deleted or disabled concurrently
         """
         account = self.get_user(access_token)
         email = account.profile.email
@@ -237,8 +239,10 @@ class UserPool:
         try:
             return self._password_auth(errors, email, password)
         except BadRequest:
-            # Cognito's response is the same where the account is gone.
-            self.get_user(access_token)
+            # Cognito's response is the same where the account is gone. A fault of GetUser must not
+            # hide the wrong password, nor keep it out of the audit.
+            with contextlib.suppress(RateLimited, Unavailable):
+                self.get_user(access_token)
             raise
 
     def _end_check(self, sign_in: SignIn) -> None:

@@ -187,6 +187,16 @@ def test_account_that_ends_during_the_password_check_answers_401(ada: Api, cogni
     ada.refused(401, *SWITCH_OFF)
 
 
+@pytest.mark.parametrize("fault", ["InternalErrorException", "TooManyRequestsException"])
+def test_wrong_password_is_one_also_where_cognito_fails_next(
+    ada: Api, cognito: Stubber, fault: str
+):
+    expect_user(cognito, ada)
+    cognito.add_client_error("initiate_auth", "NotAuthorizedException", SECRET_TEXT)
+    cognito.add_client_error("get_user", fault, SECRET_TEXT)
+    assert ada.refused(400, *SWITCH_OFF)["details"] == {"code": "WRONG_PASSWORD"}
+
+
 def test_revoked_token_answers_401_before_the_password_is_checked(ada: Api, cognito: Stubber):
     cognito.add_client_error("get_user", "NotAuthorizedException", SECRET_TEXT)
     ada.refused(401, *SWITCH_OFF)
