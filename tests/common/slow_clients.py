@@ -2,8 +2,9 @@
 
 import contextlib
 import socket
-import time
 from collections.abc import Iterator
+
+from tests.common.running_clock import running_time
 
 # Seconds between two bytes of a client that drips.
 PAUSE = 0.1
@@ -33,9 +34,9 @@ def seconds_until_closed(client: socket.socket, *, drip: bytes = b"", limit: flo
 
     :raises AssertionError: when it stays open
     """
-    began = time.monotonic()
+    began = running_time()
     client.settimeout(PAUSE)
-    while (seconds := time.monotonic() - began) < limit:
+    while (seconds := running_time() - began) < limit:
         try:
             client.sendall(drip)
             if client.recv(65536) == b"":

@@ -16,6 +16,7 @@ import urllib3
 from jobtracker.local import CHECKOUT
 from tests.common import forks
 from tests.common.api import ORIGIN
+from tests.common.running_clock import running_time
 from tests.common.server import free_port
 from tests.common.timeouts import http_request
 
@@ -45,10 +46,10 @@ class ToyServer:
             cwd=CHECKOUT,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 20
+        deadline = running_time() + 20
         while not self._is_up():
             assert self.process.poll() is None, self.log()
-            assert time.monotonic() < deadline, self.log()
+            assert running_time() < deadline, self.log()
             time.sleep(0.02)
 
     def _is_up(self) -> bool:
@@ -65,9 +66,9 @@ class ToyServer:
 
     def get(self, path: str) -> tuple[int, float]:
         """Status, and the seconds until the response."""
-        began = time.monotonic()
+        began = running_time()
         response = http_request("GET", f"http://127.0.0.1:{self.port}{path}", retries=False)
-        return response.status, time.monotonic() - began
+        return response.status, running_time() - began
 
     def send(self, request: bytes, *, half_close: bool = False) -> Response:
         """The response to these bytes."""
@@ -83,10 +84,10 @@ class ToyServer:
 
     def stop(self) -> float:
         """Stop by SIGTERM, and return the seconds that takes."""
-        began = time.monotonic()
+        began = running_time()
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(20) == 0
-        return time.monotonic() - began
+        return running_time() - began
 
     def close(self) -> None:
         """Kill the main process.
@@ -95,9 +96,9 @@ class ToyServer:
         """
         self.process.kill()
         self.process.wait()
-        deadline = time.monotonic() + 5
+        deadline = running_time() + 5
         while left := self._processes():
-            if time.monotonic() > deadline:
+            if running_time() > deadline:
                 for process in left:
                     process.kill()
                 raise AssertionError(f"left behind: {left}")

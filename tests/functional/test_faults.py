@@ -16,6 +16,7 @@ from jobtracker.local.aws import Aws
 from jobtracker.local.postgres import SOCKET, Postgres
 from tests.common.api import Api
 from tests.common.proxy import Proxy
+from tests.common.running_clock import running_time
 from tests.common.timeouts import LONG_TIMEOUTS
 from tests.common.user_pool import MotoUserPool
 
@@ -138,9 +139,9 @@ SECONDS_AT_MOST = 5
 def test_stalled_database_answers_503_in_bounded_time(remote: Api, database: Proxy):
     database.stall()
     for method, path, body in (("GET", "/jobs", None), ("POST", "/jobs", JOB)):
-        began = time.monotonic()
+        began = running_time()
         remote.refused(503, method, path, body)
-        assert time.monotonic() - began < SECONDS_AT_MOST
+        assert running_time() - began < SECONDS_AT_MOST
     remote.get("/health")
     database.forward()
     assert remote.get("/jobs").json == []
@@ -181,11 +182,11 @@ def test_read_only_database_answers_503_to_writes(remote: Api, postgres: Postgre
 
 def test_row_lock_held_by_another_answers_503_in_bounded_time(remote: Api, committing_app: Any):
     job = f"/jobs/{remote.post('/jobs', JOB).json['id']}"
-    began = time.monotonic()
+    began = running_time()
     with committing_app.registry["db_engine"].begin() as connection:
         connection.execute(text("SELECT FROM jobs FOR UPDATE"))
         remote.refused(503, "PATCH", job, {"location": "Graz"})
-    assert time.monotonic() - began < SECONDS_AT_MOST
+    assert running_time() - began < SECONDS_AT_MOST
     assert remote.patch(job, {"location": "Graz"}).json["location"] == "Graz"
 
 
@@ -225,6 +226,6 @@ def test_stalled_gateway_answers_503_in_bounded_time(
     with Proxy(("127.0.0.1", aws.port)) as proxy:
         proxy.stall()
         client = client_with_settings(**{setting: proxy.url})
-        began = time.monotonic()
+        began = running_time()
         client.refused(503, "POST", path, body)
-        assert time.monotonic() - began < SECONDS_AT_MOST
+        assert running_time() - began < SECONDS_AT_MOST

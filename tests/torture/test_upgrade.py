@@ -85,7 +85,8 @@ def test_no_client_waits_for_a_second_during_the_upgrade(database: Database):
 def test_migration_behind_a_read_of_five_seconds_lets_clients_pass(database: Database):
     database.fill(users=5, jobs=JOBS, with_steps=True)
     database.add_examples("nicknames")
-    with Clients(database, lock_timeout="1500ms") as clients, database.read_for(5):
+    reading = database.read_until(lambda: False, seconds=5)
+    with Clients(database, lock_timeout="1500ms") as clients, reading:
         database.upgrade()
     print_figures(f"{clients.count} statements took {clients.longest * 1000:.0f} ms at most")
     assert clients.errors == []

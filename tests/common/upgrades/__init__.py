@@ -3,7 +3,7 @@
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -108,15 +108,20 @@ class Database:
             connection.execute("ANALYZE")
 
     @contextmanager
-    def read_for(self, seconds: float) -> Iterator[None]:
-        """A transaction that has read the jobs, and is open for some seconds."""
+    def read_until(self, condition: Callable[[], bool], seconds: float = 60) -> Iterator[None]:
+        """A transaction that has read the jobs, and is open until a condition holds.
+
+        :param seconds: how long it is open at most
+        """
         is_open = threading.Event()
 
         def read() -> None:
+            deadline = time.monotonic() + seconds
             with self.connect() as connection, connection.transaction():
                 connection.execute("SELECT FROM jobs LIMIT 1")
                 is_open.set()
-                time.sleep(seconds)
+                while not condition() and time.monotonic() < deadline:
+                    time.sleep(0.05)
 
         thread = threading.Thread(target=read)
         thread.start()

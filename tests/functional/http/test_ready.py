@@ -15,6 +15,7 @@ from jobtracker.local.postgres import SOCKET, Postgres
 from tests.common.api import Api
 from tests.common.app import dispose_engines
 from tests.common.proxy import Proxy
+from tests.common.running_clock import running_time
 
 # More than a second, on a busy machine.
 SECONDS_AT_MOST = 3
@@ -79,9 +80,9 @@ def test_database_that_hangs_is_not_ready_within_a_second(remote: Api, database:
     remote.get("/ready")
     database.stall()
     for _ in range(3):
-        began = time.monotonic()
+        began = running_time()
         error = remote.refused(503, "GET", "/ready")
-        assert time.monotonic() - began < SECONDS_AT_MOST
+        assert running_time() - began < SECONDS_AT_MOST
         assert error["details"]["missing"].keys() == {"database"}
         assert "127.0.0.1" not in error["message"]
     remote.get("/health")

