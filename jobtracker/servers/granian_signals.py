@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 from granian._granian import WorkerSignal
@@ -20,6 +21,32 @@ log = logging.getLogger(__name__)
 # Seconds for the main process to get a signal that a worker has got.
 SECONDS_ALONE = 0.5
 
+# Of the main process, between two looks at whether a signal or a worker's end is to be handled.
+POLL_SECONDS = 0.1
+
+
+class PolledEvent:
+    """As threading.Event, for handlers of signals: without a lock, which one could interrupt the
+    holder of.
+
+    wait() ends after a signal whichever thread the kernel gives it to: Python's handlers run in the
+    main thread, whose wait for a lock only a signal of its own interrupts. To a process that was
+    stopped (SIGSTOP, SIGCONT) it often goes elsewhere.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def wait(self) -> None:
+        while not self._is_set:
+            time.sleep(POLL_SECONDS)
+
 
 class DrainingServer(MPServer):
     """Granian's main process, which drains before it stops its workers.
@@ -29,6 +56,7 @@ class DrainingServer(MPServer):
 
     def __init__(self, shutdown: Shutdown, drain_seconds: float, **options: Any) -> None:
         super().__init__(**options)
+        self.main_loop_interrupt = PolledEvent()  # type: ignore[assignment]
         self._shutdown = shutdown
         self._drain_seconds = drain_seconds
 

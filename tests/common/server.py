@@ -14,7 +14,7 @@ import psutil
 import urllib3
 
 from jobtracker.local import CHECKOUT
-from tests.common.timeouts import http_request
+from tests.common.timeouts import LONG_TIMEOUTS, http_request
 
 SECONDS_TO_START = 120
 SECONDS_TO_STOP = 20
@@ -40,7 +40,7 @@ class Server:
         ini["server:main"]["port"] = str(self.port)
         ini["app:main"]["local.aws_port"] = str(self.aws_port)
         ini["app:main"]["local.turnstile_port"] = str(free_port())
-        ini["app:main"].update(settings or {})
+        ini["app:main"].update({**LONG_TIMEOUTS, **(settings or {})})
         with self.ini.open("w") as file:
             ini.write(file)
         self.process: subprocess.Popen[bytes] | None = None

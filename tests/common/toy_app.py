@@ -15,7 +15,7 @@ from pyramid.registry import Registry
 from jobtracker.errors import Unauthorized
 from jobtracker.http.service import Operation, ThreadPool
 from jobtracker.permissions import Permission
-from jobtracker.servers import granian_server, waitress_server
+from jobtracker.servers import fair_queue, granian_server, waitress_server
 
 POOLS = {"/health": ThreadPool.HEALTH, "/ready": ThreadPool.READINESS}
 TEXT = [("Content-Type", "text/plain")]
@@ -129,6 +129,7 @@ def program() -> None:
 def main(kind: str, port: str, ini: str, origin: str, *options: str) -> None:
     address = {"host": "127.0.0.1", "port": port, **LIMITS}
     given = dict(option.split("=") for option in options)
+    fair_queue.SLOW_SECONDS = 30  # no request of a machine that pauses is one
     if kind == "waitress":
         settings = {**address, **WAITRESS, **given}
         waitress_server.server_factory({}, **settings)(App(toy_app, origin))

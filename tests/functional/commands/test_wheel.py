@@ -19,6 +19,7 @@ from jobtracker.local import CHECKOUT
 from jobtracker.local.postgres import Postgres
 from tests.common.production import production_environment
 from tests.common.server import free_port
+from tests.common.timeouts import LONG_TIMEOUTS
 from tests.common.wheel import build_wheel, install
 
 SECONDS_TO_START = 60
@@ -121,7 +122,7 @@ def test_wheel_alone_serves(
         f"{name} = {settings[name]}\n"
         for name in (
             *("cognito.endpoint_url", "s3.endpoint_url", "s3.access_key_id"),
-            *("s3.secret_access_key", "turnstile.url"),
+            *("s3.secret_access_key", "turnstile.url", *LONG_TIMEOUTS),
         )
     )
     text = ini.read_text().replace("[server:main]", f"{endpoints}\n[server:main]", 1)

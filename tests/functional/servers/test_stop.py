@@ -1,5 +1,6 @@
 """Scheduling of requests, and SIGTERM."""
 
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,3 +47,14 @@ def test_sigterm_does_not_wait_long_for_a_partial_request(stoppable: ToyServer):
         connection.sendall(b"GET /echo HTTP/1.1\r\nHost:")
         time.sleep(0.2)
         assert stoppable.stop() < 6
+
+
+def test_sigterm_to_a_process_that_is_stopped_ends_it_when_it_continues(kind: str):
+    """In some of the attempts another thread than the main one gets the signal."""
+    servers = [ToyServer(kind) for _ in range(6)]
+    for server in servers:
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT):
+            server.process.send_signal(number)
+    for server in servers:
+        assert server.process.wait(20) == 0
+        server.close()
