@@ -54,9 +54,13 @@ from tests.common.timeouts import LONG_TIMEOUTS
 from tests.common.user_pool import REGION, MotoUserPool
 
 # A failing example is printed, so it need not be stored: to store examples takes half of the time.
-# How fast examples are made depends on the load of the machine.
+# How fast examples are made and run depends on the load of the machine.
 hypothesis.settings.register_profile(
-    "tests", database=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "tests",
+    database=None,
+    print_blob=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("tests")
 

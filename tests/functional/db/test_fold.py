@@ -6,7 +6,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
@@ -67,7 +67,7 @@ def test_key_of_a_blank_text_is_empty(connection: Connection, blank: str):
 
 
 def test_key_of_a_text_in_another_form_is_the_same(connection: Connection):
-    @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=200)
+    @settings(max_examples=200)
     @given(st.text(st.characters(codec="utf-8", exclude_characters="\0\u0345"), max_size=40))
     def check(string: str) -> None:
         if "\u0345" in unicodedata.normalize("NFD", string):

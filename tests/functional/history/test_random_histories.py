@@ -156,7 +156,6 @@ def delete_jobs(connection: Connection) -> None:
 )
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
@@ -188,9 +187,7 @@ def test_random_changes_keep_the_history_and_the_funnel_right(
     ]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     status=STATUS,
     dates=st.lists(DATE, min_size=1, max_size=4),

@@ -193,9 +193,7 @@ def fields_of_all_bodies() -> list[str]:
     )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_arbitrary_body_never_answers_500(ada: Api, data: Any):
     names = st.sampled_from(fields_of_all_bodies()) | st.text(max_size=5)
@@ -222,9 +220,7 @@ def test_arbitrary_body_never_answers_500(ada: Api, data: Any):
         assert answer.status_code in (200, 201, 404, 413, 422)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parameters=st.lists(
         st.tuples(

@@ -132,7 +132,6 @@ def exported(app: Any, api: Api) -> bytes:
 @settings(
     max_examples=3,
     phases=[Phase.generate],
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(trees=JOB_TREES, others=OTHERS)

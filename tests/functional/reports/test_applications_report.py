@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtracker.reports import csv_format, resources
@@ -236,7 +236,6 @@ TEXTS = st.text(st.sampled_from(";=+-@\t\r\n '\"\uff1d\u3000a") | st.characters(
 
 
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2)))
-@settings(deadline=None)
 def test_no_cell_is_a_formula_and_all_texts_are_kept(rows: list[list[str]]):
     text = b"".join(csv_format.encode(["a", "b"], [rows])).decode("utf-8-sig")
     cells = list(csv.reader(io.StringIO(text, newline="")))[1:]

@@ -3,7 +3,7 @@
 import random
 from typing import Any, cast
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
@@ -96,7 +96,7 @@ def test_search_finds_what_its_definition_has_in_the_same_order(ada: Api, connec
     fill(driver, user_id)
     numbers = set()
 
-    @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=150)
+    @settings(max_examples=150)
     @given(QUERIES)
     def check(q: str) -> None:
         found = [card.id for card, _ in queries.search(driver, user_id, q, limit=100)]

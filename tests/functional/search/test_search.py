@@ -8,7 +8,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
@@ -137,7 +137,7 @@ def test_search_accepts_arbitrary_text(ada: Api):
     note = "It's <mark>fun</mark> & \"more\" \u0130\u0301 a'b:*c 1e5 -5 \u00e4"
     make(ada, note=note, job_title="<script>a</script> A & B")
 
-    @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=200)
+    @settings(max_examples=200)
     @given(HOSTILE)
     def check(q: str) -> None:
         for hit in search(ada, q):

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
@@ -231,7 +231,7 @@ FORMS = st.sampled_from(
 
 
 def test_text_is_found_by_itself_in_any_form(ada: Api):
-    @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=100)
+    @settings(max_examples=100)
     @given(TEXTS, FORMS)
     def check(title: str, form: Any) -> None:
         title = unicodedata.normalize("NFC", f"x{title}x").strip()

@@ -47,9 +47,7 @@ def account(app: Any, ada: Api, connection: Connection, monkeypatch: pytest.Monk
 
 
 @given(steps=SEQUENCE, order=st.randoms(use_true_random=False))
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_account_is_what_the_model_has_and_all_comes_back(account: Any, steps: Any, order: Any):
     made = account()
     for name, n in steps:

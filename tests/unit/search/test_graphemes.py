@@ -45,14 +45,13 @@ def test_boundaries_are_those_of_the_standard(text: str):
     assert len(ours) >= len(boundaries(text)) - 3
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from(sorted(set("".join(TEXTS)))), max_size=12))
 def test_no_boundary_is_within_a_cluster_of_the_standard(text: str):
     ours = {at for at in range(len(text) + 1) if graphemes.is_boundary(text, at)}
     assert ours <= boundaries(text)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.text(st.sampled_from(sorted(set("".join(TEXTS)) | {" "})), max_size=80),
     st.integers(0, 80),

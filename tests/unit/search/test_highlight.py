@@ -5,7 +5,7 @@ import re
 import time
 import unicodedata
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtracker.search import highlight as module
@@ -62,7 +62,6 @@ def test_highlight_divides_long_words_only_if_they_are_not_normalized():
     assert marked.startswith("<mark>" + "\u00fc" * 127)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=50), st.text(max_size=400))
 def test_highlight_is_an_escaped_part_of_the_text(q: str, text: str):
     piece = highlight(q, [text])
