@@ -23,7 +23,9 @@ BLANK = r"\s\u0001-\u001f\u007f-\u009f\u2800\ufff9-\ufffc\ufdd0-\ufdef\ufffe\uff
 LONE_MARKS = r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 # The same beyond the Basic Multilingual Plane, for which ECMA-262 has other escapes.
 _MORE_IGNORABLE = r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-_MORE_BLANK = r"\U0001d159\U00013430-\U0001343f\U00013441\U00013442\U00016fe4"
+_MORE_BLANK = r"\U0001d159\U00013430-\U0001343f\U00013441\U00013442\U00016fe4" + "".join(
+    rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(1, 17)
+)
 
 _VISIBLE = re.compile(
     f"[^{BLANK}{_MORE_BLANK}{IGNORABLE}{_MORE_IGNORABLE}{BIDI_CONTROLS}{LONE_MARKS}]"

@@ -143,7 +143,12 @@ def lock(connection: SupportsExecute, task: Lease) -> bool:
 
 
 def renew(connection: SupportsExecute, task: Lease, lease: float) -> bool:
-    """Renew a lease, with the progress; return whether it still is this worker's."""
+    """Renew a lease, with the progress; return whether it still is this worker's.
+
+    Deferred triggers run first: they lock the user's row, which requests that enqueue tasks have
+    locked before the task's. In the other order the two would be a deadlock.
+    """
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE", None)
     progress = {"done": task.done, "total": task.total, "failures": task.failures}
     return _RENEW.execute(connection, **task.key, **progress, lease=lease) > 0
 

@@ -3,16 +3,22 @@
 import contextlib
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from jobtracker.db.connections import transaction
 from jobtracker.db.trash import ParentInTrash
 from jobtracker.errors import NotFound
+from jobtracker.local.process import wait_until
 from jobtracker.quotas import QuotaExceeded
+from jobtracker.tasks.queries import enqueue
+from jobtracker.trash.purging import PURGE
 from tests.common.api import Api
 from tests.common.concurrency import THREADS, repeat_concurrently, run_concurrently
+from tests.common.tasks import run_tasks
 from tests.common.trash_model import tree
 
 JOB = {"company_name": "Acme", "job_title": "Engineer"}
@@ -162,3 +168,25 @@ def test_concurrent_writes_in_and_out_of_the_trash_do_not_deadlock(
         counts = text("SELECT job_count, (SELECT count(*) FROM jobs WHERE trashed_at IS NULL)")
         job_count, number = connection.execute(text(f"{counts} FROM users")).one()
         assert job_count == number
+
+
+def test_worker_that_purges_a_job_does_not_deadlock_with_the_deletion_of_another_one(
+    client: Api, committing_app: Any, engine: Engine
+):
+    jobs = [client.post("/jobs", JOB).headers["Location"] for _ in range(2)]
+    client.delete(f"{jobs[0]}?permanent=true")
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+    def is_waiting() -> bool:
+        with engine.connect() as connection:
+            return connection.scalar(waiting) == 1
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction(committing_app.registry["db_sessions"]) as deletion:
+            update = "UPDATE users SET job_count = job_count RETURNING id"  # as the trigger of jobs
+            (user_id,) = deletion.execute(update).fetchone() or (0,)
+            worker = threads.submit(run_tasks, committing_app)
+            assert wait_until(is_waiting, seconds=20)
+            enqueue(deletion, user_id, PURGE)
+        worker.result()
+    assert client.get(jobs[1]).json["company_name"] == "Acme"
