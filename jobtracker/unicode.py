@@ -41,6 +41,12 @@ _VARIATION = re.compile(
 _JOINER = re.compile(r"[\u200c\u200d]")
 
 _BRAILLE_BLANK = "\u2800"
+# What keyboards and word processors make of a hyphen (NFKD has it for the one that does not break),
+# an apostrophe and a quotation mark.
+_VARIANTS = "\u2010\u02bb\u02bc\u2018\u2019\u201c\u201d\u201e"
+_PLAIN = str.maketrans(_VARIANTS + _BRAILLE_BLANK, "-''''\"\"\" ")
+# As the lower case of the Turkish dotted I is.
+_DOTTED_I = re.compile("i\u0307+")
 # UAX #15, section 13: after so many combining characters, U+034F COMBINING GRAPHEME JOINER.
 _MAX_COMBINING = 30
 _GRAPHEME_JOINER = "\u034f"
@@ -135,7 +141,8 @@ def without_ignorable(text: str) -> str:
 
 def comparison_key(text: str) -> str:
     """The text as it is compared: equal for texts that differ in case, in compatibility variants
-    (full-width letters, ligatures), in invisible characters or in the kind and number of blanks.
+    (full-width letters, ligatures), in invisible characters, in the kind and number of blanks, or
+    in the kind of hyphens, apostrophes and quotation marks.
 
     In SQL: the function fold().
 
@@ -146,4 +153,4 @@ def comparison_key(text: str) -> str:
     # casefold() leaves the dotless i as it is, whose upper case is I.
     folded = unicodedata.normalize("NFKD", text).casefold().replace("\u0131", "i")
     normalized = unicodedata.normalize("NFKD", without_ignorable(folded))
-    return " ".join(normalized.replace(_BRAILLE_BLANK, " ").split())
+    return " ".join(_DOTTED_I.sub("i", normalized.translate(_PLAIN)).split())

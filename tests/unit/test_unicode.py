@@ -197,6 +197,11 @@ def test_comparison_key_of_each_character_is_that_of_its_variants():
         ("two\u00a0words", "two \u2003 words"),
         ("\u1fb3", "\u0391\u0399"),
         ("I", "\u0131"),
+        ("\u0130stanbul", "istanbul"),
+        ("O\u2019Reilly", "o'reilly"),
+        ("Hawai\u02bbi", "Hawai\u02bci"),
+        ("Wi\u2011Fi", "wi-fi"),
+        ("\u201eFoo\u201c", '"foo"'),
     ],
 )
 def test_texts_are_equal_when_compared(one: str, other: str):

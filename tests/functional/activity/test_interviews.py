@@ -101,4 +101,33 @@ def test_long_texts_of_a_change_are_cut_off(ada: Api, job: str, interview: str):
     ada.patch(interview, {"notes": "n" * 9_999 + "x", "location": "v" * 100})
     changes = newest(ada, job)["data"]["changes"]
     assert changes["location"]["to"] == "v" * 100
-    assert changes["notes"]["from"] == changes["notes"]["to"] == "n" * 99 + "…"
+    assert changes["notes"] == {"from": "…" + "n" * 99, "to": "…" + "n" * 98 + "x"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ("a" * 200, "a" * 200 + "b", ("…" + "a" * 99, "…" + "a" * 98 + "b")),
+        ("a" * 9_000, "a" * 9_000 + "b" * 500, ("…" + "a" * 99, f"…{'a' * 20}{'b' * 78}…")),
+        ("a" * 60 + "b" * 60, "a" * 60, (f"…{'a' * 39}{'b' * 60}", "a" * 60)),
+        (
+            "a" * 300,
+            "a" * 150 + "b" + "a" * 149,
+            ("…" + "a" * 98 + "…", f"…{'a' * 20}b{'a' * 77}…"),
+        ),
+        ("a" * 300, "b" + "a" * 299, ("a" * 99 + "…", "b" + "a" * 98 + "…")),
+        ("a" * 300, None, ("a" * 99 + "…", None)),
+    ],
+)
+def test_changes_of_a_long_text_show_where_it_differs(
+    ada: Api,
+    interview: str,
+    job: str,
+    before: str,
+    after: str | None,
+    changes: tuple[str, str | None],
+):
+    ada.patch(interview, {"notes": before})
+    ada.patch(interview, {"notes": after})
+    found = newest(ada, job)["data"]["changes"]["notes"]
+    assert (found["from"], found["to"]) == changes

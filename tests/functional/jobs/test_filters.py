@@ -20,6 +20,12 @@ SAME = [
     ("DevOps", "dev\u00adops"),
     ("\uff21\uff23\uff2d\uff25", "acme"),
     ("\u0130stanbul", "i\u0307stanbul"),
+    ("\u0130stanbul", "istanbul"),
+    ("istanbul", "\u0130STANBUL"),
+    ("O\u2019Reilly", "o'reilly"),
+    ("O'Reilly", "O\u02bcReilly"),
+    ("Wi\u2011Fi", "wi-fi"),
+    ("\u201cFoo\u201d", '"foo"'),
     ("100%_sure\\", "100%_SURE\\"),
 ]
 
