@@ -3,17 +3,14 @@
 # ruff: noqa: T201 (the output of a command)
 
 import argparse
-import statistics
+from contextlib import AbstractContextManager
 
-from benchmarks import big, growth, machine, observed, pgbench, systems, tokens_in_turn, uncached
+from benchmarks import big, comparison, growth, machine, pgbench, systems, tokens_in_turn, uncached
 from benchmarks.candidates import CANDIDATES
-from benchmarks.endpoints import ENDPOINTS, Endpoint, Tokens
+from benchmarks.comparison import System
+from benchmarks.endpoints import Endpoint, Requests, Tokens
 from benchmarks.environment import Environment, start_environment
 from benchmarks.server_process import Server
-from benchmarks.table import markdown
-from benchmarks.wrk import Load
-
-NONE = "n/a"
 
 
 def main() -> None:
@@ -30,42 +27,49 @@ def main() -> None:
             return
         tokens = Tokens(environment)
         if arguments.observed:
-            print(f"\n{observed.report(environment, tokens, arguments)}")
-            print(f"\n{machine.versions(environment.database_url)}")
-            return
-        with (
-            systems.jobtracker(
+            print(f"\n{_observed(environment, tokens, arguments)}")
+        else:
+            print(f"\n{_compared(environment, tokens, arguments)}\n")
+            print(f"{pgbench.report(environment, tokens, arguments)}\n")
+            with systems.jobtracker(
                 environment, arguments.server, pinned=arguments.pinned
-            ) as jobtracker,
-            systems.twin(environment) as twin,
-        ):
-            servers = (jobtracker, twin)
-            systems.check_equal(*servers, tokens)
-            for server in servers:
+            ) as server:
                 systems.warm_up(server, environment, tokens, arguments.connections)
-            rows = [
-                _row(endpoint, environment, tokens, servers, arguments)
-                for endpoint in ENDPOINTS
-                if arguments.only in endpoint.name
-            ]
-            print(f"\n{markdown(_head(servers), rows)}\n")
-            print(f"{uncached.report(environment, tokens, jobtracker, arguments)}\n")
-            print(f"{tokens_in_turn.report(environment, jobtracker, arguments)}\n")
-            print(machine.memory(jobtracker))
-            print(machine.memory(twin))
+                print(f"{uncached.report(environment, tokens, server, arguments)}\n")
+                print(tokens_in_turn.report(environment, server, arguments))
         print(f"\n{machine.versions(environment.database_url)}")
         print(
-            f"\n{arguments.rounds} alternating rounds of {arguments.seconds} s, medians; "
-            f"{arguments.connections} connections, {systems.WORKERS} workers each"
+            f"\n{arguments.rounds} rounds of {arguments.seconds} s, means of ratios and medians of "
+            f"all else; {arguments.connections} connections, {systems.WORKERS} workers each"
             f"{', by PgBouncer in transaction mode' if arguments.pgbouncer else ''}"
         )
 
 
-def _head(servers: tuple[Server, Server]) -> list[str]:
-    names = [server.name for server in servers]
-    rates = [f"{name}, requests/s" for name in names]
-    latencies = [f"{name}, ms p50 / p99" for name in names]
-    return ["Endpoint", *rates, "ratio", *latencies, "pgbench, transactions/s"]
+def _compared(environment: Environment, tokens: Tokens, arguments: argparse.Namespace) -> str:
+    def start() -> AbstractContextManager[Server]:
+        return systems.jobtracker(environment, arguments.server, pinned=arguments.pinned)
+
+    pair = (
+        System("JobTracker", start),
+        System("twin", lambda: systems.twin(environment), _requests_to_twin),
+    )
+    return comparison.report(environment, tokens, pair, arguments, systems.check_equal)
+
+
+def _requests_to_twin(endpoint: Endpoint) -> Requests:
+    return endpoint.twin_requests or endpoint.requests
+
+
+def _observed(environment: Environment, tokens: Tokens, arguments: argparse.Namespace) -> str:
+    """What metrics and the access log cost: JobTracker with and without them."""
+
+    def system(name: str, *, observed: bool) -> System:
+        return System(
+            name, lambda: systems.jobtracker(environment, arguments.server, name, observed=observed)
+        )
+
+    pair = (system("with", observed=True), system("without", observed=False))
+    return comparison.report(environment, tokens, pair, arguments)
 
 
 def _arguments() -> argparse.Namespace:
@@ -95,53 +99,6 @@ def _arguments() -> argparse.Namespace:
     if arguments.observed and arguments.pinned:
         parser.error("--observed runs two servers, and CPUs are pinned for one")
     return arguments
-
-
-def _row(
-    endpoint: Endpoint,
-    environment: Environment,
-    tokens: Tokens,
-    servers: tuple[Server, Server],
-    arguments: argparse.Namespace,
-) -> list[str]:
-    factories = (endpoint.requests, endpoint.twin_requests or endpoint.requests)
-    loads: tuple[list[Load], list[Load]] = ([], [])
-    alternating = list(zip(servers, factories, loads, strict=True))
-    for number in range(arguments.rounds):
-        for server, make_requests, results in alternating:
-            requests = list(make_requests(tokens, server.url, f"{server.name}{number}"))
-            if not requests:
-                continue
-            results.append(systems.measure(server, endpoint.name, requests, environment, arguments))
-        alternating.reverse()  # the load of the machine changes with time
-    transactions = pgbench.transactions(
-        environment.database_url,
-        endpoint.script(tokens.dataset),
-        environment.folder,
-        seconds=arguments.seconds,
-        clients=machine.CORES * 4,
-    )
-    row = _figures(endpoint.name, loads, transactions)
-    print(" | ".join(row), flush=True)
-    return row
-
-
-def _figures(name: str, loads: tuple[list[Load], list[Load]], transactions: float) -> list[str]:
-    if not loads[0]:
-        return [name, NONE, NONE, NONE, NONE, NONE, f"{transactions:.0f}"]
-    jobtracker, twin = (
-        statistics.median(result.per_second for result in results) for results in loads
-    )
-    ratio = statistics.median(
-        one.per_second / other.per_second for one, other in zip(*loads, strict=True)
-    )
-    latencies = [
-        f"{statistics.median(result.p50 for result in results):.1f} / "
-        f"{statistics.median(result.p99 for result in results):.1f}"
-        for results in loads
-    ]
-    rates = [f"{jobtracker:.0f}", f"{twin:.0f}", f"{ratio:.2f}"]
-    return [name, *rates, *latencies, f"{transactions:.0f}"]
 
 
 if __name__ == "__main__":

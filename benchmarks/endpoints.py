@@ -106,15 +106,13 @@ def _get_jobs_of_one(tokens: Tokens, _url: str, _round: str) -> Iterable[Request
 
 
 def _get_jobs_if_none_match(tokens: Tokens, url: str, _round: str) -> Iterable[Request]:
-    """With the current ETag; none if the server sends no ETag."""
+    """With the current ETag."""
     headers = {"Authorization": f"Bearer {tokens[2]}"}
-    etag = urllib3.request("GET", f"{url}/jobs", headers=headers).headers.get("ETag")
-    if etag:
-        conditional = {**headers, "If-None-Match": etag}
-        response = urllib3.request("GET", f"{url}/jobs", headers=conditional)
-        if response.status != 304:
-            raise RuntimeError(f"GET /jobs with the current ETag is {response.status}")
-        yield Request("GET", "/jobs", tokens[2], etag)
+    etag = urllib3.request("GET", f"{url}/jobs", headers=headers).headers["ETag"]
+    response = urllib3.request("GET", f"{url}/jobs", headers={**headers, "If-None-Match": etag})
+    if response.status != 304:
+        raise RuntimeError(f"GET /jobs with the current ETag is {response.status}")
+    yield Request("GET", "/jobs", tokens[2], etag)
 
 
 def _get_job(tokens: Tokens, _url: str, _round: str) -> Iterable[Request]:

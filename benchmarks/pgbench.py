@@ -4,10 +4,31 @@
 
 import re
 import subprocess
+from argparse import Namespace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from benchmarks.endpoints import ENDPOINTS, Tokens
+from benchmarks.environment import Environment
+from benchmarks.machine import CORES
+from benchmarks.table import markdown
 from jobtracker.local.postgres import bin_folder
+
+
+def report(environment: Environment, tokens: Tokens, arguments: Namespace) -> str:
+    """A table of the SQL of each endpoint alone."""
+    rows = []
+    for endpoint in ENDPOINTS:
+        if arguments.only in endpoint.name:
+            rate = transactions(
+                environment.database_url,
+                endpoint.script(tokens.dataset),
+                environment.folder,
+                seconds=arguments.seconds,
+                clients=CORES * 4,
+            )
+            rows.append([endpoint.name, f"{rate:.0f}"])
+    return markdown(["SQL of the endpoint", "pgbench, transactions/s"], rows)
 
 
 def transactions(url: str, script: str, folder: Path, *, seconds: int, clients: int) -> float:

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from benchmarks.environment import Environment
 from benchmarks.server_process import Server
-from benchmarks.table import markdown
+from benchmarks.table import markdown, mean_and_error
 from benchmarks.wrk import Request, load
 
 FEW, MANY = 1000, 12_000
@@ -33,9 +33,9 @@ def report(environment: Environment, server: Server, arguments: Namespace) -> st
     for _ in range(arguments.rounds):
         for number, measured in rates.items():
             measured.append(measure(number, arguments.seconds))
-    medians = {number: statistics.median(measured) for number, measured in rates.items()}
-    rows = [
-        [f"{number:,}", f"{rate:.0f}", f"{rate / medians[FEW]:.2f}"]
-        for number, rate in medians.items()
-    ]
-    return markdown(["Tokens in turn, `GET /users/me`", "requests/s", "ratio"], rows)
+    rows = []
+    for number, measured in rates.items():
+        ratios = [one / other for one, other in zip(measured, rates[FEW], strict=True)]
+        rows.append([f"{number:,}", f"{statistics.median(measured):.0f}", *mean_and_error(ratios)])
+    head = ["Tokens in turn, `GET /users/me`", "requests/s", "ratio", "standard error"]
+    return markdown(head, rows)

@@ -7,7 +7,7 @@ from benchmarks import systems
 from benchmarks.endpoints import Tokens
 from benchmarks.environment import Environment
 from benchmarks.server_process import Server
-from benchmarks.table import markdown
+from benchmarks.table import markdown, mean_and_error
 from benchmarks.wrk import Request
 
 PATHS = {
@@ -23,13 +23,18 @@ def report(environment: Environment, tokens: Tokens, server: Server, arguments: 
     The lists of 1,000 users do not fit into the response cache, so each response is made anew.
     """
     rates: dict[str, list[float]] = {name: [] for name in PATHS}
+    readers = range(1, tokens.dataset.readers + 1)
     for _ in range(arguments.rounds):
         for name, path in PATHS.items():
-            readers = range(1, tokens.dataset.readers + 1)
             requests = [Request("GET", path, tokens[user]) for user in readers]
             result = systems.measure(server, name, requests, environment, arguments)
             rates[name].append(result.per_second)
-    medians = {name: statistics.median(each) for name, each in rates.items()}
-    baseline = next(iter(medians.values()))
-    rows = [[name, f"{rate:.0f}", f"{baseline / rate:.2f}"] for name, rate in medians.items()]
-    return markdown(["Without the response cache", "requests/s", "time relative to the list"], rows)
+    lists = next(iter(rates.values()))
+    rows = []
+    for name, measured in rates.items():
+        times = [one / other for one, other in zip(lists, measured, strict=True)]
+        rows.append([name, f"{statistics.median(measured):.0f}", *mean_and_error(times)])
+    return markdown(
+        ["Without the response cache", "requests/s", "time relative to the list", "standard error"],
+        rows,
+    )
