@@ -79,7 +79,9 @@ class UserPool:
             code = error_code(error.__cause__)
             is_fault = code in cognito_errors.DELIVERY_FAILURES
             level = logging.ERROR if is_fault else logging.INFO
-            log.log(level, "Cognito %s sent no code: %s", operation, with_hint(code, HINTS))
+            # The others are about an account, by codes that mean another thing elsewhere.
+            reason = with_hint(code, HINTS) if is_fault else code
+            log.log(level, "Cognito %s sent no code: %s", operation, reason)
 
     def reset_password(self, email: str, code: str, new_password: str) -> str | None:
         """Set a new password with the code that was sent for it, and revoke all refresh tokens;

@@ -61,12 +61,15 @@ def validate_optional_body(schema: Schema, request: Request) -> dict[str, Any]:
 
 
 def json_object(request: Request, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
-    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large.
+    """The body; BadRequest if it is not a JSON object, PayloadTooLarge if it is too large, and an
+    ApiError of 415 if it is compressed (RFC 9110, 8.4).
 
     A byte order mark at its beginning is ignored, as RFC 8259, 8.1, allows; the encoding is UTF-8.
     """
     if (request.content_length or 0) > max_bytes:
         raise PayloadTooLarge(f"The request is too large: at most {max_bytes} bytes.")
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise ApiError("Please send the body without a Content-Encoding.", status=415)
     body: bytes = request.body
     # In UTF-16 and UTF-32 one of the first two characters, which are ASCII, has a null byte.
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:

@@ -164,8 +164,9 @@ class TestConfirmTwice:
     ],
 )
 def test_forgotten_password_of_an_unconfirmed_account_says_what_to_do(
-    ada: Api, cognito: Stubber, error: tuple[str, str] | None
+    ada: Api, cognito: Stubber, error: tuple[str, str] | None, caplog: pytest.LogCaptureFixture
 ):
+    caplog.set_level("INFO")
     if error is None:
         cognito.add_response("forgot_password", {})
     else:
@@ -176,6 +177,7 @@ def test_forgotten_password_of_an_unconfirmed_account_says_what_to_do(
         "message": "If there is an account with this address, we have sent it a code. If you have "
         "not confirmed your address yet, ask for a new confirmation code first.",
     }
+    assert "cognito." not in caplog.text.replace("cognito.py", "")  # no setting is wrong
 
 
 @pytest.mark.parametrize(

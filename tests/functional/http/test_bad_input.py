@@ -1,5 +1,6 @@
 """Invalid input of any kind: 4xx in the shape of all errors, and no change."""
 
+import gzip
 import time
 from typing import Any
 
@@ -56,6 +57,15 @@ def test_byte_order_mark_before_json_is_ignored(ada: Api, bom: bytes):
     ada.patch(path, bom + b'{"location": "Graz"}', headers=merge_patch, status=200)
     assert ada.get(path).json["location"] == "Graz"
     ada.post("/auth/cognito/logout", bom + b'{"refresh_token": "x"}', status=200)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip"])
+def test_compressed_body_answers_415(ada: Api, coding: str):
+    body = gzip.compress(b'{"company_name": "Acme", "job_title": "x"}')
+    error = ada.refused(415, "POST", "/jobs", body, headers={"Content-Encoding": coding})
+    assert error["message"] == "Please send the body without a Content-Encoding."
+    plain = b'{"company_name": "Acme", "job_title": "x"}'
+    ada.post("/jobs", plain, headers={"Content-Encoding": "Identity"}, status=201)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
