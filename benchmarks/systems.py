@@ -16,7 +16,7 @@ from benchmarks.server_process import BIN, Server, run_server
 from benchmarks.wrk import Load, Request, load
 
 WORKERS = 2
-WARM_UP_SECONDS = 4
+WARM_UP_SECONDS = 12
 
 
 def jobtracker(
