@@ -27,8 +27,7 @@ def get_activity(request: Request) -> Rendered:
     `removed`; `job_updated` the names of the other `fields`. Interviews have `interview_id`,
     `stage`, `kind`, `interviewer`, `status` and `scheduled_at`, `interview_updated` also `changes`,
     `{field: {from, to}}` with texts of at most 100 characters: of longer ones the part that has
-    changed. Documents have `document_id`,
-    `doc_type` and `filename`, notes `note_id`.
+    changed. Documents have `document_id`, `doc_type` and `filename`, notes `note_id`.
     """
     return paginate(request, request.context.page, **request.validated)
 

@@ -148,7 +148,7 @@ def renew(connection: SupportsExecute, task: Lease, lease: float) -> bool:
     Deferred triggers run first: they lock the user's row, which requests that enqueue tasks have
     locked before the task's. In the other order the two would be a deadlock.
     """
-    connection.execute("SET CONSTRAINTS ALL IMMEDIATE", None)
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     progress = {"done": task.done, "total": task.total, "failures": task.failures}
     return _RENEW.execute(connection, **task.key, **progress, lease=lease) > 0
 

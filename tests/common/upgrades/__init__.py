@@ -1,5 +1,7 @@
 """Migrations of a database with rows, while clients read and write."""
 
+import io
+import subprocess
 import threading
 import time
 from argparse import Namespace
@@ -15,6 +17,7 @@ from alembic.script import ScriptDirectory
 
 from jobtracker.db.engine import make_engine
 from jobtracker.local import CHECKOUT
+from jobtracker.local.postgres import bin_folder
 from jobtracker.settings import read
 
 VERSIONS = CHECKOUT / "migrations" / "versions"
@@ -85,6 +88,21 @@ class Database:
         with self.engine.connect() as connection:
             config.attributes["connection"] = connection
             run(config, *args)
+
+    def sql_of(self, revisions: str) -> str:
+        """The SQL of an upgrade, as of ``alembic upgrade FROM:TO --sql``."""
+        config, script = self.config(), io.StringIO()
+        config.output_buffer = script
+        command.upgrade(config, revisions, sql=True)
+        return script.getvalue()
+
+    def run_sql(self, script: str) -> None:
+        """Run it with psql, to its first error."""
+        psql = [str(bin_folder() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.url]
+        done = subprocess.run(  # noqa: S603
+            psql, input=script, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
 
     @contextmanager
     def connect(self, lock_timeout: str = "0") -> Iterator[psycopg.Connection[Any]]:

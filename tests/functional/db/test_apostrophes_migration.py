@@ -1,7 +1,5 @@
 """The migration of comparison keys: those of existing texts become what new ones are, and back."""
 
-import io
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from alembic import command
 
 from jobtracker.db import migrations
-from jobtracker.local.postgres import Postgres, bin_folder
+from jobtracker.local.postgres import Postgres
 from tests.common.upgrades import Database
 
 BEFORE, AFTER = "0011", "0012"
@@ -97,15 +95,10 @@ def test_upgrade_can_be_interrupted_and_its_sql_does_the_same(
         patch.setattr(migrations, "_run_batch", interrupt)
         with pytest.raises(KeyboardInterrupt):
             database.upgrade(AFTER)
-    before, script, config = keys(database), io.StringIO(), database.config()
-    config.output_buffer = script
-    command.upgrade(config, f"{BEFORE}:{AFTER}", sql=True)
+    before, script = keys(database), database.sql_of(f"{BEFORE}:{AFTER}")
     database.upgrade(AFTER)
     after = keys(database)
     assert after != before
     database.run(command.downgrade, BEFORE)
-    psql = [str(bin_folder() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url]
-    options: Any = {"capture_output": True, "text": True, "check": False}
-    done = subprocess.run(psql, input=script.getvalue(), **options)  # noqa: S603
-    assert done.returncode == 0, done.stderr
+    database.run_sql(script)
     assert keys(database) == after

@@ -1,7 +1,5 @@
 """Migrations that lock no table for long: their retries, backfills, indexes and SQL."""
 
-import io
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobtracker.db import migrations
-from jobtracker.local.postgres import Postgres, bin_folder
+from jobtracker.local.postgres import Postgres
 from tests.common.upgrades import Clients, Database
 
 NAME = "upgraded"
@@ -118,15 +116,9 @@ def test_backfill_ends_where_the_last_rows_are_deleted_meanwhile(
 
 
 def test_sql_of_migrations_does_what_they_do(database: Database):
-    script, head = io.StringIO(), database.head
+    head = database.head
     database.add_examples("nicknames", "title_lengths")
-    config = database.config()
-    config.output_buffer = script
-    command.upgrade(config, f"{head}:head", sql=True)
-    psql = [str(bin_folder() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url]
-    options: Any = {"capture_output": True, "text": True, "check": False}
-    done = subprocess.run(psql, input=script.getvalue(), **options)  # noqa: S603
-    assert done.returncode == 0, done.stderr
+    database.run_sql(database.sql_of(f"{head}:head"))
     assert database.rows(COLUMNS) == [("title_length",)]
     assert database.rows(UNFILLED) == [(0,)]
     assert database.rows(INDEX) == [(True,)]

@@ -1,16 +1,13 @@
 """The migration that adds the trash: what it leaves of rows and of the schema, there and back."""
 
-import io
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from alembic import command
 
-from jobtracker.local.postgres import Postgres, bin_folder
+from jobtracker.local.postgres import Postgres
 from tests.common.upgrades import Clients, Database
 
 BEFORE, AFTER = "0004", "0005"
@@ -72,18 +69,12 @@ def test_downgrade_purges_the_trash_and_restores_the_schema(database: Database):
 
 
 def test_upgrade_can_be_repeated_and_makes_what_its_sql_makes(database: Database):
-    script = io.StringIO()
-    config = database.config()
-    config.output_buffer = script
-    command.upgrade(config, f"{BEFORE}:{AFTER}", sql=True)
+    script = database.sql_of(f"{BEFORE}:{AFTER}")
     database.upgrade(AFTER)
     schema = database.rows(CATALOG)
     with database.connect() as connection:
         connection.execute("UPDATE alembic_version SET version_num = %s", [BEFORE])
-    psql = [str(bin_folder() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url]
-    options: Any = {"capture_output": True, "text": True, "check": False}
-    done = subprocess.run(psql, input=script.getvalue(), **options)  # noqa: S603
-    assert done.returncode == 0, done.stderr
+    database.run_sql(script)
     assert database.rows(CATALOG) == schema
     assert database.rows("SELECT version_num FROM alembic_version") == [(AFTER,)]
 
