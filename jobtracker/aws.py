@@ -79,6 +79,11 @@ def error_code(error: BaseException | None) -> str:
     return type(error).__name__
 
 
+def error_message(error: BaseException | None) -> str:
+    """Return the message of an error response of AWS, empty for any other exception."""
+    return error.response["Error"].get("Message", "") if isinstance(error, ClientError) else ""
+
+
 def with_hint(code: str, hints: Mapping[str, str]) -> str:
     """An error code and, for the log, what an operator has to correct if it persists."""
     return f"{code}: {hints[code]}" if code in hints else code

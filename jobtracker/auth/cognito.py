@@ -15,10 +15,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from jobtracker.auth import cognito_errors
 from jobtracker.auth.account_cache import AccountCache
 from jobtracker.auth.clock import CognitoClock
-from jobtracker.auth.cognito_configuration import HINTS, SecretRejected, misconfiguration
+from jobtracker.auth.cognito_configuration import (
+    HINTS,
+    SecretRejected,
+    misconfiguration,
+    undelivered,
+)
 from jobtracker.auth.cognito_errors import ErrorMap
 from jobtracker.auth.sign_in import Account, Profile, SignIn, required_member
-from jobtracker.aws import error_code, make_client, with_hint
+from jobtracker.aws import error_code, error_message, make_client, with_hint
 from jobtracker.environment import read_again
 from jobtracker.errors import ApiError, BadRequest, RateLimited, Unavailable
 from jobtracker.logs.outages import log_outage
@@ -56,7 +61,8 @@ class UserPool:
         """Create an account, and return whether it is confirmed already."""
         attributes = [{"Name": "email", "Value": email}, {"Name": "name", "Value": name}]
         user = {"Username": email, "Password": password, "UserAttributes": attributes}
-        return bool(self._call_client("sign_up", **user).get("UserConfirmed"))
+        response = self._call_client("sign_up", cognito_errors.SIGN_UP, **user)
+        return bool(response.get("UserConfirmed"))
 
     def confirm_sign_up(self, email: str, code: str) -> None:
         """Confirm the address of an account with the code that was sent to it; BadRequest for a
@@ -77,11 +83,12 @@ class UserPool:
             self._call_client(operation, cognito_errors.SENDING, Username=email)
         except cognito_errors.CodeNotSent as error:
             code = error_code(error.__cause__)
-            is_fault = code in cognito_errors.DELIVERY_FAILURES
-            level = logging.ERROR if is_fault else logging.INFO
+            fault = undelivered(error_message(error.__cause__))
+            if fault is None and code in cognito_errors.DELIVERY_FAILURES:
+                fault = with_hint(code, HINTS)
             # The others are about an account, by codes that mean another thing elsewhere.
-            reason = with_hint(code, HINTS) if is_fault else code
-            log.log(level, "Cognito %s sent no code: %s", operation, reason)
+            level = logging.ERROR if fault else logging.INFO
+            log.log(level, "Cognito %s sent no code: %s", operation, fault or code)
 
     def reset_password(self, email: str, code: str, new_password: str) -> str | None:
         """Set a new password with the code that was sent for it, and revoke all refresh tokens;
@@ -321,9 +328,8 @@ class UserPool:
             self.clock.read(response, sent_at)
             return response
         except (ClientError, BotoCoreError) as error:
-            code, message = error_code(error), ""
+            code, message = error_code(error), error_message(error)
             if isinstance(error, ClientError):
-                message = error.response["Error"].get("Message", "")
                 self.clock.read(error.response, sent_at)
             if "AccessToken" in parameters and (
                 rejected := cognito_errors.rejected_access_token(code, message)

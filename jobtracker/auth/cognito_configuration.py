@@ -46,6 +46,23 @@ MISCONFIGURATIONS = {
     r"is not authorized to perform": "a policy of cognito.endpoint_url does not allow this",
 }
 
+_EMAIL_LIMIT = (
+    "the user pool cognito.user_pool_id has reached the limit of e-mails a day without SES"
+    " (EmailConfiguration)"
+)
+
+#: The same where no code was sent to an account, by a part of the message in lower case.
+UNDELIVERED = {
+    "contact administrator": (
+        "the user pool cognito.user_pool_id lets administrators alone reset passwords"
+        " (AccountRecoverySetting)"
+    ),
+    "auto verification": (
+        "the user pool cognito.user_pool_id does not verify addresses (AutoVerifiedAttributes)"
+    ),
+    "daily email limit": _EMAIL_LIMIT,
+}
+
 #: The same by Cognito's code or botocore's class, where the error is 503 anyway.
 HINTS = {
     "ResourceNotFoundException": _NO_APP_CLIENT,
@@ -61,6 +78,7 @@ HINTS = {
         ),
         "cognito.endpoint_url, or a policy there, does not allow this operation",
     ),
+    "LimitExceededException": _EMAIL_LIMIT,
     "ForbiddenException": "a web ACL of AWS WAF of cognito.user_pool_id blocks this server",
     "InvalidUserPoolConfigurationException": "the configuration of cognito.user_pool_id",
     **dict.fromkeys(
@@ -113,3 +131,9 @@ def misconfiguration(message: str) -> str | None:
         return None
     text = message.lower()
     return next((hint for part, hint in MISCONFIGURATIONS.items() if re.search(part, text)), None)
+
+
+def undelivered(message: str) -> str | None:
+    """The same of a code that was not sent, where this depends on the account as well."""
+    text = message.lower()
+    return next((hint for part, hint in UNDELIVERED.items() if part in text), None)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobtracker import errors
-from jobtracker.auth.cognito_configuration import is_about_form
+from jobtracker.auth.cognito_configuration import is_about_form, undelivered
 from jobtracker.errors import ApiError, BadRequest, enumeration
 
 # Makes the API error from Cognito's message; and those functions by Cognito's error code.
@@ -226,6 +226,13 @@ DEFAULT: ErrorMap = {
     "LimitExceededException": throttled,
     "TooManyFailedAttemptsException": throttled,
 }
+
+
+def _limit_of_sign_up(message: str) -> ApiError:
+    return (unavailable if undelivered(message) else throttled)(message)
+
+
+SIGN_UP: ErrorMap = DEFAULT | {"LimitExceededException": _limit_of_sign_up}
 
 #: For operations with a session: a malformed or unknown session counts as an expired one.
 SESSION: ErrorMap = DEFAULT | dict.fromkeys(

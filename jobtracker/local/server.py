@@ -3,9 +3,9 @@ worker beside it."""
 
 import contextlib
 import os
+import select
 import signal
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -23,13 +23,16 @@ from jobtracker.worker import Worker
 # Seconds for the batch at hand of the worker.
 SECONDS_TO_STOP = 10
 
+STDIN = 0
+
 
 def server_factory(
     global_config: dict[str, str], host: str, port: str, **options: str
 ) -> Callable[[Any], None]:
     """Return a server for PasteDeploy; LocalError, before the stack starts, if the port is used.
 
-    With ``pserve development.ini parent=PID`` it stops when that process has ended.
+    With ``pserve development.ini parent=PID`` it stops when that process has ended, or the terminal
+    of its standard input is closed.
     """
     if parent := global_config.get("parent"):
         threading.Thread(target=stop_without, args=[int(parent)], daemon=True).start()
@@ -64,9 +67,13 @@ def working(registry: Any) -> Iterator[None]:
 
 
 def stop_without(parent: int) -> None:
-    """Stop this process when its parent has ended, also if the parent was killed."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+    """Stop this process when its parent has ended, also if the parent was killed, or its terminal
+    is closed: SIGHUP is sent to the leader of a session alone, and make then waits for this one."""
+    terminal = select.poll()
+    if os.isatty(STDIN):
+        terminal.register(STDIN, 0)  # the events of a closed terminal are always reported
+    while os.getppid() == parent and not terminal.poll(500):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

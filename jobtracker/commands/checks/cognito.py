@@ -13,7 +13,7 @@ from jobtracker.auth.cognito import UserPool
 from jobtracker.auth.cognito_configuration import ADMIN_HINTS, HINTS, misconfiguration
 from jobtracker.auth.jwks import JWKSCache
 from jobtracker.auth.tokens import AccessTokens
-from jobtracker.aws import Timeouts, error_code, make_client, with_hint
+from jobtracker.aws import Timeouts, error_code, error_message, make_client, with_hint
 from jobtracker.commands.checks import Result, clocks, error, ok, setting_in, warning
 from jobtracker.errors import ApiError, RateLimited, Unavailable
 
@@ -101,10 +101,7 @@ def _app_client(user_pool: UserPool) -> Result:
         if cause is None:
             hint = "or cognito.endpoint_url is wrong"
             return error(subject, REGION, f"the response is not that of Cognito: {REGION} {hint}")
-        message = ""
-        if isinstance(cause, ClientError):
-            message = cause.response["Error"].get("Message", "")
-        detail = misconfiguration(message) or with_hint(error_code(cause), HINTS)
+        detail = misconfiguration(error_message(cause)) or with_hint(error_code(cause), HINTS)
         return error(subject, setting_in(detail, "cognito", CLIENT), detail)
     except ApiError:
         return ok(subject, CLIENT, "accepted")

@@ -27,6 +27,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any] | None]] = {
         {"email": EMAIL, "password": "x", "name": "Ada", "turnstile_token": DUMMY_TOKEN},
     ),
     "confirm_sign_up": (f"{AUTH}/confirm", {"email": EMAIL, "code": "123456"}),
+    "resend_confirmation_code": (f"{AUTH}/verification/send", {"email": EMAIL}),
     "forgot_password": (f"{AUTH}/forgot-password", {"email": EMAIL}),
     "initiate_auth": (f"{AUTH}/login", {"email": EMAIL, "password": "x"}),
     "respond_to_auth_challenge": (
@@ -46,6 +47,11 @@ DENIED = "User: anonymous is not authorized to perform: cognito-idp:InitiateAuth
 UNWRITABLE = "A client attempted to write unauthorized attribute"
 ALIAS = "Username cannot be of email format, since user pool is configured for email alias."
 PHONE = "Username should be a phone number."
+ADMIN_ONLY = "Contact administrator to reset password."
+EMAIL_LIMIT = (
+    "Exceeded daily email limit for the operation or the account. If a higher limit is required, "
+    "please configure your user pool to use your own Amazon SES configuration for sending email."
+)
 REQUIRED = (
     "Attributes did not conform to the schema: phone_number: The attribute phone_number is required"
 )
@@ -63,6 +69,7 @@ REQUIRED = (
         ("sign_up", "ResourceNotFoundException", NO_CLIENT, "cognito.client_id"),
         ("sign_up", "NotAuthorizedException", NO_SECRET, "cognito.client_secret"),
         ("sign_up", "CodeDeliveryFailureException", SECRET_TEXT, "cognito.user_pool_id"),
+        ("sign_up", "LimitExceededException", EMAIL_LIMIT, "EmailConfiguration"),
         ("sign_up", "InvalidSmsRoleAccessPolicyException", SECRET_TEXT, "SmsConfiguration"),
         ("sign_up", "UserLambdaValidationException", SECRET_TEXT, "LambdaConfig"),
         ("confirm_sign_up", "ResourceNotFoundException", NO_CLIENT, "cognito.region"),
@@ -161,6 +168,34 @@ def test_undeliverable_codes_are_logged_with_the_same_answer(
         (record,) = (each for each in caplog.records if each.levelno == logging.ERROR)
         assert name in record.getMessage()
         assert setting in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("operation", "name", "message", "setting"),
+    [
+        ("forgot_password", "NotAuthorizedException", ADMIN_ONLY, "AccountRecoverySetting"),
+        ("forgot_password", "LimitExceededException", EMAIL_LIMIT, "EmailConfiguration"),
+        ("resend_confirmation_code", "LimitExceededException", EMAIL_LIMIT, "EmailConfiguration"),
+        (
+            *("resend_confirmation_code", "NotAuthorizedException"),
+            *("Auto verification not turned on.", "AutoVerifiedAttributes"),
+        ),
+    ],
+)
+def test_user_pool_that_sends_no_codes_is_logged_with_the_same_answer(
+    ada: Api,
+    cognito: Stubber,
+    caplog: pytest.LogCaptureFixture,
+    operation: str,
+    name: str,
+    message: str,
+    setting: str,
+):
+    cognito.add_client_error(operation, name, message)
+    path, body = REQUESTS[operation]
+    ada.post(path, body, status=200)
+    (record,) = (each for each in caplog.records if each.levelno == logging.ERROR)
+    assert setting in record.getMessage()
 
 
 def test_real_app_client_with_another_secret_or_id_answers_503(

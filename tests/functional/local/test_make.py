@@ -21,29 +21,40 @@ WITHOUT_ENSUREPIP = "importlib.util.find_spec = lambda name: None"
 Moment = Callable[[Path], bool]
 
 
-def make(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """make in a session of its own, as that of a terminal."""
+def make(folder: Path, *arguments: str, terminal: int | None = None) -> subprocess.Popen[str]:
+    """make as the first process of a session.
+
+    :param terminal: the controlling terminal, if the session has one
+    """
+    command = [] if terminal is None else ["setsid", "--ctty"]
     return subprocess.Popen(  # noqa: S603 (our own program)
-        ["make", *arguments],  # noqa: S607 (wherever it is)
+        [*command, "make", *arguments],
         cwd=folder,
+        stdin=terminal,
         # Without the variables of the make that runs the tests.
         env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
+        start_new_session=terminal is None,
     )
 
 
-def interrupt(server: Server, moment: Moment, send: Callable[[int], None]) -> str:
-    """Start `make serve`, send a signal at a moment of the start, and return the output."""
+def serve(server: Server, moment: Moment, terminal: int | None = None) -> subprocess.Popen[str]:
+    """Start `make serve`, and wait for a moment of the start."""
     folder = server.folder
     for name in ("Makefile", "jobtracker", "migrations", "deploy"):
         (folder / name).symlink_to(CHECKOUT / name)
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-    process = make(folder, "INSTALLED=", "serve")
+    process = make(folder, "INSTALLED=", "serve", terminal=terminal)
     assert wait_until(lambda: moment(folder) or process.poll(), SECONDS_TO_START)
     assert process.poll() is None, process.communicate()[0]
+    return process
+
+
+def interrupt(server: Server, moment: Moment, send: Callable[[int], None]) -> str:
+    """Start `make serve`, send a signal at a moment of the start, and return the output."""
+    process = serve(server, moment)
     send(process.pid)
     output, _errors = process.communicate(timeout=SECONDS_TO_STOP)
     server.wait_until_all_are_gone()
@@ -84,6 +95,16 @@ def test_interrupted_start_shows_no_traceback_and_leaves_no_process(tmp_path: Pa
     with ThreadPoolExecutor(len(interrupts)) as threads:
         outputs = list(threads.map(interrupt, servers, *zip(*interrupts, strict=True)))
     assert not any("Traceback" in output for output in outputs), outputs
+
+
+def test_closed_terminal_leaves_no_process(tmp_path: Path):
+    server = Server(tmp_path)
+    emulator, terminal = os.openpty()
+    process = serve(server, start_of_ministack, terminal)
+    os.close(terminal)
+    os.close(emulator)
+    process.communicate(timeout=SECONDS_TO_STOP)
+    server.wait_until_all_are_gone()
 
 
 @pytest.fixture
