@@ -63,10 +63,14 @@ def report(
                 for system in turn:
                     server = started[system.name]
                     make_requests = system.requests_of(endpoint)
-                    requests = make_requests(tokens, server.url, f"{server.name}{number}")
-                    measured[system.name] = systems.measure(
-                        server, endpoint.name, requests, environment, arguments
-                    )
+                    # Sessions of PostgreSQL make a plan for good after the fifth execution.
+                    for is_warm in (False, True):
+                        requests = make_requests(
+                            tokens, server.url, f"{server.name}{number}{is_warm}"
+                        )
+                        measured[system.name] = systems.measure(
+                            server, endpoint.name, requests, environment, arguments
+                        )
                 loads[endpoint.name].append((measured[pair[0].name], measured[pair[1].name]))
             memory = [machine.memory(server) for server in servers]
         print(f"Round {number + 1}: {_last_ratios(loads)}", flush=True)

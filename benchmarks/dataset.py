@@ -9,6 +9,8 @@ Ids are computed here, so that URLs are known without a query.
 The first job has ten notes.
 """
 
+# ruff: noqa: S608 (SQL of constants)
+
 from dataclasses import dataclass
 
 import psycopg
@@ -51,20 +53,30 @@ INSERT_JOBS = """
                          + k * interval '1 hour' + u * interval '1 millisecond') AS times (moment)
 """
 
-# Of the writers and of a thousand readers: steps of millions of jobs take minutes, and no request
-# reads them. Triggers insert the rows of job_journeys.
-INSERT_STEPS = """
-    INSERT INTO job_steps (user_id, application_id, status, at)
-    SELECT user_id, id, status, created_at FROM jobs
-    WHERE user_id <= 1000 OR user_id BETWEEN %(first_writer)s AND %(last_writer)s
+# Of these jobs there are the rows that triggers make: of millions of jobs they take minutes.
+WITH_ROWS_OF_TRIGGERS = """
+    (user_id <= 1000 OR user_id BETWEEN %(first_writer)s AND %(last_writer)s)
 """
 
-# For searches of the same readers; the triggers are disabled while jobs are inserted.
-INSERT_WORDS = """
+# Triggers insert the rows of job_journeys.
+INSERT_STEPS = f"""
+    INSERT INTO job_steps (user_id, application_id, status, at)
+    SELECT user_id, id, status, created_at FROM jobs WHERE {WITH_ROWS_OF_TRIGGERS}
+"""
+
+# Without it sessions would plan writes for an empty table, and keep these plans.
+INSERT_ACTIVITY = f"""
+    INSERT INTO activity (user_id, application_id, type, message, created_at)
+    SELECT user_id, id, 'job_created', 'Job added', created_at FROM jobs
+    WHERE {WITH_ROWS_OF_TRIGGERS}
+"""
+
+# The triggers are disabled while jobs are inserted.
+INSERT_WORDS = f"""
     INSERT INTO job_words (user_id, application_id, words, texts, tags)
     SELECT user_id, id, words_of_job(company_name, job_title, tags, location),
            folded_texts(company_name, job_title, location), folded(tags)
-    FROM jobs WHERE user_id <= 1000
+    FROM jobs WHERE {WITH_ROWS_OF_TRIGGERS}
 """
 
 INSERT_NOTES = """
@@ -124,8 +136,8 @@ def insert_rows(url: str, dataset: Dataset) -> None:
             connection.execute(SET_SEQUENCE.format(table).encode())
         connection.execute("SET session_replication_role = origin")
         writers = {"first_writer": dataset.writers[0], "last_writer": dataset.writers[-1]}
-        connection.execute(INSERT_STEPS, writers)
-        connection.execute(INSERT_WORDS)
+        for statement in (INSERT_STEPS, INSERT_ACTIVITY, INSERT_WORDS):
+            connection.execute(statement, writers)
         # So that no autovacuum of the new rows runs during a round.
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")

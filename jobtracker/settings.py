@@ -218,8 +218,8 @@ SETTINGS = (
     Setting("sqlalchemy.migrations_url", _database_url, None),  # None: sqlalchemy.url
     Setting("sqlalchemy.session_settings", _one_of("connect", "role"), "connect"),
     Setting("sqlalchemy.prepare", _boolean, True),
-    Setting("sqlalchemy.pool_size", _positive, 12),
-    Setting("sqlalchemy.max_overflow", _positive, 8),
+    Setting("sqlalchemy.pool_size", _positive, 14),
+    Setting("sqlalchemy.max_overflow", _positive, 6),
     Setting("sqlalchemy.transaction_pool_size", _positive, None),  # None: sqlalchemy.pool_size
     Setting("sqlalchemy.transaction_max_overflow", _positive, None),
     Setting("sqlalchemy.min_idle", _positive, 1),

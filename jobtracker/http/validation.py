@@ -99,7 +99,7 @@ def _has_too_many_values(body: bytes) -> bool:
 
 def _json_fault(body: bytes, error: ValueError | RecursionError) -> str:
     """What is wrong with a body, and where; nothing of the body is part of it."""
-    if not body.strip():
+    if not body.removeprefix(codecs.BOM_UTF8).strip():
         return "The body is empty. It must be a JSON object."
     if isinstance(error, UnicodeDecodeError):
         return f"The body is not UTF-8 at byte {error.start + 1}."

@@ -54,7 +54,7 @@ def server_factory(
     cpu_affinity: bool = False,
     threads: int = 2,
     max_threads: int = 8,
-    write_threads: int = 8,
+    write_threads: int = 12,
     gateway_threads: int = 8,
     connection_limit: int = 5000,
     idle_seconds: float = 75.0,

@@ -289,6 +289,7 @@ def test_404_of_a_concurrent_deletion_says_what_was_deleted(
     ("body", "expected"),
     [
         (b"", "The body is empty. It must be a JSON object."),
+        (b"\xef\xbb\xbf", "The body is empty. It must be a JSON object."),
         (b'{\n  "a": ,}', "The body is not valid JSON at line 2, column 8."),
         (b'{"a": 1', "The body is not valid JSON at line 1, column 8."),
         (b"s3cret", "The body is not valid JSON at line 1, column 1."),
