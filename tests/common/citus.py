@@ -195,6 +195,7 @@ NOT_ON_CITUS = {
     "test_change_of_owner_increments_both_users": _OWN_SQL,
     "test_concurrent_purges_of_a_job_and_its_document_do_not_deadlock": _LOCKS,
     "test_name_of_a_view_is_freed_and_taken_without_a_deadlock": _LOCKS,
+    "test_worker_that_purges_a_job_does_not_deadlock_with_the_deletion_of_another_one": _LOCKS,
     "test_request_whose_commit_is_the_victim_of_a_deadlock_is_tried_again": _LOCKS,
     "stats/test_carried_summaries.py": _OWN_SQL,
     "test_each_of_several_follow_ups_changes_the_etag": _OWN_SQL,
