@@ -198,6 +198,7 @@ NOT_ON_CITUS = {
     "test_worker_that_purges_a_job_does_not_deadlock_with_the_deletion_of_another_one": _LOCKS,
     "test_request_whose_commit_is_the_victim_of_a_deadlock_is_tried_again": _LOCKS,
     "stats/test_carried_summaries.py": _OWN_SQL,
+    "search/test_definition.py": _OWN_SQL,
     "test_each_of_several_follow_ups_changes_the_etag": _OWN_SQL,
     "test_random_changes_keep_the_history_and_the_funnel_right": _SAME_TIME,
     "test_steps_that_the_user_entered_keep_their_places": _SAME_TIME,

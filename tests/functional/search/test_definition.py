@@ -33,7 +33,6 @@ JOB = "INSERT INTO jobs (user_id, company_name, job_title) VALUES (%(user)s, '',
 WORDS_OF_JOB = """
     INSERT INTO job_words (user_id, application_id, words, texts, tags)
     VALUES (%(user)s, %(job)s, words_of_job(%(company)s, %(title)s, %(tags)s, %(place)s), '', '{}')
-    ON CONFLICT (user_id, application_id) DO UPDATE SET words = excluded.words
 """
 WORDS_OF_NOTE = """
     INSERT INTO note_words (user_id, application_id, note_id, note_ids, words)
@@ -53,7 +52,6 @@ def fill(driver: Any, user_id: int) -> None:
     def some(most: int) -> str:
         return " ".join(chosen.choices(WORDS, k=chosen.randint(0, most)))
 
-    # Without triggers, which run nevertheless on the workers of Citus.
     driver.execute("SET LOCAL session_replication_role = replica")
     for number in range(60):
         job = {"user": user_id, "job": driver.execute(JOB, {"user": user_id}).fetchone()[0]}
