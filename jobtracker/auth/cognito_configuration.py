@@ -134,6 +134,7 @@ def misconfiguration(message: str) -> str | None:
 
 
 def undelivered(message: str) -> str | None:
-    """The same of a code that was not sent, where this depends on the account as well."""
+    """What an operator has to correct, by the names of the settings, if a message of Cognito tells
+    that this is why no code was sent to an account."""
     text = message.lower()
     return next((hint for part, hint in UNDELIVERED.items() if part in text), None)
