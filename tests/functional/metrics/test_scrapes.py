@@ -92,7 +92,7 @@ def test_calls_of_other_systems_are_measured_by_outcome(mixed: MeasuredServer):
 def test_gauges_are_those_of_the_server(mixed: MeasuredServer):
     scrape = mixed.scrape()
     assert scrape.value("workers") == 2
-    assert scrape.value("threads_max", pool="write") == 16
+    assert scrape.value("threads_max", pool="write") == 24
     assert scrape.value("postgresql_connections_max", pool="statements") == 40
     assert scrape.value("response_cache_responses") >= 1
     assert scrape.value("access_tokens_cached") >= 1
@@ -112,7 +112,7 @@ def test_respawned_worker_goes_on_with_the_counters_of_the_killed_one(mixed: Mea
         assert time.monotonic() < deadline
     assert not before.responses() - scrape.responses()
     assert sorted(os.listdir(folder)) == files
-    while mixed.scrape().value("threads_max", pool="write") != 16:
+    while mixed.scrape().value("threads_max", pool="write") != 24:
         assert time.monotonic() < deadline
 
 
