@@ -232,6 +232,7 @@ def _limit_of_sign_up(message: str) -> ApiError:
     return (unavailable if undelivered(message) else throttled)(message)
 
 
+#: For SignUp, whose code by e-mail can be beyond Cognito's daily limit.
 SIGN_UP: ErrorMap = DEFAULT | {"LimitExceededException": _limit_of_sign_up}
 
 #: For operations with a session: a malformed or unknown session counts as an expired one.

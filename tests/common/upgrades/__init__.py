@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from jobtracker.db.engine import make_engine
 from jobtracker.local import CHECKOUT
-from jobtracker.local.postgres import bin_folder
+from jobtracker.local.postgres import Postgres, bin_folder
 from jobtracker.settings import read
 
 VERSIONS = CHECKOUT / "migrations" / "versions"
@@ -146,6 +146,18 @@ class Database:
         is_open.wait()
         yield
         thread.join()
+
+
+@contextmanager
+def temporary_database(
+    postgres: Postgres, name: str, settings: dict[str, str], folder: Path
+) -> Iterator[Database]:
+    """An empty database of this name, which is dropped at the end."""
+    made = Database(postgres.make_database(name), settings, folder)
+    yield made
+    made.engine.dispose()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 class Clients:

@@ -10,7 +10,7 @@ from alembic import command
 
 from jobtracker.db import migrations
 from jobtracker.local.postgres import Postgres
-from tests.common.upgrades import Database
+from tests.common.upgrades import Database, temporary_database
 
 BEFORE, AFTER = "0011", "0012"
 TEXTS = (
@@ -47,16 +47,16 @@ def names(database: Database) -> list[str]:
 @pytest.fixture
 def database(postgres: Postgres, settings: dict[str, str], tmp_path: Path) -> Iterator[Database]:
     """At the revision before, with a job of each text."""
-    name = "apostrophes_migration"
-    made = Database(postgres.make_database(name), settings, tmp_path / "versions")
-    made.upgrade(BEFORE)
-    with made.connect() as connection:
-        connection.execute("INSERT INTO users (id, cognito_sub, email) VALUES (1, '1', 'a@b.cd')")
-    make(made)
-    yield made
-    made.engine.dispose()
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with temporary_database(
+        postgres, "apostrophes_migration", settings, tmp_path / "versions"
+    ) as made:
+        made.upgrade(BEFORE)
+        with made.connect() as connection:
+            connection.execute(
+                "INSERT INTO users (id, cognito_sub, email) VALUES (1, '1', 'a@b.cd')"
+            )
+        make(made)
+        yield made
 
 
 def test_existing_keys_become_those_of_new_texts_and_back(database: Database):

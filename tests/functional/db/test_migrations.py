@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from alembic import command, op
 from alembic.migration import MigrationContext
@@ -17,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobtracker.db import migrations
 from jobtracker.local.postgres import Postgres
-from tests.common.upgrades import Clients, Database
+from tests.common.upgrades import Clients, Database, temporary_database
 
 NAME = "upgraded"
 LOCK = 0x10B7AC4E  # of migrations/env.py
@@ -34,13 +33,10 @@ COLUMNS = """
 @pytest.fixture
 def database(postgres: Postgres, settings: dict[str, str], tmp_path: Path) -> Iterator[Database]:
     """At the newest revision, with 5,000 jobs."""
-    made = Database(postgres.make_database(NAME), settings, tmp_path / "versions")
-    made.upgrade()
-    made.fill(users=5, jobs=1000)
-    yield made
-    made.engine.dispose()
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with temporary_database(postgres, NAME, settings, tmp_path / "versions") as made:
+        made.upgrade()
+        made.fill(users=5, jobs=1000)
+        yield made
 
 
 def test_migration_behind_a_long_read_lets_clients_pass(

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic import command
 
 from jobtracker.local.postgres import Postgres
-from tests.common.upgrades import Clients, Database
+from tests.common.upgrades import Clients, Database, temporary_database
 
 BEFORE, AFTER = "0004", "0005"
 #: The schema, but the order of the columns.
@@ -37,17 +36,13 @@ CHILDREN = """
 @pytest.fixture
 def database(postgres: Postgres, settings: dict[str, str], tmp_path: Path) -> Iterator[Database]:
     """At the revision before, with 40 jobs of 2 users."""
-    name = "trash_migration"
-    made = Database(postgres.make_database(name), settings, tmp_path / "versions")
-    made.upgrade(BEFORE)
-    made.fill(users=2, jobs=20, with_steps=True)
-    with made.connect() as connection:
-        connection.execute("UPDATE users SET job_count = 20")
-        connection.execute(CHILDREN)
-    yield made
-    made.engine.dispose()
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with temporary_database(postgres, "trash_migration", settings, tmp_path / "versions") as made:
+        made.upgrade(BEFORE)
+        made.fill(users=2, jobs=20, with_steps=True)
+        with made.connect() as connection:
+            connection.execute("UPDATE users SET job_count = 20")
+            connection.execute(CHILDREN)
+        yield made
 
 
 def test_downgrade_purges_the_trash_and_restores_the_schema(database: Database):
