@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from jobtracker import unicode
 from jobtracker.search import graphemes
-from jobtracker.search.words import UNSPACED, WORD, FoldedText, fold, words
+from jobtracker.search.words import RIGHT_TO_LEFT, UNSPACED, WORD, FoldedText, fold, words
 
 # Characters before the first match, and of the whole excerpt, up to the next word.
 CONTEXT, LENGTH = 60, 180
@@ -16,11 +16,12 @@ CONTEXT, LENGTH = 60, 180
 MAX_WORD = 60
 
 # Of words_in() of the database: "+" and "#" after a word belong to it. A word is not bounded by
-# characters of scripts without spaces. These large classes take milliseconds to compile, so that
-# no pattern is made of a query.
+# characters of scripts without spaces, nor one in a script from right to left by others. These
+# large classes take milliseconds to compile, so that no pattern is made of a query.
 _SUFFIX = rf"(?:#|\+\+|\+(?![{WORD}]))"
-_BEGIN = rf"(?:(?<=[{UNSPACED}])|(?<![{WORD}]))"
-_END = rf"(?:(?=[{UNSPACED}])|(?![{WORD}]))"
+_TURN = rf"(?<=[{RIGHT_TO_LEFT}])(?![{RIGHT_TO_LEFT}])|(?<![{RIGHT_TO_LEFT}])(?=[{RIGHT_TO_LEFT}])"
+_BEGIN = rf"(?:(?<=[{UNSPACED}])|(?<![{WORD}])|{_TURN})"
+_END = rf"(?:(?=[{UNSPACED}])|(?![{WORD}])|{_TURN})"
 _STARTS = re.compile(rf"{_BEGIN}(?=[{WORD}])|(?=[.{UNSPACED}])").finditer
 # The same of a text in ASCII: without look-arounds and large classes it takes a tenth of the time.
 _STARTS_IN_ASCII = re.compile(r"\w+|\.", re.ASCII).finditer
@@ -32,7 +33,7 @@ _AT_END = re.compile(_END).match
 _AT_END_OF_LETTER = re.compile(rf"{_END}(?!{_SUFFIX})").match
 _NO_SIGNS = re.compile("(?![+#])").match
 _SIGNS = re.compile("[+#]*").match
-_REST = re.compile(rf"(?:(?![{UNSPACED}])[{WORD}])*{_SUFFIX}*").match
+_REST = re.compile(rf"(?:(?!{_TURN}|[{UNSPACED}])[{WORD}])*{_SUFFIX}*").match
 _IS_UNSPACED = re.compile(rf"[{UNSPACED}]").match
 
 _MatchAt = Callable[[str, int], re.Match[str] | None]

@@ -1,7 +1,7 @@
 """The words of queries and texts, as ``unaccented()`` and ``words_in()`` of the database have them.
 
 The database finds, this module shows what it found. The ranges of characters are explained in
-migrations/versions/0001_base.py and 0011_words_of_hangul.py.
+migrations/versions/0001_base.py, 0011_words_of_hangul.py and 0014_words_of_mixed_scripts.py.
 """
 
 import functools
@@ -24,6 +24,7 @@ _ACCENTS = re.compile(
 _LETTERS = str.maketrans(
     dict(zip("\u0131\u03c2\u00f8\u0142\u0111\u00f0\u0127\u0167", "i\u03c3olddht", strict=True))
     | {"\u00df": "ss", "\u00e6": "ae", "\u0153": "oe", "\u00fe": "th"}
+    | {"\u02bb": "'", "\u02bc": "'", "\u266f": "#"}
 )
 _MARKS_AND_DIGITS = (
     r"\u0660-\u0669\u06F0-\u06F9\u07A6-\u07F3\u07FD\u0816-\u082D\u0859-\u085B\u0900-\u0963"
@@ -48,6 +49,11 @@ UNSPACED = (
     r"\uF900-\uFAFF\U0001AFF0-\U0001B16F\U00020000-\U0003FFFD"
     r"\u1100-\u11FF\uA960-\uA97C\uAC00-\uD7FB"
 )
+# A word of another script can follow directly, behind a particle.
+RIGHT_TO_LEFT = (
+    r"\u05D0-\u05F2\u0620-\u064A\u066E-\u06D3\u06D5\u06E5\u06E6\u06EE\u06EF\u06FA-\u06FF"
+    r"\u0750-\u077F\u0870-\u08C9"
+)
 
 # Normalization composes these with what precedes them.
 _UNIT = re.compile(r".[\u3099\u309A\uFF9E\uFF9F]{0,30}", re.DOTALL)
@@ -62,6 +68,11 @@ _SUBSTITUTIONS = [
         (r"([+#])(?=[^+# ])", r"\1 "),
         (rf"\.\.+|\.(?![^ {UNSPACED}])", " "),
         (r"\.", " ."),
+        (
+            rf"(?<=[{RIGHT_TO_LEFT}])(?=[^{RIGHT_TO_LEFT} +#.])"
+            rf"|(?<=[^{RIGHT_TO_LEFT} +#.])(?=[{RIGHT_TO_LEFT}])",
+            " ",
+        ),
         (rf"(?<=[{UNSPACED}])(?=[^{UNSPACED} ])|(?<=[^{UNSPACED} ])(?=[{UNSPACED}])", " "),
     )
 ]

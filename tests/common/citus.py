@@ -178,6 +178,7 @@ NOT_ON_CITUS = {
     "test_faults.py": _SERVER,
     "test_failures_write_as_much_to_the_wal_for_unknown_accounts": _SERVER,
     "test_sign_in_on_a_read_only_database_does_not_call_cognito": _SERVER,
+    "commands/test_check.py::test_read_only_server_is_an_error": _SERVER,
     "test_extension.py": _SERVER,
     "search/test_plan.py": _PLANS,
     "trash/test_plans.py": _PLANS,

@@ -40,16 +40,16 @@ SCHEMA = r"""
             WHERE connamespace = 'public'::regnamespace
     ) AS definitions (definition) ORDER BY 1
 """
-# After it, the words of existing texts become those of new ones.
-BEFORE_HANGUL = "0010"
-KOREAN = "'\ubc31\uc5d4\ub4dc \uac1c\ubc1c\uc790'"
+# After it, the words and keys of existing texts become those of new ones.
+BEFORE_BACKFILLS = "0010"
+TEXT = "'\ubc31\uc5d4\ub4dc \uac1c\ubc1c\uc790 O\u2019Reilly \u05d1Python'"
 USER = "INSERT INTO users (id, cognito_sub, email) VALUES (:user_id, 'x', 'a@b.cd')"
 JOB = f"""
     INSERT INTO jobs (user_id, id, company_name, job_title) OVERRIDING SYSTEM VALUE
-    VALUES (:user_id, :job, 'x', {KOREAN})
+    VALUES (:user_id, :job, 'x', {TEXT})
 """  # noqa: S608
 NOTE = f"""
-    INSERT INTO notes (user_id, application_id, body) VALUES (:user_id, :job, {KOREAN})
+    INSERT INTO notes (user_id, application_id, body) VALUES (:user_id, :job, {TEXT})
 """  # noqa: S608
 WORDS = """
     SELECT application_id, job_words.words::text, note_words.words::text
@@ -85,7 +85,7 @@ def test_database_that_is_distributed_is_upgraded(
     upgraded = make_migrations_engine(read(own))
     (released,) = re.findall("^revision (.*)$", RELEASE.read_text(), re.MULTILINE)
     users = range(1, 3 * citus.SHARDS + 1)
-    for revision in (released, BEFORE_HANGUL):
+    for revision in (released, BEFORE_BACKFILLS):
         upgrade(upgraded, revision)
         citus.distribute(upgraded)
     for user_id in users:
