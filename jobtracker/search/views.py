@@ -26,7 +26,8 @@ def get_search(request: Request) -> Board:
     and jobs that have it as a whole come first. Case, accents and other forms of letters do not
     count. `C++`, `C#` and `.NET` are words; words that are joined, as in `CI/CD` or `node.js`, are
     found by each of them and as a whole. Of a text without spaces (Chinese, Japanese, Thai and
-    others), and of a Korean one, any part is found. The first 8 words count. No words, no jobs.
+    others), and of a Korean one, any part is found; so is a word in another script directly behind
+    an Arabic or Hebrew particle. The first 8 words count. No words, no jobs.
     `highlight` is a piece of the text that was found, as HTML: `<mark>` and `</mark>` are around
     what was found, whole characters as users see them, and all else is escaped.
     """

@@ -3,7 +3,7 @@ the sharp of music is a ``#``, and an apostrophe that is a letter divides words 
 
 The code of before works with the functions: its searches find the same, without some highlights.
 First new texts, then the existing ones have the new words. A search by one that has not yet finds
-less until then.
+less until then. No revision is incremented, as in 0011.
 """
 
 import re
