@@ -46,10 +46,12 @@ def write_private(file: Path, text: str) -> None:
     new.replace(file)
 
 
-def last_line(file: Path) -> str:
-    """Return the last line of a log that is not blank."""
-    lines = file.read_text(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "its log is empty")
+def fatal_line(output: bytes) -> str:
+    """The line of a server's output that says why it ended: the last one with a fatal error of
+    PostgreSQL, or that is not blank."""
+    lines = [line.strip() for line in output.decode(errors="replace").split("\n") if line.strip()]
+    fatal = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+    return (fatal or lines or ["its log is empty"])[-1]
 
 
 class ServerProcess:
@@ -68,6 +70,7 @@ class ServerProcess:
     def launch(self, command: Sequence[str | Path], log: Path, **options: Any) -> None:
         """Start the process, with options of Popen; RuntimeError if it is not ready in time."""
         with log.open("ab") as output:
+            began = output.tell()
             # In its own session: Ctrl-C stops pserve only; the supervisor stops this.
             options |= {"stdout": output, "stderr": output, "start_new_session": True}
             self.process = subprocess.Popen(command, **options)
@@ -75,7 +78,8 @@ class ServerProcess:
             lambda: self.is_ready() or not self.is_needed(), self.SECONDS_TO_START, self.process
         ):
             self.stop()
-            raise RuntimeError(f"{self.NAME} does not start: {last_line(log)} (see {log})")
+            reason = fatal_line(log.read_bytes()[began:])
+            raise RuntimeError(f"{self.NAME} does not start: {reason} (see {log})")
 
     def is_ready(self) -> bool:
         raise NotImplementedError

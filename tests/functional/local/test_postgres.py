@@ -76,6 +76,13 @@ def test_initdb_that_was_interrupted_begins_again_below_a_path_that_sh_interpret
     assert not unfinished.exists()
 
 
+def test_fatal_error_of_a_server_that_does_not_start_is_its_reason(server: Postgres):
+    server.options["work_mem"] = "1 furlong"
+    with pytest.raises(RuntimeError, match=r"PostgreSQL does not start: .*FATAL: .*work_mem"):
+        server.start()
+    assert server.log.read_text().strip().splitlines()[-1].count("FATAL") == 0
+
+
 def test_process_that_has_the_id_of_a_killed_server_is_left_alone(server: Postgres):
     server.start()
     assert server.process is not None
