@@ -32,6 +32,8 @@ _VISIBLE = re.compile(
 )
 _IGNORABLE = re.compile(f"[{IGNORABLE}{_MORE_IGNORABLE}{BIDI_CONTROLS}]")
 _BIDI_CONTROL = re.compile(f"[{BIDI_CONTROLS}]")
+# Embeddings, overrides and isolates, and what ends them.
+_BIDI_PAIR = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _BIDI_EDGE = re.compile(f"[{BIDI_CONTROLS}{BLANK}]*")
 _EDGE = re.compile(rf"[{BLANK}\U0001d159{IGNORABLE}{_MORE_IGNORABLE}]*")
 # What belongs to the character before it: a variation selector, or the tags of an emoji flag.
@@ -137,6 +139,12 @@ def _end_of(pattern: re.Pattern[str], text: str) -> int:
 def without_ignorable(text: str) -> str:
     """The text without the characters that are invisible by default, bidi controls included."""
     return _IGNORABLE.sub("", text)
+
+
+def without_bidi_pairs(text: str) -> str:
+    """The text without the bidi controls that come in pairs: a part of it can have one alone, which
+    would reorder what is shown after it."""
+    return text if text.isascii() else _BIDI_PAIR.sub("", text)
 
 
 def comparison_key(text: str) -> str:

@@ -114,7 +114,7 @@ def highlight(q: str, texts: Iterable[str | None]) -> str | None:
     query = _words_of(q)
     best, most = None, 0
     for text in filter(None, texts):
-        line = " ".join(unicode.normalize(text).split())
+        line = " ".join(unicode.without_bidi_pairs(unicode.normalize(text)).split())
         folded = fold(line)
         matches = list(query.matches(folded.text))
         count = len({number for number, _, _ in matches})

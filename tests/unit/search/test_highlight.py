@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jobtracker.search import highlight as module
 from jobtracker.search import words
 from jobtracker.search.highlight import highlight
+from jobtracker.unicode import without_bidi_pairs
 
 # Of decreasing combining classes.
 UNSORTED_MARKS = "\u0315\u0300"
@@ -36,6 +37,12 @@ def test_highlight_shortens_a_long_text():
     assert "before <mark>needle</mark> after" in piece
     assert piece.endswith("after\u2026")
     assert len(piece) < 260
+
+
+def test_highlight_has_no_half_of_a_pair_of_bidi_controls():
+    text = "word \u202e\u2067" + "x " * 200 + "\u2069\u202c"
+    assert highlight("word", [text]) == f"<mark>word</mark> {'x ' * 87}x\u2026"
+    assert highlight("word", ["\u200fword"]) == "\u200f<mark>word</mark>"
 
 
 def test_highlight_of_many_combining_characters_takes_little_time():
@@ -68,7 +75,8 @@ def test_highlight_is_an_escaped_part_of_the_text(q: str, text: str):
     if piece is not None:
         bare = re.sub("</?mark>", "", piece)
         assert "<" not in bare
-        line = " ".join(unicodedata.normalize("NFC", text).split())
+        normalized = without_bidi_pairs(unicodedata.normalize("NFC", text))
+        line = " ".join(normalized.split())
         assert html.unescape(bare).strip("\u2026") in line
 
 
