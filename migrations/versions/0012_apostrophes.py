@@ -43,7 +43,7 @@ PLAIN_KEY = (
     f" '{DOTTED_I}', 'i', 'g'), NFKC)"
 )
 # From the keys alone: a concurrent change of the job has the last word. Citus updates by immutable
-# functions alone, which array_to_string() is not.
+# functions alone, which array_to_string() and the concatenation of a number are not.
 MAKE_KEYS = f"""
     UPDATE job_words
     SET texts = {PLAIN_KEY.format(key="texts")},
@@ -64,7 +64,7 @@ MAKE_KEYS_OF_BEFORE = f"""
 """  # noqa: S608
 # The empty text keeps PostgreSQL from using the index, which has the keys of before.
 RENAME = """
-    UPDATE saved_views SET name = left(name, 77 - length(id::text)) || ' (' || id || ')'
+    UPDATE saved_views SET name = left(name, 77 - length(id::text)) || ' (' || id::text || ')'
     WHERE {batch} AND trashed_at IS NULL AND EXISTS (
         SELECT FROM saved_views AS other
         WHERE other.user_id = saved_views.user_id AND other.id < saved_views.id

@@ -40,8 +40,8 @@ SCHEMA = r"""
             WHERE connamespace = 'public'::regnamespace
     ) AS definitions (definition) ORDER BY 1
 """
-# After it, the words and keys of existing texts become those of new ones.
-BEFORE_BACKFILLS = "0010"
+# The first one whose triggers Citus executes.
+FIRST_WITH_ROWS = "0002"
 TEXT = "'\ubc31\uc5d4\ub4dc \uac1c\ubc1c\uc790 O\u2019Reilly \u05d1Python'"
 USER = "INSERT INTO users (id, cognito_sub, email) VALUES (:user_id, 'x', 'a@b.cd')"
 JOB = f"""
@@ -51,6 +51,7 @@ JOB = f"""
 NOTE = f"""
     INSERT INTO notes (user_id, application_id, body) VALUES (:user_id, :job, {TEXT})
 """  # noqa: S608
+VIEW = "INSERT INTO saved_views (user_id, name, data) VALUES (:user_id, 'O\u2019Reilly', '{}')"
 WORDS = """
     SELECT application_id, job_words.words::text, note_words.words::text
     FROM job_words JOIN note_words USING (user_id, application_id)
@@ -85,11 +86,11 @@ def test_database_that_is_distributed_is_upgraded(
     upgraded = make_migrations_engine(read(own))
     (released,) = re.findall("^revision (.*)$", RELEASE.read_text(), re.MULTILINE)
     users = range(1, 3 * citus.SHARDS + 1)
-    for revision in (released, BEFORE_BACKFILLS):
+    for revision in (released, FIRST_WITH_ROWS):
         upgrade(upgraded, revision)
         citus.distribute(upgraded)
     for user_id in users:
-        execute(upgraded, (USER, JOB, NOTE), user_id=user_id, job=1)
+        execute(upgraded, (USER, JOB, NOTE, VIEW), user_id=user_id, job=1)
     upgrade(upgraded)
     citus.distribute(upgraded)
     assert schema_of_a_worker(upgraded) == schema_of_a_worker(engine)
