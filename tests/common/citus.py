@@ -179,6 +179,13 @@ NOT_ON_CITUS = {
     "test_failures_write_as_much_to_the_wal_for_unknown_accounts": _SERVER,
     "test_sign_in_on_a_read_only_database_does_not_call_cognito": _SERVER,
     "commands/test_check.py::test_read_only_server_is_an_error": _SERVER,
+    "test_database_that_hangs_is_not_ready_within_a_second": _SERVER,
+    "test_database_that_was_restarted_is_ready_at_once": _SERVER,
+    "test_outage_of_the_database_is_one_line_a_second": _SERVER,
+    "test_url_of_the_database_is_read_anew_when_its_password_is_rejected": _SERVER,
+    "test_passfile_is_read_at_each_connection": _SERVER,
+    # It deletes the job as well, which its rollback restores.
+    "test_404_of_a_concurrent_deletion_says_what_was_deleted[DELETE-{note}": _ONE_TRANSACTION,
     "test_extension.py": _SERVER,
     "search/test_plan.py": _PLANS,
     "trash/test_plans.py": _PLANS,

@@ -198,7 +198,10 @@ def test_empty_query_parameter_is_ignored(document: dict[str, Any], ada: Api):
                 plain = parameter["name"] in ("q", "tag_q", "cursor", "tz")
                 assert plain != parameter.get("allowEmptyValue", False)
                 url = fill(path, ids)
-                assert ada.get(f"{url}?{parameter['name']}=").body == ada.get(url).body, url
+                urls = (url, f"{url}?{parameter['name']}=") * 2
+                bodies = [ada.get(each).body for each in urls]
+                # The funnel changes every ten seconds.
+                assert bodies[0] == bodies[1] or bodies[2] == bodies[3], url
     assert seen > 15
 
 
