@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from jobtracker.documents.storage import Bucket
 from tests.common.documents import Documents
+from tests.common.timeouts import LONG_AWS_TIMEOUTS
 
 
 def bucket(name: str, settings: dict[str, str]) -> Bucket:
@@ -18,6 +19,7 @@ def bucket(name: str, settings: dict[str, str]) -> Bucket:
         name,
         region=settings["s3.region"],
         endpoint_url=settings["s3.endpoint_url"],
+        timeouts=LONG_AWS_TIMEOUTS,
         aws_access_key_id="x",
         aws_secret_access_key="x",
         upload_seconds=900,
