@@ -14,6 +14,12 @@ LONG_TIMEOUTS = {
     "sqlalchemy.statement_timeout": "30",
 }
 
+
+def with_default_timeouts(settings: dict[str, str]) -> dict[str, str]:
+    """The settings of an application whose time-outs are tested."""
+    return {name: value for name, value in settings.items() if name not in LONG_TIMEOUTS}
+
+
 #: Of clients of AWS.
 LONG_AWS_TIMEOUTS = Timeouts(20, 20)
 

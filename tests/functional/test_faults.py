@@ -17,7 +17,7 @@ from jobtracker.local.postgres import SOCKET, Postgres
 from tests.common.api import Api
 from tests.common.proxy import Proxy
 from tests.common.running_clock import running_time
-from tests.common.timeouts import LONG_TIMEOUTS
+from tests.common.timeouts import with_default_timeouts
 from tests.common.user_pool import MotoUserPool
 
 UNREACHABLE = "http://127.0.0.1:1"
@@ -27,7 +27,7 @@ UNREACHABLE = "http://127.0.0.1:1"
 def client_with_settings(settings: dict[str, str], user_pool: MotoUserPool) -> Iterator[Any]:
     """Creates a client of an application with some settings changed, and the default time-outs."""
     engines: list[Any] = []
-    usual = {name: value for name, value in settings.items() if name not in LONG_TIMEOUTS}
+    usual = with_default_timeouts(settings)
 
     def with_settings(**wrong: str) -> Api:
         changed = {name.replace("__", "."): value for name, value in wrong.items()}

@@ -15,6 +15,7 @@ from jobtracker.local.postgres import Postgres
 from jobtracker.settings import SETTINGS
 from tests.common.proxy import HOST, Proxy
 from tests.common.server import free_port
+from tests.common.timeouts import with_default_timeouts
 from tests.common.user_pool import REGION, MotoUserPool
 from tests.torture.client import Client, unique
 from tests.torture.database import migrate
@@ -89,9 +90,10 @@ def s3_proxy(aws: Aws) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="session")
 def served(settings: dict[str, str]) -> dict[str, str]:
-    """The settings of a server on a migrated database, without rate limits."""
+    """The settings of a server on a migrated database, without rate limits, and with the default
+    time-outs."""
     migrate(settings["sqlalchemy.url"])
-    return {**settings, **UNLIMITED}
+    return {**with_default_timeouts(settings), **UNLIMITED}
 
 
 @pytest.fixture(scope="module")

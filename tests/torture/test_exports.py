@@ -114,7 +114,8 @@ def test_memory_does_not_grow_with_the_export(
     started = time.monotonic()
     sweep = server.program("jobtracker", "sweep", str(server.ini))
     _pid, status, usage = os.wait4(sweep.pid, 0)
-    assert status == 0
+    sweep.returncode = os.waitstatus_to_exitcode(status)
+    assert sweep.returncode == 0
     seconds, memory = time.monotonic() - started, usage.ru_maxrss * 1024
     check(client, path, files, LARGE)
     client.close()
