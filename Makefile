@@ -89,7 +89,7 @@ shell: $(INSTALLED) ## Open a Python prompt with the resource tree of INI (devel
 fuzz: $(INSTALLED) ## Run Schemathesis against a server for SECONDS (300)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
-torture: $(INSTALLED) ## Run crashes, faults and load against running servers: twenty minutes
+torture: $(INSTALLED) ## Run crashes, faults and load against running servers: an hour
 	$(BIN)/python -m pytest -m torture tests/torture tests/browser -s
 
 bench: $(INSTALLED) ## Run the benchmarks with the options BENCH: see benchmarks/README.md
