@@ -14,14 +14,13 @@ LONG_TIMEOUTS = {
     "sqlalchemy.statement_timeout": "30",
 }
 
-
-def with_default_timeouts(settings: dict[str, str]) -> dict[str, str]:
-    """The settings of an application whose time-outs are tested."""
-    return {name: value for name, value in settings.items() if name not in LONG_TIMEOUTS}
-
-
 #: Of clients of AWS.
 LONG_AWS_TIMEOUTS = Timeouts(20, 20)
 
 #: As ``urllib3.request()``, whose time-out is 3 seconds.
 http_request = urllib3.PoolManager(timeout=20).request
+
+
+def with_default_timeouts(settings: dict[str, str]) -> dict[str, str]:
+    """The settings of an application whose time-outs are tested."""
+    return {name: value for name, value in settings.items() if name not in LONG_TIMEOUTS}

@@ -14,9 +14,7 @@ from alembic import command
 from jobtracker.db import migrations
 from jobtracker.local.postgres import Postgres
 from jobtracker.search.words import RIGHT_TO_LEFT, fold
-from tests.common.upgrades import Database, temporary_database
-
-VERSIONS = Path(__file__).parents[3] / "migrations" / "versions"
+from tests.common.upgrades import VERSIONS, Database, temporary_database
 
 
 class Migration(NamedTuple):

@@ -30,11 +30,12 @@ def test_sigterm_lets_begun_requests_finish(stoppable: ToyServer):
     busy.sendall(b"GET /sleep/0.5 HTTP/1.1\r\nHost: x\r\n\r\n")
     with ThreadPoolExecutor(5) as threads:
         # One more that runs, one that waits, one whose body exceeds the socket's buffer.
-        paths = ["/sleep/0.5", "/sleep/0.3", "/large"]
+        paths = ["/sleep/1.5", "/sleep/0.3", "/large"]
         begun = [threads.submit(stoppable.get, path) for path in paths]
         time.sleep(0.3)
         stopping = threads.submit(stoppable.stop)
         assert wait_until(lambda: is_refused(stoppable), 5)
+        assert not begun[0].done()
         assert [each.result()[0] for each in begun] == [200] * 3
         response = receive(busy)
         assert response.body == b"sleep"
